@@ -1,0 +1,15 @@
+//! What two roles of Trackscribe must agree on: ids, times, object keys, the manifest of a recording, the events and
+//! the state of a meeting, jobs, and the transcript with the ways it is written out.
+//!
+//! No input or output happens here: no socket, file, clock, random source or runtime. Values that come from
+//! outside (the time, new ids) are arguments.
+
+pub mod clock;
+pub mod ids;
+pub mod job;
+pub mod manifest;
+pub mod object_key;
+pub mod transcript;
+
+pub use ids::*;
+pub use object_key::ObjectKey;

@@ -1,0 +1,120 @@
+//! Keys of objects in the store.
+
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+
+use crate::{EgressId, Identity, MeetingId, RoomName, TrackSid};
+
+/// What one value of a template may hold unescaped: `[A-Za-z0-9._-]`.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
+
+/// Longest key that every store takes, in bytes (S3's limit).
+const MAX_LEN: usize = 1024;
+
+/// A key below the store's root: segments between slashes, none of them empty, `.` or `..`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ObjectKey(String);
+
+/// A key that would leave the store's root or that no store takes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no object key: segments between single slashes, none of them '.' or '..', at most {MAX_LEN} bytes")]
+pub struct BadObjectKey(String);
+
+impl ObjectKey {
+    pub fn parse(key: impl Into<String>) -> Result<Self, BadObjectKey> {
+        let key = key.into();
+        let bad_segment = |s: &str| s.is_empty() || s == "." || s == ".." || s.chars().any(char::is_control);
+        if key.len() > MAX_LEN || key.contains('\\') || key.split('/').any(bad_segment) {
+            return Err(BadObjectKey(key));
+        }
+        Ok(Self(key))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The manifest beside an audio object: the same name with `.json`.
+    pub fn manifest(&self) -> Self {
+        Self(format!("{}.json", self.0.strip_suffix(".ogg").unwrap_or(&self.0)))
+    }
+
+    /// The file path that a `StartTrackEgress` request carries. `{egress_id}` is left for the egress to fill in,
+    /// because LiveKit makes that id only then.
+    pub fn recording_template(room: &RoomName, meeting: MeetingId, identity: &Identity, track: &TrackSid) -> String {
+        let (identity, track) = (encode_value(identity.as_str()), encode_value(track.as_str()));
+        format!("recordings/{room}/{meeting}/{identity}/{track}-{{egress_id}}.ogg")
+    }
+
+    /// The object that an egress of our own request writes.
+    pub fn recording(template: &str, egress: &EgressId) -> Result<Self, BadObjectKey> {
+        Self::parse(template.replace("{egress_id}", &encode_value(egress.as_str())))
+    }
+
+    /// One export of a meeting's transcript.
+    pub fn transcript(meeting: MeetingId, extension: &str) -> Self {
+        Self(format!("transcripts/{meeting}/transcript.{extension}"))
+    }
+}
+
+/// Writes a value so that it is one segment of a key: percent-encoded outside `[A-Za-z0-9._-]`, and so are `.` and `..`.
+pub fn encode_value(value: &str) -> String {
+    match value {
+        "." => "%2E".to_owned(),
+        ".." => "%2E%2E".to_owned(),
+        value => utf8_percent_encode(value, PLAIN).to_string(),
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ObjectKey {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::parse(String::deserialize(from)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn keys_stay_below_the_root() {
+        for good in ["a", "recordings/r/m/i/TR_x-EG_y.ogg", "a/..b/c"] {
+            assert_eq!(ObjectKey::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "a\\b", "a\n", &"x".repeat(1025)] {
+            assert!(ObjectKey::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_identity_is_one_segment_of_the_key() {
+        let room = RoomName::parse("standup").unwrap();
+        let template = |identity: &str| {
+            ObjectKey::recording_template(&room, MeetingId(Uuid::nil()), &identity.into(), &"TR_1".into())
+        };
+
+        let key = ObjectKey::recording(&template("../../etc/zoë {egress_id}"), &"EG_1".into()).unwrap();
+        let dots = ObjectKey::recording(&template(".."), &"EG_1".into()).unwrap();
+
+        let meeting = Uuid::nil();
+        assert_eq!(
+            key.as_str(),
+            format!("recordings/standup/{meeting}/..%2F..%2Fetc%2Fzo%C3%AB%20%7Begress_id%7D/TR_1-EG_1.ogg")
+        );
+        assert_eq!(dots.as_str(), format!("recordings/standup/{meeting}/%2E%2E/TR_1-EG_1.ogg"));
+        assert_eq!(dots.manifest().as_str(), format!("recordings/standup/{meeting}/%2E%2E/TR_1-EG_1.json"));
+    }
+}
