@@ -1,1 +1,14 @@
-//! placeholder
+//! What Trackscribe remembers: PostgreSQL, one file an entity. The only crate that sees SQL.
+//!
+//! Functions take `&mut PgConnection`, so that callers choose the transaction. Not found is `None`; a row that cannot
+//! be is an error that names it. What the rows mean is decided in `domain`; this crate leaves to others when to write.
+
+pub mod api_keys;
+mod error;
+pub mod events;
+pub mod jobs;
+pub mod pool;
+mod row;
+
+pub use error::StorageError;
+pub use sqlx::{PgConnection, PgPool};

@@ -1,0 +1,122 @@
+//! Callers of our API, by the SHA-256 of their key.
+
+use chrono::{DateTime, Utc};
+use domain::ApiKeyId;
+use sqlx::PgConnection;
+
+use crate::StorageError;
+
+/// A key as it is kept: never the key itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    pub id: ApiKeyId,
+    pub name: String,
+    /// First characters, to tell keys apart in lists.
+    pub prefix: String,
+    /// `read`, `write`, `admin`.
+    pub scopes: Vec<String>,
+    pub created_at: DateTime<Utc>,
+    pub last_used_at: Option<DateTime<Utc>>,
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// Keeps a new key under the digest of its text.
+pub async fn insert(conn: &mut PgConnection, key: &ApiKey, hash: &[u8; 32]) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO api_keys (id, name, hash, prefix, scopes, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        key.id.0,
+        key.name,
+        hash,
+        key.prefix,
+        &key.scopes,
+        key.created_at,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The key with this digest, unless it was revoked.
+pub async fn find_by_hash(conn: &mut PgConnection, hash: &[u8; 32]) -> Result<Option<ApiKey>, StorageError> {
+    let key = sqlx::query_as!(
+        ApiKey,
+        r#"SELECT id AS "id: ApiKeyId", name, prefix, scopes, created_at, last_used_at, revoked_at
+           FROM api_keys
+           WHERE hash = $1 AND revoked_at IS NULL"#,
+        hash,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(key)
+}
+
+/// All keys, revoked ones included, oldest first.
+pub async fn list(conn: &mut PgConnection) -> Result<Vec<ApiKey>, StorageError> {
+    let keys = sqlx::query_as!(
+        ApiKey,
+        r#"SELECT id AS "id: ApiKeyId", name, prefix, scopes, created_at, last_used_at, revoked_at
+           FROM api_keys
+           ORDER BY created_at, id"#,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(keys)
+}
+
+/// Notes that a key was used. Precise to a minute, so that a busy caller does not write with every request.
+pub async fn touch(conn: &mut PgConnection, id: ApiKeyId, now: DateTime<Utc>) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE api_keys SET last_used_at = $2
+         WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2::timestamptz - INTERVAL '1 minute')",
+        id.0,
+        now,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Ends a key. Whether there was one to end.
+pub async fn revoke(conn: &mut PgConnection, id: ApiKeyId, now: DateTime<Utc>) -> Result<bool, StorageError> {
+    let ended =
+        sqlx::query!("UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", id.0, now)
+            .execute(conn)
+            .await?;
+    Ok(ended.rows_affected() == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::PgPool;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const HASH: [u8; 32] = [7; 32];
+
+    #[sqlx::test]
+    async fn a_revoked_key_is_found_no_longer(pool: PgPool) {
+        let mut conn = pool.acquire().await.unwrap();
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let key = ApiKey {
+            id: ApiKeyId(Uuid::nil()),
+            name: "ci".to_owned(),
+            prefix: "tsk_abcd".to_owned(),
+            scopes: vec!["read".to_owned()],
+            created_at: now,
+            last_used_at: None,
+            revoked_at: None,
+        };
+        insert(&mut conn, &key, &HASH).await.unwrap();
+
+        let found = find_by_hash(&mut conn, &HASH).await.unwrap();
+        touch(&mut conn, key.id, now).await.unwrap();
+        let revoked = revoke(&mut conn, key.id, now).await.unwrap();
+
+        assert_eq!(found, Some(key));
+        assert!(revoked);
+        assert_eq!(find_by_hash(&mut conn, &HASH).await.unwrap(), None);
+        assert_eq!(list(&mut conn).await.unwrap()[0].last_used_at, Some(now));
+    }
+}

@@ -1,0 +1,49 @@
+//! Work for later: the row is the job, its outbox entry and its place in the queue.
+
+use domain::job::Job;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::StorageError;
+
+/// Queues jobs with the caller's change, in its transaction. A job that waits already is not queued twice.
+pub async fn add(conn: &mut PgConnection, jobs: &[Job]) -> Result<(), StorageError> {
+    for job in jobs {
+        let queue = job.queue();
+        let payload = serde_json::to_value(job).expect("a job is ids and a tag, which JSON can hold");
+        sqlx::query!(
+            "INSERT INTO jobs (id, queue, payload, max_attempts)
+             VALUES ($1, $2, $3, $4)
+             ON CONFLICT (queue, payload) WHERE state = 'ready' DO NOTHING",
+            Uuid::now_v7(),
+            queue.as_str(),
+            payload,
+            queue.max_attempts(),
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::RecordingId;
+    use sqlx::PgPool;
+
+    use super::*;
+
+    #[sqlx::test]
+    async fn a_job_that_waits_is_not_queued_twice(pool: PgPool) {
+        let mut conn = pool.acquire().await.unwrap();
+        let start = Job::StartRecording { recording_id: RecordingId(Uuid::nil()) };
+        let accept = Job::AcceptRecording { recording_id: RecordingId(Uuid::nil()) };
+
+        add(&mut conn, &[start.clone(), accept]).await.unwrap();
+        add(&mut conn, &[start]).await.unwrap();
+
+        let queues: Vec<String> =
+            sqlx::query_scalar("SELECT queue FROM jobs ORDER BY queue").fetch_all(&pool).await.unwrap();
+        assert_eq!(queues, ["accept_recording", "start_recording"]);
+    }
+}
