@@ -1,0 +1,52 @@
+//! The page that Prometheus reads. Counters are made where they are counted, by the `metrics` macros.
+
+use std::{sync::OnceLock, time::Duration};
+
+use axum::{Router, http::header, routing::get};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// How often the recorder folds away what histograms have gathered; without it they grow between two scrapes.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Bounds of every histogram whose name ends in `_seconds`: from a quick query to a long transcription.
+const SECONDS_BUCKETS: [f64; 14] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0,
+];
+
+/// The content type of Prometheus' text format.
+const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Collects every metric of this process from here on. Later calls return the same page, so that several roles, or
+/// tests, may share a process. Must be called inside a tokio runtime.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    if let Some(handle) = RECORDER.get() {
+        return Ok(handle.clone());
+    }
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS_BUCKETS)?
+        .install_recorder()?;
+    let handle = RECORDER.get_or_init(|| handle).clone();
+    std::thread::Builder::new()
+        .name("metrics-upkeep".into())
+        .spawn(upkeep)
+        .ok();
+    Ok(handle)
+}
+
+/// `GET /metrics`.
+pub fn router(handle: PrometheusHandle) -> Router {
+    Router::new().route(
+        "/metrics",
+        get(move || async move { ([(header::CONTENT_TYPE, TEXT_FORMAT)], handle.render()) }),
+    )
+}
+
+/// A thread of its own rather than a task: the recorder outlives any one runtime.
+fn upkeep() {
+    while let Some(handle) = RECORDER.get() {
+        std::thread::sleep(UPKEEP_EVERY);
+        handle.run_upkeep();
+    }
+}

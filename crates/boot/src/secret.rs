@@ -1,0 +1,129 @@
+//! Secrets from the environment, each with a `_FILE` twin that names a file holding it.
+
+use std::{fs, io, path::Path};
+
+use secrecy::SecretString;
+
+/// Longest secret file that is read, in bytes; a longer one is a mistaken path.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
+
+/// Where one secret may come from. `name` is the environment variable, for messages.
+#[derive(Clone, Copy, Debug)]
+pub struct SecretSource<'a> {
+    pub name: &'a str,
+    pub value: Option<&'a SecretString>,
+    pub file: Option<&'a Path>,
+}
+
+/// Why a secret cannot be had. Never shows the secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    #[error("{0} is not set; set it, or {0}_FILE to a file that holds it")]
+    Missing(String),
+    #[error("{0} and {0}_FILE are both set; unset one of them")]
+    Both(String),
+    #[error("{0} is empty")]
+    Empty(String),
+    #[error("{name}_FILE names {path}, which cannot be read")]
+    Unreadable {
+        name: String,
+        path: String,
+        source: io::Error,
+    },
+    #[error("{name}_FILE names {path}, which is longer than {MAX_FILE_BYTES} bytes; is it the right file?")]
+    TooLong { name: String, path: String },
+}
+
+impl SecretSource<'_> {
+    /// The secret, wherever it stands. White space around a file's content is no part of it.
+    pub fn required(self) -> Result<SecretString, SecretError> {
+        self.optional()?
+            .ok_or_else(|| SecretError::Missing(self.name.to_owned()))
+    }
+
+    /// The secret, or `None` where neither the variable nor its twin is set.
+    pub fn optional(self) -> Result<Option<SecretString>, SecretError> {
+        let secret = match (self.value, self.file) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => return Err(SecretError::Both(self.name.to_owned())),
+            (Some(value), None) => value.clone(),
+            (None, Some(file)) => self.read(file)?,
+        };
+        if secrecy::ExposeSecret::expose_secret(&secret).is_empty() {
+            return Err(SecretError::Empty(self.name.to_owned()));
+        }
+        Ok(Some(secret))
+    }
+
+    fn read(self, file: &Path) -> Result<SecretString, SecretError> {
+        let (name, path) = (self.name.to_owned(), file.display().to_string());
+        let read = || {
+            if fs::metadata(file)?.len() > MAX_FILE_BYTES {
+                return Ok(None);
+            }
+            fs::read_to_string(file).map(Some)
+        };
+        match read() {
+            Ok(Some(text)) => Ok(SecretString::from(text.trim())),
+            Ok(None) => Err(SecretError::TooLong { name, path }),
+            Err(source) => Err(SecretError::Unreadable { name, path, source }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn source<'a>(value: Option<&'a SecretString>, file: Option<&'a Path>) -> SecretSource<'a> {
+        SecretSource {
+            name: "DOOR_KEY",
+            value,
+            file,
+        }
+    }
+
+    #[test]
+    fn a_secret_comes_from_its_variable_or_from_the_file_that_its_twin_names() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "from a file\n").unwrap();
+        let value = SecretString::from("from the variable");
+
+        let by_value = source(Some(&value), None).required().unwrap();
+        let by_file = source(None, Some(file.path())).required().unwrap();
+
+        assert_eq!(by_value.expose_secret(), "from the variable");
+        assert_eq!(by_file.expose_secret(), "from a file");
+        assert!(source(None, None).optional().unwrap().is_none());
+    }
+
+    #[test]
+    fn every_complaint_names_the_variable_and_none_the_secret() {
+        let (value, empty) = (SecretString::from("hush"), SecretString::from(""));
+        let nowhere = Path::new("/nowhere/at/all");
+
+        let complaints = [
+            source(None, None).required().unwrap_err(),
+            source(Some(&value), Some(nowhere)).required().unwrap_err(),
+            source(Some(&empty), None).required().unwrap_err(),
+            source(None, Some(nowhere)).required().unwrap_err(),
+        ];
+
+        for complaint in complaints {
+            let text = complaint.to_string();
+            assert!(text.contains("DOOR_KEY") && !text.contains("hush"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_secret_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "x".repeat(70_000)).unwrap();
+
+        let error = source(None, Some(file.path())).required().unwrap_err();
+
+        assert!(matches!(error, SecretError::TooLong { .. }), "{error}");
+    }
+}
