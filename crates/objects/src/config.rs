@@ -1,0 +1,338 @@
+//! Which store, from the environment (server, worker) or from values that a service read itself (egress).
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+/// Where S3 requests are signed for, if nobody says; what Garage and MinIO take too.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// A store that is to be opened.
+#[derive(Clone, Debug)]
+pub enum StoreConfig {
+    Folder(FolderConfig),
+    S3(S3Config),
+}
+
+/// A folder of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderConfig {
+    /// Absolute; made if it is not there.
+    pub root: PathBuf,
+}
+
+/// A bucket of an S3-compatible store.
+#[derive(Clone, Debug)]
+pub struct S3Config {
+    pub bucket: String,
+    pub region: String,
+    pub access_key: SecretString,
+    pub secret: SecretString,
+    pub session_token: Option<SecretString>,
+    /// `None`: Amazon's own, by region.
+    pub endpoint: Option<Url>,
+    /// `https://host/bucket/key` instead of `https://bucket.host/key`; what stores other than Amazon's need.
+    pub force_path_style: bool,
+    /// PEM certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Where browsers reach this store; without it nothing is signed for them.
+    pub public_url: Option<Url>,
+}
+
+/// Settings that do not make a store. Each names its variable.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreConfigError {
+    #[error("no object store is set: set TRACKSCRIBE_STORAGE=file:///folder, or {0}BUCKET_NAME and its companions")]
+    None(&'static str),
+    #[error("TRACKSCRIBE_STORAGE={0} is no folder; an example: file:///var/lib/trackscribe/objects")]
+    NotAFolder(String),
+    #[error("TRACKSCRIBE_STORAGE and {0} are both set; unset the one that is not meant")]
+    Both(String),
+    #[error("{0} is not set, though a bucket is; set it, or {0}_FILE to a file that holds it")]
+    Missing(String),
+    #[error("{0} and {0}_FILE are both set; unset one of them")]
+    Twice(String),
+    #[error("{name}_FILE names {path}, which cannot be read")]
+    Unreadable {
+        name: String,
+        path: String,
+        source: std::io::Error,
+    },
+}
+
+/// The stores of `server` and `worker`; flattened into their command lines.
+#[derive(Clone, Debug, Default, Args)]
+pub struct StorageArgs {
+    /// A folder for all objects instead of S3: `file:///absolute/path`
+    #[arg(long = "storage", env = "TRACKSCRIBE_STORAGE", value_name = "URL")]
+    pub folder: Option<String>,
+    /// PEM certificates to trust when talking to the store, beside the system's
+    #[arg(long = "storage-ca-file", env = "TRACKSCRIBE_STORAGE_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Where browsers reach the store; without it audio is streamed by the server
+    #[arg(
+        long = "storage-public-url",
+        env = "TRACKSCRIBE_STORAGE_PUBLIC_URL",
+        value_name = "URL"
+    )]
+    pub public_url: Option<Url>,
+    #[command(flatten)]
+    transcript: TranscriptArgs,
+    #[command(flatten)]
+    livekit: LivekitArgs,
+}
+
+/// One set of `…_STORAGE_AWS_*` variables. A macro, because clap wants each name as a literal.
+macro_rules! bucket_args {
+    ($name:ident, $flag:literal, $prefix:literal, $what:literal) => {
+        #[derive(Clone, Debug, Default, Args)]
+        struct $name {
+            #[doc = concat!("Bucket of ", $what)]
+            #[arg(id = concat!($flag, "-bucket"), long = concat!($flag, "-bucket"), env = concat!($prefix, "BUCKET_NAME"), value_name = "NAME")]
+            bucket: Option<String>,
+            #[doc = concat!("Region of the store of ", $what)]
+            #[arg(id = concat!($flag, "-region"), long = concat!($flag, "-region"), env = concat!($prefix, "REGION"), value_name = "REGION")]
+            region: Option<String>,
+            #[doc = concat!("Access key for the store of ", $what)]
+            #[arg(id = concat!($flag, "-access-key"), env = concat!($prefix, "ACCESS_KEY_ID"), long = concat!($flag, "-access-key"), hide_env_values = true, value_name = "ID")]
+            access_key: Option<SecretString>,
+            #[doc = "File that holds it"]
+            #[arg(id = concat!($flag, "-access-key-file"), long = concat!($flag, "-access-key-file"), env = concat!($prefix, "ACCESS_KEY_ID_FILE"), value_name = "FILE")]
+            access_key_file: Option<PathBuf>,
+            #[doc = concat!("Secret for the store of ", $what, "; from the environment only, an argument is seen by all")]
+            #[arg(id = concat!($flag, "-secret"), long = concat!($flag, "-secret"), env = concat!($prefix, "SECRET_ACCESS_KEY"), hide_env_values = true, hide = true, value_name = "SECRET")]
+            secret: Option<SecretString>,
+            #[doc = concat!("File that holds the secret for the store of ", $what)]
+            #[arg(id = concat!($flag, "-secret-file"), long = concat!($flag, "-secret-file"), env = concat!($prefix, "SECRET_ACCESS_KEY_FILE"), value_name = "FILE")]
+            secret_file: Option<PathBuf>,
+            #[doc = concat!("Address of the store of ", $what, ", unless it is Amazon's")]
+            #[arg(id = concat!($flag, "-endpoint"), long = concat!($flag, "-endpoint"), env = concat!($prefix, "ENDPOINT_URL"), value_name = "URL")]
+            endpoint: Option<Url>,
+        }
+
+        impl $name {
+            fn bucket(&self) -> BucketArgs<'_> {
+                BucketArgs {
+                    prefix: $prefix,
+                    bucket: self.bucket.as_deref(),
+                    region: self.region.as_deref(),
+                    access_key: Secret { value: self.access_key.as_ref(), file: self.access_key_file.as_deref() },
+                    secret: Secret { value: self.secret.as_ref(), file: self.secret_file.as_deref() },
+                    endpoint: self.endpoint.as_ref(),
+                }
+            }
+        }
+    };
+}
+
+bucket_args!(
+    TranscriptArgs,
+    "transcript-storage",
+    "TRANSCRIPT_STORAGE_AWS_",
+    "transcripts"
+);
+bucket_args!(
+    LivekitArgs,
+    "livekit-storage",
+    "LIVEKIT_STORAGE_AWS_",
+    "recordings; each falls back to that of transcripts"
+);
+
+impl StorageArgs {
+    /// The store of transcripts.
+    pub fn transcripts(&self) -> Result<StoreConfig, StoreConfigError> {
+        self.store(self.transcript.bucket())
+    }
+
+    /// The store of recordings: what is not set for it is taken from the store of transcripts.
+    pub fn recordings(&self) -> Result<StoreConfig, StoreConfigError> {
+        self.store(self.livekit.bucket().or(self.transcript.bucket()))
+    }
+
+    fn store(&self, bucket: BucketArgs<'_>) -> Result<StoreConfig, StoreConfigError> {
+        match (self.folder.as_deref(), bucket.bucket) {
+            (Some(_), Some(_)) => Err(StoreConfigError::Both(format!("{}BUCKET_NAME", bucket.prefix))),
+            (Some(url), None) => Ok(StoreConfig::Folder(FolderConfig::from_url(url)?)),
+            (None, Some(name)) => self.s3(name, bucket).map(StoreConfig::S3),
+            (None, None) => Err(StoreConfigError::None(TRANSCRIPT_PREFIX)),
+        }
+    }
+
+    fn s3(&self, name: &str, bucket: BucketArgs<'_>) -> Result<S3Config, StoreConfigError> {
+        Ok(S3Config {
+            bucket: name.to_owned(),
+            region: bucket.region.unwrap_or(DEFAULT_REGION).to_owned(),
+            access_key: bucket.access_key.read(bucket.prefix, "ACCESS_KEY_ID")?,
+            secret: bucket.secret.read(bucket.prefix, "SECRET_ACCESS_KEY")?,
+            session_token: None,
+            endpoint: bucket.endpoint.cloned(),
+            force_path_style: bucket.endpoint.is_some(),
+            ca_file: self.ca_file.clone(),
+            public_url: self.public_url.clone(),
+        })
+    }
+}
+
+impl FolderConfig {
+    /// Reads `file:///absolute/path`.
+    pub fn from_url(url: &str) -> Result<Self, StoreConfigError> {
+        let bad = || StoreConfigError::NotAFolder(url.to_owned());
+        let parsed = Url::parse(url).map_err(|_| bad())?;
+        if parsed.scheme() != "file" {
+            return Err(bad());
+        }
+        let root = parsed.to_file_path().map_err(|()| bad())?;
+        Ok(Self { root })
+    }
+}
+
+const TRANSCRIPT_PREFIX: &str = "TRANSCRIPT_STORAGE_AWS_";
+
+/// What the environment says of one bucket.
+#[derive(Clone, Copy)]
+struct BucketArgs<'a> {
+    prefix: &'static str,
+    bucket: Option<&'a str>,
+    region: Option<&'a str>,
+    access_key: Secret<'a>,
+    secret: Secret<'a>,
+    endpoint: Option<&'a Url>,
+}
+
+#[derive(Clone, Copy)]
+struct Secret<'a> {
+    value: Option<&'a SecretString>,
+    file: Option<&'a Path>,
+}
+
+impl<'a> BucketArgs<'a> {
+    fn or(self, other: Self) -> Self {
+        Self {
+            prefix: self.prefix,
+            bucket: self.bucket.or(other.bucket),
+            region: self.region.or(other.region),
+            access_key: self.access_key.or(other.access_key),
+            secret: self.secret.or(other.secret),
+            endpoint: self.endpoint.or(other.endpoint),
+        }
+    }
+}
+
+impl Secret<'_> {
+    fn or(self, other: Self) -> Self {
+        if self.value.is_some() || self.file.is_some() {
+            self
+        } else {
+            other
+        }
+    }
+
+    fn read(self, prefix: &str, name: &str) -> Result<SecretString, StoreConfigError> {
+        let name = format!("{prefix}{name}");
+        match (self.value, self.file) {
+            (Some(_), Some(_)) => Err(StoreConfigError::Twice(name)),
+            (Some(value), None) if !value.expose_secret().is_empty() => Ok(value.clone()),
+            (_, None) => Err(StoreConfigError::Missing(name)),
+            (None, Some(file)) => read_file(name, file),
+        }
+    }
+}
+
+fn read_file(name: String, file: &Path) -> Result<SecretString, StoreConfigError> {
+    let path = file.display().to_string();
+    let text = fs::read_to_string(file).map_err(|source| StoreConfigError::Unreadable { name, path, source })?;
+    Ok(SecretString::from(text.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        storage: StorageArgs,
+    }
+
+    fn parse(args: &[&str]) -> StorageArgs {
+        Cli::try_parse_from([&["test"], args].concat()).unwrap().storage
+    }
+
+    const TRANSCRIPTS: [&str; 5] = [
+        "--transcript-storage-bucket=texts",
+        "--transcript-storage-region=garage",
+        "--transcript-storage-access-key=GK1",
+        "--transcript-storage-secret=hush",
+        "--transcript-storage-endpoint=http://127.0.0.1:3900",
+    ];
+
+    #[test]
+    fn a_folder_serves_recordings_and_transcripts() {
+        let args = parse(&["--storage=file:///srv/objects"]);
+
+        for store in [args.transcripts().unwrap(), args.recordings().unwrap()] {
+            let StoreConfig::Folder(folder) = store else {
+                panic!("{store:?}")
+            };
+            assert_eq!(folder.root, Path::new("/srv/objects"));
+        }
+    }
+
+    #[test]
+    fn what_the_recordings_store_lacks_comes_from_the_transcripts_store() {
+        let args = parse(&[&TRANSCRIPTS[..], &["--livekit-storage-bucket=audio"]].concat());
+
+        let StoreConfig::S3(texts) = args.transcripts().unwrap() else {
+            panic!("S3")
+        };
+        let StoreConfig::S3(audio) = args.recordings().unwrap() else {
+            panic!("S3")
+        };
+
+        assert_eq!((texts.bucket.as_str(), audio.bucket.as_str()), ("texts", "audio"));
+        assert_eq!(
+            (audio.region.as_str(), audio.access_key.expose_secret()),
+            ("garage", "GK1")
+        );
+        assert!(audio.force_path_style && audio.endpoint == texts.endpoint);
+    }
+
+    #[test]
+    fn settings_that_make_no_store_name_their_variable() {
+        let table = [
+            (parse(&[]), "TRANSCRIPT_STORAGE_AWS_BUCKET_NAME"),
+            (parse(&["--storage=s3://bucket"]), "TRACKSCRIBE_STORAGE"),
+            (parse(&["--storage=objects"]), "TRACKSCRIBE_STORAGE"),
+            (
+                parse(&["--storage=file:///o", "--transcript-storage-bucket=b"]),
+                "TRANSCRIPT_STORAGE_AWS_BUCKET_NAME",
+            ),
+            (parse(&TRANSCRIPTS[..2]), "TRANSCRIPT_STORAGE_AWS_ACCESS_KEY_ID"),
+            (
+                parse(&[&TRANSCRIPTS[..3], &["--transcript-storage-secret-file=/nowhere"]].concat()),
+                "TRANSCRIPT_STORAGE_AWS_SECRET_ACCESS_KEY_FILE",
+            ),
+        ];
+
+        for (args, variable) in table {
+            let error = args.transcripts().unwrap_err().to_string();
+            assert!(error.contains(variable) && !error.contains("hush"), "{error}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let args = parse(&TRANSCRIPTS);
+
+        let printed = format!("{args:?} {:?}", args.transcripts().unwrap());
+
+        assert!(!printed.contains("hush") && !printed.contains("GK1"), "{printed}");
+    }
+}
