@@ -6,11 +6,16 @@
 pub mod body;
 pub mod config;
 pub mod error;
+mod folder;
+mod open;
+pub mod probe;
 pub mod range;
+mod s3;
 pub mod store;
 
 pub use body::Body;
-pub use config::{FolderConfig, S3Config, StorageArgs, StoreConfig};
+pub use config::{FolderConfig, S3Config, StorageArgs, StoreConfig, StoreConfigError};
 pub use error::{BoxError, ObjectError};
+pub use open::{OpenError, open};
 pub use range::ByteRange;
 pub use store::{Head, Listed, Object, ObjectStore, Objects, Stored};

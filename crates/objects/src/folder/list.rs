@@ -1,0 +1,77 @@
+//! The objects below a folder.
+
+use std::{
+    fs::{self, DirEntry},
+    io,
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, Utc};
+use domain::ObjectKey;
+
+use super::path::UNFINISHED;
+use crate::Listed;
+
+/// Every object whose key begins with `prefix`, by key. Symbolic links, unfinished files and names that are no keys
+/// are left out: none of them was put.
+pub fn under(root: &Path, prefix: &str) -> io::Result<Vec<Listed>> {
+    // Only whole folders of the prefix narrow the walk, and only where they cannot lead out.
+    let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+    if folder.split('/').any(|part| part == "." || part == "..") {
+        return Ok(Vec::new());
+    }
+    let mut open = vec![root.join(folder.trim_start_matches('/'))];
+    let mut found = Vec::new();
+    while let Some(folder) = open.pop() {
+        for entry in entries(&folder)? {
+            visit(root, &entry?, &mut open, &mut found)?;
+        }
+    }
+    found.retain(|listed| listed.key.as_str().starts_with(prefix));
+    found.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(found)
+}
+
+/// A folder's entries; none where it is not there, or is a link or a file.
+fn entries(folder: &Path) -> io::Result<Vec<io::Result<DirEntry>>> {
+    if !fs::symlink_metadata(folder).is_ok_and(|m| m.is_dir()) {
+        return Ok(Vec::new());
+    }
+    match fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => Ok(entries?.collect()),
+    }
+}
+
+fn visit(root: &Path, entry: &DirEntry, open: &mut Vec<PathBuf>, found: &mut Vec<Listed>) -> io::Result<()> {
+    let kind = entry.file_type()?;
+    if kind.is_dir() {
+        open.push(entry.path());
+    } else if kind.is_file()
+        && let Some(key) = key_of(root, &entry.path())
+    {
+        found.extend(listed(key, entry));
+    }
+    Ok(())
+}
+
+/// `None` where the file went away in the meantime.
+fn listed(key: ObjectKey, entry: &DirEntry) -> Option<Listed> {
+    let metadata = entry.metadata().ok()?;
+    let modified_at = metadata.modified().ok().map(DateTime::<Utc>::from);
+    Some(Listed {
+        key,
+        size_bytes: metadata.len(),
+        modified_at,
+    })
+}
+
+fn key_of(root: &Path, path: &Path) -> Option<ObjectKey> {
+    let name = path.strip_prefix(root).ok()?.to_str()?;
+    let is_unfinished = name.split('/').any(|part| part.starts_with(UNFINISHED));
+    if is_unfinished {
+        None
+    } else {
+        ObjectKey::parse(name).ok()
+    }
+}

@@ -1,0 +1,157 @@
+//! From the SDK's errors to ours.
+
+use aws_sdk_s3::{
+    config::http::HttpResponse,
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+};
+use domain::ObjectKey;
+
+use crate::{BoxError, ByteRange, ObjectError};
+
+/// What was being done, for the message.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    pub action: &'static str,
+    pub bucket: &'a str,
+    /// `None` for a listing.
+    pub key: Option<&'a ObjectKey>,
+}
+
+/// What the store's answer means to a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    NoSuchObject,
+    NoSuchBucket,
+    Denied,
+    OutOfRange,
+    Busy,
+    Refused,
+}
+
+impl Attempt<'_> {
+    pub fn failed<E>(self, error: SdkError<E, HttpResponse>) -> ObjectError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let verdict = match &error {
+            SdkError::ServiceError(answer) => judge(answer.raw().status().as_u16(), answer.err().code()),
+            SdkError::ConstructionFailure(_) => Verdict::Refused,
+            _ => Verdict::Busy,
+        };
+        let total_bytes = error.raw_response().and_then(unsatisfied_total);
+        // The SDK's own message says only "service error"; this one has the whole chain.
+        let source = BoxError::from(DisplayErrorContext(&error).to_string());
+        self.as_judged(verdict, total_bytes, source)
+    }
+
+    fn as_judged(self, verdict: Verdict, total_bytes: Option<u64>, source: BoxError) -> ObjectError {
+        let (action, bucket) = (self.action, self.bucket);
+        match (verdict, self.key.cloned()) {
+            (Verdict::NoSuchObject, Some(key)) => ObjectError::NotFound(key),
+            (Verdict::OutOfRange, Some(key)) => ObjectError::OutOfRange {
+                key,
+                total_bytes: total_bytes.unwrap_or_default(),
+            },
+            (Verdict::Busy, _) => ObjectError::Unavailable(source),
+            (Verdict::NoSuchBucket, _) => {
+                let check = format!("that bucket {bucket} exists and that endpoint and region are right");
+                ObjectError::Denied { action, check, source }
+            }
+            (Verdict::Denied, _) => {
+                let check = format!(
+                    "the access key, the secret, the region and this machine's clock, and that the key may \
+                     read and write bucket {bucket}"
+                );
+                ObjectError::Denied { action, check, source }
+            }
+            (Verdict::Refused | Verdict::NoSuchObject | Verdict::OutOfRange, _) => {
+                ObjectError::Failed { action, source }
+            }
+        }
+    }
+}
+
+/// By the code where there is one; a HEAD's answer has none.
+fn judge(status: u16, code: Option<&str>) -> Verdict {
+    match (status, code) {
+        (_, Some("NoSuchBucket")) => Verdict::NoSuchBucket,
+        (_, Some("NoSuchKey" | "NotFound")) | (404, _) => Verdict::NoSuchObject,
+        (_, Some("InvalidRange")) | (416, _) => Verdict::OutOfRange,
+        (_, Some("SlowDown" | "RequestTimeout" | "InternalError")) | (408 | 429 | 500.., _) => Verdict::Busy,
+        (401 | 403, _) | (_, Some("AuthorizationHeaderMalformed" | "InvalidAccessKeyId")) => Verdict::Denied,
+        // An address of another region, or a web server that is no store.
+        (300..=399, _) => Verdict::NoSuchBucket,
+        _ => Verdict::Refused,
+    }
+}
+
+/// The size in `Content-Range: bytes */1234` of an answer 416 (RFC 9110 section 14.4).
+fn unsatisfied_total(response: &HttpResponse) -> Option<u64> {
+    response
+        .headers()
+        .get("content-range")?
+        .strip_prefix("bytes */")?
+        .parse()
+        .ok()
+}
+
+/// The part and the whole that an answer to a ranged get speaks of: `Content-Range: bytes 0-9/1234`.
+pub fn served_range(header: Option<&str>, wanted: Option<ByteRange>, length: u64) -> Option<(u64, u64)> {
+    let Some(header) = header else {
+        // A store may ignore a range and send all.
+        return wanted.is_none().then_some((0, length));
+    };
+    let (span, total) = header.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = span.split_once('-')?;
+    let (first, last, total): (u64, u64, u64) = (first.parse().ok()?, last.parse().ok()?, total.parse().ok()?);
+    let is_sane = first <= last && last < total && last - first + 1 == length;
+    is_sane.then_some((first, total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_judged_by_their_code_and_else_by_their_status() {
+        let table = [
+            (404, Some("NoSuchKey"), Verdict::NoSuchObject),
+            (404, Some("NoSuchBucket"), Verdict::NoSuchBucket),
+            (404, None, Verdict::NoSuchObject),
+            (403, Some("SignatureDoesNotMatch"), Verdict::Denied),
+            (400, Some("AuthorizationHeaderMalformed"), Verdict::Denied),
+            (403, None, Verdict::Denied),
+            (416, Some("InvalidRange"), Verdict::OutOfRange),
+            (503, Some("SlowDown"), Verdict::Busy),
+            (500, None, Verdict::Busy),
+            (429, None, Verdict::Busy),
+            (301, Some("PermanentRedirect"), Verdict::NoSuchBucket),
+            (400, Some("EntityTooLarge"), Verdict::Refused),
+        ];
+
+        for (status, code, verdict) in table {
+            assert_eq!(judge(status, code), verdict, "{status} {code:?}");
+        }
+    }
+
+    #[test]
+    fn a_content_range_that_does_not_add_up_is_not_believed() {
+        let ranged = Some(ByteRange::From { first: 2 });
+
+        assert_eq!(served_range(Some("bytes 2-9/10"), ranged, 8), Some((2, 10)));
+        assert_eq!(served_range(None, None, 10), Some((0, 10)));
+        for hostile in [
+            "",
+            "bytes",
+            "bytes 2-9/*",
+            "bytes 9-2/10",
+            "bytes 2-10/10",
+            "bytes 2-9/x",
+            "bytes -1-9/10",
+        ] {
+            assert_eq!(served_range(Some(hostile), ranged, 8), None, "{hostile}");
+        }
+        assert_eq!(served_range(Some("bytes 0-18446744073709551615/1"), ranged, 0), None);
+        assert_eq!(served_range(None, ranged, 10), None);
+    }
+}

@@ -1,0 +1,241 @@
+//! A store that speaks S3: Amazon's, Garage, MinIO and their like.
+
+mod client;
+mod failure;
+mod multipart;
+
+use std::{fmt, io, time::Duration};
+
+use async_trait::async_trait;
+use aws_sdk_s3::{Client, operation::get_object::GetObjectOutput, presigning::PresigningConfig};
+use chrono::{DateTime, Utc};
+use domain::ObjectKey;
+use futures::StreamExt;
+use tokio_util::io::ReaderStream;
+use url::Url;
+
+use self::{
+    failure::Attempt,
+    multipart::{PART_BYTES, Upload},
+};
+use crate::{Body, ByteRange, Head, Listed, Object, ObjectError, ObjectStore, S3Config, Stored, open::OpenError};
+
+/// What an object without a content type is.
+const UNKNOWN_TYPE: &str = "application/octet-stream";
+
+/// How much of an object is handed on at once, in bytes.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// See the module.
+pub struct S3 {
+    client: Client,
+    bucket: String,
+    /// Signs for the address at which browsers reach the store.
+    public: Option<Client>,
+    /// Where objects lie, as manifests say it: an address that ends before the key.
+    base: String,
+}
+
+impl S3 {
+    /// Builds the clients; asks nothing over the network.
+    pub fn open(config: &S3Config) -> Result<Self, OpenError> {
+        let client = client::build(config, config.endpoint.as_ref())?;
+        let public = config
+            .public_url
+            .as_ref()
+            .map(|url| client::build(config, Some(url)))
+            .transpose()?;
+        let base = match &config.endpoint {
+            Some(endpoint) => format!("{}/{}", endpoint.as_str().trim_end_matches('/'), config.bucket),
+            None => format!("https://{}.s3.{}.amazonaws.com", config.bucket, config.region),
+        };
+        Ok(Self {
+            client,
+            bucket: config.bucket.clone(),
+            public,
+            base,
+        })
+    }
+
+    fn attempt<'a>(&'a self, action: &'static str, key: Option<&'a ObjectKey>) -> Attempt<'a> {
+        Attempt {
+            action,
+            bucket: &self.bucket,
+            key,
+        }
+    }
+
+    /// An answer that no store should give.
+    fn nonsense(&self, action: &'static str, what: &'static str) -> ObjectError {
+        ObjectError::Failed {
+            action,
+            source: what.into(),
+        }
+    }
+
+    async fn put_whole(&self, upload: &Upload<'_>) -> Result<(), ObjectError> {
+        let attempt = self.attempt("store an object", Some(upload.key));
+        let body = multipart::slice(upload.body, 0, upload.size_bytes).await?;
+        let request = self.client.put_object().bucket(&self.bucket).key(upload.key.as_str());
+        let request = request.content_type(upload.content_type).body(body);
+        request.send().await.map_err(|e| attempt.failed(e))?;
+        Ok(())
+    }
+
+    fn object(
+        &self,
+        key: &ObjectKey,
+        range: Option<ByteRange>,
+        answer: GetObjectOutput,
+    ) -> Result<Object, ObjectError> {
+        let length = answer
+            .content_length
+            .and_then(|n| u64::try_from(n).ok())
+            .unwrap_or_default();
+        let (start, total_bytes) = failure::served_range(answer.content_range.as_deref(), range, length)
+            .ok_or_else(|| self.nonsense("read an object", "it sent another part than was asked for"))?;
+        let stream = ReaderStream::with_capacity(answer.body.into_async_read(), CHUNK_BYTES)
+            .map(|chunk| chunk.map_err(|e: io::Error| ObjectError::Unavailable(e.into())))
+            .boxed();
+        let content_type = answer.content_type.unwrap_or_else(|| UNKNOWN_TYPE.to_owned());
+        Ok(Object {
+            key: key.clone(),
+            stream,
+            total_bytes,
+            range: start..start + length,
+            content_type,
+        })
+    }
+}
+
+#[async_trait]
+impl ObjectStore for S3 {
+    async fn put(&self, key: &ObjectKey, body: Body, content_type: &str) -> Result<Stored, ObjectError> {
+        let size_bytes = size_of(&body).await?;
+        let upload = Upload {
+            key,
+            body: &body,
+            size_bytes,
+            content_type,
+        };
+        if size_bytes > PART_BYTES {
+            multipart::put(self, &upload).await?;
+        } else {
+            self.put_whole(&upload).await?;
+        }
+        Ok(Stored {
+            location: format!("{}/{key}", self.base),
+            size_bytes,
+        })
+    }
+
+    async fn get(&self, key: &ObjectKey, range: Option<ByteRange>) -> Result<Object, ObjectError> {
+        let attempt = self.attempt("read an object", Some(key));
+        let request = self.client.get_object().bucket(&self.bucket).key(key.as_str());
+        let request = request.set_range(range.map(ByteRange::to_header));
+        match request.send().await.map_err(|e| attempt.failed(e)) {
+            Ok(answer) => self.object(key, range, answer),
+            // Not every store tells the size with its refusal.
+            Err(ObjectError::OutOfRange { key, total_bytes: 0 }) => {
+                let total_bytes = self.head(&key).await?.size_bytes;
+                Err(ObjectError::OutOfRange { key, total_bytes })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn head(&self, key: &ObjectKey) -> Result<Head, ObjectError> {
+        let attempt = self.attempt("read an object", Some(key));
+        let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
+        let answer = request.send().await.map_err(|e| attempt.failed(e))?;
+        Ok(Head {
+            size_bytes: answer
+                .content_length
+                .and_then(|n| u64::try_from(n).ok())
+                .unwrap_or_default(),
+            content_type: answer.content_type.unwrap_or_else(|| UNKNOWN_TYPE.to_owned()),
+            modified_at: answer.last_modified.and_then(to_utc),
+        })
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, ObjectError> {
+        let attempt = self.attempt("list objects", None);
+        let mut pages = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(prefix)
+            .into_paginator()
+            .send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|e| attempt.failed(e))?;
+            found.extend(page.contents.unwrap_or_default().into_iter().filter_map(listed));
+        }
+        Ok(found)
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), ObjectError> {
+        let attempt = self.attempt("delete an object", Some(key));
+        let request = self.client.delete_object().bucket(&self.bucket).key(key.as_str());
+        match request.send().await.map_err(|e| attempt.failed(e)) {
+            Ok(_) | Err(ObjectError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn presign_get(&self, key: &ObjectKey, ttl: Duration) -> Result<Option<Url>, ObjectError> {
+        let Some(public) = &self.public else { return Ok(None) };
+        let action = "sign an address";
+        let attempt = self.attempt(action, Some(key));
+        let plan = PresigningConfig::expires_in(ttl).map_err(|e| ObjectError::Failed {
+            action,
+            source: e.into(),
+        })?;
+        let request = public.get_object().bucket(&self.bucket).key(key.as_str());
+        let signed = request.presigned(plan).await.map_err(|e| attempt.failed(e))?;
+        let url = Url::parse(signed.uri()).map_err(|e| ObjectError::Failed {
+            action,
+            source: e.into(),
+        })?;
+        Ok(Some(url))
+    }
+
+    fn describe(&self) -> String {
+        format!("S3 bucket {}", self.base)
+    }
+}
+
+impl fmt::Debug for S3 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+async fn size_of(body: &Body) -> Result<u64, ObjectError> {
+    match body {
+        Body::Bytes(bytes) => Ok(bytes.len() as u64),
+        Body::File(path) => {
+            let metadata = tokio::fs::metadata(path).await;
+            metadata.map(|m| m.len()).map_err(|source| ObjectError::Source {
+                path: path.clone(),
+                source,
+            })
+        }
+    }
+}
+
+/// `None` for names that no put of ours made, such as the markers of folders that some tools leave.
+fn listed(object: aws_sdk_s3::types::Object) -> Option<Listed> {
+    let key = ObjectKey::parse(object.key?).ok()?;
+    let size_bytes = object.size.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+    Some(Listed {
+        key,
+        size_bytes,
+        modified_at: object.last_modified.and_then(to_utc),
+    })
+}
+
+fn to_utc(time: aws_sdk_s3::primitives::DateTime) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(time.secs(), time.subsec_nanos())
+}

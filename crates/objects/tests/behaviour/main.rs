@@ -1,0 +1,276 @@
+//! One table of behaviour, run over every store: whoever uses the trait may rely on what stands here.
+
+mod garage;
+mod hostile;
+mod s3_only;
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::Bytes;
+use domain::ObjectKey;
+use futures::{StreamExt, future::join_all};
+use objects::{Body, ByteRange, FolderConfig, ObjectError, Objects, StoreConfig, probe};
+
+/// A store and what must live as long as it.
+struct Fixture {
+    store: Objects,
+    _keep: Arc<dyn std::any::Any>,
+}
+
+fn folder() -> Fixture {
+    let root = tempfile::tempdir().unwrap();
+    let config = StoreConfig::Folder(FolderConfig {
+        root: root.path().join("objects"),
+    });
+    Fixture {
+        store: objects::open(&config).unwrap(),
+        _keep: Arc::new(root),
+    }
+}
+
+async fn s3() -> Fixture {
+    let garage = garage::Garage::start().await;
+    let store = objects::open(&StoreConfig::S3(garage.config())).unwrap();
+    Fixture {
+        store,
+        _keep: Arc::new(garage),
+    }
+}
+
+fn key(key: &str) -> ObjectKey {
+    ObjectKey::parse(key).unwrap()
+}
+
+async fn content(store: &Objects, name: &str) -> Bytes {
+    store.get(&key(name), None).await.unwrap().read(u64::MAX).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_folder_behaves_as_a_store() {
+    all(&folder().store).await;
+}
+
+#[tokio::test]
+async fn an_s3_server_behaves_as_a_store() {
+    all(&s3().await.store).await;
+}
+
+/// The table.
+async fn all(store: &Objects) {
+    what_is_put_is_read_back(store).await;
+    a_second_put_replaces_the_first(store).await;
+    parts_are_served_as_asked(store).await;
+    what_is_not_there_is_said_to_be_missing(store).await;
+    a_listing_has_what_begins_with_the_prefix(store).await;
+    deleting_twice_is_harmless(store).await;
+    a_file_goes_up_from_disk(store).await;
+    a_missing_file_is_the_callers_fault(store).await;
+    readers_never_see_half_of_a_replaced_object(store).await;
+    a_probe_is_found_by_its_writers_name(store).await;
+    names_that_need_encoding_come_back_as_they_were(store).await;
+}
+
+async fn what_is_put_is_read_back(store: &Objects) {
+    let stored = store
+        .put(
+            &key("a/b/hello.txt"),
+            Body::from("hello".to_owned()),
+            "text/plain; charset=utf-8",
+        )
+        .await
+        .unwrap();
+
+    let head = store.head(&key("a/b/hello.txt")).await.unwrap();
+    let object = store.get(&key("a/b/hello.txt"), None).await.unwrap();
+
+    assert_eq!(stored.size_bytes, 5);
+    assert!(stored.location.ends_with("/a/b/hello.txt"), "{}", stored.location);
+    assert_eq!(
+        (head.size_bytes, head.content_type.as_str()),
+        (5, "text/plain; charset=utf-8")
+    );
+    assert!(head.modified_at.is_some());
+    assert_eq!((object.total_bytes, object.range.clone()), (5, 0..5));
+    assert_eq!(object.content_type, head.content_type);
+    assert_eq!(object.read(5).await.unwrap(), "hello");
+    let object = store.get(&key("a/b/hello.txt"), None).await.unwrap();
+    assert!(matches!(object.read(4).await, Err(ObjectError::TooLong { .. })));
+}
+
+async fn a_second_put_replaces_the_first(store: &Objects) {
+    for text in ["first and longer", "second", ""] {
+        store
+            .put(&key("replaced.json"), Body::from(text.to_owned()), "application/json")
+            .await
+            .unwrap();
+
+        assert_eq!(content(store, "replaced.json").await, text);
+    }
+}
+
+async fn parts_are_served_as_asked(store: &Objects) {
+    store
+        .put(&key("digits.ogg"), Body::from("0123456789".to_owned()), "audio/ogg")
+        .await
+        .unwrap();
+    let table: [(ByteRange, Range<u64>, &str); 5] = [
+        (ByteRange::From { first: 7 }, 7..10, "789"),
+        (ByteRange::Within { first: 0, last: 0 }, 0..1, "0"),
+        (ByteRange::Within { first: 2, last: 4 }, 2..5, "234"),
+        (ByteRange::Within { first: 8, last: 500 }, 8..10, "89"),
+        (ByteRange::Last { count: 3 }, 7..10, "789"),
+    ];
+
+    for (range, served, text) in table {
+        let object = store.get(&key("digits.ogg"), Some(range)).await.unwrap();
+        assert_eq!((object.range.clone(), object.total_bytes), (served, 10), "{range:?}");
+        assert_eq!(object.read(10).await.unwrap(), text, "{range:?}");
+    }
+    let beyond = store
+        .get(&key("digits.ogg"), Some(ByteRange::From { first: 10 }))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(beyond, ObjectError::OutOfRange { total_bytes: 10, .. }),
+        "{beyond:?}"
+    );
+}
+
+async fn what_is_not_there_is_said_to_be_missing(store: &Objects) {
+    let nothing = key("no/such.ogg");
+
+    let errors = [
+        store.get(&nothing, None).await.unwrap_err(),
+        store
+            .get(&nothing, Some(ByteRange::From { first: 1 }))
+            .await
+            .unwrap_err(),
+        store.head(&nothing).await.unwrap_err(),
+        store.head(&key("a/b")).await.unwrap_err(),
+    ];
+
+    for error in errors {
+        assert!(error.is_not_found() && !error.is_transient(), "{error:?}");
+    }
+}
+
+async fn a_listing_has_what_begins_with_the_prefix(store: &Objects) {
+    for name in ["list/x/2.ogg", "list/x/1.ogg", "list/xy.ogg", "list/z"] {
+        store
+            .put(&key(name), Body::from(name.to_owned()), "audio/ogg")
+            .await
+            .unwrap();
+    }
+    let names = async |prefix: &str| -> Vec<String> {
+        let listing = store.list(prefix).await.unwrap();
+        listing.into_iter().map(|listed| listed.key.to_string()).collect()
+    };
+
+    assert_eq!(names("list/x/").await, ["list/x/1.ogg", "list/x/2.ogg"]);
+    assert_eq!(names("list/x").await, ["list/x/1.ogg", "list/x/2.ogg", "list/xy.ogg"]);
+    assert_eq!(store.list("list/z").await.unwrap()[0].size_bytes, 6);
+    assert!(names("list/nothing/").await.is_empty());
+    assert!(names("").await.len() >= 4);
+}
+
+async fn deleting_twice_is_harmless(store: &Objects) {
+    store
+        .put(&key("gone.ogg"), Body::from("x".to_owned()), "audio/ogg")
+        .await
+        .unwrap();
+
+    store.delete(&key("gone.ogg")).await.unwrap();
+    store.delete(&key("gone.ogg")).await.unwrap();
+
+    assert!(store.head(&key("gone.ogg")).await.unwrap_err().is_not_found());
+}
+
+/// 33 MiB and a bit: three parts where a store takes parts, the last of them short.
+async fn a_file_goes_up_from_disk(store: &Objects) {
+    let bytes: Vec<u8> = (0..33 * 1024 * 1024 + 7)
+        .map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &bytes).unwrap();
+
+    let from_file = store
+        .put(&key("long.ogg"), Body::from(file.path()), "audio/ogg")
+        .await
+        .unwrap();
+    let from_memory = store
+        .put(&key("long2.ogg"), Body::from(bytes.clone()), "audio/ogg")
+        .await
+        .unwrap();
+
+    assert_eq!(
+        (from_file.size_bytes, from_memory.size_bytes),
+        (bytes.len() as u64, bytes.len() as u64)
+    );
+    for name in ["long.ogg", "long2.ogg"] {
+        assert!(content(store, name).await == bytes, "{name} came back changed");
+        assert_eq!(store.head(&key(name)).await.unwrap().content_type, "audio/ogg");
+    }
+}
+
+async fn a_missing_file_is_the_callers_fault(store: &Objects) {
+    let body = Body::File("/nowhere/at/all.ogg".into());
+
+    let error = store
+        .put(&key("from-nowhere.ogg"), body, "audio/ogg")
+        .await
+        .unwrap_err();
+
+    assert!(
+        matches!(error, ObjectError::Source { .. }) && !error.is_transient(),
+        "{error:?}"
+    );
+    assert!(store.head(&key("from-nowhere.ogg")).await.unwrap_err().is_not_found());
+}
+
+async fn readers_never_see_half_of_a_replaced_object(store: &Objects) {
+    const SIZE: usize = 300_000;
+    let put = async |letter: u8| {
+        store
+            .put(&key("torn.ogg"), Body::from(vec![letter; SIZE]), "audio/ogg")
+            .await
+            .unwrap()
+    };
+    put(b'a').await;
+
+    let writers = join_all((0..8).map(|n| put(b'a' + n)));
+    let readers = join_all((0..16).map(|_| content(store, "torn.ogg")));
+    let (_, seen) = futures::join!(writers, readers);
+
+    for whole in seen {
+        assert!(whole.len() == SIZE && whole.iter().all(|letter| *letter == whole[0]));
+    }
+}
+
+async fn a_probe_is_found_by_its_writers_name(store: &Objects) {
+    let now = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+    assert_eq!(probe::read(&**store, "egress").await.unwrap(), None);
+
+    probe::write(&**store, "egress", now).await.unwrap();
+    probe::round_trip(&**store, "worker", now).await.unwrap();
+
+    assert_eq!(probe::read(&**store, "egress").await.unwrap(), Some(now));
+    assert_eq!(store.list(".trackscribe/probe/").await.unwrap().len(), 1);
+}
+
+async fn names_that_need_encoding_come_back_as_they_were(store: &Objects) {
+    for name in [
+        "odd/a b+c%20d.ogg",
+        "odd/..%2F..%2Fetc%2Fzo%C3%AB.ogg",
+        "odd/zoë~!*'();:@&=$,?#[].ogg",
+        "odd/...ogg",
+    ] {
+        store
+            .put(&key(name), Body::from(name.to_owned()), "audio/ogg")
+            .await
+            .unwrap();
+        let mut object = store.get(&key(name), None).await.unwrap();
+
+        assert_eq!(object.stream.next().await.unwrap().unwrap(), name);
+        assert_eq!(store.list(name).await.unwrap()[0].key.as_str(), name);
+    }
+}
