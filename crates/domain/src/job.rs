@@ -93,11 +93,16 @@ mod tests {
 
     #[test]
     fn a_payload_names_its_job_and_reads_back() {
-        let job = Job::TranscribeTrack { recording_id: RecordingId(Uuid::nil()) };
+        let job = Job::TranscribeTrack {
+            recording_id: RecordingId(Uuid::nil()),
+        };
 
         let text = serde_json::to_string(&job).unwrap();
 
-        assert_eq!(text, r#"{"job":"transcribe_track","recording_id":"00000000-0000-0000-0000-000000000000"}"#);
+        assert_eq!(
+            text,
+            r#"{"job":"transcribe_track","recording_id":"00000000-0000-0000-0000-000000000000"}"#
+        );
         assert_eq!(serde_json::from_str::<Job>(&text).unwrap(), job);
         assert_eq!(job.queue().as_str(), "transcribe_track");
     }

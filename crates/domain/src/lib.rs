@@ -5,11 +5,19 @@
 //! outside (the time, new ids) are arguments.
 
 pub mod clock;
+pub mod event;
 pub mod ids;
 pub mod job;
 pub mod manifest;
+pub mod meeting;
 pub mod object_key;
+pub mod participant;
+pub mod recording;
+pub mod room;
+mod text_enum;
+pub mod track;
 pub mod transcript;
 
 pub use ids::*;
 pub use object_key::ObjectKey;
+pub use text_enum::UnknownWord;

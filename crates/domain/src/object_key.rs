@@ -94,7 +94,18 @@ mod tests {
         for good in ["a", "recordings/r/m/i/TR_x-EG_y.ogg", "a/..b/c"] {
             assert_eq!(ObjectKey::parse(good).unwrap().as_str(), good);
         }
-        for bad in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "a\\b", "a\n", &"x".repeat(1025)] {
+        for bad in [
+            "",
+            "/a",
+            "a/",
+            "a//b",
+            "../a",
+            "a/../b",
+            "a/.",
+            "a\\b",
+            "a\n",
+            &"x".repeat(1025),
+        ] {
             assert!(ObjectKey::parse(bad).is_err(), "{bad:?}");
         }
     }
@@ -114,7 +125,13 @@ mod tests {
             key.as_str(),
             format!("recordings/standup/{meeting}/..%2F..%2Fetc%2Fzo%C3%AB%20%7Begress_id%7D/TR_1-EG_1.ogg")
         );
-        assert_eq!(dots.as_str(), format!("recordings/standup/{meeting}/%2E%2E/TR_1-EG_1.ogg"));
-        assert_eq!(dots.manifest().as_str(), format!("recordings/standup/{meeting}/%2E%2E/TR_1-EG_1.json"));
+        assert_eq!(
+            dots.as_str(),
+            format!("recordings/standup/{meeting}/%2E%2E/TR_1-EG_1.ogg")
+        );
+        assert_eq!(
+            dots.manifest().as_str(),
+            format!("recordings/standup/{meeting}/%2E%2E/TR_1-EG_1.json")
+        );
     }
 }

@@ -62,7 +62,11 @@ pub struct Transcript {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(type_name = "text", rename_all = "snake_case"))]
+#[cfg_attr(
+    feature = "sqlx",
+    derive(sqlx::Type),
+    sqlx(type_name = "text", rename_all = "snake_case")
+)]
 pub enum TranscriptState {
     /// The meeting goes on, or its recordings are not settled.
     Pending,
@@ -79,7 +83,10 @@ pub enum TranscriptState {
 impl Transcript {
     /// The name to show for an identity; the identity itself where nobody gave a name.
     pub fn display_name<'a>(&'a self, identity: &'a Identity) -> &'a str {
-        let named = self.speakers.iter().find(|s| s.identity == *identity && !s.display_name.trim().is_empty());
+        let named = self
+            .speakers
+            .iter()
+            .find(|s| s.identity == *identity && !s.display_name.trim().is_empty());
         named.map_or(identity.as_str(), |s| &s.display_name)
     }
 }

@@ -37,7 +37,10 @@ pub(crate) mod example {
             text: text.to_owned(),
             words: Vec::new(),
         };
-        let speaker = |identity: &str, name: &str| Speaker { identity: identity.into(), display_name: name.to_owned() };
+        let speaker = |identity: &str, name: &str| Speaker {
+            identity: identity.into(),
+            display_name: name.to_owned(),
+        };
         Transcript {
             meeting_id: MeetingId(Uuid::nil()),
             language: "en".to_owned(),

@@ -8,7 +8,13 @@ pub fn srt(transcript: &Transcript) -> String {
         let name = one_line(transcript.display_name(&s.speaker));
         format!("{}\n{start} --> {end}\n{name}: {}\n", n + 1, one_line(&s.text))
     };
-    transcript.segments.iter().enumerate().map(block).collect::<Vec<_>>().join("\n")
+    transcript
+        .segments
+        .iter()
+        .enumerate()
+        .map(block)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]

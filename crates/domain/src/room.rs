@@ -1,0 +1,149 @@
+//! Standing places with a name and settings.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::event::PlatformKind;
+use crate::text_enum::text_enum;
+use crate::{RoomId, RoomName};
+
+text_enum! {
+    /// When a room's meetings are recorded.
+    RecordingPolicy {
+        /// Everyone's microphone, as soon as it is there.
+        Automatic = "automatic",
+        /// When someone says so.
+        Prompt = "prompt",
+        Off = "off",
+    }
+}
+
+text_enum! {
+    /// Whom we ask before we record.
+    ConsentPolicy {
+        /// Nobody.
+        None = "none",
+        /// Everyone; a no stops their recording and deletes it.
+        Ask = "ask",
+        /// Everyone; nothing is recorded before their own yes.
+        Require = "require",
+    }
+}
+
+/// A room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    pub id: RoomId,
+    pub name: RoomName,
+    pub platform: PlatformKind,
+    pub recording: RecordingPolicy,
+    pub consent: ConsentPolicy,
+    pub language: Language,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Room {
+    /// A room with the default settings: recorded, asking nobody, in English.
+    pub fn new(id: RoomId, name: RoomName, platform: PlatformKind, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            name,
+            platform,
+            recording: RecordingPolicy::Automatic,
+            consent: ConsentPolicy::None,
+            language: Language::default(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+/// The language that people speak in a room: a BCP 47 tag of a language and, perhaps, script, region or variant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Language(String);
+
+/// A text that is no language tag.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a language is a tag like 'en', 'de-CH' or 'zh-Hant'")]
+pub struct BadLanguage;
+
+impl Language {
+    /// Longest tag that we take, in bytes (RFC 5646 section 4.4.1 recommends room for 35).
+    pub const MAX_LEN: usize = 35;
+
+    pub fn parse(tag: impl Into<String>) -> Result<Self, BadLanguage> {
+        let tag = tag.into();
+        let mut subtags = tag.split('-');
+        let language = subtags.next().unwrap_or_default();
+        let language_ok = matches!(language.len(), 2 | 3) && language.bytes().all(|b| b.is_ascii_lowercase());
+        let subtag_ok = |s: &str| matches!(s.len(), 2..=8) && s.bytes().all(|b| b.is_ascii_alphanumeric());
+        if tag.len() > Self::MAX_LEN || !language_ok || !subtags.all(subtag_ok) {
+            return Err(BadLanguage);
+        }
+        Ok(Self(tag))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Language {
+    fn default() -> Self {
+        Self("en".to_owned())
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Language {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::parse(String::deserialize(from)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_is_a_short_lower_case_tag() {
+        for good in ["en", "de-CH", "zh-Hant-TW", "yue"] {
+            assert_eq!(Language::parse(good).unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            "e",
+            "EN",
+            "english",
+            "en_US",
+            "en-",
+            "-en",
+            "en-a",
+            "en-ä",
+            &format!("en{}", "-abcdefgh".repeat(4)),
+        ] {
+            assert_eq!(Language::parse(bad), Err(BadLanguage), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn policies_are_the_words_of_the_database() {
+        assert_eq!("automatic".parse(), Ok(RecordingPolicy::Automatic));
+        assert_eq!(serde_json::to_string(&ConsentPolicy::Require).unwrap(), r#""require""#);
+        assert_eq!(
+            "maybe".parse::<ConsentPolicy>().unwrap_err().to_string(),
+            r#""maybe" is not one of: none ask require "#
+        );
+    }
+}
