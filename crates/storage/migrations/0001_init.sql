@@ -150,10 +150,13 @@ CREATE TABLE events (
     received_at TIMESTAMPTZ NOT NULL,
     -- As it came, with storage credentials taken out.
     body        JSONB NOT NULL,
-    -- What became of it: applied, unknown_event, foreign_room, ignored.
+    -- The same in our words (domain::event), for those that are judged again with later ones.
+    event       JSONB NOT NULL,
+    -- What became of it: applied, kept, unknown_event, foreign_room, ignored.
     outcome     TEXT NOT NULL DEFAULT 'ignored',
     UNIQUE (platform, event_id)
 );
+CREATE INDEX events_kept ON events (platform, room_sid) WHERE outcome = 'kept';
 CREATE INDEX events_received ON events (received_at);
 
 -- Outbox and queue in one: the row is the job, a wake-up on Redis only says "look".

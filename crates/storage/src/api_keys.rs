@@ -79,10 +79,13 @@ pub async fn touch(conn: &mut PgConnection, id: ApiKeyId, now: DateTime<Utc>) ->
 
 /// Ends a key. Whether there was one to end.
 pub async fn revoke(conn: &mut PgConnection, id: ApiKeyId, now: DateTime<Utc>) -> Result<bool, StorageError> {
-    let ended =
-        sqlx::query!("UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", id.0, now)
-            .execute(conn)
-            .await?;
+    let ended = sqlx::query!(
+        "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
+        id.0,
+        now
+    )
+    .execute(conn)
+    .await?;
     Ok(ended.rows_affected() == 1)
 }
 

@@ -55,8 +55,13 @@ impl From<sqlx::Error> for StorageError {
         if is_transient(&error) {
             return Self::Unavailable(error);
         }
-        match error.as_database_error().filter(|e| e.kind() == ErrorKind::UniqueViolation) {
-            Some(taken) => Self::Taken { constraint: taken.constraint().unwrap_or("a unique key").to_owned() },
+        match error
+            .as_database_error()
+            .filter(|e| e.kind() == ErrorKind::UniqueViolation)
+        {
+            Some(taken) => Self::Taken {
+                constraint: taken.constraint().unwrap_or("a unique key").to_owned(),
+            },
             None => Self::Refused(error),
         }
     }

@@ -1,49 +1,27 @@
 //! The inbox: every verified webhook once.
 
 use chrono::{DateTime, Utc};
-use domain::PlatformRoomSid;
+use domain::{
+    PlatformRoomSid,
+    event::{PlatformEvent, PlatformKind},
+    meeting::Outcome,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StorageError;
+use crate::{StorageError, row::Row};
+
+/// Kept events of one platform room that are read at most. A room has a few; more is somebody's mischief.
+const MAX_KEPT: i64 = 500;
 
 /// One webhook as it is kept.
 #[derive(Clone, Debug)]
 pub struct NewEvent<'a> {
     pub id: Uuid,
-    pub platform: &'a str,
-    /// The platform's own id, or a digest of the body where it gave none.
-    pub event_id: &'a str,
-    pub name: &'a str,
-    pub room_sid: Option<&'a PlatformRoomSid>,
-    pub occurred_at: DateTime<Utc>,
+    pub event: &'a PlatformEvent,
     pub received_at: DateTime<Utc>,
     /// As it came, with storage credentials taken out.
     pub body: &'a serde_json::Value,
-}
-
-/// What became of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It changed a meeting, or confirmed what was known.
-    Applied,
-    /// Its name is not one that we know.
-    UnknownEvent,
-    /// Its room is not ours.
-    ForeignRoom,
-    /// Known, and nothing to us.
-    Ignored,
-}
-
-impl Outcome {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::UnknownEvent => "unknown_event",
-            Self::ForeignRoom => "foreign_room",
-            Self::Ignored => "ignored",
-        }
-    }
 }
 
 /// Whether an event is seen for the first time.
@@ -53,62 +31,130 @@ pub enum Remembered {
     Repeated,
 }
 
-/// Keeps an event. Of several at once under one id, the others wait for the first one's transaction.
-pub async fn remember(conn: &mut PgConnection, event: &NewEvent<'_>) -> Result<Remembered, StorageError> {
+/// Keeps an event. Of several at once under one key, the others wait for the first one's transaction.
+pub async fn remember(conn: &mut PgConnection, new: &NewEvent<'_>) -> Result<Remembered, StorageError> {
+    let event = new.event;
+    let in_our_words = serde_json::to_value(event).expect("an event is texts, times and numbers, which JSON can hold");
     let kept = sqlx::query!(
-        "INSERT INTO events (id, platform, event_id, name, room_sid, occurred_at, received_at, body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO events (id, platform, event_id, name, room_sid, occurred_at, received_at, body, event)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (platform, event_id) DO NOTHING",
-        event.id,
-        event.platform,
-        event.event_id,
+        new.id,
+        event.key.platform.as_str(),
+        event.key.id,
         event.name,
-        event.room_sid.map(PlatformRoomSid::as_str),
+        event.room.as_ref().map(|room| room.sid.as_str()),
         event.occurred_at,
-        event.received_at,
-        event.body,
+        new.received_at,
+        new.body,
+        in_our_words,
     )
     .execute(conn)
     .await?;
-    Ok(if kept.rows_affected() == 1 { Remembered::New } else { Remembered::Repeated })
+    Ok(if kept.rows_affected() == 1 {
+        Remembered::New
+    } else {
+        Remembered::Repeated
+    })
 }
 
 /// Notes what became of a remembered event.
 pub async fn set_outcome(conn: &mut PgConnection, id: Uuid, outcome: Outcome) -> Result<(), StorageError> {
-    sqlx::query!("UPDATE events SET outcome = $2 WHERE id = $1", id, outcome.as_str()).execute(conn).await?;
+    sqlx::query!("UPDATE events SET outcome = $2 WHERE id = $1", id, outcome.as_str())
+        .execute(conn)
+        .await?;
     Ok(())
+}
+
+/// The events of a platform room that wait for something to become known, in the order of their receipt.
+pub async fn list_kept(
+    conn: &mut PgConnection,
+    platform: PlatformKind,
+    sid: &PlatformRoomSid,
+) -> Result<Vec<PlatformEvent>, StorageError> {
+    let rows = sqlx::query!(
+        "SELECT id, event
+         FROM events
+         WHERE platform = $1 AND room_sid = $2 AND outcome = 'kept'
+         ORDER BY received_at, id
+         LIMIT $3",
+        platform.as_str(),
+        sid.as_str(),
+        MAX_KEPT,
+    )
+    .fetch_all(conn)
+    .await?;
+    let read = |id: Uuid, event| {
+        Row {
+            table: "events",
+            id: &id,
+        }
+        .read("event", serde_json::from_value(event))
+    };
+    rows.into_iter().map(|row| read(row.id, row.event)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::event::{EventKey, EventKind, EventRoom};
     use serde_json::json;
     use sqlx::PgPool;
 
     use super::*;
+    use crate::example;
+
+    fn event(key: &str) -> PlatformEvent {
+        PlatformEvent {
+            key: EventKey {
+                platform: PlatformKind::Livekit,
+                id: key.to_owned(),
+            },
+            name: "room_started".to_owned(),
+            occurred_at: example::now(),
+            room: Some(EventRoom {
+                name: "standup".to_owned(),
+                sid: "RM_1".into(),
+                created_at: None,
+            }),
+            kind: EventKind::MeetingStarted,
+        }
+    }
+
+    async fn receive(conn: &mut PgConnection, id: u128, event: &PlatformEvent) -> Remembered {
+        let body = json!({"event": "room_started"});
+        let new = NewEvent {
+            id: Uuid::from_u128(id),
+            event,
+            received_at: example::now(),
+            body: &body,
+        };
+        remember(conn, &new).await.unwrap()
+    }
 
     #[sqlx::test]
     async fn an_event_is_remembered_once(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
-        let at = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let body = json!({"event": "room_started"});
-        let event = |id| NewEvent {
-            id: Uuid::from_u128(id),
-            platform: "livekit",
-            event_id: "EV_1",
-            name: "room_started",
-            room_sid: None,
-            occurred_at: at,
-            received_at: at,
-            body: &body,
-        };
 
-        let first = remember(&mut conn, &event(1)).await.unwrap();
-        let second = remember(&mut conn, &event(2)).await.unwrap();
-        set_outcome(&mut conn, Uuid::from_u128(1), Outcome::Applied).await.unwrap();
+        let first = receive(&mut conn, 1, &event("EV_1")).await;
+        let second = receive(&mut conn, 2, &event("EV_1")).await;
 
         assert_eq!((first, second), (Remembered::New, Remembered::Repeated));
-        let kept: Vec<(Uuid, String)> =
-            sqlx::query_as("SELECT id, outcome FROM events").fetch_all(&pool).await.unwrap();
-        assert_eq!(kept, [(Uuid::from_u128(1), "applied".to_owned())]);
+    }
+
+    #[sqlx::test]
+    async fn events_that_are_kept_come_back_as_they_were(pool: PgPool) {
+        let mut conn = pool.acquire().await.unwrap();
+        receive(&mut conn, 1, &event("EV_1")).await;
+        receive(&mut conn, 2, &event("EV_2")).await;
+
+        set_outcome(&mut conn, Uuid::from_u128(1), Outcome::Applied)
+            .await
+            .unwrap();
+        set_outcome(&mut conn, Uuid::from_u128(2), Outcome::Kept).await.unwrap();
+
+        let kept = list_kept(&mut conn, PlatformKind::Livekit, &"RM_1".into())
+            .await
+            .unwrap();
+        assert_eq!(kept, [event("EV_2")]);
     }
 }

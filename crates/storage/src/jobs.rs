@@ -36,14 +36,20 @@ mod tests {
     #[sqlx::test]
     async fn a_job_that_waits_is_not_queued_twice(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
-        let start = Job::StartRecording { recording_id: RecordingId(Uuid::nil()) };
-        let accept = Job::AcceptRecording { recording_id: RecordingId(Uuid::nil()) };
+        let start = Job::StartRecording {
+            recording_id: RecordingId(Uuid::nil()),
+        };
+        let accept = Job::AcceptRecording {
+            recording_id: RecordingId(Uuid::nil()),
+        };
 
         add(&mut conn, &[start.clone(), accept]).await.unwrap();
         add(&mut conn, &[start]).await.unwrap();
 
-        let queues: Vec<String> =
-            sqlx::query_scalar("SELECT queue FROM jobs ORDER BY queue").fetch_all(&pool).await.unwrap();
+        let queues: Vec<String> = sqlx::query_scalar("SELECT queue FROM jobs ORDER BY queue")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
         assert_eq!(queues, ["accept_recording", "start_recording"]);
     }
 }

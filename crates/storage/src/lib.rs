@@ -4,11 +4,19 @@
 //! be is an error that names it. What the rows mean is decided in `domain`; this crate leaves to others when to write.
 
 pub mod api_keys;
+pub mod connections;
 mod error;
 pub mod events;
+#[cfg(test)]
+mod example;
 pub mod jobs;
+pub mod meetings;
+pub mod participants;
 pub mod pool;
+pub mod recordings;
+pub mod rooms;
 mod row;
+pub mod tracks;
 
 pub use error::StorageError;
 pub use sqlx::{PgConnection, PgPool};

@@ -33,10 +33,13 @@ pub fn connect_lazy(url: &str, role: &str, max_connections: u32) -> Result<PgPoo
         .connect_lazy_with(options))
 }
 
+/// The schema, step by step; for tests of other crates, too.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+
 /// Brings the database to this program's schema. Several processes may start at once: an advisory lock lets one work,
 /// the others then find nothing to do.
 pub async fn migrate(pool: &PgPool) -> Result<(), StorageError> {
-    sqlx::migrate!().run(pool).await?;
+    MIGRATOR.run(pool).await?;
     Ok(())
 }
 
@@ -59,8 +62,10 @@ mod tests {
         let results = join_all(servers).await;
 
         assert!(results.iter().all(Result::is_ok), "{results:?}");
-        let applied = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM _sqlx_migrations").fetch_one(&pool).await;
-        assert_eq!(applied.unwrap(), sqlx::migrate!().iter().count() as i64);
+        let applied = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM _sqlx_migrations")
+            .fetch_one(&pool)
+            .await;
+        assert_eq!(applied.unwrap(), MIGRATOR.iter().count() as i64);
     }
 
     #[sqlx::test]

@@ -1,0 +1,40 @@
+//! Each time that a participant was connected.
+
+use domain::{ConnectionId, MeetingId, ParticipantId, ParticipantSid, participant::Connection};
+use sqlx::PgConnection;
+
+use crate::StorageError;
+
+/// Keeps a connection, or what is newly known of one.
+pub async fn save(conn: &mut PgConnection, connection: &Connection) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO connections (id, participant_id, meeting_id, sid, joined_at, left_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (id) DO UPDATE SET joined_at = EXCLUDED.joined_at, left_at = EXCLUDED.left_at",
+        connection.id.0,
+        connection.participant_id.0,
+        connection.meeting_id.0,
+        connection.sid.as_str(),
+        connection.joined_at,
+        connection.left_at,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// All connections of a meeting, in the order in which they were first seen.
+pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Result<Vec<Connection>, StorageError> {
+    let connections = sqlx::query_as!(
+        Connection,
+        r#"SELECT id AS "id: ConnectionId", meeting_id AS "meeting_id: MeetingId",
+                  participant_id AS "participant_id: ParticipantId", sid AS "sid: ParticipantSid", joined_at, left_at
+           FROM connections
+           WHERE meeting_id = $1
+           ORDER BY id"#,
+        meeting.0,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(connections)
+}

@@ -1,0 +1,140 @@
+//! Looking at meetings.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    MeetingId, RoomId, RoomName,
+    event::PlatformKind,
+    meeting::{Meeting, MeetingHead},
+    transcript::TranscriptState,
+};
+use sqlx::PgConnection;
+
+use super::row::HeadRow;
+use crate::{StorageError, connections, participants, recordings, row::Row, tracks};
+
+/// A meeting as callers of the API see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeetingView {
+    pub id: MeetingId,
+    pub room: RoomName,
+    pub platform: PlatformKind,
+    pub started_at: DateTime<Utc>,
+    /// `None` while it is open.
+    pub ended_at: Option<DateTime<Utc>>,
+    pub transcript: TranscriptState,
+}
+
+/// A meeting's own row.
+pub async fn find(conn: &mut PgConnection, id: MeetingId) -> Result<Option<MeetingHead>, StorageError> {
+    let row = sqlx::query_as!(
+        HeadRow,
+        "SELECT id, room_id, platform, platform_room_sid, state, started_at, ended_at, missing_since
+         FROM meetings
+         WHERE id = $1",
+        id.0,
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(MeetingHead::try_from).transpose()
+}
+
+/// The open meetings of all rooms, oldest first.
+pub async fn list_open(conn: &mut PgConnection) -> Result<Vec<MeetingHead>, StorageError> {
+    let rows = sqlx::query_as!(
+        HeadRow,
+        "SELECT id, room_id, platform, platform_room_sid, state, started_at, ended_at, missing_since
+         FROM meetings
+         WHERE state = 'open'
+         ORDER BY id",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(MeetingHead::try_from).collect()
+}
+
+/// One meeting as callers see it.
+pub async fn view(conn: &mut PgConnection, id: MeetingId) -> Result<Option<MeetingView>, StorageError> {
+    let row = sqlx::query_as!(
+        ViewRow,
+        r#"SELECT meetings.id, rooms.name AS room, meetings.platform, meetings.started_at, meetings.ended_at,
+                  transcripts.state AS "transcript?"
+           FROM meetings
+           JOIN rooms ON rooms.id = meetings.room_id
+           LEFT JOIN transcripts ON transcripts.meeting_id = meetings.id
+           WHERE meetings.id = $1"#,
+        id.0,
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(MeetingView::try_from).transpose()
+}
+
+/// Meetings, newest first: those of one room or of all, beginning after the one that started then and has this id.
+pub async fn list(
+    conn: &mut PgConnection,
+    room: Option<RoomId>,
+    after: Option<(DateTime<Utc>, MeetingId)>,
+    limit: i64,
+) -> Result<Vec<MeetingView>, StorageError> {
+    let rows = sqlx::query_as!(
+        ViewRow,
+        r#"SELECT meetings.id, rooms.name AS room, meetings.platform, meetings.started_at, meetings.ended_at,
+                  transcripts.state AS "transcript?"
+           FROM meetings
+           JOIN rooms ON rooms.id = meetings.room_id
+           LEFT JOIN transcripts ON transcripts.meeting_id = meetings.id
+           WHERE ($1::uuid IS NULL OR meetings.room_id = $1)
+             AND ($2::timestamptz IS NULL OR (meetings.started_at, meetings.id) < ($2, $3::uuid))
+           ORDER BY meetings.started_at DESC, meetings.id DESC
+           LIMIT $4"#,
+        room.map(|id| id.0),
+        after.map(|(started_at, _)| started_at),
+        after.map(|(_, id)| id.0),
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(MeetingView::try_from).collect()
+}
+
+/// A meeting with all that belongs to it.
+pub(super) async fn whole(conn: &mut PgConnection, head: MeetingHead) -> Result<Meeting, StorageError> {
+    Ok(Meeting {
+        participants: participants::list_for_meeting(conn, head.id).await?,
+        connections: connections::list_for_meeting(conn, head.id).await?,
+        tracks: tracks::list_for_meeting(conn, head.id).await?,
+        recordings: recordings::list_for_meeting(conn, head.id).await?,
+        head,
+    })
+}
+
+struct ViewRow {
+    id: uuid::Uuid,
+    room: String,
+    platform: String,
+    started_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+    transcript: Option<String>,
+}
+
+impl TryFrom<ViewRow> for MeetingView {
+    type Error = StorageError;
+
+    fn try_from(row: ViewRow) -> Result<Self, StorageError> {
+        let at = Row {
+            table: "meetings",
+            id: &row.id,
+        };
+        let state = row.transcript.map(|word| serde_json::from_value(word.into()));
+        Ok(Self {
+            id: MeetingId(row.id),
+            room: at.read("room", RoomName::parse(row.room))?,
+            platform: at.read("platform", row.platform.parse())?,
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+            transcript: at
+                .read_optional("transcript", state)?
+                .unwrap_or(TranscriptState::Pending),
+        })
+    }
+}

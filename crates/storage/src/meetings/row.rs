@@ -1,0 +1,46 @@
+//! A meeting's own row.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    MeetingId, PlatformRoomSid, RoomId,
+    meeting::{MeetingHead, MeetingState},
+};
+
+use crate::{StorageError, row::Row};
+
+pub(super) struct HeadRow {
+    pub id: uuid::Uuid,
+    pub room_id: uuid::Uuid,
+    pub platform: String,
+    pub platform_room_sid: String,
+    pub state: String,
+    pub started_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub missing_since: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<HeadRow> for MeetingHead {
+    type Error = StorageError;
+
+    fn try_from(row: HeadRow) -> Result<Self, StorageError> {
+        let at = Row {
+            table: "meetings",
+            id: &row.id,
+        };
+        let state = match (row.state.as_str(), row.ended_at) {
+            ("open", None) => Ok(MeetingState::Open {
+                missing_since: row.missing_since,
+            }),
+            ("closed", Some(ended_at)) => Ok(MeetingState::Closed { ended_at }),
+            (state, ended_at) => Err(format!("{state:?}, ended at {ended_at:?}, cannot be")),
+        };
+        Ok(Self {
+            id: MeetingId(row.id),
+            room_id: RoomId(row.room_id),
+            platform: at.read("platform", row.platform.parse())?,
+            platform_room_sid: PlatformRoomSid(row.platform_room_sid),
+            started_at: row.started_at,
+            state: at.read("state", state)?,
+        })
+    }
+}

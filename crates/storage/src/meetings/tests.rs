@@ -1,0 +1,183 @@
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use domain::{
+    event::{EventRoom, PlatformKind},
+    job::Job,
+    meeting::{Change, Meeting, MeetingHead, MeetingState, Outcome, Situation},
+    transcript::TranscriptState,
+};
+use sqlx::{PgConnection, PgPool};
+
+use super::*;
+use crate::{example, rooms};
+
+/// Long enough for a statement that is not blocked; a blocked one is cut off here.
+const BLOCKED_AFTER: Duration = Duration::from_millis(300);
+
+fn place(name: &str, sid: &str) -> EventRoom {
+    EventRoom {
+        name: name.to_owned(),
+        sid: sid.into(),
+        created_at: None,
+    }
+}
+
+async fn look(conn: &mut PgConnection, place: &EventRoom) -> Option<Situation> {
+    situation(conn, PlatformKind::Livekit, place, Adopt::Never)
+        .await
+        .unwrap()
+}
+
+#[sqlx::test]
+async fn a_meeting_reads_back_whole(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let meeting = example::meeting_with_track(&mut conn).await;
+
+    let (_, read) = lock(&mut conn, meeting.head.id).await.unwrap().unwrap();
+
+    assert_eq!(read, meeting);
+    assert_eq!(list_open(&mut conn).await.unwrap(), [meeting.head]);
+}
+
+#[sqlx::test]
+async fn a_situation_names_the_meeting_of_the_sid_and_the_newest_other(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let room = example::room("standup");
+    rooms::insert(&mut conn, &room).await.unwrap();
+    for (sid, hours) in [("RM_1", 1), ("RM_3", 3), ("RM_2", 2)] {
+        let Meeting { head, .. } = example::meeting(&room, sid);
+        let started_at = example::now() + TimeDelta::hours(hours);
+        let head = MeetingHead {
+            started_at,
+            state: MeetingState::Closed { ended_at: started_at },
+            ..head
+        };
+        let closed = Meeting {
+            head,
+            ..example::meeting(&room, sid)
+        };
+        save(
+            &mut conn,
+            &Change {
+                meetings: vec![closed.head],
+                ..Change::new(Outcome::Applied)
+            },
+        )
+        .await
+        .unwrap();
+    }
+
+    let found = look(&mut conn, &place("standup", "RM_2")).await.unwrap();
+
+    assert_eq!(found.meeting.unwrap().head.platform_room_sid, "RM_2".into());
+    assert_eq!(found.newest_other.unwrap().head.platform_room_sid, "RM_3".into());
+    assert!(found.kept.is_empty());
+}
+
+#[sqlx::test]
+async fn a_foreign_room_is_ours_only_if_adopted(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let adopt = || Adopt::As {
+        id: example::id(),
+        now: example::now(),
+    };
+    let (ours, unnameable) = (place("not-ours", "RM_1"), place("No Name!", "RM_2"));
+
+    let foreign = look(&mut conn, &ours).await;
+    let adopted = situation(&mut conn, PlatformKind::Livekit, &ours, adopt())
+        .await
+        .unwrap()
+        .unwrap();
+    let again = situation(&mut conn, PlatformKind::Livekit, &ours, adopt())
+        .await
+        .unwrap()
+        .unwrap();
+    let refused = situation(&mut conn, PlatformKind::Livekit, &unnameable, adopt())
+        .await
+        .unwrap();
+
+    assert!(foreign.is_none() && refused.is_none());
+    assert_eq!(adopted.room.name.as_str(), "not-ours");
+    assert_eq!(again.room, adopted.room);
+}
+
+#[sqlx::test]
+async fn a_deleted_room_still_gets_the_events_of_its_meetings_and_no_others(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let meeting = example::meeting_with_track(&mut conn).await;
+    rooms::delete(&mut conn, meeting.head.room_id, example::now())
+        .await
+        .unwrap();
+
+    let old = look(&mut conn, &place("standup", "RM_1")).await;
+    let new = look(&mut conn, &place("standup", "RM_2")).await;
+
+    assert_eq!(old.unwrap().meeting, Some(meeting));
+    assert!(new.is_none());
+}
+
+#[sqlx::test]
+async fn two_changes_of_one_room_wait_for_each_other(pool: PgPool) {
+    rooms::insert(&mut pool.acquire().await.unwrap(), &example::room("standup"))
+        .await
+        .unwrap();
+    let (mut first, mut second) = (pool.begin().await.unwrap(), pool.begin().await.unwrap());
+    look(&mut first, &place("standup", "RM_1")).await.unwrap();
+
+    let (ours, blocked_on) = (place("standup", "RM_1"), place("standup", "RM_1"));
+    let blocked = tokio::time::timeout(BLOCKED_AFTER, look(&mut second, &blocked_on)).await;
+    drop(second);
+    drop(first);
+    let mut third = pool.begin().await.unwrap();
+    let free = look(&mut third, &ours).await;
+
+    assert!(blocked.is_err());
+    assert!(free.is_some());
+}
+
+#[sqlx::test]
+async fn a_save_queues_the_jobs_of_its_change_in_the_same_transaction(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let meeting = example::meeting_with_track(&mut conn).await;
+    let job = Job::StartRecording {
+        recording_id: meeting.recordings[0].id,
+    };
+    let change = Change {
+        jobs: vec![job],
+        ..example::change(&meeting)
+    };
+
+    let mut tx = pool.begin().await.unwrap();
+    save(&mut tx, &change).await.unwrap();
+    tx.rollback().await.unwrap();
+
+    let jobs: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(jobs, 0);
+}
+
+#[sqlx::test]
+async fn meetings_are_listed_newest_first(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let meeting = example::meeting_with_track(&mut conn).await;
+
+    let all = list(&mut conn, None, None, 9).await.unwrap();
+    let rest = list(
+        &mut conn,
+        Some(meeting.head.room_id),
+        Some((all[0].started_at, all[0].id)),
+        9,
+    )
+    .await
+    .unwrap();
+
+    assert_eq!(view(&mut conn, meeting.head.id).await.unwrap().as_ref(), Some(&all[0]));
+    assert_eq!(
+        (all[0].room.as_str(), all[0].transcript),
+        ("standup", TranscriptState::Pending)
+    );
+    assert!(rest.is_empty());
+}

@@ -1,0 +1,64 @@
+//! Identities in a meeting.
+
+use domain::{Identity, MeetingId, ParticipantId, participant::Participant};
+use sqlx::PgConnection;
+
+use crate::{StorageError, row::Row};
+
+/// Keeps a participant, or what is newly known of one.
+pub async fn save(conn: &mut PgConnection, participant: &Participant) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO participants (id, meeting_id, identity, display_name, kind)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (id) DO UPDATE SET display_name = EXCLUDED.display_name, kind = EXCLUDED.kind",
+        participant.id.0,
+        participant.meeting_id.0,
+        participant.identity.as_str(),
+        participant.display_name,
+        participant.kind.map(|kind| kind.as_str()),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Everyone of a meeting, in the order in which they were first seen.
+pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Result<Vec<Participant>, StorageError> {
+    let rows = sqlx::query_as!(
+        ParticipantRow,
+        "SELECT id, meeting_id, identity, display_name, kind
+         FROM participants
+         WHERE meeting_id = $1
+         ORDER BY id",
+        meeting.0,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Participant::try_from).collect()
+}
+
+struct ParticipantRow {
+    id: uuid::Uuid,
+    meeting_id: uuid::Uuid,
+    identity: String,
+    display_name: String,
+    kind: Option<String>,
+}
+
+impl TryFrom<ParticipantRow> for Participant {
+    type Error = StorageError;
+
+    fn try_from(row: ParticipantRow) -> Result<Self, StorageError> {
+        let at = Row {
+            table: "participants",
+            id: &row.id,
+        };
+        Ok(Self {
+            id: ParticipantId(row.id),
+            meeting_id: MeetingId(row.meeting_id),
+            identity: Identity(row.identity),
+            display_name: row.display_name,
+            kind: at.read_optional("kind", row.kind.map(|kind| kind.parse()))?,
+        })
+    }
+}

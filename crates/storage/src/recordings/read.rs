@@ -1,0 +1,97 @@
+//! Finding recordings.
+
+use domain::{EgressId, MeetingId, RecordingId, recording::Recording};
+use sqlx::PgConnection;
+
+use super::row::RecordingRow;
+use crate::StorageError;
+
+/// A recording by its id.
+pub async fn find(conn: &mut PgConnection, id: RecordingId) -> Result<Option<Recording>, StorageError> {
+    let row = sqlx::query_as!(
+        RecordingRow,
+        "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
+                egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
+                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription
+         FROM recordings
+         WHERE id = $1",
+        id.0,
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(Recording::try_from).transpose()
+}
+
+/// The recording that an egress makes.
+pub async fn find_by_egress(conn: &mut PgConnection, egress: &EgressId) -> Result<Option<Recording>, StorageError> {
+    let row = sqlx::query_as!(
+        RecordingRow,
+        "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
+                egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
+                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription
+         FROM recordings
+         WHERE egress_id = $1",
+        egress.as_str(),
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(Recording::try_from).transpose()
+}
+
+/// All recordings of a meeting, oldest first.
+pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Result<Vec<Recording>, StorageError> {
+    let rows = sqlx::query_as!(
+        RecordingRow,
+        "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
+                egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
+                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription
+         FROM recordings
+         WHERE meeting_id = $1
+         ORDER BY id",
+        meeting.0,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Recording::try_from).collect()
+}
+
+/// Recordings of a meeting, oldest first, after `after`.
+pub async fn page_for_meeting(
+    conn: &mut PgConnection,
+    meeting: MeetingId,
+    after: Option<RecordingId>,
+    limit: i64,
+) -> Result<Vec<Recording>, StorageError> {
+    let rows = sqlx::query_as!(
+        RecordingRow,
+        "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
+                egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
+                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription
+         FROM recordings
+         WHERE meeting_id = $1 AND ($2::uuid IS NULL OR id > $2)
+         ORDER BY id
+         LIMIT $3",
+        meeting.0,
+        after.map(|id| id.0),
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Recording::try_from).collect()
+}
+
+/// Recordings of all meetings whose egress may still be at work, oldest first.
+pub async fn list_open(conn: &mut PgConnection) -> Result<Vec<Recording>, StorageError> {
+    let rows = sqlx::query_as!(
+        RecordingRow,
+        "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
+                egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
+                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription
+         FROM recordings
+         WHERE state IN ('requested', 'active')
+         ORDER BY id",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Recording::try_from).collect()
+}

@@ -1,0 +1,166 @@
+//! A recording's state, which knows different things at different times, as flat columns and back.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    EgressId, Identity, MeetingId, ObjectKey, PlatformRoomSid, RecordingId, TrackId, TrackSid,
+    manifest::Fit,
+    recording::{Acceptance, Active, Complete, Failed, FailureReason, Recording, RecordingState},
+};
+
+use crate::{StorageError, row::Row};
+
+/// The reason of a recording that a limit cut short; such a one is complete.
+const TRUNCATED: &str = "truncated";
+
+/// Columns of every query of whole recordings, in the table's order.
+pub(super) struct RecordingRow {
+    pub id: uuid::Uuid,
+    pub meeting_id: uuid::Uuid,
+    pub track_id: uuid::Uuid,
+    pub identity: String,
+    pub platform_room_sid: String,
+    pub track_sid: String,
+    pub state: String,
+    pub reason: Option<String>,
+    pub error: Option<String>,
+    pub truncated: bool,
+    pub egress_id: Option<String>,
+    pub object_key: Option<String>,
+    pub manifest_key: Option<String>,
+    pub sha256: Option<String>,
+    pub size_bytes: Option<i64>,
+    pub samples: Option<i64>,
+    pub duration_ms: Option<i64>,
+    pub offset_ms: Option<i64>,
+    pub fit_a_ns: Option<i64>,
+    pub fit_b_ns: Option<f64>,
+    pub requested_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub accepted_at: Option<DateTime<Utc>>,
+    pub transcription: String,
+}
+
+/// What a state knows, column by column.
+#[derive(Default)]
+pub(super) struct StateColumns<'a> {
+    pub reason: Option<&'a str>,
+    pub error: Option<&'a str>,
+    pub truncated: bool,
+    pub object_key: Option<&'a str>,
+    pub manifest_key: Option<&'a str>,
+    pub size_bytes: Option<i64>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+impl<'a> From<&'a RecordingState> for StateColumns<'a> {
+    fn from(state: &'a RecordingState) -> Self {
+        match state {
+            RecordingState::Requested => Self::default(),
+            RecordingState::Active(active) => Self {
+                started_at: active.started_at,
+                ..Self::default()
+            },
+            RecordingState::Complete(complete) => Self {
+                reason: complete.truncated.then_some(TRUNCATED),
+                error: None,
+                truncated: complete.truncated,
+                object_key: Some(complete.object.as_str()),
+                manifest_key: Some(complete.manifest.as_str()),
+                size_bytes: complete.size_bytes,
+                started_at: complete.started_at,
+                ended_at: complete.ended_at,
+            },
+            RecordingState::Failed(failed) => Self {
+                reason: Some(failed.reason.as_str()),
+                error: failed.error.as_deref(),
+                started_at: failed.started_at,
+                ended_at: failed.ended_at,
+                ..Self::default()
+            },
+        }
+    }
+}
+
+impl TryFrom<RecordingRow> for Recording {
+    type Error = StorageError;
+
+    fn try_from(row: RecordingRow) -> Result<Self, StorageError> {
+        let state = state(&row)?;
+        let acceptance = row
+            .accepted_at
+            .map(|accepted_at| acceptance(&row, accepted_at))
+            .transpose()?;
+        let transcription = at(&row).read("transcription", row.transcription.parse())?;
+        Ok(Self {
+            id: RecordingId(row.id),
+            meeting_id: MeetingId(row.meeting_id),
+            track_id: TrackId(row.track_id),
+            identity: Identity(row.identity),
+            platform_room_sid: PlatformRoomSid(row.platform_room_sid),
+            track_sid: TrackSid(row.track_sid),
+            egress_id: row.egress_id.map(EgressId),
+            requested_at: row.requested_at,
+            state,
+            acceptance,
+            transcription,
+        })
+    }
+}
+
+fn state(row: &RecordingRow) -> Result<RecordingState, StorageError> {
+    let (started_at, ended_at) = (row.started_at, row.ended_at);
+    match row.state.as_str() {
+        "requested" => Ok(RecordingState::Requested),
+        "active" => Ok(RecordingState::Active(Active { started_at })),
+        "complete" => Ok(RecordingState::Complete(Complete {
+            object: key(row, "object_key", row.object_key.as_deref())?,
+            manifest: key(row, "manifest_key", row.manifest_key.as_deref())?,
+            started_at,
+            ended_at,
+            size_bytes: row.size_bytes,
+            truncated: row.truncated,
+        })),
+        "failed" => Ok(RecordingState::Failed(Failed {
+            reason: known(row, "reason", row.reason.as_deref())?
+                .parse::<FailureReason>()
+                .or_else(|why| at(row).read("reason", Err(why)))?,
+            error: row.error.clone(),
+            started_at,
+            ended_at,
+        })),
+        other => at(row).read("state", Err(format!("{other:?} is no state of a recording"))),
+    }
+}
+
+fn acceptance(row: &RecordingRow, accepted_at: DateTime<Utc>) -> Result<Acceptance, StorageError> {
+    Ok(Acceptance {
+        accepted_at,
+        sha256: known(row, "sha256", row.sha256.clone())?,
+        size_bytes: known(row, "size_bytes", row.size_bytes)?,
+        samples: known(row, "samples", row.samples)?,
+        duration_ms: known(row, "duration_ms", row.duration_ms)?,
+        offset_ms: known(row, "offset_ms", row.offset_ms)?,
+        fit: Fit {
+            a_ns: known(row, "fit_a_ns", row.fit_a_ns)?,
+            b_ns: known(row, "fit_b_ns", row.fit_b_ns)?,
+        },
+    })
+}
+
+fn at(row: &RecordingRow) -> Row<'_> {
+    Row {
+        table: "recordings",
+        id: &row.id,
+    }
+}
+
+/// A column that the row's state says is filled.
+fn known<T>(row: &RecordingRow, column: &'static str, value: Option<T>) -> Result<T, StorageError> {
+    at(row).read(column, value.ok_or("it is NULL, which the row's state does not allow"))
+}
+
+fn key(row: &RecordingRow, column: &'static str, value: Option<&str>) -> Result<ObjectKey, StorageError> {
+    at(row).read(column, ObjectKey::parse(known(row, column, value)?))
+}

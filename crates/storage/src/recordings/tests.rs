@@ -1,0 +1,142 @@
+use domain::{
+    ObjectKey,
+    manifest::Fit,
+    recording::{Acceptance, Active, Complete, Failed, FailureReason, Recording, RecordingState, Transcription},
+};
+use sqlx::{PgConnection, PgPool};
+
+use super::*;
+use crate::{StorageError, example};
+
+fn complete() -> RecordingState {
+    let object = ObjectKey::parse("recordings/standup/m/ada/TR_1-EG_1.ogg").unwrap();
+    RecordingState::Complete(Complete {
+        manifest: object.manifest(),
+        object,
+        started_at: Some(example::now()),
+        ended_at: Some(example::now()),
+        size_bytes: Some(4_000),
+        truncated: true,
+    })
+}
+
+fn acceptance() -> Acceptance {
+    Acceptance {
+        accepted_at: example::now(),
+        sha256: "ab".repeat(32),
+        size_bytes: 4_096,
+        samples: 48_000,
+        duration_ms: 1_000,
+        offset_ms: -20,
+        fit: Fit {
+            a_ns: 1_800_000_000_000_000_000,
+            b_ns: 20_833.333,
+        },
+    }
+}
+
+async fn requested(conn: &mut PgConnection) -> Recording {
+    let meeting = example::meeting_with_track(conn).await;
+    meeting.recordings.into_iter().next().unwrap()
+}
+
+#[sqlx::test]
+async fn every_state_reads_back_as_it_was_written(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let mut recording = requested(&mut conn).await;
+    let failed = Failed {
+        reason: FailureReason::EgressFailed,
+        error: Some("no space".to_owned()),
+        started_at: None,
+        ended_at: Some(example::now()),
+    };
+    let states = [
+        RecordingState::Requested,
+        RecordingState::Active(Active {
+            started_at: Some(example::now()),
+        }),
+        complete(),
+        RecordingState::Failed(failed),
+    ];
+
+    for state in states {
+        recording.state = state;
+        save(&mut conn, &recording).await.unwrap();
+
+        assert_eq!(find(&mut conn, recording.id).await.unwrap().as_ref(), Some(&recording));
+    }
+}
+
+#[sqlx::test]
+async fn an_accepted_recording_reads_back_with_its_fit(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let mut recording = requested(&mut conn).await;
+    recording.egress_id = Some("EG_1".into());
+    recording.state = complete();
+    recording.acceptance = Some(acceptance());
+    recording.transcription = Transcription::Done;
+
+    save(&mut conn, &recording).await.unwrap();
+
+    let found = find_by_egress(&mut conn, &"EG_1".into()).await.unwrap().unwrap();
+    assert_eq!(
+        (found.acceptance, found.transcription),
+        (recording.acceptance, Transcription::Done)
+    );
+}
+
+#[sqlx::test]
+async fn one_recording_of_a_track_is_open_at_a_time(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let first = requested(&mut conn).await;
+    let second = Recording {
+        id: example::id(),
+        ..first.clone()
+    };
+
+    let refused = save(&mut conn, &second).await.unwrap_err();
+    save(
+        &mut conn,
+        &Recording {
+            state: complete(),
+            ..first.clone()
+        },
+    )
+    .await
+    .unwrap();
+    save(&mut conn, &second).await.unwrap();
+
+    assert!(refused.is_taken("recordings_one_open"), "{refused}");
+    let open: Vec<_> = list_open(&mut conn).await.unwrap().iter().map(|r| r.id).collect();
+    assert_eq!(open, [second.id]);
+    let all = page_for_meeting(&mut conn, first.meeting_id, None, 9).await.unwrap();
+    let rest = page_for_meeting(&mut conn, first.meeting_id, Some(all[0].id), 9)
+        .await
+        .unwrap();
+    assert_eq!((all.len(), rest.len()), (2, 1));
+}
+
+#[sqlx::test]
+async fn a_row_that_somebody_broke_by_hand_is_named(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let recording = requested(&mut conn).await;
+    sqlx::query("UPDATE recordings SET state = 'complete', object_key = '../etc'")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+
+    let error = find(&mut conn, recording.id).await.unwrap_err();
+
+    assert!(
+        matches!(
+            error,
+            StorageError::Row {
+                table: "recordings",
+                column: "object_key",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(error.to_string().contains(&recording.id.to_string()), "{error}");
+}

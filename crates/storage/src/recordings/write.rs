@@ -1,0 +1,70 @@
+//! Changing recordings.
+
+use domain::{RecordingId, recording::Recording};
+use sqlx::PgConnection;
+
+use super::row::StateColumns;
+use crate::StorageError;
+
+/// Writes a recording whole. Only the keys of an object that was rejected outlive the state that knew them, so that
+/// somebody can look at it.
+///
+/// # Errors
+/// [`StorageError::Taken`] with `recordings_one_open` where another recording of the track is open.
+pub async fn save(conn: &mut PgConnection, recording: &Recording) -> Result<(), StorageError> {
+    let state = StateColumns::from(&recording.state);
+    let accepted = recording.acceptance.as_ref();
+    sqlx::query!(
+        "INSERT INTO recordings (id, meeting_id, track_id, identity, platform_room_sid, track_sid, egress_id,
+                                 requested_at, state, reason, error, truncated, object_key, manifest_key, started_at,
+                                 ended_at, transcription, size_bytes, accepted_at, sha256, samples, duration_ms,
+                                 offset_ms, fit_a_ns, fit_b_ns)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                 $23, $24, $25)
+         ON CONFLICT (id) DO UPDATE
+         SET egress_id = EXCLUDED.egress_id, state = EXCLUDED.state, reason = EXCLUDED.reason,
+             error = EXCLUDED.error, truncated = EXCLUDED.truncated,
+             object_key = COALESCE(EXCLUDED.object_key, recordings.object_key),
+             manifest_key = COALESCE(EXCLUDED.manifest_key, recordings.manifest_key),
+             started_at = EXCLUDED.started_at, ended_at = EXCLUDED.ended_at, transcription = EXCLUDED.transcription,
+             size_bytes = EXCLUDED.size_bytes, accepted_at = EXCLUDED.accepted_at, sha256 = EXCLUDED.sha256,
+             samples = EXCLUDED.samples, duration_ms = EXCLUDED.duration_ms, offset_ms = EXCLUDED.offset_ms,
+             fit_a_ns = EXCLUDED.fit_a_ns, fit_b_ns = EXCLUDED.fit_b_ns",
+        recording.id.0,
+        recording.meeting_id.0,
+        recording.track_id.0,
+        recording.identity.as_str(),
+        recording.platform_room_sid.as_str(),
+        recording.track_sid.as_str(),
+        recording.egress_id.as_ref().map(|id| id.as_str()),
+        recording.requested_at,
+        recording.state.as_str(),
+        state.reason,
+        state.error,
+        state.truncated,
+        state.object_key,
+        state.manifest_key,
+        state.started_at,
+        state.ended_at,
+        recording.transcription.as_str(),
+        accepted.map(|a| a.size_bytes).or(state.size_bytes),
+        accepted.map(|a| a.accepted_at),
+        accepted.map(|a| a.sha256.as_str()),
+        accepted.map(|a| a.samples),
+        accepted.map(|a| a.duration_ms),
+        accepted.map(|a| a.offset_ms),
+        accepted.map(|a| a.fit.a_ns),
+        accepted.map(|a| a.fit.b_ns),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Takes away a recording for which no egress was asked.
+pub async fn delete(conn: &mut PgConnection, id: RecordingId) -> Result<(), StorageError> {
+    sqlx::query!("DELETE FROM recordings WHERE id = $1", id.0)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

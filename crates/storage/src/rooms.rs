@@ -1,0 +1,238 @@
+//! Standing places with a name and settings.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    RoomId, RoomName,
+    room::{Language, Room},
+};
+use sqlx::PgConnection;
+
+use crate::{StorageError, row::Row};
+
+/// The unique key of a room's name.
+pub const NAME_KEY: &str = "rooms_name";
+
+/// Keeps a new room.
+///
+/// # Errors
+/// [`StorageError::Taken`] with [`NAME_KEY`] where a room of this name exists.
+pub async fn insert(conn: &mut PgConnection, room: &Room) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO rooms (id, name, platform, recording_policy, consent_policy, language, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        room.id.0,
+        room.name.as_str(),
+        room.platform.as_str(),
+        room.recording.as_str(),
+        room.consent.as_str(),
+        room.language.as_str(),
+        room.created_at,
+        room.updated_at,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// As [`insert`], unless a room of this name exists.
+pub async fn insert_unless_there(conn: &mut PgConnection, room: &Room) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO rooms (id, name, platform, recording_policy, consent_policy, language, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING",
+        room.id.0,
+        room.name.as_str(),
+        room.platform.as_str(),
+        room.recording.as_str(),
+        room.consent.as_str(),
+        room.language.as_str(),
+        room.created_at,
+        room.updated_at,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Writes a room's settings; its name and platform stay.
+pub async fn save(conn: &mut PgConnection, room: &Room) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE rooms
+         SET recording_policy = $2, consent_policy = $3, language = $4, updated_at = $5
+         WHERE id = $1",
+        room.id.0,
+        room.recording.as_str(),
+        room.consent.as_str(),
+        room.language.as_str(),
+        room.updated_at,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A room by its id, deleted ones included: their meetings remain.
+pub async fn find(conn: &mut PgConnection, id: RoomId) -> Result<Option<Room>, StorageError> {
+    let row = sqlx::query_as!(
+        RoomRow,
+        "SELECT id, name, platform, recording_policy, consent_policy, language, created_at, updated_at
+         FROM rooms
+         WHERE id = $1",
+        id.0,
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(Room::try_from).transpose()
+}
+
+/// The room that has this name now.
+pub async fn find_by_name(conn: &mut PgConnection, name: &RoomName) -> Result<Option<Room>, StorageError> {
+    let row = sqlx::query_as!(
+        RoomRow,
+        "SELECT id, name, platform, recording_policy, consent_policy, language, created_at, updated_at
+         FROM rooms
+         WHERE name = $1 AND deleted_at IS NULL",
+        name.as_str(),
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(Room::try_from).transpose()
+}
+
+/// As [`find_by_name`]; until the transaction ends nobody else changes the room or opens a meeting in it.
+pub async fn lock_by_name(conn: &mut PgConnection, name: &RoomName) -> Result<Option<Room>, StorageError> {
+    let row = sqlx::query_as!(
+        RoomRow,
+        "SELECT id, name, platform, recording_policy, consent_policy, language, created_at, updated_at
+         FROM rooms
+         WHERE name = $1 AND deleted_at IS NULL
+         FOR NO KEY UPDATE",
+        name.as_str(),
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(Room::try_from).transpose()
+}
+
+/// As [`find`], with the lock of [`lock_by_name`].
+pub async fn lock(conn: &mut PgConnection, id: RoomId) -> Result<Option<Room>, StorageError> {
+    let row = sqlx::query_as!(
+        RoomRow,
+        "SELECT id, name, platform, recording_policy, consent_policy, language, created_at, updated_at
+         FROM rooms
+         WHERE id = $1
+         FOR NO KEY UPDATE",
+        id.0,
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(Room::try_from).transpose()
+}
+
+/// Rooms by name, after `after`.
+pub async fn list(conn: &mut PgConnection, after: Option<&RoomName>, limit: i64) -> Result<Vec<Room>, StorageError> {
+    let rows = sqlx::query_as!(
+        RoomRow,
+        r#"SELECT id, name, platform, recording_policy, consent_policy, language, created_at, updated_at
+           FROM rooms
+           WHERE deleted_at IS NULL AND ($1::text IS NULL OR name COLLATE "C" > $1 COLLATE "C")
+           ORDER BY name COLLATE "C"
+           LIMIT $2"#,
+        after.map(RoomName::as_str),
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Room::try_from).collect()
+}
+
+/// Takes a room away; its meetings remain and its name is free. Whether it was there.
+pub async fn delete(conn: &mut PgConnection, id: RoomId, now: DateTime<Utc>) -> Result<bool, StorageError> {
+    let deleted = sqlx::query!(
+        "UPDATE rooms SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL",
+        id.0,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(deleted.rows_affected() == 1)
+}
+
+struct RoomRow {
+    id: uuid::Uuid,
+    name: String,
+    platform: String,
+    recording_policy: String,
+    consent_policy: String,
+    language: String,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl TryFrom<RoomRow> for Room {
+    type Error = StorageError;
+
+    fn try_from(row: RoomRow) -> Result<Self, StorageError> {
+        let at = Row {
+            table: "rooms",
+            id: &row.id,
+        };
+        Ok(Self {
+            id: RoomId(row.id),
+            name: at.read("name", RoomName::parse(row.name))?,
+            platform: at.read("platform", row.platform.parse())?,
+            recording: at.read("recording_policy", row.recording_policy.parse())?,
+            consent: at.read("consent_policy", row.consent_policy.parse())?,
+            language: at.read("language", Language::parse(row.language))?,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::example;
+
+    #[sqlx::test]
+    async fn a_name_is_taken_until_its_room_is_deleted(pool: PgPool) {
+        let mut conn = pool.acquire().await.unwrap();
+        let (first, second) = (
+            example::room("standup"),
+            Room {
+                id: example::id(),
+                ..example::room("standup")
+            },
+        );
+        insert(&mut conn, &first).await.unwrap();
+
+        let refused = insert(&mut conn, &second).await.unwrap_err();
+        let deleted = delete(&mut conn, first.id, example::now()).await.unwrap();
+        insert(&mut conn, &second).await.unwrap();
+
+        assert!(refused.is_taken(NAME_KEY), "{refused}");
+        assert!(deleted);
+        assert_eq!(find_by_name(&mut conn, &second.name).await.unwrap(), Some(second));
+        assert_eq!(find(&mut conn, first.id).await.unwrap(), Some(first));
+    }
+
+    #[sqlx::test]
+    async fn rooms_are_listed_by_name(pool: PgPool) {
+        let mut conn = pool.acquire().await.unwrap();
+        for name in ["b", "c", "a-z", "a0"] {
+            insert(&mut conn, &example::room(name)).await.unwrap();
+        }
+
+        let first = list(&mut conn, None, 2).await.unwrap();
+        let rest = list(&mut conn, Some(&first[1].name), 9).await.unwrap();
+
+        let names = |rooms: &[Room]| rooms.iter().map(|r| r.name.to_string()).collect::<Vec<_>>();
+        assert_eq!(
+            (names(&first), names(&rest)),
+            (vec!["a-z".into(), "a0".into()], vec!["b".into(), "c".into()])
+        );
+    }
+}

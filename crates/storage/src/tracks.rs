@@ -1,0 +1,103 @@
+//! Published streams.
+
+use chrono::{DateTime, Utc};
+use domain::{MeetingId, ParticipantId, TrackId, TrackSid, track::Track};
+use sqlx::PgConnection;
+
+use crate::{StorageError, row::Row};
+
+/// Keeps a track, or what is newly known of one.
+pub async fn save(conn: &mut PgConnection, track: &Track) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO tracks (id, meeting_id, participant_id, sid, kind, source, mime_type, encrypted,
+                             published_at, unpublished_at, not_recorded)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT (id) DO UPDATE
+         SET kind = EXCLUDED.kind, source = EXCLUDED.source, mime_type = EXCLUDED.mime_type,
+             encrypted = EXCLUDED.encrypted, published_at = EXCLUDED.published_at,
+             unpublished_at = EXCLUDED.unpublished_at, not_recorded = EXCLUDED.not_recorded",
+        track.id.0,
+        track.meeting_id.0,
+        track.participant_id.0,
+        track.sid.as_str(),
+        track.kind.as_str(),
+        track.source.as_str(),
+        track.mime_type,
+        track.encrypted,
+        track.published_at,
+        track.unpublished_at,
+        track.not_recorded.map(|reason| reason.as_str()),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A track by our own id.
+pub async fn find(conn: &mut PgConnection, id: TrackId) -> Result<Option<Track>, StorageError> {
+    let row = sqlx::query_as!(
+        TrackRow,
+        "SELECT id, meeting_id, participant_id, sid, kind, source, mime_type, encrypted,
+                published_at, unpublished_at, not_recorded
+         FROM tracks
+         WHERE id = $1",
+        id.0,
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(Track::try_from).transpose()
+}
+
+/// All tracks of a meeting, in the order in which they were first seen.
+pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Result<Vec<Track>, StorageError> {
+    let rows = sqlx::query_as!(
+        TrackRow,
+        "SELECT id, meeting_id, participant_id, sid, kind, source, mime_type, encrypted,
+                published_at, unpublished_at, not_recorded
+         FROM tracks
+         WHERE meeting_id = $1
+         ORDER BY id",
+        meeting.0,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Track::try_from).collect()
+}
+
+struct TrackRow {
+    id: uuid::Uuid,
+    meeting_id: uuid::Uuid,
+    participant_id: uuid::Uuid,
+    sid: String,
+    kind: String,
+    source: String,
+    mime_type: String,
+    encrypted: bool,
+    published_at: DateTime<Utc>,
+    unpublished_at: Option<DateTime<Utc>>,
+    not_recorded: Option<String>,
+}
+
+impl TryFrom<TrackRow> for Track {
+    type Error = StorageError;
+
+    fn try_from(row: TrackRow) -> Result<Self, StorageError> {
+        let at = Row {
+            table: "tracks",
+            id: &row.id,
+        };
+        Ok(Self {
+            id: TrackId(row.id),
+            meeting_id: MeetingId(row.meeting_id),
+            participant_id: ParticipantId(row.participant_id),
+            sid: TrackSid(row.sid),
+            kind: at.read("kind", row.kind.parse())?,
+            source: at.read("source", row.source.parse())?,
+            mime_type: row.mime_type,
+            encrypted: row.encrypted,
+            published_at: row.published_at,
+            unpublished_at: row.unpublished_at,
+            not_recorded: at.read_optional("not_recorded", row.not_recorded.map(|reason| reason.parse()))?,
+        })
+    }
+}
