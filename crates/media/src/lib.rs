@@ -1,1 +1,14 @@
-//! placeholder
+//! From a track's RTP packets to an Ogg/Opus file and its manifest's numbers, and back from the file to sound.
+//!
+//! - [`rtp`]: packets as they come, put in order
+//!
+//! No input or output happens here: no socket, file or clock. Sockets are left to `rtc`, files and uploads to
+//! `egress`, finding speech in what was decoded to `worker`. The feature `decode` needs libopus; the recorder does
+//! without.
+
+pub mod rtp;
+pub mod wall_clock;
+
+pub use domain::manifest::SAMPLE_RATE;
+pub use rtp::{RtpPacket, SenderReport};
+pub use wall_clock::WallClock;
