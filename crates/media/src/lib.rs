@@ -1,11 +1,15 @@
 //! From a track's RTP packets to an Ogg/Opus file and its manifest's numbers, and back from the file to sound.
 //!
 //! - [`rtp`]: packets as they come, put in order
+//! - [`opus`]: what a packet says about itself, headers, fillers; decoding and encoding behind the feature `decode`
+//! - [`ogg`]: pages, written and read
 //!
 //! No input or output happens here: no socket, file or clock. Sockets are left to `rtc`, files and uploads to
 //! `egress`, finding speech in what was decoded to `worker`. The feature `decode` needs libopus; the recorder does
 //! without.
 
+pub mod ogg;
+pub mod opus;
 pub mod rtp;
 pub mod wall_clock;
 

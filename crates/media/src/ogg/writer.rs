@@ -1,0 +1,178 @@
+//! Packets in, pages out.
+
+use bytes::{Bytes, BytesMut};
+
+use super::page::{MAX_PACKET_BYTES, MAX_SEGMENTS, OggPage, lacing};
+
+/// Gathers the packets of one stream into pages. A packet never goes over two pages, and the last packet is always
+/// kept back, because only the end of the stream tells which page must carry the end mark.
+#[derive(Debug)]
+pub struct OggWriter {
+    serial: u32,
+    sequence: u32,
+    /// End of the last closed page, in samples.
+    granule: u64,
+    open: Vec<(Bytes, u32)>,
+    open_segments: usize,
+    open_samples: u64,
+}
+
+impl OggWriter {
+    /// `serial` tells streams of one file apart; any number will do.
+    pub fn new(serial: u32) -> Self {
+        Self {
+            serial,
+            sequence: 0,
+            granule: 0,
+            open: Vec::new(),
+            open_segments: 0,
+            open_samples: 0,
+        }
+    }
+
+    /// A header packet on a page of its own (RFC 7845 section 3); the first one marks the stream's beginning. Longer
+    /// packets than [`MAX_PACKET_BYTES`] are cut.
+    pub fn header(&mut self, packet: &[u8]) -> Bytes {
+        let body = Bytes::copy_from_slice(&packet[..packet.len().min(MAX_PACKET_BYTES)]);
+        let page = OggPage {
+            is_first: self.sequence == 0,
+            segments: lacing(body.len()).collect(),
+            body,
+            ..self.next_page()
+        };
+        page.to_bytes()
+    }
+
+    /// Adds a packet of at most [`MAX_PACKET_BYTES`]; gives the page before it if that holds `page_samples` or has no
+    /// room left.
+    pub fn push(&mut self, packet: Bytes, samples: u32, page_samples: u64) -> Option<Bytes> {
+        debug_assert!(packet.len() <= MAX_PACKET_BYTES);
+        let segments = packet.len() / 255 + 1;
+        let is_full = self.open_samples >= page_samples || self.open_segments + segments > MAX_SEGMENTS;
+        let page = if is_full { self.close(self.open.len()) } else { None };
+        self.open_segments += segments;
+        self.open_samples += u64::from(samples);
+        self.open.push((packet, samples));
+        page
+    }
+
+    /// A page of all packets but the last.
+    pub fn close_all_but_last(&mut self) -> Option<Bytes> {
+        self.close(self.open.len().saturating_sub(1))
+    }
+
+    /// The last page, with the end mark; nothing if there never was a packet.
+    pub fn finish(&mut self) -> Option<Bytes> {
+        let page = self.take(self.open.len())?;
+        Some(OggPage { is_last: true, ..page }.to_bytes())
+    }
+
+    /// Packets that are in no page yet.
+    pub fn open_packets(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Whether a page with packets was closed, headers aside.
+    pub fn has_pages_of_sound(&self) -> bool {
+        self.granule > 0
+    }
+
+    /// Samples of all packets pushed so far.
+    pub fn samples(&self) -> u64 {
+        self.granule + self.open_samples
+    }
+
+    fn close(&mut self, packets: usize) -> Option<Bytes> {
+        self.take(packets).map(|page| page.to_bytes())
+    }
+
+    /// The first `packets` of the open page as a page.
+    fn take(&mut self, packets: usize) -> Option<OggPage> {
+        if packets == 0 {
+            return None;
+        }
+        let mut body = BytesMut::new();
+        let mut segments = Vec::new();
+        for (packet, samples) in self.open.drain(..packets) {
+            segments.extend(lacing(packet.len()));
+            body.extend_from_slice(&packet);
+            self.granule += u64::from(samples);
+            self.open_samples -= u64::from(samples);
+        }
+        self.open_segments -= segments.len();
+        Some(OggPage {
+            segments,
+            body: body.freeze(),
+            ..self.next_page()
+        })
+    }
+
+    fn next_page(&mut self) -> OggPage {
+        let sequence = self.sequence;
+        self.sequence = self.sequence.wrapping_add(1);
+        OggPage {
+            granule: self.granule,
+            serial: self.serial,
+            sequence,
+            ..OggPage::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn packet(byte: u8, length: usize) -> Bytes {
+        Bytes::from(vec![byte; length])
+    }
+
+    #[test]
+    fn another_reader_finds_the_packets_where_they_were_put() {
+        let mut writer = OggWriter::new(77);
+        let mut file = [writer.header(b"OpusHead"), writer.header(b"OpusTags")].concat();
+
+        for (index, length) in [3, 255, 700, 60_000, 64_000, 0].into_iter().enumerate() {
+            file.extend(writer.push(packet(index as u8, length), 960, 1920).unwrap_or_default());
+        }
+        file.extend(writer.finish().unwrap());
+
+        let mut reader = ogg::PacketReader::new(Cursor::new(file));
+        let read: Vec<_> = std::iter::from_fn(|| reader.read_packet().unwrap()).collect();
+        let outline: Vec<_> = read
+            .iter()
+            .map(|p| (p.data.len(), p.absgp_page(), p.last_in_stream()))
+            .collect();
+        assert!(read[0].first_in_stream());
+        assert_eq!(
+            outline[2..5],
+            [(3, 1920, false), (255, 1920, false), (700, 3840, false)]
+        );
+        assert_eq!(
+            outline[5..],
+            [(60_000, 3840, false), (64_000, 5760, false), (0, 5760, true)]
+        );
+    }
+
+    #[test]
+    fn the_last_packet_is_kept_back_for_the_end_mark() {
+        let mut writer = OggWriter::new(1);
+        writer.push(packet(1, 3), 960, 9600);
+        writer.push(packet(2, 3), 960, 9600);
+
+        let early = writer.close_all_but_last();
+
+        assert!(early.is_some());
+        assert_eq!(writer.open_packets(), 1);
+        assert!(writer.close_all_but_last().is_none());
+        assert!(writer.finish().is_some());
+        assert_eq!(writer.samples(), 1920);
+    }
+
+    #[test]
+    fn a_stream_without_packets_has_no_last_page() {
+        assert_eq!(OggWriter::new(1).finish(), None);
+    }
+}

@@ -1,0 +1,12 @@
+//! Opus packets (RFC 6716) and their headers in Ogg (RFC 7845), without a codec; with the feature `decode` also with
+//! one.
+
+mod head;
+mod silence;
+mod stream;
+mod toc;
+
+pub use head::{HeadError, OpusHead, OpusTags};
+pub use silence::{Filler, FillerKind, is_injected};
+pub use stream::{PacketStream, StreamError, StreamPacket, StreamSummary, probe};
+pub use toc::{MAX_PACKET_SAMPLES, MalformedPacket, Toc, packet_samples};
