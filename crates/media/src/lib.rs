@@ -3,6 +3,7 @@
 //! - [`rtp`]: packets as they come, put in order
 //! - [`opus`]: what a packet says about itself, headers, fillers; decoding and encoding behind the feature `decode`
 //! - [`ogg`]: pages, written and read
+//! - [`timeline`]: which moment a sample of a file belongs to
 //!
 //! No input or output happens here: no socket, file or clock. Sockets are left to `rtc`, files and uploads to
 //! `egress`, finding speech in what was decoded to `worker`. The feature `decode` needs libopus; the recorder does
@@ -11,6 +12,7 @@
 pub mod ogg;
 pub mod opus;
 pub mod rtp;
+pub mod timeline;
 pub mod wall_clock;
 
 pub use domain::manifest::SAMPLE_RATE;
