@@ -3,6 +3,7 @@
 //! - [`rtp`]: packets as they come, put in order
 //! - [`opus`]: what a packet says about itself, headers, fillers; decoding and encoding behind the feature `decode`
 //! - [`ogg`]: pages, written and read
+//! - [`recorder`]: one track's packets in, pages and a summary out
 //! - [`timeline`]: which moment a sample of a file belongs to
 //!
 //! No input or output happens here: no socket, file or clock. Sockets are left to `rtc`, files and uploads to
@@ -11,10 +12,12 @@
 
 pub mod ogg;
 pub mod opus;
+pub mod recorder;
 pub mod rtp;
 pub mod timeline;
 pub mod wall_clock;
 
 pub use domain::manifest::SAMPLE_RATE;
+pub use recorder::{MuteState, Output, RecorderConfig, Summary, TrackRecorder};
 pub use rtp::{RtpPacket, SenderReport};
 pub use wall_clock::WallClock;
