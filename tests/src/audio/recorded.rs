@@ -1,0 +1,101 @@
+//! Listening to a recorded file with programs that are not ours.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use super::SAMPLE_RATE;
+
+/// A recording, decoded by ffmpeg.
+#[derive(Debug)]
+pub struct RecordedFile {
+    pub samples: Vec<f32>,
+}
+
+impl RecordedFile {
+    /// Opens an Ogg file, insisting that ffmpeg, ffprobe and opusdec have nothing to say against it.
+    ///
+    /// # Panics
+    /// When one of them does.
+    pub fn open(ogg: &[u8]) -> Self {
+        let file = tempfile::NamedTempFile::with_suffix(".ogg").expect("a temporary file can be made");
+        fs::write(file.path(), ogg).expect("a temporary file can be written");
+        check_with_other_programs(file.path());
+        Self {
+            samples: decode(file.path()),
+        }
+    }
+
+    pub fn duration_ms(&self) -> f64 {
+        self.samples.len() as f64 * 1000.0 / SAMPLE_RATE as f64
+    }
+
+    /// The part between two times.
+    pub fn between_ms(&self, from: usize, until: usize) -> &[f32] {
+        let sample = |ms: usize| (ms * SAMPLE_RATE / 1000).min(self.samples.len());
+        &self.samples[sample(from)..sample(until)]
+    }
+}
+
+/// Plays the whole file with ffmpeg and opusdec and asks ffprobe for its length; none may complain.
+///
+/// # Panics
+/// When one does.
+pub fn check_with_other_programs(file: &Path) {
+    let path = file.to_str().expect("temporary paths are plain");
+    let silent: [(&str, &[&str]); 3] = [
+        ("ffmpeg", &["-v", "warning", "-i", path, "-f", "null", "-"]),
+        (
+            "ffprobe",
+            &[
+                "-v",
+                "warning",
+                "-show_entries",
+                "format=duration",
+                "-of",
+                "csv=p=0",
+                path,
+            ],
+        ),
+        ("opusdec", &["--quiet", path, "/dev/null"]),
+    ];
+    for (program, arguments) in silent {
+        let output = run(program, arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && said.trim().is_empty(),
+            "{program} says of the recording: {said}"
+        );
+    }
+}
+
+/// Any audio file as mono samples at 48 kHz.
+pub(super) fn decode(file: &Path) -> Vec<f32> {
+    let path = file.to_str().expect("temporary paths are plain");
+    let output = run(
+        "ffmpeg",
+        &[
+            "-v", "error", "-i", path, "-f", "f32le", "-ac", "1", "-ar", "48000", "-",
+        ],
+    );
+    assert!(
+        output.status.success(),
+        "ffmpeg cannot decode {path}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+        .stdout
+        .chunks_exact(4)
+        .map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]))
+        .collect()
+}
+
+fn run(program: &str, arguments: &[&str]) -> Output {
+    Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("{program} cannot be started (scripts/install-deps.sh tests): {error}"))
+}
