@@ -14,6 +14,10 @@ const DEFAULT_REGION: &str = "us-east-1";
 
 /// A store that is to be opened.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one or two exist in a process; a box would only burden who makes them"
+)]
 pub enum StoreConfig {
     Folder(FolderConfig),
     S3(S3Config),

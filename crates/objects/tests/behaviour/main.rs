@@ -1,4 +1,5 @@
 //! One table of behaviour, run over every store: whoever uses the trait may rely on what stands here.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod garage;
 mod hostile;
