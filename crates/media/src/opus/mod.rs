@@ -1,6 +1,10 @@
 //! Opus packets (RFC 6716) and their headers in Ogg (RFC 7845), without a codec; with the feature `decode` also with
 //! one.
 
+#[cfg(feature = "decode")]
+pub mod decode;
+#[cfg(feature = "decode")]
+pub mod encode;
 mod head;
 mod silence;
 mod stream;
