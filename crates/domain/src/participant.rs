@@ -24,6 +24,18 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What someone may do in a room that they join.
+    Role {
+        /// As a participant; control over others goes through our API.
+        Host = "host",
+        /// May publish camera, microphone and screen, hear and see everyone, send data.
+        Participant = "participant",
+        /// May hear and see.
+        Listener = "listener",
+    }
+}
+
 impl ParticipantKind {
     /// Whether someone speaks through it: such a one opens a meeting and is recorded.
     pub fn is_person(self) -> bool {

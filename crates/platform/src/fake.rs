@@ -1,0 +1,225 @@
+//! A platform in memory, for tests of what stands on the trait: its rooms are what the test says, its egresses are
+//! remembered, and it can be down.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use domain::event::{EgressReport, EgressStatus, EventRoom, PlatformEvent, PlatformKind};
+use domain::meeting::{LiveParticipant, LiveRoom};
+use domain::{EgressId, Identity, TrackSid};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use crate::{
+    DEFAULT_TOKEN_TTL, JoinError, JoinRequest, JoinToken, Platform, PlatformError, VerifiedEvent, WebhookError,
+    WhichRecordings,
+};
+
+/// What `Authorization` must say for a webhook to be believed.
+pub const SIGNATURE: &str = "fake";
+
+/// The fake. A webhook's body is a [`PlatformEvent`] as JSON.
+pub struct FakePlatform {
+    kind: PlatformKind,
+    state: Mutex<State>,
+}
+
+/// Whether the fake answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Health {
+    #[default]
+    Up,
+    /// Every call fails as if the network were gone.
+    Down,
+    /// Nobody takes a recording; all else works.
+    NoRecorder,
+}
+
+/// A recording that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    pub room: String,
+    pub file: String,
+    pub report: EgressReport,
+}
+
+#[derive(Default)]
+struct State {
+    health: Health,
+    rooms: BTreeMap<String, LiveRoom>,
+    started: Vec<Started>,
+}
+
+impl FakePlatform {
+    pub fn new(kind: PlatformKind) -> Self {
+        Self {
+            kind,
+            state: Mutex::default(),
+        }
+    }
+
+    pub fn set_health(&self, health: Health) {
+        self.state().health = health;
+    }
+
+    /// Puts a room in place of any of the same name.
+    pub fn set_room(&self, room: LiveRoom) {
+        self.state().rooms.insert(room.room.name.clone(), room);
+    }
+
+    pub fn remove_room(&self, name: &str) {
+        self.state().rooms.remove(name);
+    }
+
+    /// Every recording that was asked for, in order.
+    pub fn started(&self) -> Vec<Started> {
+        self.state().started.clone()
+    }
+
+    /// Changes what an egress says of itself.
+    pub fn set_recording(&self, egress: &EgressId, change: impl FnOnce(&mut EgressReport)) {
+        if let Some(started) = self.state().find(egress) {
+            change(&mut started.report);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds the fake")
+    }
+
+    fn answering(&self) -> Result<MutexGuard<'_, State>, PlatformError> {
+        let state = self.state();
+        match state.health {
+            Health::Down => Err(PlatformError::Unreachable(self.kind, "the fake is down".into())),
+            Health::Up | Health::NoRecorder => Ok(state),
+        }
+    }
+
+    fn not_found(&self) -> PlatformError {
+        PlatformError::NotFound(self.kind, "the fake has none".into())
+    }
+}
+
+impl State {
+    fn find(&mut self, egress: &EgressId) -> Option<&mut Started> {
+        self.started
+            .iter_mut()
+            .find(|started| started.report.egress_id.as_ref() == Some(egress))
+    }
+}
+
+#[async_trait]
+impl Platform for FakePlatform {
+    fn kind(&self) -> PlatformKind {
+        self.kind
+    }
+
+    fn event(&self, headers: &HeaderMap, body: &Bytes, _now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookError> {
+        match headers.get(AUTHORIZATION).map(|value| value.as_bytes()) {
+            None => return Err(WebhookError::NotSigned),
+            Some(signature) if signature != SIGNATURE.as_bytes() => return Err(WebhookError::WrongSignature),
+            Some(_) => {}
+        }
+        let event: PlatformEvent = serde_json::from_slice(body).map_err(WebhookError::BadBody)?;
+        let stored_body = serde_json::to_value(&event).map_err(WebhookError::BadBody)?;
+        Ok(VerifiedEvent { event, stored_body })
+    }
+
+    fn join_token(&self, request: &JoinRequest, now: DateTime<Utc>) -> Result<JoinToken, JoinError> {
+        let identity = request.identity.clone().unwrap_or_else(|| "p-fake".into());
+        let token = format!("{}:{identity}", request.room).into();
+        let expires_at = now + request.ttl.unwrap_or(DEFAULT_TOKEN_TTL);
+        Ok(JoinToken {
+            url: format!("wss://{}.invalid", self.kind),
+            token,
+            identity,
+            expires_at,
+        })
+    }
+
+    async fn list_rooms(&self) -> Result<Vec<EventRoom>, PlatformError> {
+        Ok(self.answering()?.rooms.values().map(|live| live.room.clone()).collect())
+    }
+
+    async fn list_participants(&self, room: &str) -> Result<Vec<LiveParticipant>, PlatformError> {
+        Ok(self
+            .answering()?
+            .rooms
+            .get(room)
+            .map(|live| live.participants.clone())
+            .unwrap_or_default())
+    }
+
+    async fn get_participant(&self, room: &str, identity: &Identity) -> Result<Option<LiveParticipant>, PlatformError> {
+        let participants = self.list_participants(room).await?;
+        Ok(participants
+            .into_iter()
+            .find(|participant| participant.seen.identity == *identity))
+    }
+
+    async fn start_track_recording(
+        &self,
+        room: &str,
+        track: &TrackSid,
+        file: &str,
+    ) -> Result<EgressReport, PlatformError> {
+        let mut state = self.answering()?;
+        if state.health == Health::NoRecorder {
+            return Err(PlatformError::Busy(self.kind, "the fake has no recorder".into()));
+        }
+        let sid = state.rooms.get(room).ok_or_else(|| self.not_found())?.room.sid.clone();
+        let report = EgressReport {
+            egress_id: Some(format!("EG_fake{}", state.started.len() + 1).into()),
+            room_sid: Some(sid),
+            track_sid: Some(track.clone()),
+            status: EgressStatus::Starting,
+            error: None,
+            details: None,
+            file: None,
+            manifest_location: None,
+            started_at: None,
+            ended_at: None,
+        };
+        state.started.push(Started {
+            room: room.to_owned(),
+            file: file.to_owned(),
+            report: report.clone(),
+        });
+        Ok(report)
+    }
+
+    async fn list_recordings(&self, room: &str, which: WhichRecordings) -> Result<Vec<EgressReport>, PlatformError> {
+        let state = self.answering()?;
+        let wanted = |started: &&Started| {
+            started.room == room && (which == WhichRecordings::All || !started.report.status.is_terminal())
+        };
+        Ok(state
+            .started
+            .iter()
+            .filter(wanted)
+            .map(|started| started.report.clone())
+            .collect())
+    }
+
+    async fn stop_recording(&self, egress: &EgressId) -> Result<EgressReport, PlatformError> {
+        let mut state = self.answering()?;
+        let started = state.find(egress).ok_or_else(|| self.not_found())?;
+        if started.report.status.is_terminal() {
+            return Err(PlatformError::Refused(self.kind, "the fake's egress has ended".into()));
+        }
+        started.report.status = EgressStatus::Ending;
+        Ok(started.report.clone())
+    }
+
+    async fn delete_room(&self, room: &str) -> Result<(), PlatformError> {
+        self.answering()?.rooms.remove(room);
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<(), PlatformError> {
+        self.answering().map(|_| ())
+    }
+}

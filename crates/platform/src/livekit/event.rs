@@ -1,0 +1,216 @@
+//! LiveKit's events in our words.
+
+use chrono::{DateTime, Utc};
+use domain::event::{
+    EgressFile, EgressReport, EgressStatus, EventKey, EventKind, EventRoom, PlatformEvent, PlatformKind, TrackEvent,
+};
+use domain::participant::{ParticipantKind, ParticipantSeen};
+use domain::track::{TrackKind, TrackSeen, TrackSource};
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{secrets, wire};
+use crate::{VerifiedEvent, WebhookError};
+
+/// Reads a verified body.
+pub fn read(body: &[u8], now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookError> {
+    let mut stored_body: Value = serde_json::from_slice(body).map_err(WebhookError::BadBody)?;
+    secrets::clean(&mut stored_body);
+    let sent = wire::WebhookEvent::deserialize(&stored_body).map_err(WebhookError::BadBody)?;
+    let id = if sent.id.is_empty() {
+        digest(body)
+    } else {
+        sent.id.clone()
+    };
+    let event = PlatformEvent {
+        key: EventKey {
+            platform: PlatformKind::Livekit,
+            id,
+        },
+        occurred_at: seconds(sent.created_at).unwrap_or(now),
+        room: room(&sent),
+        kind: kind(&sent),
+        name: sent.event,
+    };
+    Ok(VerifiedEvent { event, stored_body })
+}
+
+/// Stands in for an id that the sender left out.
+fn digest(body: &[u8]) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(body)))
+}
+
+/// Egress events name their room within the egress; newer servers beside it too.
+fn room(sent: &wire::WebhookEvent) -> Option<EventRoom> {
+    let (name, sid, created_at) = match (&sent.room, &sent.egress_info) {
+        (Some(room), _) => (
+            &room.name,
+            &room.sid,
+            millis(room.creation_time_ms).or(seconds(room.creation_time)),
+        ),
+        (None, Some(egress)) => (&egress.room_name, &egress.room_id, None),
+        (None, None) => return None,
+    };
+    if sid.is_empty() {
+        return None;
+    }
+    Some(EventRoom {
+        name: name.clone(),
+        sid: sid.as_str().into(),
+        created_at,
+    })
+}
+
+fn kind(sent: &wire::WebhookEvent) -> EventKind {
+    kind_of(sent).unwrap_or(EventKind::Unknown)
+}
+
+/// `None` also for an event that lacks what it is about.
+fn kind_of(sent: &wire::WebhookEvent) -> Option<EventKind> {
+    let participant = || sent.participant.as_ref().and_then(participant);
+    let report = || sent.egress_info.as_ref().map(report);
+    Some(match sent.event.as_str() {
+        "room_started" => EventKind::MeetingStarted,
+        "room_finished" => EventKind::MeetingEnded,
+        "participant_joined" => EventKind::ParticipantJoined(participant()?),
+        "participant_left" => EventKind::ParticipantLeft(participant()?),
+        "participant_connection_aborted" => EventKind::ParticipantAborted,
+        "track_published" => EventKind::TrackPublished(track_event(sent)?),
+        "track_unpublished" => EventKind::TrackUnpublished(track_event(sent)?),
+        "egress_started" => EventKind::RecordingStarted(report()?),
+        "egress_updated" => EventKind::RecordingUpdated(report()?),
+        "egress_ended" => EventKind::RecordingEnded(report()?),
+        _ => return None,
+    })
+}
+
+fn participant(sent: &wire::Participant) -> Option<ParticipantSeen> {
+    if sent.identity.is_empty() || sent.sid.is_empty() {
+        return None;
+    }
+    let kind = if sent.permission.recorder {
+        ParticipantKind::Egress
+    } else {
+        participant_kind(&sent.kind)
+    };
+    Some(ParticipantSeen {
+        sid: sent.sid.as_str().into(),
+        identity: sent.identity.as_str().into(),
+        display_name: sent.name.clone(),
+        kind,
+        joined_at: millis(sent.joined_at_ms).or(seconds(sent.joined_at)),
+    })
+}
+
+fn track_event(sent: &wire::WebhookEvent) -> Option<TrackEvent> {
+    let (participant, track) = (sent.participant.as_ref()?, sent.track.as_ref()?);
+    if participant.identity.is_empty() || track.sid.is_empty() {
+        return None;
+    }
+    Some(TrackEvent {
+        identity: participant.identity.as_str().into(),
+        participant_sid: participant.sid.as_str().into(),
+        track: TrackSeen {
+            sid: track.sid.as_str().into(),
+            kind: track_kind(&track.kind),
+            source: track_source(&track.source),
+            mime_type: track.mime_type.clone(),
+            encrypted: !matches!(track.encryption.as_str(), "" | "NONE"),
+        },
+    })
+}
+
+fn report(sent: &wire::Egress) -> EgressReport {
+    let file = sent.file_results.first().or(sent.file.as_ref());
+    EgressReport {
+        egress_id: filled(&sent.egress_id).map(Into::into),
+        room_sid: filled(&sent.room_id).map(Into::into),
+        track_sid: sent
+            .track
+            .as_ref()
+            .and_then(|track| filled(&track.track_id))
+            .map(Into::into),
+        status: egress_status(&sent.status),
+        error: filled(&sent.error).map(str::to_owned),
+        details: filled(&sent.details).map(str::to_owned),
+        file: file.map(egress_file),
+        manifest_location: filled(&sent.manifest_location).map(str::to_owned),
+        started_at: nanos(sent.started_at),
+        ended_at: nanos(sent.ended_at),
+    }
+}
+
+fn egress_file(sent: &wire::File) -> EgressFile {
+    EgressFile {
+        key: filled(&sent.filename).map(str::to_owned),
+        started_at: nanos(sent.started_at),
+        ended_at: nanos(sent.ended_at),
+        size_bytes: (sent.size > 0).then_some(sent.size),
+    }
+}
+
+/// The kind by its name in the protocol; missing means an ordinary participant.
+pub fn participant_kind(name: &str) -> ParticipantKind {
+    match name {
+        "" | "STANDARD" => ParticipantKind::Standard,
+        "INGRESS" => ParticipantKind::Ingress,
+        "EGRESS" => ParticipantKind::Egress,
+        "SIP" => ParticipantKind::Sip,
+        "AGENT" => ParticipantKind::Agent,
+        _ => ParticipantKind::Other,
+    }
+}
+
+pub fn track_kind(name: &str) -> TrackKind {
+    match name {
+        "" | "AUDIO" => TrackKind::Audio,
+        "VIDEO" => TrackKind::Video,
+        _ => TrackKind::Data,
+    }
+}
+
+pub fn track_source(name: &str) -> TrackSource {
+    match name {
+        "CAMERA" => TrackSource::Camera,
+        "MICROPHONE" => TrackSource::Microphone,
+        "SCREEN_SHARE" => TrackSource::ScreenShare,
+        "SCREEN_SHARE_AUDIO" => TrackSource::ScreenShareAudio,
+        _ => TrackSource::Unknown,
+    }
+}
+
+pub fn egress_status(name: &str) -> EgressStatus {
+    match name {
+        "" | "EGRESS_STARTING" => EgressStatus::Starting,
+        "EGRESS_ACTIVE" => EgressStatus::Active,
+        "EGRESS_ENDING" => EgressStatus::Ending,
+        "EGRESS_COMPLETE" => EgressStatus::Complete,
+        "EGRESS_FAILED" => EgressStatus::Failed,
+        "EGRESS_ABORTED" => EgressStatus::Aborted,
+        "EGRESS_LIMIT_REACHED" => EgressStatus::LimitReached,
+        _ => EgressStatus::Unknown,
+    }
+}
+
+/// A time in seconds since 1970; LiveKit leaves out what is 0.
+pub fn seconds(since_1970: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(since_1970, 0).filter(is_storable)
+}
+
+pub fn millis(since_1970: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(since_1970).filter(is_storable)
+}
+
+pub fn nanos(since_1970: i64) -> Option<DateTime<Utc>> {
+    Some(DateTime::from_timestamp_nanos(since_1970)).filter(is_storable)
+}
+
+/// Set, and within what a database's timestamp and a count of nanoseconds can hold.
+fn is_storable(time: &DateTime<Utc>) -> bool {
+    time.timestamp() > 0 && time.timestamp_nanos_opt().is_some()
+}
+
+pub fn filled(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,135 @@
+//! LiveKit, through its server API and its signed webhooks.
+
+mod event;
+mod join;
+mod jwt;
+mod recording;
+mod room;
+mod secrets;
+mod verify;
+mod wire;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::clock::IdSource;
+use domain::event::{EgressReport, EventRoom, PlatformKind};
+use domain::meeting::LiveParticipant;
+use domain::{EgressId, Identity, TrackSid};
+use http::HeaderMap;
+use livekit_api::services::egress::EgressClient;
+use livekit_api::services::room::RoomClient;
+use secrecy::{ExposeSecret, SecretString};
+
+pub use verify::WebhookKey;
+
+use crate::{JoinError, JoinRequest, JoinToken, Platform, PlatformError, VerifiedEvent, WebhookError, WhichRecordings};
+
+/// How LiveKit is reached and what its rooms are like.
+#[derive(Clone)]
+pub struct LivekitConfig {
+    /// How we reach it: `http`, `https`, `ws` or `wss`.
+    pub url: String,
+    /// How browsers reach it: `ws` or `wss`.
+    pub public_url: String,
+    pub api_key: String,
+    pub api_secret: SecretString,
+    /// Those whose webhooks are believed; several while keys are being changed.
+    pub webhook_keys: Vec<WebhookKey>,
+    /// How long a room stays open after the last person has left; whole seconds.
+    pub departure_timeout: TimeDelta,
+    /// How long a room stays open if nobody joins; whole seconds.
+    pub empty_timeout: TimeDelta,
+    /// 0 for no limit.
+    pub max_participants: u32,
+    /// Where identities come from that nobody chose; random ids outside tests.
+    pub identities: IdSource,
+}
+
+impl LivekitConfig {
+    /// Long enough for everyone to come back after a network that failed for a moment.
+    pub const DEFAULT_DEPARTURE_TIMEOUT: TimeDelta = TimeDelta::seconds(60);
+
+    /// LiveKit's own default.
+    pub const DEFAULT_EMPTY_TIMEOUT: TimeDelta = TimeDelta::seconds(300);
+}
+
+/// The adapter.
+pub struct Livekit {
+    config: LivekitConfig,
+    rooms: RoomClient,
+    egress: EgressClient,
+    /// The same, with the patience that starting an egress needs.
+    starting: EgressClient,
+}
+
+impl Livekit {
+    /// Connects to nothing yet.
+    pub fn new(config: LivekitConfig) -> Self {
+        let (url, key, secret) = (&config.url, &config.api_key, config.api_secret.expose_secret());
+        let rooms = RoomClient::with_api_key(url, key, secret);
+        let egress = EgressClient::with_api_key(url, key, secret);
+        let starting = EgressClient::with_api_key(url, key, secret);
+        Self {
+            rooms: rooms.with_failover(false).with_request_timeout(room::CALL_TIMEOUT),
+            egress: egress.with_failover(false).with_request_timeout(room::CALL_TIMEOUT),
+            starting: starting
+                .with_failover(false)
+                .with_request_timeout(recording::START_TIMEOUT),
+            config,
+        }
+    }
+}
+
+#[async_trait]
+impl Platform for Livekit {
+    fn kind(&self) -> PlatformKind {
+        PlatformKind::Livekit
+    }
+
+    fn event(&self, headers: &HeaderMap, body: &Bytes, now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookError> {
+        verify::verify(headers, body, &self.config.webhook_keys, now)?;
+        event::read(body, now)
+    }
+
+    fn join_token(&self, request: &JoinRequest, now: DateTime<Utc>) -> Result<JoinToken, JoinError> {
+        join::token(&self.config, request, now)
+    }
+
+    async fn list_rooms(&self) -> Result<Vec<EventRoom>, PlatformError> {
+        room::list(&self.rooms).await
+    }
+
+    async fn list_participants(&self, room: &str) -> Result<Vec<LiveParticipant>, PlatformError> {
+        room::participants(&self.rooms, room).await
+    }
+
+    async fn get_participant(&self, room: &str, identity: &Identity) -> Result<Option<LiveParticipant>, PlatformError> {
+        room::participant(&self.rooms, room, identity).await
+    }
+
+    async fn start_track_recording(
+        &self,
+        room: &str,
+        track: &TrackSid,
+        file: &str,
+    ) -> Result<EgressReport, PlatformError> {
+        recording::start(&self.starting, room, track, file).await
+    }
+
+    async fn list_recordings(&self, room: &str, which: WhichRecordings) -> Result<Vec<EgressReport>, PlatformError> {
+        recording::list(&self.egress, room, which).await
+    }
+
+    async fn stop_recording(&self, egress: &EgressId) -> Result<EgressReport, PlatformError> {
+        recording::stop(&self.egress, egress).await
+    }
+
+    async fn delete_room(&self, room: &str) -> Result<(), PlatformError> {
+        room::delete(&self.rooms, room).await
+    }
+
+    async fn ping(&self) -> Result<(), PlatformError> {
+        room::ping(&self.rooms).await
+    }
+}

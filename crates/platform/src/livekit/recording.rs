@@ -1,0 +1,85 @@
+//! LiveKit's egress service: recordings of tracks.
+
+use std::time::Duration;
+
+use domain::event::{EgressFile, EgressReport};
+use domain::{EgressId, TrackSid};
+use livekit_api::services::egress::{EgressClient, EgressListFilter, EgressListOptions, TrackEgressOutput};
+use livekit_protocol as proto;
+use livekit_protocol::egress_info::Request;
+
+use super::event::{egress_status, filled, nanos};
+use super::room::error;
+use crate::{PlatformError, WhichRecordings};
+
+/// How long LiveKit may take to find a recorder: it asks 9 times over up to 25 s before it gives up.
+pub const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Names no store: the recorder's own is used, because what a request names crosses LiveKit's bus in clear.
+pub async fn start(
+    egress: &EgressClient,
+    room: &str,
+    track: &TrackSid,
+    file: &str,
+) -> Result<EgressReport, PlatformError> {
+    let output = proto::DirectFileOutput {
+        filepath: file.to_owned(),
+        ..Default::default()
+    };
+    let output = TrackEgressOutput::File(Box::new(output));
+    egress
+        .start_track_egress(room, output, track.as_str())
+        .await
+        .map(report)
+        .map_err(error)
+}
+
+pub async fn list(
+    egress: &EgressClient,
+    room: &str,
+    which: WhichRecordings,
+) -> Result<Vec<EgressReport>, PlatformError> {
+    let options = EgressListOptions {
+        filter: EgressListFilter::Room(room.to_owned()),
+        active: which == WhichRecordings::Active,
+        ..Default::default()
+    };
+    let listed = egress.list_egress(options).await.map_err(error)?;
+    Ok(listed.into_iter().map(report).collect())
+}
+
+pub async fn stop(egress: &EgressClient, id: &EgressId) -> Result<EgressReport, PlatformError> {
+    egress.stop_egress(id.as_str()).await.map(report).map_err(error)
+}
+
+fn report(sent: proto::EgressInfo) -> EgressReport {
+    let status = proto::EgressStatus::try_from(sent.status).map_or("UNKNOWN", |status| status.as_str_name());
+    EgressReport {
+        egress_id: filled(&sent.egress_id).map(Into::into),
+        room_sid: filled(&sent.room_id).map(Into::into),
+        track_sid: track(&sent).and_then(filled).map(Into::into),
+        status: egress_status(status),
+        error: filled(&sent.error).map(str::to_owned),
+        details: filled(&sent.details).map(str::to_owned),
+        file: sent.file_results.first().map(file),
+        manifest_location: filled(&sent.manifest_location).map(str::to_owned),
+        started_at: nanos(sent.started_at),
+        ended_at: nanos(sent.ended_at),
+    }
+}
+
+fn track(sent: &proto::EgressInfo) -> Option<&str> {
+    match &sent.request {
+        Some(Request::Track(request)) => Some(&request.track_id),
+        _ => None,
+    }
+}
+
+fn file(sent: &proto::FileInfo) -> EgressFile {
+    EgressFile {
+        key: filled(&sent.filename).map(str::to_owned),
+        started_at: nanos(sent.started_at),
+        ended_at: nanos(sent.ended_at),
+        size_bytes: (sent.size > 0).then_some(sent.size),
+    }
+}

@@ -1,0 +1,138 @@
+//! LiveKit's room service: who is where.
+
+use std::time::Duration;
+
+use domain::Identity;
+use domain::event::{EventRoom, PlatformKind};
+use domain::meeting::LiveParticipant;
+use domain::participant::{ParticipantKind, ParticipantSeen};
+use domain::track::TrackSeen;
+use livekit_api::services::ServiceError;
+use livekit_api::services::room::RoomClient;
+use livekit_api::services::{ServerError, ServerErrorCode};
+use livekit_protocol as proto;
+
+use super::event::{millis, participant_kind, seconds, track_kind, track_source};
+use crate::PlatformError;
+
+/// How long LiveKit may take to answer from its store; where it waits for another node it gives up after 3 s itself.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A name that no room of ours has: asking for it costs LiveKit nothing and checks our key.
+const NO_ROOM: &str = "-";
+
+pub async fn list(rooms: &RoomClient) -> Result<Vec<EventRoom>, PlatformError> {
+    let live = rooms.list_rooms(Vec::new()).await.map_err(error)?;
+    Ok(live.into_iter().map(live_room).collect())
+}
+
+pub async fn participants(rooms: &RoomClient, room: &str) -> Result<Vec<LiveParticipant>, PlatformError> {
+    let listed = absent_is_none(rooms.list_participants(room).await)?.unwrap_or_default();
+    Ok(listed.into_iter().filter_map(live_participant).collect())
+}
+
+pub async fn participant(
+    rooms: &RoomClient,
+    room: &str,
+    identity: &Identity,
+) -> Result<Option<LiveParticipant>, PlatformError> {
+    let found = absent_is_none(rooms.get_participant(room, identity.as_str()).await)?;
+    Ok(found.and_then(live_participant))
+}
+
+pub async fn delete(rooms: &RoomClient, room: &str) -> Result<(), PlatformError> {
+    absent_is_none(rooms.delete_room(room).await).map(|_| ())
+}
+
+pub async fn ping(rooms: &RoomClient) -> Result<(), PlatformError> {
+    rooms
+        .list_rooms(vec![NO_ROOM.to_owned()])
+        .await
+        .map(|_| ())
+        .map_err(error)
+}
+
+/// What a failed call means. LiveKit prefixes messages that come from another of its parts, so only codes count.
+pub fn error(error: ServiceError) -> PlatformError {
+    let make = match &error {
+        ServiceError::Twirp(ServerError::Twirp(answer)) => by_code(answer),
+        ServiceError::Twirp(ServerError::Request(_) | ServerError::Prost(_)) => PlatformError::Unreachable,
+        ServiceError::Twirp(ServerError::Url(_)) | ServiceError::AccessToken(_) | ServiceError::Env(_) => {
+            PlatformError::Refused
+        }
+    };
+    make(PlatformKind::Livekit, Box::new(error))
+}
+
+type Make = fn(PlatformKind, Box<dyn std::error::Error + Send + Sync>) -> PlatformError;
+
+fn by_code(answer: &ServerErrorCode) -> Make {
+    match answer.code.as_str() {
+        ServerErrorCode::NOT_FOUND => PlatformError::NotFound,
+        ServerErrorCode::UNAUTHENTICATED | ServerErrorCode::PERMISSION_DENIED => PlatformError::Unauthorized,
+        ServerErrorCode::UNAVAILABLE
+        | ServerErrorCode::DEADLINE_EXCEEDED
+        | ServerErrorCode::RESOURCE_EXHAUSTED
+        | ServerErrorCode::INTERNAL
+        | ServerErrorCode::UNKNOWN
+        | ServerErrorCode::CANCELED
+        | ServerErrorCode::ABORTED => PlatformError::Busy,
+        _ => PlatformError::Refused,
+    }
+}
+
+fn absent_is_none<T>(answer: Result<T, ServiceError>) -> Result<Option<T>, PlatformError> {
+    match answer.map_err(error) {
+        Ok(found) => Ok(Some(found)),
+        Err(PlatformError::NotFound(..)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn live_room(room: proto::Room) -> EventRoom {
+    let created_at = millis(room.creation_time_ms).or(seconds(room.creation_time));
+    EventRoom {
+        name: room.name,
+        sid: room.sid.into(),
+        created_at,
+    }
+}
+
+/// Only who is connected with media counts as there; events tell of others neither.
+fn live_participant(sent: proto::ParticipantInfo) -> Option<LiveParticipant> {
+    if sent.state() != proto::participant_info::State::Active {
+        return None;
+    }
+    let is_recorder = sent.permission.as_ref().is_some_and(is_recorder);
+    let kind_name = proto::participant_info::Kind::try_from(sent.kind).map_or("UNKNOWN", |kind| kind.as_str_name());
+    let seen = ParticipantSeen {
+        kind: if is_recorder {
+            ParticipantKind::Egress
+        } else {
+            participant_kind(kind_name)
+        },
+        joined_at: millis(sent.joined_at_ms).or(seconds(sent.joined_at)),
+        sid: sent.sid.into(),
+        identity: sent.identity.into(),
+        display_name: sent.name,
+    };
+    Some(LiveParticipant {
+        seen,
+        tracks: sent.tracks.into_iter().map(live_track).collect(),
+    })
+}
+
+#[expect(deprecated, reason = "webhooks of the same participant say it by this field too")]
+fn is_recorder(permission: &proto::ParticipantPermission) -> bool {
+    permission.recorder
+}
+
+fn live_track(sent: proto::TrackInfo) -> TrackSeen {
+    TrackSeen {
+        kind: track_kind(sent.r#type().as_str_name()),
+        source: track_source(sent.source().as_str_name()),
+        encrypted: sent.encryption() != proto::encryption::Type::None,
+        sid: sent.sid.into(),
+        mime_type: sent.mime_type,
+    }
+}

@@ -1,0 +1,99 @@
+//! What must not be kept of a webhook's body.
+
+use serde_json::Value;
+
+/// Stands where a secret stood.
+const REMOVED: &str = "[removed]";
+
+/// Names of fields that hold secrets, lower case, without underscores: keys of stores (a failed automatic egress
+/// carries them in clear), of streams and proxies, and the room's TURN password.
+const SECRET_FIELDS: &[&str] = &[
+    "accesskey",
+    "accesskeyid",
+    "secret",
+    "secretkey",
+    "secretaccesskey",
+    "sessiontoken",
+    "assumerolearn",
+    "assumeroleexternalid",
+    "accountkey",
+    "accountname",
+    "credentials",
+    "password",
+    "username",
+    "turnpassword",
+    "token",
+    "streamkey",
+    "signingkey",
+    "url",
+    "urls",
+    "websocketurl",
+    "proxy",
+];
+
+/// Takes secrets out, and the character that PostgreSQL's text cannot hold.
+pub fn clean(value: &mut Value) {
+    match value {
+        Value::String(text) => clean_text(text),
+        Value::Array(items) => items.iter_mut().for_each(clean),
+        Value::Object(fields) => {
+            if fields.keys().any(|name| name.contains('\0')) {
+                *fields = std::mem::take(fields)
+                    .into_iter()
+                    .map(|(name, v)| (name.replace('\0', "\u{fffd}"), v))
+                    .collect();
+            }
+            for (name, value) in fields.iter_mut() {
+                if is_secret(name) {
+                    *value = Value::from(REMOVED)
+                } else {
+                    clean(value)
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn clean_text(text: &mut String) {
+    if text.contains('\0') {
+        *text = text.replace('\0', "\u{fffd}");
+    }
+}
+
+fn is_secret(name: &str) -> bool {
+    let plain: String = name
+        .chars()
+        .filter(|c| *c != '_')
+        .flat_map(char::to_lowercase)
+        .collect();
+    SECRET_FIELDS.contains(&plain.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn secrets_go_at_any_depth_and_in_either_spelling_and_the_rest_stays() {
+        let mut body = json!({"egressInfo": {"error": "x", "request": [{"s3": {"accessKey": "AK", "session_token": {"a": 1}, "bucket": "b"}}]}});
+
+        clean(&mut body);
+
+        assert_eq!(
+            body,
+            json!({"egressInfo": {"error": "x", "request": [{"s3": {"accessKey": "[removed]", "session_token": "[removed]", "bucket": "b"}}]}})
+        );
+    }
+
+    #[test]
+    fn what_a_database_cannot_hold_is_replaced() {
+        let mut body = json!({"a\0": "b\0c"});
+
+        clean(&mut body);
+
+        assert_eq!(body, json!({"a\u{fffd}": "b\u{fffd}c"}));
+    }
+}

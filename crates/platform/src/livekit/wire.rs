@@ -1,0 +1,163 @@
+//! The body of a webhook as LiveKit writes it: the protobuf `WebhookEvent` in its JSON form.
+//!
+//! Read leniently: unknown fields are passed over, a field of the wrong type counts as missing, names come in camel or
+//! snake case, numbers as numbers or as text, enums as text. Default values are left out by the sender.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct WebhookEvent {
+    #[serde(deserialize_with = "lenient")]
+    pub event: String,
+    #[serde(deserialize_with = "lenient")]
+    pub id: String,
+    /// Seconds.
+    #[serde(alias = "created_at", deserialize_with = "number")]
+    pub created_at: i64,
+    #[serde(deserialize_with = "lenient")]
+    pub room: Option<Room>,
+    #[serde(deserialize_with = "lenient")]
+    pub participant: Option<Participant>,
+    #[serde(deserialize_with = "lenient")]
+    pub track: Option<Track>,
+    #[serde(alias = "egress_info", deserialize_with = "lenient")]
+    pub egress_info: Option<Egress>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Room {
+    #[serde(deserialize_with = "lenient")]
+    pub sid: String,
+    #[serde(deserialize_with = "lenient")]
+    pub name: String,
+    /// Seconds.
+    #[serde(alias = "creation_time", deserialize_with = "number")]
+    pub creation_time: i64,
+    #[serde(alias = "creation_time_ms", deserialize_with = "number")]
+    pub creation_time_ms: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Participant {
+    #[serde(deserialize_with = "lenient")]
+    pub sid: String,
+    #[serde(deserialize_with = "lenient")]
+    pub identity: String,
+    #[serde(deserialize_with = "lenient")]
+    pub name: String,
+    /// Left out for `STANDARD`.
+    #[serde(deserialize_with = "lenient")]
+    pub kind: String,
+    /// Seconds.
+    #[serde(alias = "joined_at", deserialize_with = "number")]
+    pub joined_at: i64,
+    #[serde(alias = "joined_at_ms", deserialize_with = "number")]
+    pub joined_at_ms: i64,
+    #[serde(deserialize_with = "lenient")]
+    pub permission: Permission,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Permission {
+    #[serde(deserialize_with = "lenient")]
+    pub recorder: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Track {
+    #[serde(deserialize_with = "lenient")]
+    pub sid: String,
+    /// Left out for `AUDIO`.
+    #[serde(rename = "type", deserialize_with = "lenient")]
+    pub kind: String,
+    /// Left out for `UNKNOWN`.
+    #[serde(deserialize_with = "lenient")]
+    pub source: String,
+    #[serde(alias = "mime_type", deserialize_with = "lenient")]
+    pub mime_type: String,
+    /// Left out for `NONE`.
+    #[serde(deserialize_with = "lenient")]
+    pub encryption: String,
+}
+
+/// `EgressInfo`. Times are nanoseconds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Egress {
+    #[serde(alias = "egress_id", deserialize_with = "lenient")]
+    pub egress_id: String,
+    #[serde(alias = "room_id", deserialize_with = "lenient")]
+    pub room_id: String,
+    #[serde(alias = "room_name", deserialize_with = "lenient")]
+    pub room_name: String,
+    /// Left out for `EGRESS_STARTING`.
+    #[serde(deserialize_with = "lenient")]
+    pub status: String,
+    #[serde(alias = "started_at", deserialize_with = "number")]
+    pub started_at: i64,
+    #[serde(alias = "ended_at", deserialize_with = "number")]
+    pub ended_at: i64,
+    #[serde(deserialize_with = "lenient")]
+    pub track: Option<TrackRequest>,
+    #[serde(alias = "file_results", deserialize_with = "lenient")]
+    pub file_results: Vec<File>,
+    /// The older place of the only file.
+    #[serde(deserialize_with = "lenient")]
+    pub file: Option<File>,
+    #[serde(deserialize_with = "lenient")]
+    pub error: String,
+    #[serde(deserialize_with = "lenient")]
+    pub details: String,
+    #[serde(alias = "manifest_location", deserialize_with = "lenient")]
+    pub manifest_location: String,
+}
+
+/// The request of a track egress.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TrackRequest {
+    #[serde(alias = "track_id", deserialize_with = "lenient")]
+    pub track_id: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct File {
+    #[serde(deserialize_with = "lenient")]
+    pub filename: String,
+    #[serde(alias = "started_at", deserialize_with = "number")]
+    pub started_at: i64,
+    #[serde(alias = "ended_at", deserialize_with = "number")]
+    pub ended_at: i64,
+    #[serde(deserialize_with = "number")]
+    pub size: i64,
+}
+
+/// A value of the right type, or the default.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(from: D) -> Result<T, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok(T::deserialize(value).unwrap_or_default())
+}
+
+/// A number in any of its forms, fractions cut; 0 for anything else and for what is out of range.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)),
+        Value::String(text) => text.parse().ok().or_else(|| text.parse().ok().and_then(whole)),
+        _ => None,
+    }
+    .unwrap_or_default())
+}
+
+fn whole(number: f64) -> Option<i64> {
+    /// Every whole number up to here is exact in an `f64`.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (number.abs() <= EXACT).then_some(number as i64)
+}
