@@ -4,6 +4,7 @@
 //! be is an error that names it. What the rows mean is decided in `domain`; this crate leaves to others when to write.
 
 pub mod api_keys;
+pub mod chunks;
 pub mod connections;
 mod error;
 pub mod events;
@@ -16,7 +17,9 @@ pub mod pool;
 pub mod recordings;
 pub mod rooms;
 mod row;
+pub mod segments;
 pub mod tracks;
+pub mod transcripts;
 
 pub use error::StorageError;
 pub use sqlx::{PgConnection, PgPool};

@@ -1,4 +1,16 @@
 //! Work for later: the row is the job, its outbox entry and its place in the queue.
+//!
+//! A job is `ready`, then `running` under a lease that its worker renews, then `done` or `dead`. Whoever claims it gets
+//! a token; only the holder of the last token may write ([`hold`]), so that a worker which was thought dead and is not
+//! changes nothing any more.
+
+mod due;
+mod lease;
+mod list;
+
+pub use due::{due_queues, take_due, take_overdue};
+pub use lease::{Claimed, Lease, bury, claim, finish, hold, renew, retry};
+pub use list::{DeadJob, list_dead, prune};
 
 use domain::job::Job;
 use sqlx::PgConnection;

@@ -1,0 +1,113 @@
+//! What an engine heard in one stretch of one recording. A crash loses the stretch at hand, not those before.
+
+use domain::RecordingId;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::StorageError;
+
+/// A stretch that was heard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chunk {
+    /// First sample, 48 kHz, within the recording.
+    pub start_sample: i64,
+    pub end_sample: i64,
+    /// A list of words in time of the recording, as the worker writes them.
+    pub words: Value,
+}
+
+/// Keeps a chunk. `engine` names the engine, its options and the audio's digest: a change of either starts anew.
+pub async fn save(
+    conn: &mut PgConnection,
+    recording: RecordingId,
+    engine: &str,
+    chunk: &Chunk,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO chunks (recording_id, engine, start_sample, end_sample, words)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (recording_id, engine, start_sample)
+         DO UPDATE SET end_sample = EXCLUDED.end_sample, words = EXCLUDED.words",
+        recording.0,
+        engine,
+        chunk.start_sample,
+        chunk.end_sample,
+        chunk.words,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What an engine has heard so far, in order.
+pub async fn list(conn: &mut PgConnection, recording: RecordingId, engine: &str) -> Result<Vec<Chunk>, StorageError> {
+    let chunks = sqlx::query_as!(
+        Chunk,
+        "SELECT start_sample, end_sample, words
+         FROM chunks
+         WHERE recording_id = $1 AND engine = $2
+         ORDER BY start_sample",
+        recording.0,
+        engine,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(chunks)
+}
+
+/// Forgets what other engines heard: the words of a recording are those of one.
+pub async fn keep_only(conn: &mut PgConnection, recording: RecordingId, engine: &str) -> Result<(), StorageError> {
+    sqlx::query!(
+        "DELETE FROM chunks WHERE recording_id = $1 AND engine <> $2",
+        recording.0,
+        engine
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// All that was heard in a recording, in order.
+pub async fn list_for_recording(conn: &mut PgConnection, recording: RecordingId) -> Result<Vec<Chunk>, StorageError> {
+    let chunks = sqlx::query_as!(
+        Chunk,
+        "SELECT start_sample, end_sample, words
+         FROM chunks
+         WHERE recording_id = $1
+         ORDER BY start_sample",
+        recording.0,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(chunks)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::example;
+
+    #[sqlx::test]
+    async fn chunks_are_kept_once_and_those_of_another_engine_are_forgotten(pool: PgPool) {
+        let mut conn = pool.acquire().await.unwrap();
+        let recording = example::meeting_with_track(&mut conn).await.recordings[0].id;
+        let chunk = |start_sample, word| Chunk {
+            start_sample,
+            end_sample: start_sample + 10,
+            words: json!([word]),
+        };
+
+        save(&mut conn, recording, "old", &chunk(0, "helo")).await.unwrap();
+        save(&mut conn, recording, "new", &chunk(20, "world")).await.unwrap();
+        save(&mut conn, recording, "new", &chunk(0, "hullo")).await.unwrap();
+        save(&mut conn, recording, "new", &chunk(0, "hello")).await.unwrap();
+        let so_far = list(&mut conn, recording, "new").await.unwrap();
+        keep_only(&mut conn, recording, "new").await.unwrap();
+
+        assert_eq!(so_far, [chunk(0, "hello"), chunk(20, "world")]);
+        assert_eq!(list_for_recording(&mut conn, recording).await.unwrap(), so_far);
+    }
+}

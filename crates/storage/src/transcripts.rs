@@ -1,0 +1,189 @@
+//! How far the text of a meeting is, and the text.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    MeetingId,
+    transcript::{Missing, Speaker, Transcript, TranscriptState},
+};
+use sqlx::{PgConnection, types::Json};
+
+use crate::{StorageError, participants, row::Row, segments};
+
+/// A transcript without its text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TranscriptHead {
+    pub meeting_id: MeetingId,
+    pub state: TranscriptState,
+    /// Of the room, ISO 639-1.
+    pub language: String,
+    pub duration_ms: i64,
+    pub missing: Vec<Missing>,
+}
+
+/// Keeps a transcript's state. A text that is made anew has yet to be exported.
+pub async fn save(conn: &mut PgConnection, head: &TranscriptHead) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO transcripts (meeting_id, state, language, duration_ms, missing)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (meeting_id) DO UPDATE
+         SET state = EXCLUDED.state, language = EXCLUDED.language, duration_ms = EXCLUDED.duration_ms,
+             missing = EXCLUDED.missing, exported_at = NULL, updated_at = now()",
+        head.meeting_id.0,
+        word(head.state),
+        head.language,
+        head.duration_ms,
+        Json(&head.missing) as _,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A transcript's state; `None` until anybody began to make it.
+pub async fn find(conn: &mut PgConnection, meeting: MeetingId) -> Result<Option<TranscriptHead>, StorageError> {
+    let row = sqlx::query!(
+        r#"SELECT state, language, duration_ms, missing AS "missing: Json<Vec<Missing>>"
+           FROM transcripts
+           WHERE meeting_id = $1"#,
+        meeting.0,
+    )
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let at = Row {
+        table: "transcripts",
+        id: &meeting,
+    };
+    Ok(Some(TranscriptHead {
+        meeting_id: meeting,
+        state: at.read("state", serde_json::from_value(row.state.into()))?,
+        language: row.language,
+        duration_ms: row.duration_ms,
+        missing: row.missing.0,
+    }))
+}
+
+/// A transcript's state and the whole text, with everyone who took part.
+pub async fn load(
+    conn: &mut PgConnection,
+    meeting: MeetingId,
+) -> Result<Option<(TranscriptState, Transcript)>, StorageError> {
+    let Some(head) = find(conn, meeting).await? else {
+        return Ok(None);
+    };
+    let people = participants::list_for_meeting(conn, meeting).await?;
+    let people = people
+        .into_iter()
+        .filter(|p| p.kind.is_none_or(|kind| kind.is_person()));
+    let transcript = Transcript {
+        meeting_id: meeting,
+        language: head.language,
+        duration_ms: head.duration_ms,
+        speakers: people
+            .map(|p| Speaker {
+                identity: p.identity,
+                display_name: p.display_name,
+            })
+            .collect(),
+        segments: segments::list(conn, meeting).await?,
+        missing: head.missing,
+    };
+    Ok(Some((head.state, transcript)))
+}
+
+/// Notes that the text lies in the store as well, in every format.
+pub async fn mark_exported(conn: &mut PgConnection, meeting: MeetingId, at: DateTime<Utc>) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE transcripts SET exported_at = $2 WHERE meeting_id = $1",
+        meeting.0,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The name of a state in JSON and in the table.
+fn word(state: TranscriptState) -> &'static str {
+    match state {
+        TranscriptState::Pending => "pending",
+        TranscriptState::Running => "running",
+        TranscriptState::Ready => "ready",
+        TranscriptState::Empty => "empty",
+        TranscriptState::Failed => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::transcript::{Segment, Word};
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::example;
+
+    #[sqlx::test]
+    async fn a_transcript_is_read_as_it_was_written_and_replaced_as_a_whole(pool: PgPool) {
+        let mut conn = pool.acquire().await.unwrap();
+        let written = example::meeting_with_track(&mut conn).await;
+        let (meeting, recording) = (written.head.id, written.recordings[0].id);
+        let words = vec![Word {
+            text: "hi".to_owned(),
+            start_ms: 5,
+            end_ms: 9,
+            confidence: Some(0.5),
+        }];
+        let said = |text: &str| Segment {
+            speaker: "ada".into(),
+            start_ms: 5,
+            end_ms: 9,
+            text: text.to_owned(),
+            words: words.clone(),
+        };
+        let missing = vec![Missing {
+            recording_id: recording,
+            identity: "ada".into(),
+            reason: "no_audio".to_owned(),
+        }];
+        let head = TranscriptHead {
+            meeting_id: meeting,
+            state: TranscriptState::Ready,
+            language: "en".to_owned(),
+            duration_ms: 99,
+            missing,
+        };
+
+        let before = load(&mut conn, meeting).await.unwrap();
+        for state in [TranscriptState::Running, TranscriptState::Ready] {
+            save(&mut conn, &TranscriptHead { state, ..head.clone() })
+                .await
+                .unwrap();
+        }
+        segments::replace(&mut conn, meeting, &[said("Hi"), said("Hi"), said("Hi")])
+            .await
+            .unwrap();
+        segments::replace(&mut conn, meeting, &[said("Hello"), said("Bye")])
+            .await
+            .unwrap();
+        mark_exported(&mut conn, meeting, example::now()).await.unwrap();
+        let (state, transcript) = load(&mut conn, meeting).await.unwrap().unwrap();
+
+        assert_eq!((before, state), (None, TranscriptState::Ready));
+        assert_eq!(transcript.segments, [said("Hello"), said("Bye")]);
+        assert_eq!((transcript.missing, transcript.duration_ms), (head.missing, 99));
+        assert_eq!(transcript.speakers[0].display_name, "Ada");
+    }
+
+    #[test]
+    fn states_have_one_name() {
+        for state in [
+            TranscriptState::Pending,
+            TranscriptState::Running,
+            TranscriptState::Ready,
+            TranscriptState::Empty,
+            TranscriptState::Failed,
+        ] {
+            assert_eq!(serde_json::to_value(state).unwrap(), word(state));
+        }
+    }
+}
