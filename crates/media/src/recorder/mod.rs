@@ -9,6 +9,8 @@ mod notes;
 mod output;
 mod pages;
 mod placement;
+#[cfg(test)]
+mod tests;
 mod track;
 
 pub use config::RecorderConfig;
