@@ -1,0 +1,183 @@
+//! Which engine, and with what options.
+
+use std::{path::PathBuf, sync::Arc};
+
+use boot::secret::SecretSource;
+use clap::ValueEnum;
+use secrecy::SecretString;
+use url::Url;
+
+use super::{Engine, EngineSetupError, http, pocketsphinx};
+
+/// The engines that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EngineKind {
+    /// For clear English; needs the library and its English model on this machine.
+    Pocketsphinx,
+    /// In this process; needs a model file and a binary built with the feature `whisper`.
+    Whisper,
+    /// A server that speaks OpenAI's transcription API.
+    Http,
+    /// This worker transcribes nothing and leaves `transcribe_track` to others.
+    None,
+}
+
+/// Speech recognition.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Speech recognition")]
+pub struct EngineArgs {
+    /// Who turns speech into words.
+    #[arg(
+        long = "engine",
+        env = "TRACKSCRIBE_ENGINE",
+        value_enum,
+        default_value = "pocketsphinx"
+    )]
+    pub kind: EngineKind,
+
+    /// PocketSphinx' shared library, if the system does not find libpocketsphinx.so.3 by itself.
+    #[arg(long, env = "TRACKSCRIBE_ENGINE_POCKETSPHINX_LIBRARY")]
+    pub pocketsphinx_library: Option<PathBuf>,
+
+    /// Folder that holds PocketSphinx' en-us/, if it is in none of the usual places.
+    #[arg(long, env = "TRACKSCRIBE_ENGINE_POCKETSPHINX_MODEL")]
+    pub pocketsphinx_model: Option<PathBuf>,
+
+    /// A Whisper model in whisper.cpp's format.
+    #[arg(long, env = "TRACKSCRIBE_ENGINE_WHISPER_MODEL")]
+    pub whisper_model: Option<PathBuf>,
+
+    /// Threads of one Whisper chunk.
+    #[arg(long, env = "TRACKSCRIBE_ENGINE_WHISPER_THREADS", default_value_t = 4)]
+    pub whisper_threads: usize,
+
+    /// Whole address of the transcription endpoint, such as https://api.openai.com/v1/audio/transcriptions.
+    #[arg(long, env = "TRACKSCRIBE_ENGINE_HTTP_URL")]
+    pub http_url: Option<Url>,
+
+    /// Model that the server is asked for.
+    #[arg(long, env = "TRACKSCRIBE_ENGINE_HTTP_MODEL", default_value = "whisper-1")]
+    pub http_model: String,
+
+    /// Bearer token of the server, if it wants one.
+    #[arg(long, env = "TRACKSCRIBE_ENGINE_HTTP_API_KEY", hide_env_values = true)]
+    pub http_api_key: Option<SecretString>,
+
+    /// File that holds the bearer token.
+    #[arg(long, env = "TRACKSCRIBE_ENGINE_HTTP_API_KEY_FILE")]
+    pub http_api_key_file: Option<PathBuf>,
+
+    /// Requests to the server at once; whisper.cpp's server does one.
+    #[arg(long, env = "TRACKSCRIBE_ENGINE_HTTP_CONCURRENCY", default_value_t = 1)]
+    pub http_concurrency: usize,
+}
+
+impl EngineArgs {
+    /// The engine, ready to hear; `None` if this worker is to transcribe nothing. May take seconds: models are loaded.
+    pub fn open(&self) -> Result<Option<Arc<dyn Engine>>, EngineSetupError> {
+        match self.kind {
+            EngineKind::Pocketsphinx => self.pocketsphinx().map(Some),
+            EngineKind::Whisper => self.whisper().map(Some),
+            EngineKind::Http => self.http().map(Some),
+            EngineKind::None => Ok(None),
+        }
+    }
+
+    fn pocketsphinx(&self) -> Result<Arc<dyn Engine>, EngineSetupError> {
+        let options = pocketsphinx::Options {
+            library: self.pocketsphinx_library.clone(),
+            model: self.pocketsphinx_model.clone(),
+        };
+        Ok(Arc::new(pocketsphinx::PocketSphinx::open(&options)?))
+    }
+
+    #[cfg(feature = "whisper")]
+    fn whisper(&self) -> Result<Arc<dyn Engine>, EngineSetupError> {
+        let model = self.whisper_model.clone().ok_or_else(|| EngineSetupError::Setting {
+            variable: "TRACKSCRIBE_ENGINE_WHISPER_MODEL",
+            problem: "is not set; set it to a model in whisper.cpp's format".to_owned(),
+        })?;
+        Ok(Arc::new(super::whisper::Whisper::open(&super::whisper::Options {
+            model,
+            threads: self.whisper_threads,
+        })?))
+    }
+
+    #[cfg(not(feature = "whisper"))]
+    fn whisper(&self) -> Result<Arc<dyn Engine>, EngineSetupError> {
+        Err(EngineSetupError::Setting {
+            variable: "TRACKSCRIBE_ENGINE",
+            problem: "is whisper, but this binary was built without it; build with `--features whisper`, or choose \
+                      pocketsphinx, http or none"
+                .to_owned(),
+        })
+    }
+
+    fn http(&self) -> Result<Arc<dyn Engine>, EngineSetupError> {
+        let url = self
+            .http_url
+            .clone()
+            .filter(|url| matches!(url.scheme(), "http" | "https"));
+        let url = url.ok_or_else(|| EngineSetupError::Setting {
+            variable: "TRACKSCRIBE_ENGINE_HTTP_URL",
+            problem: "must be an http or https address, such as http://speech:8000/v1/audio/transcriptions".to_owned(),
+        })?;
+        let secret = SecretSource {
+            name: "TRACKSCRIBE_ENGINE_HTTP_API_KEY",
+            value: self.http_api_key.as_ref(),
+            file: self.http_api_key_file.as_deref(),
+        };
+        let api_key = secret.optional().map_err(|why| EngineSetupError::Setting {
+            variable: "TRACKSCRIBE_ENGINE_HTTP_API_KEY",
+            problem: format!("cannot be used: {why}"),
+        })?;
+        Ok(Arc::new(http::HttpEngine::new(http::Options {
+            url,
+            model: self.http_model.clone(),
+            api_key,
+            concurrency: self.http_concurrency,
+        })?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        engine: EngineArgs,
+    }
+
+    fn open(arguments: &[&str]) -> Result<Option<Arc<dyn Engine>>, EngineSetupError> {
+        boot::tls::install_provider();
+        Cli::parse_from(["test"].iter().chain(arguments)).engine.open()
+    }
+
+    #[test]
+    fn the_engine_is_chosen_by_one_setting() {
+        let address = "http://127.0.0.1:9/v1/audio/transcriptions";
+
+        let http = open(&["--engine", "http", "--http-url", address]).unwrap().unwrap();
+
+        assert_eq!(http.key(), "http/127.0.0.1/whisper-1");
+        assert!(open(&["--engine", "none"]).unwrap().is_none());
+        assert_eq!(open(&[]).unwrap().unwrap().key(), "pocketsphinx/en-us");
+    }
+
+    #[test]
+    fn a_setting_that_is_missing_is_named() {
+        let http = open(&["--engine", "http"]).map(drop).unwrap_err().to_string();
+        let scheme = open(&["--engine", "http", "--http-url", "ftp://x/"])
+            .map(drop)
+            .unwrap_err()
+            .to_string();
+        let whisper = open(&["--engine", "whisper"]).map(drop).unwrap_err().to_string();
+
+        assert!(http.contains("TRACKSCRIBE_ENGINE_HTTP_URL") && scheme.contains("TRACKSCRIBE_ENGINE_HTTP_URL"));
+        assert!(whisper.contains("TRACKSCRIBE_ENGINE"), "{whisper}");
+    }
+}

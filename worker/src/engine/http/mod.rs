@@ -1,0 +1,420 @@
+//! A server that speaks OpenAI's transcription API: OpenAI, speaches, whisper.cpp's server, vLLM and their like.
+//!
+//! It gets chunks as WAV, never the recording: not every server decodes Opus, and no size limit is ever met.
+
+mod answer;
+mod wav;
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use reqwest::{
+    Response, StatusCode,
+    header::RETRY_AFTER,
+    multipart::{Form, Part},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use url::Url;
+
+use super::{Audio, Engine, EngineError, EngineSetupError, Heard, Hint};
+use crate::{
+    backoff,
+    pipeline::{ms, window::Chunking},
+};
+
+/// A request may take this and twice the length of its chunk.
+const BASE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A server that does not accept a connection in this time is down.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often one chunk is sent before the job is given back to the queue.
+const TRIES: u32 = 3;
+
+/// A server that asks for a longer pause gives the job back to the queue, which waits without holding a place.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// Largest answer that is read: half a minute of speech with a time for every token is a tenth of it.
+const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
+
+/// Most of an error's body that is shown.
+const SHOWN_BYTES: usize = 300;
+
+/// Where the server is and what it is asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The whole address that is posted to, such as `http://speech:8000/v1/audio/transcriptions`.
+    pub url: Url,
+    pub model: String,
+    pub api_key: Option<SecretString>,
+    /// Requests at once; 1 for whisper.cpp's server.
+    pub concurrency: usize,
+}
+
+/// The engine.
+pub struct HttpEngine {
+    key: String,
+    options: Options,
+    client: reqwest::Client,
+    slots: Semaphore,
+    /// The server has refused `verbose_json`; it gets no more of it.
+    is_plain: AtomicBool,
+}
+
+/// Why one request gave no words.
+enum Failure {
+    Transient {
+        what: String,
+        after: Option<Duration>,
+        why: Option<reqwest::Error>,
+    },
+    Refused {
+        status: StatusCode,
+        body: String,
+    },
+    NoTranscription,
+}
+
+impl HttpEngine {
+    pub fn new(options: Options) -> Result<Self, EngineSetupError> {
+        let client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).build();
+        let client = client.map_err(|why| EngineSetupError::Missing {
+            what: "no HTTP client for the speech engine can be made".to_owned(),
+            remedy: "check the certificates of this system".to_owned(),
+            why: Some(why.into()),
+        })?;
+        let slots = Semaphore::new(options.concurrency.max(1));
+        let key = format!("http/{}/{}", options.url.host_str().unwrap_or_default(), options.model);
+        Ok(Self {
+            key,
+            options,
+            client,
+            slots,
+            is_plain: AtomicBool::new(false),
+        })
+    }
+
+    async fn ask(&self, audio: &[i16], hint: &Hint) -> Result<Heard, Failure> {
+        let length = Duration::from_millis(ms(audio.len() as u64));
+        let mut request = self
+            .client
+            .post(self.options.url.clone())
+            .timeout(BASE_TIMEOUT + 2 * length);
+        if let Some(key) = &self.options.api_key {
+            request = request.bearer_auth(key.expose_secret());
+        }
+        let response = request
+            .multipart(self.form(audio, hint))
+            .send()
+            .await
+            .map_err(Failure::connection)?;
+        let body = read_answer(response).await?;
+        let answer: Value = serde_json::from_slice(&body).map_err(|_| Failure::NoTranscription)?;
+        answer::read(&answer, ms(audio.len() as u64)).ok_or(Failure::NoTranscription)
+    }
+
+    fn form(&self, audio: &[i16], hint: &Hint) -> Form {
+        let file = Part::bytes(wav::encode(audio)).file_name("chunk.wav");
+        let form = Form::new()
+            .part("file", file)
+            .text("model", self.options.model.clone())
+            .text("temperature", "0");
+        let form = match &hint.language {
+            Some(language) => form.text("language", language.clone()),
+            None => form,
+        };
+        if self.is_plain.load(Ordering::Relaxed) {
+            return form.text("response_format", "json");
+        }
+        form.text("response_format", "verbose_json")
+            .text("timestamp_granularities[]", "word")
+            .text("timestamp_granularities[]", "segment")
+            .text("vad_filter", "false") // speaches: we have cut already
+    }
+
+    /// Whether the same chunk should be sent again in plain form.
+    fn gives_up_detail(&self, failure: &Failure) -> bool {
+        let is_refusal = matches!(
+            failure,
+            Failure::Refused {
+                status: StatusCode::BAD_REQUEST,
+                ..
+            }
+        );
+        is_refusal && !self.is_plain.swap(true, Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl Engine for HttpEngine {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn chunking(&self) -> Chunking {
+        Chunking::WINDOWS
+    }
+
+    async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<Heard, EngineError> {
+        let _slot = self.slots.acquire().await;
+        let mut tries = 1;
+        loop {
+            let failure = match self.ask(&audio, hint).await {
+                Ok(heard) => return Ok(heard),
+                Err(failure) if self.gives_up_detail(&failure) => continue,
+                Err(failure) => failure,
+            };
+            match failure.pause(tries) {
+                Some(pause) if tries < TRIES => tokio::time::sleep(pause).await,
+                _ => return Err(failure.into()),
+            }
+            tries += 1;
+        }
+    }
+}
+
+impl Failure {
+    fn connection(why: reqwest::Error) -> Self {
+        // The address may hold a key that somebody put there.
+        let why = why.without_url();
+        Self::Transient {
+            what: "the speech server cannot be reached".to_owned(),
+            after: None,
+            why: Some(why),
+        }
+    }
+
+    /// How long to wait before the next try; `None` if none is of use here.
+    fn pause(&self, tries: u32) -> Option<Duration> {
+        match self {
+            Self::Transient { after, .. } => Some(after.unwrap_or_else(|| backoff::with_jitter(tries, LONGEST_PAUSE)))
+                .filter(|p| *p <= LONGEST_PAUSE),
+            Self::Refused { .. } | Self::NoTranscription => None,
+        }
+    }
+}
+
+impl From<Failure> for EngineError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Transient { what, after, why } => Self::Busy {
+                what,
+                after,
+                why: why.map(Into::into),
+            },
+            Failure::Refused { status, body } => Self::Refused(format!(
+                "the speech server answered {status}: {body}; check TRACKSCRIBE_ENGINE_HTTP_URL, _MODEL and _API_KEY"
+            )),
+            Failure::NoTranscription => Self::Refused(
+                "the speech server's answer is no transcription; check TRACKSCRIBE_ENGINE_HTTP_URL".to_owned(),
+            ),
+        }
+    }
+}
+
+async fn read_answer(mut response: Response) -> Result<Vec<u8>, Failure> {
+    let status = response.status();
+    let after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|v| v.to_str().ok()?.trim().parse().ok());
+    let mut body = Vec::new();
+    while let Some(part) = response.chunk().await.map_err(Failure::connection)? {
+        body.extend(part);
+        if body.len() > LONGEST_ANSWER {
+            return Err(Failure::NoTranscription);
+        }
+    }
+    if status.is_success() {
+        return Ok(body);
+    }
+    if is_transient(status) {
+        let what = format!("the speech server answered {status}");
+        return Err(Failure::Transient {
+            what,
+            after: after.map(Duration::from_secs),
+            why: None,
+        });
+    }
+    let shown = String::from_utf8_lossy(&body[..body.len().min(SHOWN_BYTES)]);
+    Err(Failure::Refused {
+        status,
+        body: shown.trim().to_owned(),
+    })
+}
+
+/// Other refusals stay refusals, however often one asks.
+fn is_transient(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use wiremock::{
+        Match, Mock, MockServer, Request, ResponseTemplate,
+        matchers::{header, method, path},
+    };
+
+    use super::*;
+
+    async fn engine(server: &MockServer) -> HttpEngine {
+        boot::tls::install_provider();
+        HttpEngine::new(Options {
+            url: format!("{}/v1/audio/transcriptions", server.uri()).parse().unwrap(),
+            model: "small".to_owned(),
+            api_key: Some(SecretString::from("hush")),
+            concurrency: 1,
+        })
+        .unwrap()
+    }
+
+    /// The body is text and sound in one, so it is searched as bytes.
+    fn body_has(text: &'static str) -> impl Match {
+        move |request: &Request| request.body.windows(text.len()).any(|part| part == text.as_bytes())
+    }
+
+    fn second() -> Audio {
+        vec![3_000; 16_000].into()
+    }
+
+    fn english() -> Hint {
+        Hint {
+            language: Some("en".to_owned()),
+        }
+    }
+
+    fn answer() -> ResponseTemplate {
+        ResponseTemplate::new(200).set_body_json(json!({"words": [{"word": "yes", "start": 0.2, "end": 0.5}]}))
+    }
+
+    #[tokio::test]
+    async fn a_chunk_is_sent_as_wav_with_all_that_is_asked_for() {
+        let server = MockServer::start().await;
+        let asked = Mock::given(method("POST"))
+            .and(path("/v1/audio/transcriptions"))
+            .and(header("authorization", "Bearer hush"))
+            .and(body_has("filename=\"chunk.wav\""))
+            .and(body_has("verbose_json"))
+            .and(body_has("timestamp_granularities[]"))
+            .and(body_has("name=\"language\"\r\n\r\nen"));
+        asked.respond_with(answer()).expect(1).mount(&server).await;
+
+        let heard = engine(&server).await.transcribe(second(), &english()).await.unwrap();
+
+        assert_eq!(heard.words, [crate::engine::HeardWord::new("yes", 200, 500)]);
+    }
+
+    #[tokio::test]
+    async fn a_busy_server_is_asked_again_when_it_says() {
+        let server = MockServer::start().await;
+        let busy = ResponseTemplate::new(429).insert_header("retry-after", "0");
+        Mock::given(method("POST"))
+            .respond_with(busy)
+            .up_to_n_times(2)
+            .mount(&server)
+            .await;
+        Mock::given(method("POST"))
+            .respond_with(answer())
+            .expect(1)
+            .mount(&server)
+            .await;
+
+        let heard = engine(&server)
+            .await
+            .transcribe(second(), &Hint::default())
+            .await
+            .unwrap();
+
+        assert_eq!(heard.words.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_long_pause_gives_the_chunk_back_with_the_servers_time() {
+        let server = MockServer::start().await;
+        let later = ResponseTemplate::new(503).insert_header("retry-after", "120");
+        Mock::given(method("POST"))
+            .respond_with(later)
+            .expect(1)
+            .mount(&server)
+            .await;
+
+        let error = engine(&server)
+            .await
+            .transcribe(second(), &Hint::default())
+            .await
+            .unwrap_err();
+
+        assert!(
+            matches!(error, EngineError::Busy { after: Some(after), .. } if after.as_secs() == 120),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_server_without_verbose_json_is_asked_in_plain_words_from_then_on() {
+        let server = MockServer::start().await;
+        let plain = Mock::given(body_has("\r\n\r\njson\r\n"));
+        let detailed = Mock::given(body_has("verbose_json"));
+        detailed
+            .respond_with(ResponseTemplate::new(400))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let text = ResponseTemplate::new(200).set_body_json(json!({"text": "one two"}));
+        plain.respond_with(text).expect(2).mount(&server).await;
+        let engine = engine(&server).await;
+
+        let first = engine.transcribe(second(), &Hint::default()).await.unwrap();
+        let second = engine.transcribe(second(), &Hint::default()).await.unwrap();
+
+        assert_eq!(first, second);
+        assert!(first.words.iter().all(|w| w.interpolated) && first.words.len() == 2);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_final_and_shows_no_key() {
+        let server = MockServer::start().await;
+        let no_model = ResponseTemplate::new(404).set_body_string("model small is not installed");
+        Mock::given(method("POST"))
+            .respond_with(no_model)
+            .expect(1)
+            .mount(&server)
+            .await;
+
+        let error = engine(&server)
+            .await
+            .transcribe(second(), &Hint::default())
+            .await
+            .unwrap_err()
+            .to_string();
+
+        assert!(
+            error.contains("not installed") && error.contains("TRACKSCRIBE_ENGINE_HTTP_URL"),
+            "{error}"
+        );
+        assert!(!error.contains("hush"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn answers_that_are_no_transcription_end_the_chunk() {
+        for body in ["", "<html>", "[]", "{\"words\":7}", &"x".repeat(5 * 1024 * 1024)] {
+            let server = MockServer::start().await;
+            let page = ResponseTemplate::new(200).set_body_string(body);
+            Mock::given(method("POST")).respond_with(page).mount(&server).await;
+
+            let error = engine(&server)
+                .await
+                .transcribe(second(), &Hint::default())
+                .await
+                .unwrap_err();
+
+            assert!(matches!(error, EngineError::Refused(_)), "{error}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! PocketSphinx, opened at run time where it is installed: the engine that always works, for clear English.
+//!
+//! It is given one utterance at a time. Its own silence removal is off: with it, the times of a long recording were
+//! wrong by up to a minute.
+
+mod decoder;
+mod library;
+mod model;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use tokio::task::spawn_blocking;
+
+use self::{decoder::Decoder, library::Library, model::Model};
+use super::{Audio, Engine, EngineError, EngineSetupError, Heard, Hint};
+use crate::pipeline::window::Chunking;
+
+/// Where library and model lie.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Path or name of the shared library; searched where the system looks if `None`.
+    pub library: Option<PathBuf>,
+    /// Folder that holds `en-us/`; searched in the usual places if `None`.
+    pub model: Option<PathBuf>,
+}
+
+/// The engine. Holds as many decoders as chunks were ever heard at once, 107 MB each.
+pub struct PocketSphinx {
+    key: String,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    library: Arc<Library>,
+    model: Model,
+    idle: Mutex<Vec<Decoder>>,
+}
+
+impl PocketSphinx {
+    /// Opens the library and loads the model once, so that what is missing shows at the start and not in a job.
+    pub fn open(options: &Options) -> Result<Self, EngineSetupError> {
+        let library = Arc::new(Library::open(options.library.as_deref())?);
+        let model = Model::find(options.model.as_deref())?;
+        let first = Decoder::load(library.clone(), &model).ok_or_else(|| model.unusable())?;
+        let key = format!("pocketsphinx/{}", model.name());
+        Ok(Self {
+            key,
+            shared: Arc::new(Shared {
+                library,
+                model,
+                idle: Mutex::new(vec![first]),
+            }),
+        })
+    }
+}
+
+#[async_trait]
+impl Engine for PocketSphinx {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn chunking(&self) -> Chunking {
+        Chunking::UTTERANCES
+    }
+
+    /// The model knows English only, so the hint is of no use.
+    async fn transcribe(&self, audio: Audio, _hint: &Hint) -> Result<Heard, EngineError> {
+        let shared = self.shared.clone();
+        let heard = spawn_blocking(move || shared.hear(&audio)).await;
+        heard.map_err(|why| EngineError::Busy {
+            what: "the thread that listens with PocketSphinx has ended".to_owned(),
+            after: None,
+            why: Some(why.into()),
+        })?
+    }
+}
+
+impl Shared {
+    fn hear(&self, audio: &[i16]) -> Result<Heard, EngineError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let decoder = idle.or_else(|| Decoder::load(self.library.clone(), &self.model));
+        let Some(mut decoder) = decoder else {
+            return Err(EngineError::Refused(self.model.unusable().to_string()));
+        };
+        let words = decoder.hear(audio);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(decoder);
+        Ok(Heard {
+            words,
+            ..Heard::default()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use super::*;
+    use crate::{
+        engine::HeardWord,
+        pipeline::{audio, filter::filter, samples, window},
+        testing::{recorded, spoken, words_right},
+    };
+
+    const SAID: &str = "we need to finish the report before friday afternoon";
+
+    #[tokio::test]
+    async fn a_sentence_is_heard_with_its_words_in_time() {
+        let audio: Audio = spoken(SAID).into();
+        let engine = PocketSphinx::open(&Options::default()).unwrap();
+
+        let heard = engine.transcribe(audio.clone(), &Hint::default()).await.unwrap();
+        let again = engine.transcribe(audio.clone(), &Hint::default()).await.unwrap();
+
+        let text: Vec<&str> = heard.words.iter().map(|w| w.text.as_str()).collect();
+        assert_eq!(text.join(" "), SAID);
+        assert_eq!(again, heard);
+        let first = &heard.words[0];
+        assert!((400..700).contains(&first.start_ms), "{first:?}");
+        let is_sound = |w: &HeardWord| w.start_ms < w.end_ms && w.confidence.is_some_and(|c| (0.0..=1.0).contains(&c));
+        assert!(
+            heard.words.iter().all(is_sound) && heard.words.is_sorted_by_key(|w| w.start_ms),
+            "{heard:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_said_into_a_recording_is_heard_where_it_was_said() {
+        let sentences = [
+            "the first thing on the agenda is the budget for next year",
+            "i think the new design is much better than the old one",
+            "we will start the test on monday and finish on wednesday",
+        ];
+        let pause = vec![0; samples(1_000) as usize];
+        let said: Vec<Vec<i16>> = sentences
+            .iter()
+            .map(|text| [spoken(text), pause.clone()].concat())
+            .collect();
+        let file = recorded(&said.concat());
+        let engine = PocketSphinx::open(&Options::default()).unwrap();
+
+        let frames = audio::listen(&file[..]).unwrap();
+        let speech = frames.speech();
+        let mut chunks = Vec::new();
+        let keep = |span, sound| {
+            chunks.push((span, sound));
+            ControlFlow::Continue(())
+        };
+        audio::cut(&file[..], &window::cut(&speech, &frames, engine.chunking()), keep).unwrap();
+        let mut words = Vec::new();
+        for (span, sound) in chunks {
+            let heard = engine.transcribe(sound, &Hint::default()).await.unwrap();
+            words.extend(filter(heard, span, &speech).words);
+        }
+
+        let heard: Vec<&str> = words.iter().map(|w| w.text.as_str()).collect();
+        let (reference, heard) = (sentences.join(" "), heard.join(" "));
+        let all = reference.split(' ').count();
+        assert!(words_right(&reference, &heard) * 10 >= all * 9, "{heard}");
+        assert!(heard.split(' ').count() <= all + 2, "{heard}");
+        let second = samples_ms(said[0].len());
+        let think = words.iter().find(|w| w.text == "think").unwrap();
+        assert!(
+            (second + 500..second + 1_200).contains(&think.start_ms),
+            "{think:?} after {second} ms"
+        );
+    }
+
+    fn samples_ms(samples: usize) -> u64 {
+        crate::pipeline::ms(samples as u64)
+    }
+
+    #[tokio::test]
+    async fn silence_gives_no_words_and_hostile_audio_no_error() {
+        let engine = PocketSphinx::open(&Options::default()).unwrap();
+
+        for audio in [vec![], vec![0; 10], vec![0; 32_000]] {
+            let heard = engine.transcribe(audio.into(), &Hint::default()).await.unwrap();
+            assert_eq!(heard.words, []);
+        }
+        engine
+            .transcribe([i16::MAX, i16::MIN].repeat(8_000).into(), &Hint::default())
+            .await
+            .unwrap();
+        engine.transcribe(vec![16_000].into(), &Hint::default()).await.unwrap();
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let no_library = Options {
+            library: Some("/nowhere/libpocketsphinx.so.3".into()),
+            model: None,
+        };
+        let no_model = Options {
+            library: None,
+            model: Some(folder.path().to_owned()),
+        };
+
+        let complaints = [&no_library, &no_model].map(|o| PocketSphinx::open(o).map(drop).unwrap_err().to_string());
+
+        assert!(complaints[0].contains("libpocketsphinx3") && complaints[0].contains("TRACKSCRIBE_ENGINE"));
+        assert!(
+            complaints[1].contains("pocketsphinx-en-us") && complaints[1].contains("_MODEL"),
+            "{}",
+            complaints[1]
+        );
+    }
+}

@@ -1,0 +1,406 @@
+//! Whisper in this process, by whisper.cpp.
+//!
+//! Its assertions end the process, so it runs in workers only, where a job survives that.
+
+#![expect(
+    unsafe_code,
+    reason = "whisper-rs' safe abort callback reads its closure wrongly (0.16.0); the raw one is sound"
+)]
+
+use std::{
+    ffi::c_void,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use sha2::{Digest, Sha256};
+use tokio::task::spawn_blocking;
+use whisper_rs::{
+    FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError, WhisperSegment, WhisperState,
+};
+
+use super::{Audio, Engine, EngineError, EngineSetupError, Heard, HeardWord, Hint};
+use crate::pipeline::{samples, window::Chunking};
+
+/// Unit of whisper.cpp's times.
+const TICK_MS: i64 = 10;
+
+/// Shorter audio is answered with nothing at best.
+const SHORTEST: usize = samples(100) as usize;
+
+/// Beginning of the model file that tells models apart: it holds all sizes and the vocabulary.
+const FINGERPRINT_BYTES: u64 = 64 * 1024;
+
+/// Which model, and how hard it may work.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// A model in whisper.cpp's format.
+    pub model: PathBuf,
+    pub threads: usize,
+}
+
+/// The engine. The model is shared, and as many states are kept as chunks were ever heard at once.
+pub struct Whisper {
+    key: String,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    context: WhisperContext,
+    threads: i32,
+    idle: Mutex<Vec<WhisperState>>,
+}
+
+/// What the abort callback looks at; must outlive the call that it may abort.
+struct Abort {
+    is_given_up: Arc<AtomicBool>,
+}
+
+/// Tells the thread that works for it, when the future that waits is dropped.
+struct GiveUpOnDrop(Arc<AtomicBool>);
+
+impl Whisper {
+    /// Loads the model.
+    pub fn open(options: &Options) -> Result<Self, EngineSetupError> {
+        whisper_rs::install_logging_hooks();
+        let missing = |why: Box<dyn std::error::Error + Send + Sync>| EngineSetupError::Missing {
+            what: format!("the Whisper model {} cannot be loaded", options.model.display()),
+            remedy: "set TRACKSCRIBE_ENGINE_WHISPER_MODEL to a model in whisper.cpp's format (ggml-….bin)".to_owned(),
+            why: Some(why),
+        };
+        let fingerprint = fingerprint(&options.model).map_err(|why| missing(why.into()))?;
+        let context = WhisperContext::new_with_params(&options.model, WhisperContextParameters::default());
+        let context = context.map_err(|why| missing(why.into()))?;
+        let threads = i32::try_from(options.threads.max(1)).unwrap_or(i32::MAX);
+        let shared = Arc::new(Shared {
+            context,
+            threads,
+            idle: Mutex::default(),
+        });
+        Ok(Self {
+            key: format!("whisper/{fingerprint}"),
+            shared,
+        })
+    }
+}
+
+#[async_trait]
+impl Engine for Whisper {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn chunking(&self) -> Chunking {
+        Chunking::WINDOWS
+    }
+
+    async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<Heard, EngineError> {
+        let guard = GiveUpOnDrop(Arc::default());
+        let abort = Abort {
+            is_given_up: guard.0.clone(),
+        };
+        let (shared, hint) = (self.shared.clone(), hint.clone());
+        let heard = spawn_blocking(move || shared.hear(&audio, &hint, &abort)).await;
+        let failed = |why: Box<dyn std::error::Error + Send + Sync>| EngineError::Busy {
+            what: "Whisper could not hear a chunk".to_owned(),
+            after: None,
+            why: Some(why),
+        };
+        heard
+            .map_err(|why| failed(why.into()))?
+            .map_err(|why| failed(why.into()))
+    }
+}
+
+impl Shared {
+    fn hear(&self, audio: &[i16], hint: &Hint, abort: &Abort) -> Result<Heard, WhisperError> {
+        if audio.len() < SHORTEST {
+            return Ok(Heard::default());
+        }
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut state = idle.map_or_else(|| self.context.create_state(), Ok)?;
+        let samples: Vec<f32> = audio.iter().map(|s| f32::from(*s) / 32_768.0).collect();
+        state.full(self.params(hint, abort), &samples)?;
+        let segments: Vec<_> = state.as_iter().map(|segment| self.words(&segment)).collect();
+        let avg_logprob = avg_logprob(&segments);
+        let words = segments.into_iter().flatten().collect();
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(state);
+        // whisper.cpp 1.8.3 reads its own silence probability from the wrong place: none is better than that one.
+        Ok(Heard {
+            words,
+            avg_logprob,
+            no_speech: None,
+        })
+    }
+
+    fn params<'a>(&self, hint: &'a Hint, abort: &Abort) -> FullParams<'a, 'static> {
+        let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
+        params.set_n_threads(self.threads);
+        params.set_language(self.language(hint));
+        params.set_token_timestamps(true);
+        // What was said before makes it repeat itself where it hears nothing.
+        params.set_no_context(true);
+        params.set_print_progress(false);
+        params.set_print_realtime(false);
+        params.set_print_timestamps(false);
+        // SAFETY: `abort` outlives the call of `full` that takes these parameters, and nobody else gets them.
+        unsafe {
+            params.set_abort_callback(Some(is_given_up));
+            params.set_abort_callback_user_data(std::ptr::from_ref(abort).cast_mut().cast());
+        }
+        params
+    }
+
+    /// An English-only model that is to find out the language answers with any.
+    fn language<'a>(&self, hint: &'a Hint) -> Option<&'a str> {
+        if !self.context.is_multilingual() {
+            return Some("en");
+        }
+        let known = hint
+            .language
+            .as_deref()
+            .map(|l| l.split(['-', '_']).next().unwrap_or(l));
+        known.filter(|l| whisper_rs::get_lang_id(l).is_some())
+    }
+
+    /// A token that begins with a space begins a word; a character may be spread over two tokens.
+    fn words(&self, segment: &WhisperSegment<'_>) -> Vec<HeardWord> {
+        let mut words: Vec<(Vec<u8>, HeardWord)> = Vec::new();
+        for token in (0..segment.n_tokens()).filter_map(|i| segment.get_token(i)) {
+            let (Ok(bytes), data) = (token.to_bytes(), token.token_data()) else {
+                continue;
+            };
+            if token.token_id() >= self.context.token_eot() {
+                continue; // times and other marks
+            }
+            let (start, end) = (to_ms(data.t0), to_ms(data.t1));
+            match words.last_mut() {
+                Some((text, word)) if !bytes.starts_with(b" ") => {
+                    text.extend(bytes);
+                    word.end_ms = word.end_ms.max(end);
+                    word.confidence = word.confidence.map(|c| c.min(data.p));
+                }
+                _ => words.push((
+                    bytes.to_vec(),
+                    HeardWord {
+                        confidence: Some(data.p),
+                        ..HeardWord::new("", start, end.max(start))
+                    },
+                )),
+            }
+        }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        words
+            .into_iter()
+            .map(|(bytes, word)| HeardWord {
+                text: text(&bytes),
+                ..word
+            })
+            .collect()
+    }
+}
+
+impl Drop for GiveUpOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Asked by whisper.cpp after each encoder pass and each token.
+unsafe extern "C" fn is_given_up(user_data: *mut c_void) -> bool {
+    // SAFETY: `params` has set it to an `Abort` that outlives the call.
+    unsafe { &*user_data.cast::<Abort>() }
+        .is_given_up
+        .load(Ordering::Relaxed)
+}
+
+fn to_ms(ticks: i64) -> u64 {
+    u64::try_from(ticks.saturating_mul(TICK_MS)).unwrap_or(0)
+}
+
+fn avg_logprob(segments: &[Vec<HeardWord>]) -> Option<f32> {
+    let all: Vec<f32> = segments
+        .iter()
+        .flatten()
+        .filter_map(|w| w.confidence)
+        .map(|p| p.max(1e-6).ln())
+        .collect();
+    (!all.is_empty()).then(|| all.iter().sum::<f32>() / all.len() as f32)
+}
+
+/// Tells models apart without reading gigabytes.
+fn fingerprint(model: &Path) -> std::io::Result<String> {
+    use std::io::Read;
+    let file = std::fs::File::open(model)?;
+    let length = file.metadata()?.len();
+    let mut start = Vec::new();
+    file.take(FINGERPRINT_BYTES).read_to_end(&mut start)?;
+    let digest = Sha256::new()
+        .chain_update(length.to_le_bytes())
+        .chain_update(&start)
+        .finalize();
+    Ok(digest[..8].iter().map(|b| format!("{b:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{process::Command, time::Duration};
+
+    use super::*;
+    use crate::pipeline::RATE;
+
+    /// A hand-made model that says a fixed sentence with one word by what it hears; made anew for each test.
+    fn model(folder: &Path, options: &[&str]) -> Options {
+        let path = folder.join("tiny.bin");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/make_tiny_whisper_model.py");
+        let status = Command::new("python3")
+            .arg(script)
+            .arg(&path)
+            .args(options)
+            .status()
+            .unwrap();
+        assert!(status.success());
+        Options {
+            model: path,
+            threads: 1,
+        }
+    }
+
+    fn tone(hertz: f32, seconds: f32) -> Audio {
+        let samples = (seconds * RATE as f32) as usize;
+        (0..samples)
+            .map(|i| ((i as f32 * hertz * std::f32::consts::TAU / RATE as f32).sin() * 16_000.0) as i16)
+            .collect()
+    }
+
+    fn text(heard: &Heard) -> String {
+        heard
+            .words
+            .iter()
+            .map(|w| w.text.as_str())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[tokio::test]
+    async fn tones_are_told_apart_and_words_have_times() {
+        let folder = tempfile::tempdir().unwrap();
+        let whisper = Whisper::open(&model(folder.path(), &[])).unwrap();
+
+        for (hertz, name) in [(300.0, "low"), (1200.0, "mid"), (2500.0, "high"), (5000.0, "top")] {
+            let heard = whisper.transcribe(tone(hertz, 3.0), &Hint::default()).await.unwrap();
+
+            assert_eq!(text(&heard), format!("hello from the tiny model i heard a {name} tone"));
+            let (first, last) = (&heard.words[0], &heard.words[9]);
+            assert!(
+                first.start_ms < 100 && last.start_ms >= 1000 && last.end_ms <= 2100,
+                "{heard:?}"
+            );
+            assert!(
+                heard.words.iter().all(|w| w.confidence.is_some_and(|c| c > 0.2)),
+                "{heard:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_loop_is_heard_and_left_to_the_filter() {
+        let folder = tempfile::tempdir().unwrap();
+        let whisper = Whisper::open(&model(folder.path(), &["--loop"])).unwrap();
+
+        let heard = whisper.transcribe(tone(300.0, 5.0), &Hint::default()).await.unwrap();
+        let whole = crate::pipeline::Span {
+            start: 0,
+            end: samples(5000),
+        };
+        let filtered = crate::pipeline::filter::filter(heard.clone(), whole, &[whole]);
+
+        assert!(heard.words.len() > 50, "{}", heard.words.len());
+        assert!(
+            filtered.words.len() < 20 && !filtered.dropped.is_empty(),
+            "{:?}",
+            filtered.dropped
+        );
+    }
+
+    #[tokio::test]
+    async fn a_language_that_the_model_does_not_know_is_left_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let multilingual = Whisper::open(&model(folder.path(), &[])).unwrap();
+        let english = Whisper::open(&model(folder.path(), &["--english-only"])).unwrap();
+        let hint = |language: &str| Hint {
+            language: Some(language.to_owned()),
+        };
+
+        assert_eq!(multilingual.shared.language(&hint("de-CH")), Some("de"));
+        assert_eq!(multilingual.shared.language(&hint("tlh")), None);
+        assert_eq!(english.shared.language(&hint("de")), Some("en"));
+        assert_eq!(
+            text(&english.transcribe(tone(300.0, 2.0), &hint("de")).await.unwrap())
+                .split(' ')
+                .count(),
+            10
+        );
+    }
+
+    #[tokio::test]
+    async fn too_little_audio_gives_no_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let whisper = Whisper::open(&model(folder.path(), &[])).unwrap();
+
+        for audio in [vec![], vec![3_000; SHORTEST - 1]] {
+            assert_eq!(
+                whisper.transcribe(audio.into(), &Hint::default()).await.unwrap(),
+                Heard::default()
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_dropped_chunk_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let whisper = Whisper::open(&model(folder.path(), &["--loop"])).unwrap();
+        let abort = Abort {
+            is_given_up: Arc::new(AtomicBool::new(true)),
+        };
+
+        let given_up = whisper.shared.hear(&tone(300.0, 20.0), &Hint::default(), &abort);
+        let hint = Hint::default();
+        let impatient =
+            tokio::time::timeout(Duration::from_millis(1), whisper.transcribe(tone(300.0, 20.0), &hint)).await;
+
+        assert!(given_up.is_err());
+        assert!(impatient.is_err());
+    }
+
+    #[test]
+    fn a_missing_model_is_named_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.bin");
+
+        let missing = Whisper::open(&Options {
+            model: path.clone(),
+            threads: 1,
+        })
+        .map(drop)
+        .unwrap_err();
+        std::fs::write(&path, "not a model").unwrap();
+        let damaged = Whisper::open(&Options {
+            model: path,
+            threads: 1,
+        })
+        .map(drop)
+        .unwrap_err();
+
+        for error in [missing, damaged] {
+            assert!(
+                error.to_string().contains("TRACKSCRIBE_ENGINE_WHISPER_MODEL"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! From a recording's own time to the meeting's clock.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    manifest::{Fit, SAMPLE_RATE},
+    transcript::Word,
+};
+use media::timeline::place;
+
+use crate::engine::HeardWord;
+
+/// Samples of a recording in a millisecond.
+const SAMPLES_PER_MS: u64 = SAMPLE_RATE as u64 / 1000;
+
+/// The words on the meeting's clock. One that would lie before the meeting's start lies at its start.
+pub fn align(words: &[HeardWord], fit: &Fit, meeting_start: DateTime<Utc>) -> Vec<Word> {
+    let start_ns = meeting_start.timestamp_nanos_opt().unwrap_or_default();
+    let moment = |ms: u64| place(fit, start_ns, ms.saturating_mul(SAMPLES_PER_MS)).max(0);
+    let place_word = |word: &HeardWord| Word {
+        text: word.text.clone(),
+        start_ms: moment(word.start_ms),
+        end_ms: moment(word.end_ms),
+        confidence: word.confidence,
+    };
+    words.iter().map(place_word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fit(a_ns: i64, drift: f64) -> Fit {
+        Fit {
+            a_ns,
+            b_ns: 1e9 / 48_000.0 * (1.0 + drift),
+        }
+    }
+
+    fn meeting_start() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
+    fn times(words: &[HeardWord], fit: &Fit) -> Vec<(i64, i64)> {
+        align(words, fit, meeting_start())
+            .iter()
+            .map(|w| (w.start_ms, w.end_ms))
+            .collect()
+    }
+
+    #[test]
+    fn words_lie_where_their_samples_do() {
+        let words = [
+            HeardWord::new("now", 0, 300),
+            HeardWord::new("an hour later", 3_600_000, 3_600_500),
+        ];
+        let late = 1_800_000_002_500_000_000;
+
+        assert_eq!(times(&words, &fit(late, 0.0)), [(2_500, 2_800), (3_602_500, 3_603_000)]);
+        // A clock that runs 100 ppm fast is 360 ms ahead after an hour.
+        assert_eq!(
+            times(&words, &fit(late, 1e-4)),
+            [(2_500, 2_800), (3_602_860, 3_603_360)]
+        );
+    }
+
+    #[test]
+    fn nothing_lies_before_the_meeting_or_breaks_on_hostile_numbers() {
+        let words = [
+            HeardWord::new("early", 0, 400),
+            HeardWord::new("never", u64::MAX, u64::MAX),
+        ];
+
+        let early = times(&words[..1], &fit(1_799_999_999_900_000_000, 0.0));
+        let hostile = times(&words, &fit(i64::MIN, f64::NAN));
+
+        assert_eq!(early, [(0, 300)]);
+        assert_eq!(hostile, [(0, 0), (0, 0)]);
+    }
+}

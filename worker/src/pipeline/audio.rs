@@ -1,0 +1,140 @@
+//! Sound out of a recording's file, in one pass, never all of it at once.
+
+use std::{io::Read, ops::ControlFlow, sync::Arc};
+
+use media::opus::decode::{Block, DecodeError, Decoder, OutputRate};
+
+use super::{
+    Span,
+    vad::{Frames, Listener},
+};
+use crate::engine::Audio;
+
+/// First pass: where in an Ogg file somebody speaks, and how loud it is.
+pub fn listen(ogg: impl Read) -> Result<Frames, DecodeError> {
+    let mut listener = Listener::default();
+    for block in Decoder::open(ogg, OutputRate::Hz16000)? {
+        listener.push(&block?.samples);
+    }
+    Ok(listener.finish())
+}
+
+/// Second pass: hands over the sound of each of `chunks`, in order, until there are no more or `each` breaks off.
+/// `chunks` must be in order and must not overlap. What lies behind the end of the file is silence.
+pub fn cut(
+    ogg: impl Read,
+    chunks: &[Span],
+    mut each: impl FnMut(Span, Audio) -> ControlFlow<()>,
+) -> Result<(), DecodeError> {
+    let mut decoder = Decoder::open(ogg, OutputRate::Hz16000)?;
+    let mut waiting: Option<Block> = None;
+    for chunk in chunks {
+        let sound = take(&mut decoder, &mut waiting, *chunk)?;
+        if each(*chunk, Arc::from(sound)).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The sound of one chunk. A block that reaches beyond it stays in `waiting` for the next.
+fn take<R: Read>(decoder: &mut Decoder<R>, waiting: &mut Option<Block>, chunk: Span) -> Result<Vec<i16>, DecodeError> {
+    let mut sound = vec![0; chunk.len() as usize];
+    loop {
+        let block = match waiting.take() {
+            Some(block) => block,
+            None => match decoder.next_block()? {
+                Some(block) => block,
+                None => return Ok(sound),
+            },
+        };
+        let end = block.start + block.samples.len() as u64;
+        copy(&block, chunk, &mut sound);
+        if end >= chunk.end {
+            *waiting = Some(block);
+            return Ok(sound);
+        }
+    }
+}
+
+fn copy(block: &Block, chunk: Span, sound: &mut [i16]) {
+    let from = block.start.max(chunk.start);
+    let to = (block.start + block.samples.len() as u64).min(chunk.end);
+    if from < to {
+        let source = &block.samples[(from - block.start) as usize..(to - block.start) as usize];
+        sound[(from - chunk.start) as usize..(to - chunk.start) as usize].copy_from_slice(source);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        pipeline::samples,
+        testing::{Tone, ogg},
+    };
+
+    /// Mean loudness, 0 to 1.
+    fn loudness(sound: &[i16]) -> f32 {
+        (sound.iter().map(|s| (f32::from(*s) / 32_768.0).powi(2)).sum::<f32>() / sound.len() as f32).sqrt()
+    }
+
+    fn span(start_ms: u64, end_ms: u64) -> Span {
+        Span {
+            start: samples(start_ms),
+            end: samples(end_ms),
+        }
+    }
+
+    fn cut_all(file: &[u8], chunks: &[Span]) -> Vec<(Span, Audio)> {
+        let mut all = Vec::new();
+        let keep = |span, sound| {
+            all.push((span, sound));
+            ControlFlow::Continue(())
+        };
+        cut(file, chunks, keep).unwrap();
+        all
+    }
+
+    #[test]
+    fn chunks_hold_the_sound_of_their_place() {
+        let file = ogg(&[Tone::silence(1.0), Tone::of(440.0, 1.0), Tone::silence(1.0)]);
+        let chunks = [span(100, 900), span(900, 901), span(1_200, 1_800), span(1_800, 2_900)];
+
+        let sound = cut_all(&file, &chunks);
+
+        assert_eq!(sound.iter().map(|(s, _)| *s).collect::<Vec<_>>(), chunks);
+        assert!(sound.iter().all(|(s, sound)| sound.len() as u64 == s.len()));
+        assert!(
+            loudness(&sound[0].1) < 0.01 && loudness(&sound[2].1) > 0.1,
+            "{}",
+            loudness(&sound[2].1)
+        );
+        assert!(loudness(&sound[3].1[..3000]) > 0.1 && loudness(&sound[3].1[8000..]) < 0.01);
+    }
+
+    #[test]
+    fn a_chunk_behind_the_end_is_silence_and_breaking_off_ends_the_work() {
+        let file = ogg(&[Tone::of(440.0, 0.5)]);
+        let mut seen = 0;
+
+        let beyond = cut_all(&file, &[span(100, 60_000), span(60_000, 61_000)]);
+        let stop = |_, _| {
+            seen += 1;
+            ControlFlow::Break(())
+        };
+        cut(&file[..], &[span(0, 100), span(100, 200)], stop).unwrap();
+
+        assert!(beyond[1].1.iter().all(|s| *s == 0));
+        assert_eq!(seen, 1);
+    }
+
+    #[test]
+    fn tones_are_no_speech_and_a_broken_file_is_an_error() {
+        let file = ogg(&[Tone::silence(2.0)]);
+
+        assert_eq!(listen(&file[..]).unwrap().speech(), []);
+        assert!(listen(&b"not a recording"[..]).is_err());
+        assert!(listen(&b""[..]).is_err());
+    }
+}

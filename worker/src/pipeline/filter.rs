@@ -1,0 +1,292 @@
+//! Drops what an engine says that cannot have been said, and makes the times of the rest sound.
+//!
+//! Speech recognisers invent text where there is little to hear. What is dropped is counted by reason, never silently.
+
+use std::collections::BTreeMap;
+
+use super::{Span, ms};
+use crate::engine::{Heard, HeardWord};
+
+/// Nobody speaks faster, in characters a second of the chunk's speech.
+const MOST_CHARS_PER_SECOND: u64 = 25;
+
+/// A phrase that comes so often in a row is a loop of the engine's, not a speaker's.
+const LOOP_REPEATS: usize = 4;
+
+/// Longest phrase that is looked for in loops, in words.
+const LOOP_WORDS: usize = 8;
+
+/// A word may reach so far out of the speech around it, in milliseconds; beyond that it is elsewhere.
+const REACH_MS: u64 = 300;
+
+/// Below this mean log probability an engine does not believe itself,
+const WEAK_LOGPROB: f32 = -1.0;
+/// and above this it thinks that nobody spoke. Either alone is unreliable.
+const LIKELY_SILENCE: f32 = 0.6;
+
+/// Why words were dropped; the name stands in logs and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The engine doubts the words and hears silence.
+    Doubtful,
+    /// The same phrase again and again; the first is kept.
+    Loop,
+    /// More text than anybody can say in the time.
+    TooFast,
+    /// Where nobody speaks.
+    OutsideSpeech,
+    /// No text.
+    Blank,
+}
+
+impl Reason {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Doubtful => "doubtful",
+            Self::Loop => "loop",
+            Self::TooFast => "too_fast",
+            Self::OutsideSpeech => "outside_speech",
+            Self::Blank => "blank",
+        }
+    }
+}
+
+/// What is left of a chunk, in time of the recording, and how many words were dropped for which reason.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filtered {
+    pub words: Vec<HeardWord>,
+    pub dropped: BTreeMap<Reason, usize>,
+}
+
+/// Turns what an engine heard in `chunk` into words of the recording. `speech` is all speech of the track.
+pub fn filter(heard: Heard, chunk: Span, speech: &[Span]) -> Filtered {
+    let mut filtered = Filtered {
+        words: heard.words,
+        dropped: BTreeMap::new(),
+    };
+    filtered.retain(Reason::Blank, |w| !w.text.trim().is_empty());
+    if heard.avg_logprob.is_some_and(|p| p < WEAK_LOGPROB) && heard.no_speech.is_some_and(|p| p > LIKELY_SILENCE) {
+        filtered.retain(Reason::Doubtful, |_| false);
+    }
+    filtered.drop_loops();
+    let within: Vec<Span> = speech.iter().filter_map(|s| overlap(*s, chunk)).collect();
+    if is_too_fast(&filtered.words, &within) {
+        filtered.retain(Reason::TooFast, |_| false);
+    }
+    filtered.place(chunk, &within);
+    filtered
+}
+
+impl Filtered {
+    fn retain(&mut self, reason: Reason, keep: impl FnMut(&HeardWord) -> bool) {
+        let before = self.words.len();
+        self.words.retain(keep);
+        self.count(reason, before - self.words.len());
+    }
+
+    fn count(&mut self, reason: Reason, words: usize) {
+        if words > 0 {
+            *self.dropped.entry(reason).or_default() += words;
+        }
+    }
+
+    /// Keeps the first of each phrase that is said over and over.
+    fn drop_loops(&mut self) {
+        let before = self.words.len();
+        let text: Vec<String> = self.words.iter().map(|w| w.text.trim().to_lowercase()).collect();
+        let mut keep = vec![true; text.len()];
+        let mut at = 0;
+        while at < text.len() {
+            match loop_at(&text[at..]) {
+                Some((phrase, all)) => {
+                    keep[at + phrase..at + all].fill(false);
+                    at += all;
+                }
+                None => at += 1,
+            }
+        }
+        let mut keep = keep.into_iter();
+        self.words.retain(|_| keep.next().unwrap_or(true));
+        self.count(Reason::Loop, before - self.words.len());
+    }
+
+    /// Moves words to the recording's time, into the speech nearby and behind the word before.
+    fn place(&mut self, chunk: Span, within: &[Span]) {
+        let (chunk_start, chunk_end) = (ms(chunk.start), ms(chunk.end));
+        let allowed: Vec<(u64, u64)> = within
+            .iter()
+            .map(|s| (ms(s.start).saturating_sub(REACH_MS), ms(s.end) + REACH_MS))
+            .collect();
+        let mut earliest = chunk_start;
+        let mut placed = Vec::with_capacity(self.words.len());
+        for mut word in std::mem::take(&mut self.words) {
+            let start = word.start_ms.saturating_add(chunk_start);
+            let end = word.end_ms.saturating_add(chunk_start).max(start);
+            let Some(&(from, to)) = allowed.iter().find(|(from, to)| start < *to && *from <= end) else {
+                self.count(Reason::OutsideSpeech, 1);
+                continue;
+            };
+            word.start_ms = start.clamp(from, to).max(earliest).min(chunk_end);
+            word.end_ms = end.clamp(from, to).min(chunk_end).max(word.start_ms);
+            earliest = word.start_ms;
+            placed.push(word);
+        }
+        self.words = placed;
+    }
+}
+
+/// The shortest phrase that `text` begins with at least [`LOOP_REPEATS`] times, and the length of all repeats, in words.
+fn loop_at(text: &[String]) -> Option<(usize, usize)> {
+    (1..=LOOP_WORDS.min(text.len() / LOOP_REPEATS)).find_map(|phrase| {
+        let repeats = text.chunks_exact(phrase).take_while(|c| *c == &text[..phrase]).count();
+        (repeats >= LOOP_REPEATS).then_some((phrase, repeats * phrase))
+    })
+}
+
+fn is_too_fast(words: &[HeardWord], within: &[Span]) -> bool {
+    let chars: u64 = words.iter().map(|w| w.text.trim().chars().count() as u64 + 1).sum();
+    let speech_ms: u64 = within.iter().map(|s| ms(s.len())).sum();
+    chars * 1000 > MOST_CHARS_PER_SECOND * speech_ms
+}
+
+fn overlap(a: Span, b: Span) -> Option<Span> {
+    let both = Span {
+        start: a.start.max(b.start),
+        end: a.end.min(b.end),
+    };
+    (!both.is_empty()).then_some(both)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::samples;
+
+    fn span(start_ms: u64, end_ms: u64) -> Span {
+        Span {
+            start: samples(start_ms),
+            end: samples(end_ms),
+        }
+    }
+
+    fn said(words: &[(&str, u64, u64)]) -> Heard {
+        let word = |(text, start_ms, end_ms): &(&str, u64, u64)| HeardWord::new(*text, *start_ms, *end_ms);
+        Heard {
+            words: words.iter().map(word).collect(),
+            ..Heard::default()
+        }
+    }
+
+    /// One word every 300 ms.
+    fn sentence(text: &str) -> Heard {
+        let words: Vec<_> = text
+            .split(' ')
+            .zip(0..)
+            .map(|(w, i)| (w, i * 300, i * 300 + 200))
+            .collect();
+        said(&words)
+    }
+
+    fn texts(filtered: &Filtered) -> String {
+        filtered
+            .words
+            .iter()
+            .map(|w| w.text.as_str())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn words_are_moved_to_the_recordings_time() {
+        let filtered = filter(
+            said(&[("good", 0, 400), ("morning", 410, 900)]),
+            span(5000, 6000),
+            &[span(5000, 6000)],
+        );
+
+        let times: Vec<_> = filtered.words.iter().map(|w| (w.start_ms, w.end_ms)).collect();
+        assert_eq!(times, [(5000, 5400), (5410, 5900)]);
+        assert!(filtered.dropped.is_empty());
+    }
+
+    #[test]
+    fn times_are_put_in_order_and_into_the_speech() {
+        let words = [
+            ("one", 900, 1100),
+            ("two", 700, 500),
+            ("three", 1500, 9000),
+            ("four", 0, u64::MAX),
+        ];
+
+        let filtered = filter(said(&words), span(0, 4000), &[span(1000, 4000)]);
+
+        let times: Vec<_> = filtered.words.iter().map(|w| (w.start_ms, w.end_ms)).collect();
+        assert_eq!(times, [(900, 1100), (900, 900), (1500, 4000), (1500, 4000)]);
+    }
+
+    #[test]
+    fn words_where_nobody_speaks_are_dropped() {
+        let words = said(&[("yes", 100, 300), ("thanks", 2000, 2400), ("no", 3700, 3900)]);
+
+        let filtered = filter(words, span(0, 4000), &[span(0, 1000), span(3500, 4000)]);
+
+        assert_eq!(texts(&filtered), "yes no");
+        assert_eq!(filtered.dropped, BTreeMap::from([(Reason::OutsideSpeech, 1)]));
+    }
+
+    #[test]
+    fn a_loop_is_said_once_and_a_speaker_may_repeat_themselves() {
+        let looped = sentence("well i see i see i see i see i see then");
+        let human = sentence("no no no that is very very good");
+
+        let looped = filter(looped, span(0, 20_000), &[span(0, 20_000)]);
+        let human = filter(human, span(0, 20_000), &[span(0, 20_000)]);
+
+        assert_eq!(texts(&looped), "well i see then");
+        assert_eq!(looped.dropped, BTreeMap::from([(Reason::Loop, 8)]));
+        assert_eq!(texts(&human), "no no no that is very very good");
+    }
+
+    #[test]
+    fn more_than_anybody_can_say_is_dropped_whole() {
+        let words = sentence("thank you very much for watching this video");
+
+        let filtered = filter(words, span(0, 1000), &[span(100, 500)]);
+
+        assert_eq!(filtered.words, []);
+        assert_eq!(filtered.dropped, BTreeMap::from([(Reason::TooFast, 8)]));
+    }
+
+    #[test]
+    fn doubt_and_silence_together_drop_a_chunk_and_neither_alone() {
+        let weigh = |avg_logprob, no_speech| {
+            let heard = Heard {
+                avg_logprob,
+                no_speech,
+                ..sentence("so it was said")
+            };
+            texts(&filter(heard, span(0, 5000), &[span(0, 5000)]))
+        };
+
+        assert_eq!(weigh(Some(-1.5), Some(0.9)), "");
+        for (logprob, silence) in [
+            (Some(-1.5), Some(0.1)),
+            (Some(-0.2), Some(0.9)),
+            (None, Some(1.0)),
+            (None, None),
+        ] {
+            assert_eq!(weigh(logprob, silence), "so it was said");
+        }
+    }
+
+    #[test]
+    fn blank_words_and_a_chunk_without_speech_do_no_harm() {
+        let filtered = filter(said(&[(" ", 0, 1), ("", 2, 3), ("hm", 0, 500)]), span(0, 1000), &[]);
+
+        assert_eq!(filtered.words, []);
+        assert_eq!(
+            filtered.dropped,
+            BTreeMap::from([(Reason::TooFast, 1), (Reason::Blank, 2)])
+        );
+    }
+}

@@ -1,0 +1,246 @@
+//! Puts the words of all tracks in one order: turns, each of one speaker.
+
+use domain::{
+    Identity,
+    transcript::{Segment, Word},
+};
+
+/// A longer pause ends a turn.
+const TURN_GAP_MS: i64 = 1_000;
+
+/// A pause of this length is one in which another can take the floor; between the words of a sentence it is shorter.
+const FLOOR_GAP_MS: i64 = 300;
+
+/// "Yes", "I see": so few words,
+const BACK_CHANNEL_WORDS: usize = 2;
+/// in less than this, do not take the floor.
+const BACK_CHANNEL_MS: i64 = 1_000;
+
+/// The words of one track on the meeting's clock, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrackTranscript {
+    pub speaker: Identity,
+    pub words: Vec<Word>,
+}
+
+/// All turns, by their start. Where people speak at once, both turns keep their words and times.
+pub fn merge(tracks: &[TrackTranscript]) -> Vec<Segment> {
+    let speakers = by_speaker(tracks);
+    let mut turns = Vec::new();
+    for (i, (speaker, words)) in speakers.iter().enumerate() {
+        let others = speakers.iter().enumerate().filter(|(j, _)| *j != i);
+        let floors: Vec<&[Word]> = others.flat_map(|(_, (_, words))| floor_taken(words)).collect();
+        turns.extend(cut(words, &floors).map(|words| segment(speaker, words)));
+    }
+    turns.sort_by(|a, b| (a.start_ms, a.end_ms, &a.speaker).cmp(&(b.start_ms, b.end_ms, &b.speaker)));
+    turns
+}
+
+/// A speaker may have had several tracks; their words are one row.
+fn by_speaker(tracks: &[TrackTranscript]) -> Vec<(&Identity, Vec<Word>)> {
+    let mut speakers: std::collections::BTreeMap<&Identity, Vec<Word>> = std::collections::BTreeMap::new();
+    for track in tracks {
+        speakers
+            .entry(&track.speaker)
+            .or_default()
+            .extend(track.words.iter().cloned());
+    }
+    for words in speakers.values_mut() {
+        words.sort_by_key(|w| (w.start_ms, w.end_ms));
+    }
+    speakers.into_iter().collect()
+}
+
+/// What a speaker says without a long pause, back-channels left out.
+fn floor_taken(words: &[Word]) -> impl Iterator<Item = &[Word]> {
+    words
+        .chunk_by(|a, b| b.start_ms - a.end_ms <= TURN_GAP_MS)
+        .filter(|words| !is_back_channel(words))
+}
+
+fn is_back_channel(words: &[Word]) -> bool {
+    words.len() <= BACK_CHANNEL_WORDS && end(words) - words[0].start_ms < BACK_CHANNEL_MS
+}
+
+/// A speaker's turns: they end at long pauses, and at those in which another speaks.
+fn cut<'a>(words: &'a [Word], floors: &[&[Word]]) -> impl Iterator<Item = &'a [Word]> {
+    words.chunk_by(|a, b| {
+        let gap = b.start_ms - a.end_ms;
+        gap <= TURN_GAP_MS && !(gap >= FLOOR_GAP_MS && floors.iter().any(|f| speaks_between(f, a.end_ms, b.start_ms)))
+    })
+}
+
+/// Whether the middle of one of the words lies in the pause.
+fn speaks_between(words: &[Word], from_ms: i64, to_ms: i64) -> bool {
+    let middle = |w: &Word| w.start_ms.midpoint(w.end_ms);
+    let first = words.partition_point(|w| middle(w) < from_ms);
+    words.get(first).is_some_and(|w| middle(w) < to_ms)
+}
+
+fn segment(speaker: &Identity, words: &[Word]) -> Segment {
+    let text: Vec<&str> = words.iter().map(|w| w.text.as_str()).collect();
+    Segment {
+        speaker: speaker.clone(),
+        start_ms: words[0].start_ms,
+        end_ms: end(words),
+        text: capitalised(&text.join(" ")),
+        words: words.to_vec(),
+    }
+}
+
+fn end(words: &[Word]) -> i64 {
+    words.iter().map(|w| w.end_ms).max().unwrap_or_default()
+}
+
+/// Engines without punctuation write lower case; a turn at least begins like a sentence.
+fn capitalised(text: &str) -> String {
+    let mut rest = text.chars();
+    match rest.next() {
+        Some(first) => first.to_uppercase().chain(rest).collect(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    struct Track(TrackTranscript, i64);
+
+    fn track(speaker: &str) -> Track {
+        Track(
+            TrackTranscript {
+                speaker: speaker.into(),
+                words: Vec::new(),
+            },
+            0,
+        )
+    }
+
+    impl Track {
+        fn published_at(mut self, seconds: f64) -> Self {
+            self.1 = (seconds * 1000.0) as i64;
+            self
+        }
+
+        /// A word every 250 ms, each 200 ms long.
+        fn said(mut self, seconds: f64, text: &str) -> Self {
+            let begin = self.1 + (seconds * 1000.0) as i64;
+            for (i, text) in (0..).zip(text.split(' ')) {
+                let start_ms = begin + i * 250;
+                let word = Word {
+                    text: text.to_owned(),
+                    start_ms,
+                    end_ms: start_ms + 200,
+                    confidence: None,
+                };
+                self.0.words.push(word);
+            }
+            self
+        }
+
+        fn build(self) -> TrackTranscript {
+            self.0
+        }
+    }
+
+    fn outline(segments: &[Segment]) -> String {
+        let line = |s: &Segment| {
+            format!(
+                "{}-{}s {}: {}",
+                s.start_ms as f64 / 1e3,
+                s.end_ms as f64 / 1e3,
+                s.speaker,
+                s.text
+            )
+        };
+        segments.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_track_published_late_is_shifted_to_meeting_time() {
+        let alice = track("alice").said(0.0, "hello").said(9.0, "bye");
+        let bob = track("bob").published_at(5.0).said(0.0, "hi");
+
+        let merged = merge(&[bob.build(), alice.build()]);
+
+        assert_snapshot!(outline(&merged), @r"
+        0-0.2s alice: Hello
+        5-5.2s bob: Hi
+        9-9.2s alice: Bye
+        ");
+    }
+
+    #[test]
+    fn a_back_channel_does_not_split_the_turn_it_lies_in() {
+        let alice = track("alice").said(0.0, "we should").said(1.2, "go on tomorrow");
+        let bob = track("bob").said(0.6, "i see");
+
+        let merged = merge(&[alice.build(), bob.build()]);
+
+        assert_snapshot!(outline(&merged), @r"
+        0-1.9s alice: We should go on tomorrow
+        0.6-1.05s bob: I see
+        ");
+    }
+
+    #[test]
+    fn who_speaks_in_anothers_pause_takes_the_turn() {
+        let alice = track("alice").said(0.0, "can you hear me").said(1.9, "good then");
+        let bob = track("bob").said(1.0, "yes i can");
+
+        let merged = merge(&[alice.build(), bob.build()]);
+
+        assert_snapshot!(outline(&merged), @r"
+        0-0.95s alice: Can you hear me
+        1-1.7s bob: Yes i can
+        1.9-2.35s alice: Good then
+        ");
+    }
+
+    #[test]
+    fn people_who_speak_at_once_keep_their_words_and_times() {
+        let alice = track("alice").said(0.0, "one two three four five six seven eight");
+        let bob = track("bob").said(0.6, "but i think that we are too late for this");
+
+        let merged = merge(&[alice.build(), bob.build()]);
+
+        assert_snapshot!(outline(&merged), @r"
+        0-1.95s alice: One two three four five six seven eight
+        0.6-3.05s bob: But i think that we are too late for this
+        ");
+    }
+
+    #[test]
+    fn a_long_pause_ends_a_turn_and_a_short_one_does_not() {
+        let alice = track("alice")
+            .said(0.0, "first")
+            .said(1.2, "still first")
+            .said(2.7, "second");
+
+        let merged = merge(&[alice.build()]);
+
+        assert_snapshot!(outline(&merged), @r"
+        0-1.65s alice: First still first
+        2.7-2.9s alice: Second
+        ");
+    }
+
+    #[test]
+    fn two_tracks_of_one_speaker_are_one_voice() {
+        let before = track("alice").said(0.0, "my microphone");
+        let after = track("alice").published_at(0.8).said(0.0, "came back");
+
+        let merged = merge(&[after.build(), before.build()]);
+
+        assert_snapshot!(outline(&merged), @"0-1.25s alice: My microphone came back");
+    }
+
+    #[test]
+    fn nothing_said_gives_no_turns() {
+        assert_eq!(merge(&[track("alice").build()]), []);
+        assert_eq!(merge(&[]), []);
+    }
+}

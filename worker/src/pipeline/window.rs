@@ -1,0 +1,155 @@
+//! Cuts speech into the chunks that an engine is given.
+
+use super::{Span, samples, vad::Frames};
+
+/// What an engine wants to be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunking {
+    /// Longest chunk.
+    pub longest: u64,
+    /// Stretches of speech no further apart than this are given together; 0 gives each by itself.
+    pub join_gap: u64,
+}
+
+impl Chunking {
+    /// For engines that work on windows of 30 s, whatever they hold: fill them.
+    pub const WINDOWS: Self = Self {
+        longest: samples(28_000),
+        join_gap: samples(2_000),
+    };
+
+    /// For engines that take one utterance at a time.
+    pub const UTTERANCES: Self = Self {
+        longest: samples(28_000),
+        join_gap: 0,
+    };
+}
+
+/// Speech that is too long is cut at its quietest place within so much of the end.
+const CUT_WITHIN: u64 = samples(5_000);
+
+/// The chunks that hold all of `speech`, in order. None is longer than allowed, none is empty, none overlaps another.
+pub fn cut(speech: &[Span], frames: &Frames, chunking: Chunking) -> Vec<Span> {
+    let mut chunks: Vec<Span> = Vec::new();
+    for piece in speech.iter().flat_map(|span| split(*span, frames, chunking.longest)) {
+        match chunks.last_mut() {
+            Some(last) if joins(*last, piece, chunking) => last.end = piece.end,
+            _ => chunks.push(piece),
+        }
+    }
+    chunks
+}
+
+fn joins(last: Span, next: Span, chunking: Chunking) -> bool {
+    chunking.join_gap > 0 && next.start - last.end <= chunking.join_gap && next.end - last.start <= chunking.longest
+}
+
+fn split(mut span: Span, frames: &Frames, longest: u64) -> Vec<Span> {
+    let mut pieces = Vec::new();
+    while span.len() > longest {
+        let end = span.start + longest;
+        let late = Span {
+            start: end - CUT_WITHIN.min(longest / 2),
+            end,
+        };
+        let at = frames.quietest(late).unwrap_or(end);
+        pieces.push(Span {
+            start: span.start,
+            end: at,
+        });
+        span.start = at;
+    }
+    if !span.is_empty() {
+        pieces.push(span);
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(start: f64, end: f64) -> Span {
+        Span {
+            start: samples((start * 1000.0) as u64),
+            end: samples((end * 1000.0) as u64),
+        }
+    }
+
+    #[test]
+    fn neighbours_share_a_window_until_it_is_full() {
+        let speech = [
+            seconds(0.0, 10.0),
+            seconds(11.0, 20.0),
+            seconds(21.0, 30.0),
+            seconds(33.0, 34.0),
+        ];
+
+        let windows = cut(&speech, &Frames::default(), Chunking::WINDOWS);
+        let utterances = cut(&speech, &Frames::default(), Chunking::UTTERANCES);
+
+        assert_eq!(windows, [seconds(0.0, 20.0), seconds(21.0, 30.0), seconds(33.0, 34.0)]);
+        assert_eq!(utterances, speech);
+    }
+
+    #[test]
+    fn long_speech_is_cut_at_its_quietest_place_near_the_end() {
+        // 40 s of speech, quiet for one frame at 10 s and at 25 s: the first is too early to be of use.
+        let quiet = |second: usize| second * 16_000 / 256;
+        let mut picture = "#".repeat(40 * 16_000 / 256);
+        for at in [quiet(10), quiet(25)] {
+            picture.replace_range(at..at + 1, "-");
+        }
+
+        let chunks = cut(&[seconds(0.0, 40.0)], &Frames::drawn(&picture), Chunking::UTTERANCES);
+
+        let at = (quiet(25) * 256 + 128) as u64;
+        assert_eq!(
+            chunks,
+            [
+                Span { start: 0, end: at },
+                Span {
+                    start: at,
+                    end: samples(40_000)
+                }
+            ]
+        );
+    }
+
+    #[test]
+    fn whatever_comes_in_nothing_is_lost_doubled_or_too_long() {
+        let speech = [seconds(0.0, 0.1), seconds(0.5, 200.0), seconds(201.0, 229.5)];
+
+        for chunking in [
+            Chunking::WINDOWS,
+            Chunking::UTTERANCES,
+            Chunking {
+                longest: 1,
+                join_gap: 0,
+            },
+        ] {
+            let speech = if chunking.longest == 1 {
+                &[Span { start: 5, end: 9 }][..]
+            } else {
+                &speech
+            };
+            let chunks = cut(speech, &Frames::default(), chunking);
+
+            assert!(
+                chunks.iter().all(|c| !c.is_empty() && c.len() <= chunking.longest),
+                "{chunks:?}"
+            );
+            assert!(chunks.is_sorted_by(|a, b| a.end <= b.start), "{chunks:?}");
+            for span in speech {
+                assert!(
+                    chunks.iter().any(|c| c.start <= span.start && span.start < c.end),
+                    "{span:?}"
+                );
+                assert!(
+                    chunks.iter().any(|c| c.start < span.end && span.end <= c.end),
+                    "{span:?}"
+                );
+            }
+        }
+    }
+}
