@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use domain::ObjectKey;
 use e2e::{
-    stack::{LivekitServer, RedisServer},
+    stack::{Database, LivekitServer, RedisServer, Store, WebhookRelay},
     wait_until,
 };
 use livekit_api::services::room::CreateRoomOptions;
+use objects::Body;
 
 #[tokio::test]
 async fn a_livekit_server_of_ones_own_keeps_its_rooms_through_a_crash() {
@@ -48,4 +50,54 @@ async fn redis_keeps_what_it_was_told_through_a_restart() {
         .await
         .unwrap();
     assert_eq!(value, "value");
+}
+
+#[tokio::test]
+async fn each_test_has_a_database_of_its_own() {
+    let (first, second) = (Database::create().await, Database::create().await);
+
+    sqlx::raw_sql("CREATE TABLE mine (id INTEGER)")
+        .execute(&mut first.connect().await)
+        .await
+        .unwrap();
+
+    let seen = sqlx::raw_sql("SELECT * FROM mine")
+        .execute(&mut second.connect().await)
+        .await;
+    assert!(seen.is_err());
+    assert!(first.open_jobs().await.is_empty());
+}
+
+#[tokio::test]
+async fn each_test_has_a_store_of_its_own() {
+    let key = ObjectKey::parse("a/b.txt").unwrap();
+
+    for store in [Store::bucket().await, Store::folder()] {
+        store
+            .objects()
+            .put(&key, Body::from("hello".to_owned()), "text/plain")
+            .await
+            .unwrap();
+
+        assert_eq!(store.read("a/b.txt").await, b"hello");
+        assert_eq!(store.keys("").await, ["a/b.txt"]);
+    }
+    assert!(Store::bucket().await.keys("").await.is_empty());
+}
+
+#[tokio::test]
+async fn webhooks_pass_through_the_relay() {
+    let (redis, relay) = (RedisServer::start().await, WebhookRelay::start().await);
+    let livekit = LivekitServer::builder().webhook(relay.url()).start(&redis).await;
+
+    livekit
+        .rooms()
+        .create_room("standup", CreateRoomOptions::default())
+        .await
+        .unwrap();
+
+    wait_until("a webhook comes", Duration::from_secs(10), async || {
+        relay.came().contains(&"room_started".to_owned()).then_some(())
+    })
+    .await;
 }

@@ -8,6 +8,7 @@
 //! PostgreSQL and the S3 store are shared by all tests and started by `scripts/test.sh`, which says where they are by
 //! `DATABASE_URL` and `TRACKSCRIBE_TEST_S3_*`.
 
+pub mod api;
 pub mod audio;
 pub mod stack;
 mod wait;

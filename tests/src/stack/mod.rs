@@ -1,14 +1,24 @@
 //! Programs that a test runs against, each with its own ports and folder, all gone when the test is over.
 
+mod builder;
+mod database;
 mod livekit;
 mod port;
 mod process;
 mod redis_server;
+mod role;
+mod store;
+mod webhook_relay;
 
+pub use builder::{Stack, StackBuilder};
+pub use database::{Database, OpenJob};
 pub use livekit::{LivekitBuilder, LivekitServer};
 pub use port::Port;
 pub use process::{End, Process, find_program};
 pub use redis_server::RedisServer;
+pub use role::Role;
+pub use store::Store;
+pub use webhook_relay::WebhookRelay;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,182 @@
+//! Trackscribe's HTTP interface, as an integrator calls it.
+
+use chrono::{DateTime, Utc};
+use reqwest::{Method, Response, StatusCode};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+/// A caller with a key.
+#[derive(Clone, Debug)]
+pub struct Api {
+    url: String,
+    key: String,
+    http: reqwest::Client,
+}
+
+/// What `POST /v1/rooms/{name}/join` hands out.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Joined {
+    pub url: String,
+    pub token: String,
+    pub identity: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Meeting {
+    pub id: String,
+    pub room: String,
+    pub state: String,
+    pub started_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub transcript: TranscriptState,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct TranscriptState {
+    pub state: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Recording {
+    pub id: String,
+    pub identity: String,
+    pub track_sid: String,
+    pub egress_id: Option<String>,
+    pub state: String,
+    pub reason: Option<String>,
+    pub object_key: Option<String>,
+    pub manifest_key: Option<String>,
+    pub offset_ms: Option<i64>,
+    pub duration_ms: Option<i64>,
+    pub size_bytes: Option<i64>,
+    pub sha256: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Transcript {
+    pub speakers: Vec<Speaker>,
+    pub segments: Vec<Segment>,
+    pub missing: Vec<Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Speaker {
+    pub identity: String,
+    pub display_name: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Segment {
+    pub speaker: String,
+    pub start_ms: i64,
+    pub end_ms: i64,
+    pub text: String,
+}
+
+#[derive(Deserialize)]
+struct List<T> {
+    items: Vec<T>,
+}
+
+impl Api {
+    pub fn new(url: String, key: String) -> Self {
+        crate::stack::use_tls_provider();
+        Self {
+            url,
+            key,
+            http: reqwest::Client::new(),
+        }
+    }
+
+    /// # Panics
+    /// Like all calls here, when the answer is not what a good call gets.
+    pub async fn create_room(&self, name: &str) {
+        self.call(
+            Method::POST,
+            "/v1/rooms",
+            Some(json!({ "name": name })),
+            StatusCode::CREATED,
+        )
+        .await;
+    }
+
+    pub async fn join(&self, room: &str, display_name: &str) -> Joined {
+        let body = json!({ "display_name": display_name });
+        let answer = self
+            .call(
+                Method::POST,
+                &format!("/v1/rooms/{room}/join"),
+                Some(body),
+                StatusCode::CREATED,
+            )
+            .await;
+        read(answer).await
+    }
+
+    /// Newest first.
+    pub async fn meetings(&self, room: &str) -> Vec<Meeting> {
+        self.get::<List<Meeting>>(&format!("/v1/meetings?room={room}"))
+            .await
+            .items
+    }
+
+    pub async fn recordings(&self, meeting: &str) -> Vec<Recording> {
+        self.get::<List<Recording>>(&format!("/v1/meetings/{meeting}/recordings"))
+            .await
+            .items
+    }
+
+    pub async fn transcript(&self, meeting: &str) -> Transcript {
+        self.get(&format!("/v1/meetings/{meeting}/transcript")).await
+    }
+
+    /// The bytes of a recording, through the API.
+    pub async fn audio(&self, recording: &str) -> Vec<u8> {
+        let answer = self
+            .call(
+                Method::GET,
+                &format!("/v1/recordings/{recording}/audio"),
+                None,
+                StatusCode::OK,
+            )
+            .await;
+        answer.bytes().await.expect("the body arrives whole").to_vec()
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> T {
+        read(self.call(Method::GET, path, None, StatusCode::OK).await).await
+    }
+
+    /// Any call, with any answer.
+    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Response {
+        let request = self
+            .http
+            .request(method, format!("{}{path}", self.url))
+            .bearer_auth(&self.key);
+        let request = match body {
+            Some(body) => request.json(&body),
+            None => request,
+        };
+        request
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("{path} is not answered: {error:?}"))
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<Value>, expected: StatusCode) -> Response {
+        let answer = self.send(method, path, body).await;
+        let status = answer.status();
+        if status != expected {
+            panic!(
+                "{path} is answered {status}: {}",
+                answer.text().await.unwrap_or_default()
+            );
+        }
+        answer
+    }
+}
+
+async fn read<T: DeserializeOwned>(answer: Response) -> T {
+    let text = answer.text().await.expect("the body arrives whole");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("an answer of another shape ({error}): {text}"))
+}

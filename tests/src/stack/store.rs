@@ -1,0 +1,166 @@
+//! A store of a test's own: a new bucket of the shared S3 server, or a folder.
+
+use std::env;
+
+use aws_sdk_s3::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+};
+use aws_smithy_http_client::{Builder, tls};
+use domain::ObjectKey;
+use objects::{FolderConfig, Objects, S3Config, StoreConfig};
+use secrecy::{ExposeSecret, SecretString};
+use tempfile::TempDir;
+
+/// Nothing that a test stores is larger.
+const MAX_OBJECT_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Where everything of a test is stored.
+#[derive(Debug)]
+pub struct Store {
+    config: StoreConfig,
+    /// Keeps the folder there.
+    _folder: Option<TempDir>,
+}
+
+impl Store {
+    /// A new folder.
+    pub fn folder() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let config = StoreConfig::Folder(FolderConfig {
+            root: folder.path().join("objects"),
+        });
+        Self {
+            config,
+            _folder: Some(folder),
+        }
+    }
+
+    /// A new bucket on the server that `TRACKSCRIBE_TEST_S3_*` names.
+    ///
+    /// # Panics
+    /// When they are not set, or the server makes no bucket.
+    pub async fn bucket() -> Self {
+        super::use_tls_provider();
+        let config = S3Config {
+            bucket: format!("e2e-{}", hex::encode(rand::random::<[u8; 8]>())),
+            region: variable("REGION"),
+            access_key: SecretString::from(variable("ACCESS_KEY_ID")),
+            secret: SecretString::from(variable("SECRET_ACCESS_KEY")),
+            session_token: None,
+            endpoint: Some(
+                variable("ENDPOINT")
+                    .parse()
+                    .expect("TRACKSCRIBE_TEST_S3_ENDPOINT is an address"),
+            ),
+            force_path_style: true,
+            ca_file: None,
+            public_url: None,
+        };
+        create_bucket(&config).await;
+        Self {
+            config: StoreConfig::S3(config),
+            _folder: None,
+        }
+    }
+
+    /// As the programs under test see it.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
+    pub fn objects(&self) -> Objects {
+        objects::open(&self.config).expect("the store was made by this test")
+    }
+
+    /// # Panics
+    /// When there is no such object.
+    pub async fn read(&self, key: &str) -> Vec<u8> {
+        let key = ObjectKey::parse(key).expect("a key that was given out");
+        let object = self
+            .objects()
+            .get(&key, None)
+            .await
+            .unwrap_or_else(|error| panic!("{key} is not there: {error}"));
+        object
+            .read(MAX_OBJECT_BYTES)
+            .await
+            .expect("an object can be read to its end")
+            .to_vec()
+    }
+
+    /// The keys of all objects that begin with `prefix`.
+    ///
+    /// # Panics
+    /// When the store does not answer.
+    pub async fn keys(&self, prefix: &str) -> Vec<String> {
+        let listed = self.objects().list(prefix).await.expect("the store answers");
+        listed.into_iter().map(|object| object.key.to_string()).collect()
+    }
+
+    /// Environment of `server` and `worker`.
+    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+        match &self.config {
+            StoreConfig::Folder(folder) => vec![("TRACKSCRIBE_STORAGE", format!("file://{}", folder.root.display()))],
+            StoreConfig::S3(s3) => vec![
+                ("TRANSCRIPT_STORAGE_AWS_BUCKET_NAME", s3.bucket.clone()),
+                ("TRANSCRIPT_STORAGE_AWS_REGION", s3.region.clone()),
+                (
+                    "TRANSCRIPT_STORAGE_AWS_ACCESS_KEY_ID",
+                    s3.access_key.expose_secret().to_owned(),
+                ),
+                (
+                    "TRANSCRIPT_STORAGE_AWS_SECRET_ACCESS_KEY",
+                    s3.secret.expose_secret().to_owned(),
+                ),
+                ("TRANSCRIPT_STORAGE_AWS_ENDPOINT_URL", endpoint(s3)),
+            ],
+        }
+    }
+
+    /// The section `storage` of `egress.yaml`.
+    pub(super) fn egress_section(&self) -> String {
+        match &self.config {
+            StoreConfig::Folder(folder) => format!("storage:\n  file:\n    root: {}\n", folder.root.display()),
+            StoreConfig::S3(s3) => format!(
+                "storage:\n  s3:\n    bucket: {}\n    region: {}\n    access_key: {}\n    secret: {}\n    endpoint: {}\n    \
+                 force_path_style: true\n",
+                s3.bucket,
+                s3.region,
+                s3.access_key.expose_secret(),
+                s3.secret.expose_secret(),
+                endpoint(s3),
+            ),
+        }
+    }
+}
+
+fn variable(name: &str) -> String {
+    let name = format!("TRACKSCRIBE_TEST_S3_{name}");
+    env::var(&name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run scripts/test.sh, or name an S3 server of your own"))
+}
+
+fn endpoint(s3: &S3Config) -> String {
+    s3.endpoint.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+async fn create_bucket(s3: &S3Config) {
+    let (key, secret) = (s3.access_key.expose_secret(), s3.secret.expose_secret());
+    let http = Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .build_https();
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(s3.region.clone()))
+        .endpoint_url(endpoint(s3))
+        .credentials_provider(Credentials::new(key, secret, None, None, "test"))
+        .force_path_style(true)
+        .http_client(http)
+        .build();
+    let created = Client::from_conf(config)
+        .create_bucket()
+        .bucket(&s3.bucket)
+        .send()
+        .await;
+    created.unwrap_or_else(|error| panic!("bucket {} cannot be made: {error:?}", s3.bucket));
+}
