@@ -7,8 +7,14 @@ use super::Toc;
 /// Length of the frames that LiveKit puts into a stream at mute and at its end.
 const INJECTED_BYTES: usize = 80;
 
-/// CELT, full band, mono: frames of 20, 10, 5 and 2.5 ms, so that any multiple of 2.5 ms can be filled.
-const CELT_FRAMES: [Toc; 4] = [Toc(0xf8), Toc(0xf0), Toc(0xe8), Toc(0xe0)];
+/// Digital silence in CELT, full band, mono: frames of 20, 10, 5 and 2.5 ms, so that any multiple of 2.5 ms can be
+/// filled.
+const SILENCE: [&[u8; 3]; 4] = [
+    &[0xf8, 0xff, 0xfe],
+    &[0xf0, 0xff, 0xfe],
+    &[0xe8, 0xff, 0xfe],
+    &[0xe0, 0xff, 0xfe],
+];
 
 /// What fills a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,17 +51,17 @@ impl Filler {
     }
 
     fn next_frame(&self) -> Option<(Toc, Bytes)> {
-        let fitting = |toc: &Toc| u64::from(toc.frame_samples()) <= self.remaining;
-        if let FillerKind::Concealment(toc) = self.kind
-            && self.remaining > 0
-        {
-            let toc = Some(toc.single_frame())
-                .filter(fitting)
-                .or_else(|| CELT_FRAMES.into_iter().find(fitting))?;
-            return Some((toc, Bytes::copy_from_slice(&[toc.0])));
+        let fits = |toc: Toc| u64::from(toc.frame_samples()) <= self.remaining;
+        let silence = SILENCE.into_iter().find(|frame| fits(Toc(frame[0])))?;
+        match self.kind {
+            FillerKind::Silence => Some((Toc(silence[0]), Bytes::from_static(silence))),
+            FillerKind::Concealment(last) => {
+                let toc = Some(last.single_frame())
+                    .filter(|&toc| fits(toc))
+                    .unwrap_or(Toc(silence[0]));
+                Some((toc, Bytes::copy_from_slice(&[toc.0])))
+            }
         }
-        let toc = CELT_FRAMES.into_iter().find(fitting)?;
-        Some((toc, Bytes::copy_from_slice(&[toc.0, 0xff, 0xfe])))
     }
 }
 

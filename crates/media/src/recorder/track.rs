@@ -2,27 +2,15 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
-use domain::manifest::{Anchor, Fit, Gap, GapCause, ManifestClock, PacketCounts};
+use domain::manifest::{Anchor, PacketCounts};
 
-use super::notes::{Anchors, Gaps, Mutes};
-use super::pages::Pages;
-use super::placement::{Basis, Continuity, Place, Placement};
+use super::assembly::{Arrival, Assembly, Fate};
+use super::notes::{Anchors, Mutes};
+use super::placement::Continuity;
 use super::{FirstPacket, MuteState, Output, RecorderConfig, Summary};
-use crate::opus::{Filler, FillerKind, Toc, is_injected, packet_samples};
+use crate::opus::{is_injected, packet_samples};
 use crate::rtp::{MAX_SEQUENCE_JUMP, Pushed, Released, ReorderBuffer, RtpPacket, SenderReport};
-use crate::timeline::{Envelope, Point, fit};
 use crate::{SAMPLE_RATE, WallClock};
-
-/// Loss is concealed by the decoder up to 100 ms; beyond, it would only drone on.
-const MAX_CONCEALED: u64 = 4800;
-
-/// Packets that come this much too early for what is written, 60 ms, are dropped; smaller overlaps are written and
-/// repaid by the next silence.
-const MAX_OVERLAP: i64 = 2880;
-
-/// After this many dropped in a row, half a second, the timestamps must be wrong: the file goes on where it is.
-const MAX_OVERLAPPING_RUN: u32 = 25;
 
 /// Frames of silence that the server sends when a publisher is gone: 0.2 s and one.
 const MAX_CLOSING_FRAMES: usize = 11;
@@ -36,62 +24,38 @@ const CLOSING_PAUSE: i64 = SAMPLE_RATE as i64;
 /// `Done`.
 #[derive(Debug)]
 pub struct TrackRecorder {
-    config: RecorderConfig,
+    wall: WallClock,
     now: Instant,
     ssrc: Option<u32>,
     reorder: ReorderBuffer,
     /// What the next packet will be to the one before.
     continuity: Continuity,
-    /// Lost since the last packet that was placed.
+    /// Lost since the last packet that was Opus.
     lost: u64,
     /// The server's silence after a pause: perhaps the end, perhaps not.
     closing: Vec<Arrival>,
-    placement: Placement,
-    /// Packets of the new connection may repeat those of the old one.
-    may_repeat: bool,
-    overlapping_run: u32,
-    last_toc: Option<Toc>,
-    pages: Pages,
-    envelope: Envelope,
-    gaps: Gaps,
+    assembly: Assembly,
     mutes: Mutes,
     anchors: Anchors,
     counts: PacketCounts,
     is_finished: bool,
 }
 
-/// A packet in its order, known to be Opus.
-#[derive(Debug)]
-struct Arrival {
-    timestamp: u32,
-    at: Instant,
-    payload: Bytes,
-    samples: u32,
-    continuity: Continuity,
-    lost_before: u64,
-}
-
 impl TrackRecorder {
     pub fn new(config: RecorderConfig) -> Self {
         Self {
+            wall: config.wall,
             now: config.wall.instant,
             ssrc: None,
             reorder: ReorderBuffer::new(config.reorder_wait, config.initial_hold),
             continuity: Continuity::SameSource,
             lost: 0,
             closing: Vec::new(),
-            placement: Placement::default(),
-            may_repeat: false,
-            overlapping_run: 0,
-            last_toc: None,
-            pages: Pages::new(config.serial),
-            envelope: Envelope::default(),
-            gaps: Gaps::default(),
+            assembly: Assembly::new(config),
             mutes: Mutes::default(),
             anchors: Anchors::default(),
             counts: PacketCounts::default(),
             is_finished: false,
-            config,
         }
     }
 
@@ -118,14 +82,15 @@ impl TrackRecorder {
     /// Notes what the publisher believes the time is. Reports of other sources, and before the first packet, are
     /// ignored.
     pub fn handle_sender_report(&mut self, report: SenderReport) {
-        let Some(sample) = self.placement.sample_of(report.rtp_timestamp) else {
+        let Some(sample) = self.assembly.placement.sample_of(report.rtp_timestamp) else {
             return;
         };
         if self.ssrc == Some(report.ssrc) && !self.is_finished {
-            let arrival_ns = self.config.wall.ns_at(report.arrival);
+            let arrival_ns = self.wall.ns_at(report.arrival);
+            let SenderReport { publisher_ns, .. } = report;
             self.anchors.add(Anchor {
                 sample,
-                publisher_ns: report.publisher_ns,
+                publisher_ns,
                 arrival_ns,
             });
         }
@@ -145,7 +110,7 @@ impl TrackRecorder {
         if !self.is_finished {
             self.advance(now);
             self.release_due();
-            self.mutes.add(state, self.placement.sample_at(now));
+            self.mutes.add(state, self.assembly.placement.sample_at(now));
         }
     }
 
@@ -166,24 +131,24 @@ impl TrackRecorder {
         self.release_all();
         self.counts.injected_dropped += self.closing.len() as u64;
         self.closing.clear();
-        self.pages.finish();
+        self.assembly.pages.finish();
         self.is_finished = true;
     }
 
     pub fn poll_output(&mut self) -> Output {
-        if let Some(page) = self.pages.next_page(self.now) {
+        if let Some(page) = self.assembly.pages.next_page(self.now) {
             return Output::Page(page);
         }
         if self.is_finished {
             return Output::Done(self.summary());
         }
-        let deadlines = [self.reorder.deadline(), self.pages.deadline()];
+        let deadlines = [self.reorder.deadline(), self.assembly.pages.deadline()];
         deadlines.into_iter().flatten().min().map_or(Output::Idle, Output::Wait)
     }
 
     /// Length of the recording so far, in samples at 48 kHz.
     pub fn samples(&self) -> u64 {
-        self.pages.planned()
+        self.assembly.pages.planned()
     }
 
     /// What came over the wire so far.
@@ -193,7 +158,7 @@ impl TrackRecorder {
 
     /// The packet at sample 0, once it has its place.
     pub fn first_packet(&self) -> Option<FirstPacket> {
-        self.placement.first_packet(self.config.wall)
+        self.assembly.first_packet()
     }
 
     fn advance(&mut self, now: Instant) {
@@ -260,132 +225,28 @@ impl TrackRecorder {
         if !is_injected(&arrival.payload) || self.closing.len() >= MAX_CLOSING_FRAMES {
             return false;
         }
-        !self.closing.is_empty() || self.pages.planned() == 0 || self.pause_before(arrival) > CLOSING_PAUSE
+        !self.closing.is_empty()
+            || self.assembly.pages.planned() == 0
+            || self.assembly.pause_before(arrival) > CLOSING_PAUSE
     }
 
-    fn pause_before(&self, arrival: &Arrival) -> i64 {
-        self.place(arrival).sample.saturating_sub(self.written())
-    }
-
-    fn place(&self, arrival: &Arrival) -> Place {
-        self.placement
-            .place(arrival.timestamp, arrival.at, arrival.continuity, self.written())
-    }
-
-    /// Puts a packet where it belongs, with a filler before it if need be.
     fn write(&mut self, arrival: Arrival) {
-        let mut place = self.place(&arrival);
-        self.may_repeat |= arrival.continuity == Continuity::Reconnected && place.basis == Basis::Timestamp;
-        let overlap = self.written().saturating_sub(place.sample);
-        if self.is_repetition(&arrival, overlap) {
-            self.counts.duplicate += 1;
-            self.placement.accept(arrival.timestamp, arrival.at, place.sample);
-            return;
-        }
-        if overlap > MAX_OVERLAP {
-            self.overlapping_run += 1;
-            if self.overlapping_run <= MAX_OVERLAPPING_RUN {
-                self.counts.overlapping += 1;
-                self.placement.accept(arrival.timestamp, arrival.at, place.sample);
-                return;
-            }
-            place.sample = self.written();
-        }
-        self.append(arrival, place);
-    }
-
-    fn is_repetition(&self, arrival: &Arrival, overlap: i64) -> bool {
-        self.may_repeat && overlap >= i64::from(arrival.samples / 2)
-    }
-
-    fn append(&mut self, arrival: Arrival, place: Place) {
-        if self.pages.planned() == 0 {
-            self.pages.begin(&self.config);
-        }
-        self.placement.accept(arrival.timestamp, arrival.at, place.sample);
-        self.fill_up_to(&arrival, place);
-        self.note_delay(&arrival, place);
-        self.may_repeat = false;
-        self.overlapping_run = 0;
-        self.last_toc = arrival.payload.first().map(|&toc| Toc(toc));
-        self.counts.written += 1;
-        self.pages.packet(arrival.payload, arrival.samples);
-    }
-
-    fn fill_up_to(&mut self, arrival: &Arrival, place: Place) {
-        let missing = u64::try_from(place.sample.saturating_sub(self.written())).unwrap_or(0);
-        if missing < Filler::GRAIN {
-            return;
-        }
-        let cause = gap_cause(arrival, place.basis);
-        let start_sample = self.pages.planned();
-        let samples = self.pages.fill(Filler::new(self.filler_kind(cause, missing), missing));
-        self.gaps.add(Gap {
-            start_sample,
-            samples,
-            cause,
-            lost_packets: arrival.lost_before,
-        });
-    }
-
-    fn filler_kind(&self, cause: GapCause, missing: u64) -> FillerKind {
-        match (cause, self.last_toc) {
-            (GapCause::Loss, Some(toc)) if missing <= MAX_CONCEALED => FillerKind::Concealment(toc),
-            _ => FillerKind::Silence,
-        }
-    }
-
-    /// Remembers when the last sample of the packet had arrived. The server's frames run ahead of the publisher's and
-    /// would falsify the line.
-    fn note_delay(&mut self, arrival: &Arrival, place: Place) {
-        if !is_injected(&arrival.payload) {
-            let sample = place.sample.saturating_add(i64::from(arrival.samples));
-            self.envelope.add(Point {
-                sample,
-                arrival_ns: self.wall().ns_at(arrival.at),
-            });
-        }
-    }
-
-    fn written(&self) -> i64 {
-        i64::try_from(self.pages.planned()).unwrap_or(i64::MAX)
-    }
-
-    fn wall(&self) -> WallClock {
-        self.config.wall
+        let count = match self.assembly.write(arrival) {
+            Fate::Written => &mut self.counts.written,
+            Fate::Repeated => &mut self.counts.duplicate,
+            Fate::Overlapping => &mut self.counts.overlapping,
+        };
+        *count += 1;
     }
 
     fn summary(&self) -> Summary {
-        let first_packet = self.first_packet();
         Summary {
             samples: self.samples(),
-            first_packet,
-            clock: first_packet.map(|first| self.clock(first)),
-            gaps: self.gaps.list(),
+            first_packet: self.first_packet(),
+            clock: self.assembly.clock(self.anchors.list()),
+            gaps: self.assembly.gaps.list(),
             mutes: self.mutes.list(self.samples()),
             counts: self.counts,
         }
-    }
-
-    fn clock(&self, first: FirstPacket) -> ManifestClock {
-        let by_first_packet = Fit {
-            a_ns: first.arrival_ns,
-            b_ns: 1e9 / f64::from(SAMPLE_RATE),
-        };
-        ManifestClock {
-            first_rtp_timestamp: first.rtp_timestamp,
-            first_arrival_ns: first.arrival_ns,
-            fit: fit(self.envelope.points()).unwrap_or(by_first_packet),
-            anchors: self.anchors.list(),
-        }
-    }
-}
-
-fn gap_cause(arrival: &Arrival, basis: Basis) -> GapCause {
-    match (arrival.continuity, basis) {
-        (Continuity::Reconnected, _) => GapCause::ConnectionLost,
-        (_, Basis::Arrival) => GapCause::TimestampJump,
-        (_, Basis::Timestamp) if arrival.lost_before > 0 => GapCause::Loss,
-        (_, Basis::Timestamp) => GapCause::Silence,
     }
 }

@@ -5,6 +5,8 @@ mod ends;
 mod gaps;
 mod hostile;
 mod pages;
+#[cfg(feature = "decode")]
+mod sound;
 mod sources;
 
 use std::io::Cursor;

@@ -1,4 +1,4 @@
-//! From a recording to sound, a page at a time: an hour needs no more memory than a second.
+//! The decoder: pages become packets and silence, packets become blocks.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -6,15 +6,14 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use thiserror::Error;
 
-use super::{MAX_PACKET_SAMPLES, PacketStream, StreamError, packet_samples};
 use crate::SAMPLE_RATE;
 use crate::ogg::{Damage, PacketPage};
+use crate::opus::{MAX_PACKET_SAMPLES, PacketStream, StreamError, packet_samples};
+
+use super::page_clock::PageClock;
 
 /// Inserted silence comes in blocks of this many samples at 48 kHz, 1 s.
 const SILENCE_BLOCK: u64 = SAMPLE_RATE as u64;
-
-/// A granule position that jumps by more, 24 h, is damaged itself.
-const MAX_JUMP: u64 = 24 * 3600 * SAMPLE_RATE as u64;
 
 /// Samples a second of the output. libopus decodes straight to either; no resampler is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,23 +62,12 @@ pub struct Decoder<R> {
     codec: ::opus::Decoder,
     rate: OutputRate,
     items: VecDeque<Item>,
-    timeline: Timeline,
+    clock: PageClock,
     /// Samples still to be dropped from the start, at the output's rate.
     skip: u64,
     /// Position of the next block, at the output's rate.
     position: u64,
     report: DecodeReport,
-}
-
-/// Where the pages lie, in samples at 48 kHz as granule positions count.
-#[derive(Debug, Default)]
-struct Timeline {
-    /// Position of the first sample; not 0 in a stream that was joined late.
-    origin: Option<u64>,
-    /// End of what was queued.
-    end: u64,
-    /// Where the last page says that the stream ends.
-    cut: Option<u64>,
 }
 
 enum Item {
@@ -112,7 +100,7 @@ impl<R: Read> Decoder<R> {
             codec,
             rate,
             items: VecDeque::new(),
-            timeline: Timeline::default(),
+            clock: PageClock::default(),
             skip,
             position: 0,
             report: DecodeReport::default(),
@@ -152,7 +140,7 @@ impl<R: Read> Decoder<R> {
         let packets: Vec<_> = page.packets.iter().filter_map(playable).collect();
         self.report.malformed += (page.packets.len() - packets.len()) as u64;
         let samples = packets.iter().map(|packet| u64::from(packet.1)).sum();
-        let missing = self.timeline.advance(&page, samples);
+        let missing = self.clock.advance(&page, samples);
         if missing > 0 {
             self.report.inserted += missing;
             self.items.push_back(Item::Silence(missing));
@@ -210,7 +198,7 @@ impl<R: Read> Decoder<R> {
 
     fn end(&self) -> Option<u64> {
         let pre_skip = self.rate.of(u64::from(self.stream.head().pre_skip));
-        self.timeline
+        self.clock
             .cut_after_origin()
             .map(|samples| self.rate.of(samples).saturating_sub(pre_skip))
     }
@@ -221,30 +209,6 @@ impl<R: Read> Iterator for Decoder<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.next_block().transpose()
-    }
-}
-
-impl Timeline {
-    /// Takes a page whose packets play for `samples`; gives the samples that are missing before it.
-    fn advance(&mut self, page: &PacketPage, samples: u64) -> u64 {
-        let start = page.granule.map(|granule| granule.saturating_sub(samples));
-        if self.origin.is_none() {
-            // pages that were lost before the first one lie within the recording, a late start does not
-            let origin = start.filter(|_| !page.follows_loss).unwrap_or(0);
-            self.origin = Some(origin);
-            self.end = origin;
-        }
-        let jump = start.unwrap_or(self.end).saturating_sub(self.end);
-        let missing = if jump > MAX_JUMP { 0 } else { jump };
-        self.end += missing + samples;
-        if page.is_last {
-            self.cut = page.granule;
-        }
-        missing
-    }
-
-    fn cut_after_origin(&self) -> Option<u64> {
-        Some(self.cut?.saturating_sub(self.origin?))
     }
 }
 
