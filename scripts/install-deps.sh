@@ -20,6 +20,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 LIVEKIT_VERSION=1.13.5 # the one whose behaviour the code was checked against; 1.13.6 and later cannot be built by `go install`
 GARAGE_VERSION=2.5.0
 NEXTEST_VERSION=0.9.151
+SDK_VERSION=1.2.0
 MINIO_VERSION=v0.0.0-20260212201848-7aac2a2c5b7c
 RUST_VERSION=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$here/../Cargo.toml")
 RELEASE_CONNECT_S=5 # how long a release server may take to answer before the program is built instead
@@ -38,6 +39,7 @@ has_library() { # the linker's cache where there is one, else the usual folders
 }
 has_model() { compgen -G "/usr/share/pocketsphinx/model/$1/*.lm.bin" >/dev/null; }
 has_libclang() { [[ -n ${LIBCLANG_PATH:-} ]] || compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null; }
+has_sdk() { [[ -e $TRACKSCRIBE_TOOLS/python/livekit-$SDK_VERSION ]]; }
 has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
 # group | how to see that it is there | Debian package | why
@@ -100,6 +102,7 @@ look_for_programs() {
     look_for demo livekit-server "$LIVEKIT_VERSION" "the WebRTC server that meetings run on" livekit-server --version
     look_for tests garage "$GARAGE_VERSION" "the S3 store that tests run on" garage --version
     look_for tests cargo-nextest "$NEXTEST_VERSION" "runs the tests" cargo-nextest nextest --version
+    has_sdk || look_for tests python-sdk "$SDK_VERSION" "LiveKit's own client for Python, a publisher that we did not write"
     look_for minio minio "" "the other S3 store that tests can run on" echo
 }
 
@@ -175,6 +178,13 @@ install_cargo_nextest() {
     cargo_install cargo-nextest --version "$NEXTEST_VERSION" --no-default-features --features default-no-update
 }
 
+# In an environment of its own. The mark is made last, so that half an installation counts as none.
+install_python_sdk() {
+    local folder=$TRACKSCRIBE_TOOLS/python
+    rm -rf "$folder" && python3 -m venv "$folder" &&
+        "$folder/bin/pip" install --quiet --disable-pip-version-check "livekit==$SDK_VERSION" && touch "$folder/livekit-$SDK_VERSION"
+}
+
 install_minio() {
     need_go minio "a release of https://github.com/minio/minio"
     GOBIN=$build/go go install "github.com/minio/minio@$MINIO_VERSION" && put "$build/go/minio" minio
@@ -196,7 +206,7 @@ put() { # FILE NAME: in one step, so that a run beside this one never sees half 
 # What is built with Go runs beside what is built with cargo; two of a kind would only fight for the cores.
 install_programs() {
     local pid pids=() failed=no
-    install_each livekit-server minio & pids+=($!)
+    install_each livekit-server python-sdk minio & pids+=($!)
     install_each garage cargo-nextest & pids+=($!)
     for pid in "${pids[@]}"; do wait "$pid" || failed=yes; done
     [[ $failed == no ]] || die "not everything could be installed, see above"
