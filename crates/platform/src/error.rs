@@ -11,6 +11,9 @@ pub enum PlatformError {
     /// No answer, or none that is the platform's: it may have done what we asked.
     #[error("{0} cannot be reached; check that it runs and that its address is right")]
     Unreachable(PlatformKind, #[source] BoxError),
+    /// An answer that is not its API's: from something in between, or LiveKit's plain "invalid token".
+    #[error("{0} gave an answer that is not its API's; check its address, and our key and secret")]
+    Garbled(PlatformKind, #[source] BoxError),
     /// It answered that it cannot do this now, or not in time.
     #[error("{0} cannot do this now")]
     Busy(PlatformKind, #[source] BoxError),
@@ -28,7 +31,7 @@ pub enum PlatformError {
 impl PlatformError {
     /// Whether the same call may succeed later without anyone changing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable(..) | Self::Busy(..))
+        matches!(self, Self::Unreachable(..) | Self::Garbled(..) | Self::Busy(..))
     }
 
     pub fn is_not_found(&self) -> bool {

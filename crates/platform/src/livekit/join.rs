@@ -96,3 +96,127 @@ fn whole_seconds(time: TimeDelta) -> u32 {
 fn unix(time: DateTime<Utc>) -> usize {
     usize::try_from(time.timestamp()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::RoomName;
+    use secrecy::ExposeSecret;
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_participant_may_publish_and_the_token_carries_the_rooms_settings() {
+        let made = token(&config(), &request(), now()).unwrap();
+
+        let claims: Value = jwt::Unverified::parse(made.token.expose_secret())
+            .unwrap()
+            .claims()
+            .unwrap();
+        assert_eq!(made.expires_at.timestamp(), 1_000_000 + 7200);
+        assert_eq!(made.url, "wss://meet.example.test");
+        assert_eq!(claims["iss"], "key");
+        assert_eq!(claims["sub"], "p-00000000000000000000000000000000");
+        assert_eq!(claims["name"], "Zoë 寿");
+        assert_eq!(claims["nbf"], 999_990);
+        assert_eq!(claims["exp"], 1_007_200);
+        assert_eq!(
+            claims["video"],
+            json!({
+                "roomJoin": true, "room": "standup", "canPublish": true, "canSubscribe": true, "canPublishData": true,
+                "canPublishSources": ["camera", "microphone", "screen_share", "screen_share_audio"],
+            })
+        );
+        assert_eq!(claims["roomConfig"]["departureTimeout"], 60);
+        assert_eq!(claims["roomConfig"]["emptyTimeout"], 300);
+        assert_eq!(claims["roomConfig"]["maxParticipants"], 20);
+        assert_eq!(claims["roomConfig"].get("egress"), None);
+    }
+
+    #[test]
+    fn a_listener_hears_and_a_host_is_no_admin() {
+        let grants = |role| serde_json::to_value(grants(&JoinRequest { role, ..request() })).unwrap();
+
+        let listener = grants(Role::Listener);
+        assert_eq!(
+            listener,
+            json!({"roomJoin": true, "room": "standup", "canPublish": false, "canSubscribe": true, "canPublishData": false})
+        );
+        assert_eq!(grants(Role::Host), grants(Role::Participant));
+        assert_eq!(grants(Role::Host).get("roomAdmin"), None);
+    }
+
+    #[test]
+    fn a_life_out_of_bounds_is_refused() {
+        let with = |seconds| {
+            token(
+                &config(),
+                &JoinRequest {
+                    ttl: Some(TimeDelta::seconds(seconds)),
+                    ..request()
+                },
+                now(),
+            )
+        };
+
+        assert!(with(300).is_ok() && with(86_400).is_ok());
+        for seconds in [299, 86_401, 0, -1, i64::from(i32::MAX)] {
+            assert_eq!(with(seconds).unwrap_err(), JoinError::BadTtl, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn names_that_livekit_would_not_take_are_refused() {
+        let long = "x".repeat(257);
+        for identity in ["", "a\nb", "a\0", &long] {
+            let request = JoinRequest {
+                identity: Some(identity.into()),
+                ..request()
+            };
+            assert_eq!(
+                token(&config(), &request, now()).unwrap_err(),
+                JoinError::BadIdentity,
+                "{identity:?}"
+            );
+        }
+        let request = JoinRequest {
+            display_name: long,
+            ..request()
+        };
+        assert_eq!(
+            token(&config(), &request, now()).unwrap_err(),
+            JoinError::BadDisplayName
+        );
+    }
+
+    fn request() -> JoinRequest {
+        JoinRequest {
+            room: RoomName::parse("standup").unwrap(),
+            identity: None,
+            display_name: "Zoë 寿".to_owned(),
+            role: Role::Participant,
+            ttl: None,
+        }
+    }
+
+    fn config() -> LivekitConfig {
+        LivekitConfig {
+            url: "http://livekit:7880".to_owned(),
+            public_url: "wss://meet.example.test".to_owned(),
+            api_key: "key".to_owned(),
+            api_secret: "secret".into(),
+            webhook_keys: Vec::new(),
+            departure_timeout: LivekitConfig::DEFAULT_DEPARTURE_TIMEOUT,
+            empty_timeout: LivekitConfig::DEFAULT_EMPTY_TIMEOUT,
+            max_participants: 20,
+            identities: Arc::new(Uuid::nil),
+        }
+    }
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_000_000, 0).unwrap()
+    }
+}

@@ -56,7 +56,9 @@ pub async fn ping(rooms: &RoomClient) -> Result<(), PlatformError> {
 pub fn error(error: ServiceError) -> PlatformError {
     let make = match &error {
         ServiceError::Twirp(ServerError::Twirp(answer)) => by_code(answer),
-        ServiceError::Twirp(ServerError::Request(_) | ServerError::Prost(_)) => PlatformError::Unreachable,
+        ServiceError::Twirp(ServerError::Request(request)) if request.is_decode() => PlatformError::Garbled,
+        ServiceError::Twirp(ServerError::Request(_)) => PlatformError::Unreachable,
+        ServiceError::Twirp(ServerError::Prost(_)) => PlatformError::Garbled,
         ServiceError::Twirp(ServerError::Url(_)) | ServiceError::AccessToken(_) | ServiceError::Env(_) => {
             PlatformError::Refused
         }

@@ -93,3 +93,93 @@ impl From<Damaged> for WebhookError {
         Self::DamagedSignature
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::{Value, json};
+
+    use super::super::jwt;
+    use super::*;
+
+    const BODY: &[u8] = b"{}";
+
+    #[test]
+    fn a_token_of_ours_is_believed() {
+        assert!(check(&signed(claims())).is_ok());
+    }
+
+    #[test]
+    fn another_algorithm_is_refused_even_with_a_right_signature() {
+        let token = signed(claims());
+        let (_, claims_and_signature) = token.split_once('.').unwrap();
+        for header in [
+            r#"{"alg":"none"}"#,
+            r#"{"alg":"RS256"}"#,
+            r#"{"alg":"HS512"}"#,
+            r#"{"alg":"hs256"}"#,
+            "{}",
+        ] {
+            let other = format!("{}.{claims_and_signature}", URL_SAFE_NO_PAD.encode(header));
+            assert!(matches!(check(&other), Err(WebhookError::DamagedSignature)), "{header}");
+        }
+        let unsigned = token.rsplit_once('.').unwrap().0;
+        assert!(matches!(
+            check(&format!("{unsigned}.")),
+            Err(WebhookError::WrongSignature)
+        ));
+    }
+
+    #[test]
+    fn a_token_without_what_counts_is_refused() {
+        for missing in ["iss", "exp", "sha256"] {
+            let mut claims = claims();
+            claims.as_object_mut().unwrap().remove(missing);
+            assert!(
+                matches!(check(&signed(claims)), Err(WebhookError::DamagedSignature)),
+                "{missing}"
+            );
+        }
+    }
+
+    #[test]
+    fn times_at_the_ends_of_what_a_number_holds_do_not_overflow() {
+        for (name, value) in [
+            ("exp", i64::MAX),
+            ("exp", i64::MIN),
+            ("nbf", i64::MAX),
+            ("nbf", i64::MIN),
+        ] {
+            let mut claims = claims();
+            claims[name] = json!(value);
+            let is_valid = (name == "exp") == (value == i64::MAX);
+            assert_eq!(check(&signed(claims)).is_ok(), is_valid, "{name} {value}");
+        }
+    }
+
+    #[test]
+    fn a_digest_that_is_none_is_refused() {
+        for digest in ["", "AAAA", "not base64", &STANDARD.encode([0; 33])] {
+            let mut claims = claims();
+            claims["sha256"] = json!(digest);
+            assert!(check(&signed(claims)).is_err(), "{digest}");
+        }
+    }
+
+    fn claims() -> Value {
+        json!({"iss": "key", "exp": 1300, "nbf": 1000, "iat": 1000, "sha256": STANDARD.encode(Sha256::digest(BODY))})
+    }
+
+    fn signed(claims: Value) -> String {
+        jwt::sign(&claims, &"secret".into())
+    }
+
+    fn check(token: &str) -> Result<(), WebhookError> {
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, token.parse().unwrap())]);
+        let keys = [WebhookKey {
+            id: "key".to_owned(),
+            secret: "secret".into(),
+        }];
+        verify(&headers, BODY, &keys, DateTime::from_timestamp(1000, 0).unwrap())
+    }
+}

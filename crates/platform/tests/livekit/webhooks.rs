@@ -1,0 +1,228 @@
+//! Webhooks that a real server sent, and what may be done to them.
+
+use crate::support::{KEY, SECRET, key, livekit, livekit_at, webhook, webhooks};
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::event::{EgressStatus, EventKind};
+use domain::participant::ParticipantKind;
+use domain::track::{TrackKind, TrackSource};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use platform::{Platform, WebhookError};
+
+#[test]
+fn every_captured_webhook_is_believed_at_its_time_and_only_then() {
+    let livekit = livekit();
+    let webhooks = webhooks();
+
+    assert_eq!(webhooks.len(), 33);
+    for w in &webhooks {
+        let at = |seconds| livekit.event(&w.headers, &w.body, w.created_at + TimeDelta::seconds(seconds));
+        assert!(at(0).is_ok(), "{}: {:?}", w.name, at(0));
+        assert!(at(355).is_ok(), "{}: still within the leeway", w.name);
+        assert!(matches!(at(400), Err(WebhookError::Expired)), "{}", w.name);
+        assert!(matches!(at(-400), Err(WebhookError::TooEarly)), "{}", w.name);
+    }
+}
+
+#[test]
+fn a_body_that_was_changed_by_a_byte_is_refused() {
+    let livekit = livekit();
+
+    for w in webhooks() {
+        for place in [0, w.body.len() / 2, w.body.len() - 1] {
+            let mut body = w.body.to_vec();
+            body[place] ^= 1;
+            let refused = livekit.event(&w.headers, &body.into(), w.created_at);
+            assert!(
+                matches!(refused, Err(WebhookError::BodyChanged)),
+                "{} at {place}",
+                w.name
+            );
+        }
+        let longer = [&w.body[..], b" "].concat();
+        assert!(matches!(
+            livekit.event(&w.headers, &longer.into(), w.created_at),
+            Err(WebhookError::BodyChanged)
+        ));
+    }
+}
+
+#[test]
+fn another_secret_or_key_is_refused_and_one_of_several_is_enough() {
+    let w = webhook("03-track_published");
+    let with = |keys| livekit_at("http://127.0.0.1:1", keys).event(&w.headers, &w.body, w.created_at);
+
+    assert!(matches!(
+        with(vec![key(KEY, "another")]),
+        Err(WebhookError::WrongSignature)
+    ));
+    assert!(matches!(
+        with(vec![key("another", SECRET)]),
+        Err(WebhookError::UnknownKey)
+    ));
+    assert!(matches!(with(vec![]), Err(WebhookError::UnknownKey)));
+    assert!(with(vec![key("old", "x"), key(KEY, "older"), key(KEY, SECRET)]).is_ok());
+}
+
+#[test]
+fn the_token_may_stand_behind_bearer_and_must_be_there() {
+    let w = webhook("03-track_published");
+    let token = w.headers[AUTHORIZATION].to_str().unwrap();
+    let with = |value: &str| {
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())]);
+        livekit().event(&headers, &w.body, w.created_at)
+    };
+
+    assert!(with(&format!("Bearer {token}")).is_ok());
+    assert!(with(&format!("bearer {token}")).is_ok());
+    assert!(matches!(
+        livekit().event(&HeaderMap::new(), &w.body, w.created_at),
+        Err(WebhookError::NotSigned)
+    ));
+    assert!(matches!(with(""), Err(WebhookError::NotSigned)));
+    for damaged in [
+        "a.b.c",
+        "...",
+        "x",
+        &token[1..],
+        &format!("{token}.{token}"),
+        &"a.".repeat(200_000),
+    ] {
+        assert!(with(damaged).is_err(), "{}", &damaged[..damaged.len().min(80)]);
+    }
+}
+
+#[test]
+fn a_body_of_garbage_is_refused_unread() {
+    let w = webhook("03-track_published");
+
+    let garbage = Bytes::from(vec![0xAA; 1 << 20]);
+
+    assert!(matches!(
+        livekit().event(&w.headers, &garbage, w.created_at),
+        Err(WebhookError::BodyChanged)
+    ));
+}
+
+#[test]
+fn a_track_is_read_with_all_that_a_track_event_carries() {
+    let event = read("03-track_published");
+
+    let EventKind::TrackPublished(published) = event.kind else {
+        panic!("{event:?}")
+    };
+    assert_eq!(event.key.id, "EV_gB5CNTZ5AJ2G");
+    assert_eq!(event.occurred_at, DateTime::from_timestamp(1_795_248_735, 0).unwrap());
+    let room = event.room.unwrap();
+    assert_eq!(
+        (room.name.as_str(), room.sid.as_str(), room.created_at),
+        ("standup-fixture", "RM_dBrRkhqudVGR", None)
+    );
+    assert_eq!(published.identity.as_str(), "zoe-4b82ed");
+    assert_eq!(published.track.sid.as_str(), "TR_AMx23cZGKLrKR5");
+    assert_eq!(
+        (published.track.kind, published.track.source),
+        (TrackKind::Audio, TrackSource::Microphone)
+    );
+    assert_eq!(
+        (published.track.mime_type.as_str(), published.track.encrypted),
+        ("audio/red", false)
+    );
+}
+
+#[test]
+fn a_participant_is_read_with_name_kind_and_the_millisecond_of_joining() {
+    let seen = |name: &str| match read(name).kind {
+        EventKind::ParticipantJoined(seen) | EventKind::ParticipantLeft(seen) => seen,
+        other => panic!("{other:?}"),
+    };
+
+    let zoe = seen("02-participant_joined");
+    assert_eq!(
+        (zoe.display_name.as_str(), zoe.kind),
+        ("Zoë 寿", ParticipantKind::Standard)
+    );
+    assert_eq!(zoe.joined_at, DateTime::from_timestamp_millis(1_795_248_735_456));
+    assert_eq!(
+        read("02-participant_joined").room.unwrap().created_at,
+        millis(1_795_248_733_905)
+    );
+    assert_eq!(
+        seen("extra/02-participant_joined-recorder").kind,
+        ParticipantKind::Egress
+    );
+    assert_eq!(seen("extra/04-participant_joined-agent").kind, ParticipantKind::Agent);
+    assert_eq!(
+        read("extra/09-participant_connection_aborted").kind,
+        EventKind::ParticipantAborted
+    );
+}
+
+#[test]
+fn reports_of_an_egress_are_read_from_start_to_end() {
+    let report = |name: &str| match read(name).kind {
+        EventKind::RecordingStarted(report)
+        | EventKind::RecordingUpdated(report)
+        | EventKind::RecordingEnded(report) => report,
+        other => panic!("{other:?}"),
+    };
+
+    let ended = report("07-egress_ended-complete");
+    let file = ended.file.unwrap();
+    assert_eq!(report("04-egress_started").status, EgressStatus::Starting);
+    assert_eq!(report("06-egress_updated-ending").status, EgressStatus::Ending);
+    assert_eq!(ended.status, EgressStatus::Complete);
+    assert_eq!(ended.egress_id.unwrap().as_str(), "EG_mdeZn6iC2ZDL");
+    assert_eq!(ended.room_sid.unwrap().as_str(), "RM_dBrRkhqudVGR");
+    assert_eq!(ended.track_sid.unwrap().as_str(), "TR_AMx23cZGKLrKR5");
+    assert_eq!(
+        file.key.as_deref(),
+        Some("livekit/standup-fixture/zoe-4b82ed-TR_AMx23cZGKLrKR5.ogg")
+    );
+    assert_eq!(
+        file.started_at,
+        Some(DateTime::from_timestamp_nanos(1_795_248_737_120_383_893))
+    );
+    assert_eq!(file.size_bytes, Some(12345));
+    assert_eq!(
+        report("extra/05-egress_ended-failed-auto-egress-no-worker").egress_id,
+        None
+    );
+    assert_eq!(report("extra/07-egress_ended-aborted").status, EgressStatus::Aborted);
+    assert_eq!(
+        report("extra/08-egress_ended-limit_reached").status,
+        EgressStatus::LimitReached
+    );
+}
+
+#[test]
+fn no_secret_of_a_body_is_kept() {
+    for w in webhooks() {
+        let kept = livekit()
+            .event(&w.headers, &w.body, w.created_at)
+            .unwrap()
+            .stored_body
+            .to_string();
+
+        for secret in [
+            r#""AK""#,
+            r#""SK""#,
+            r#""ST""#,
+            "SmywrpSn6GWmtgf88bno0fzVifwDenskbE03aph37ThB",
+            "{secret}",
+        ] {
+            assert!(!kept.contains(secret), "{}: {secret}", w.name);
+        }
+        assert!(kept.contains(r#""event""#), "{}: the rest is kept", w.name);
+    }
+}
+
+fn read(name: &str) -> domain::event::PlatformEvent {
+    let w = webhook(name);
+    livekit().event(&w.headers, &w.body, w.created_at).unwrap().event
+}
+
+fn millis(since_1970: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(since_1970)
+}
