@@ -73,7 +73,8 @@ impl Meeting {
                 .retain(|r| r.track_id != id || r.state != RecordingState::Requested || r.egress_id.is_some());
         }
         let has_recording = self.recordings_of(id).next().is_some();
-        self.tracks[track].not_recorded = refusal.filter(|_| !has_recording);
+        let silent = self.is_silent(id).then_some(NotRecorded::NoAudio);
+        self.tracks[track].not_recorded = refusal.filter(|_| !has_recording).or(silent);
         if refusal.is_none() && !has_recording {
             self.request(track, source);
         }

@@ -167,3 +167,83 @@ impl RecordingState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_transition_leads_where_it_should_or_refuses() {
+        let to_active: fn(RecordingState) -> _ = |s| s.activate(Active { started_at: None });
+        let to_complete: fn(RecordingState) -> _ = |s| s.complete(done());
+        let to_failed: fn(RecordingState) -> _ = |s| s.fail(broken(FailureReason::EgressFailed));
+        let table = [
+            (RecordingState::Requested, ["active", "complete", "failed"]),
+            (
+                RecordingState::Active(Active { started_at: None }),
+                ["active", "complete", "failed"],
+            ),
+            (RecordingState::Complete(done()), ["refused", "complete", "refused"]),
+            (
+                RecordingState::Failed(broken(FailureReason::EgressFailed)),
+                ["refused", "refused", "failed"],
+            ),
+            (
+                RecordingState::Failed(broken(FailureReason::Stuck)),
+                ["refused", "complete", "failed"],
+            ),
+        ];
+
+        for (state, expected) in table {
+            let got = [to_active, to_complete, to_failed].map(|to| to(state.clone()).map_or("refused", |s| s.as_str()));
+            assert_eq!(got, expected, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_from_what_to_what() {
+        let refused = RecordingState::Complete(done())
+            .fail(broken(FailureReason::Stuck))
+            .unwrap_err();
+
+        assert_eq!(refused.to_string(), "a recording that is complete cannot become failed");
+    }
+
+    #[test]
+    fn the_recorders_word_replaces_our_guess_and_not_the_other_way_round() {
+        let reason = |from, to| match RecordingState::Failed(broken(from)).fail(broken(to)) {
+            Ok(RecordingState::Failed(failed)) => failed.reason,
+            other => panic!("{other:?}"),
+        };
+
+        assert_eq!(
+            reason(FailureReason::Stuck, FailureReason::EgressFailed),
+            FailureReason::EgressFailed
+        );
+        assert_eq!(
+            reason(FailureReason::EgressFailed, FailureReason::Stuck),
+            FailureReason::EgressFailed
+        );
+    }
+
+    fn done() -> Complete {
+        let object = ObjectKey::parse("a.ogg").unwrap();
+        Complete {
+            manifest: object.manifest(),
+            object,
+            started_at: None,
+            ended_at: None,
+            size_bytes: None,
+            truncated: false,
+        }
+    }
+
+    fn broken(reason: FailureReason) -> Failed {
+        Failed {
+            reason,
+            error: None,
+            started_at: None,
+            ended_at: None,
+        }
+    }
+}

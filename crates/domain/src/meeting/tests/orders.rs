@@ -1,0 +1,225 @@
+//! In whatever order events come, and however often, a meeting ends up the same.
+
+use insta::assert_snapshot;
+
+use super::world::{microphone, person};
+use super::{Call, World};
+use crate::event::{EgressStatus, PlatformEvent};
+
+/// As many orders of a whole call as are tried.
+const ORDERS: u64 = 2000;
+
+#[test]
+fn a_call_in_order_gives_what_happened() {
+    let world = World::with(&a_call());
+
+    assert_snapshot!(world.outline("RM_1"), @r#"
+    meeting closed: 0.905s to 15s
+    connection PA_1 of zoe: 2.456s to 10s
+    participant zoe "ZOE" Some(Standard)
+    recording of TR_1 by EG_1: recordings/EG_1.ogg of 4s to 7s
+    track TR_1 of zoe: 2s to 9s, not recorded: None
+    "#);
+}
+
+#[test]
+fn every_order_of_the_events_that_matter_gives_the_same_meeting() {
+    let call = a_call();
+    let few: Vec<_> = [1, 2, 3, 6, 8, 9].iter().map(|i| call[*i].clone()).collect();
+    let expected = World::with(&few).outline("RM_1");
+
+    for_each_order(few, &mut |order| assert_same(&World::with(order), &expected, order));
+}
+
+#[test]
+fn a_call_gives_the_same_meeting_in_any_order() {
+    assert_any_order(&a_call());
+}
+
+#[test]
+fn a_restart_of_the_platform_gives_the_same_meeting_in_any_order() {
+    let events = a_restart();
+
+    assert_snapshot!(World::with(&events).outline("RM_1"), @r#"
+    meeting closed: 0.905s to 41s
+    connection PA_1 of ann: 2.456s to 8s
+    connection PA_2 of ann: 8.456s to 31s
+    participant ann "ANN" Some(Standard)
+    recording of TR_1 by EG_1: recordings/EG_1.ogg of 4s to 22s
+    recording of TR_2 by nobody: requested
+    track TR_1 of ann: 2s to 8s, not recorded: None
+    track TR_2 of ann: 8s to 30s, not recorded: None
+    "#);
+    assert_any_order(&events);
+}
+
+#[test]
+fn someone_who_comes_back_gives_the_same_meeting_in_any_order() {
+    let call = Call::new("RM_1");
+    let (first, second) = (person("zoe", "PA_1", 2), person("zoe", "PA_2", 20));
+    let events = vec![
+        call.started(0),
+        call.joined(2, &first),
+        call.published(3, &first, &microphone("TR_1")),
+        call.egress(3, "EG_1", &microphone("TR_1"), EgressStatus::Starting),
+        call.left(10, &first),
+        call.egress(11, "EG_1", &microphone("TR_1"), EgressStatus::Complete),
+        call.joined(20, &second),
+        call.published(21, &second, &microphone("TR_2")),
+        call.egress(21, "EG_2", &microphone("TR_2"), EgressStatus::Starting),
+        call.left(30, &second),
+        call.finished(90),
+        call.egress(91, "EG_2", &microphone("TR_2"), EgressStatus::Failed),
+    ];
+
+    assert_snapshot!(World::with(&events).outline("RM_1"), @r#"
+    meeting closed: 0.905s to 90s
+    connection PA_1 of zoe: 2.456s to 10s
+    connection PA_2 of zoe: 20.456s to 30s
+    participant zoe "ZOE" Some(Standard)
+    recording of TR_1 by EG_1: recordings/EG_1.ogg of 4s to 11s
+    recording of TR_2 by EG_2: failed: egress_failed Some("disk full")
+    track TR_1 of zoe: 3s to 90s, not recorded: None
+    track TR_2 of zoe: 21s to 90s, not recorded: None
+    "#);
+    assert_any_order(&events);
+}
+
+#[test]
+fn two_meetings_of_a_room_stay_apart_in_any_order() {
+    let (first, second) = (Call::new("RM_1"), Call::created("RM_2", 100));
+    let (zoe, bob) = (person("zoe", "PA_1", 2), person("bob", "PA_2", 102));
+    let events = vec![
+        first.started(0),
+        first.joined(2, &zoe),
+        first.published(3, &zoe, &microphone("TR_1")),
+        second.started(100),
+        second.joined(102, &bob),
+        second.left(120, &bob),
+    ];
+
+    let world = World::with(&events);
+
+    assert!(
+        world.outline("RM_1").starts_with("meeting closed: 0.905s to 100.905s"),
+        "{}",
+        world.outline("RM_1")
+    );
+    assert!(
+        world.outline("RM_2").starts_with("meeting open: 100.905s to now"),
+        "{}",
+        world.outline("RM_2")
+    );
+    assert_any_order(&events);
+}
+
+#[test]
+fn a_repeated_event_changes_nothing() {
+    for events in [a_call(), a_restart()] {
+        let mut world = World::with(&events);
+        let jobs = world.jobs.len();
+
+        for event in &events {
+            let change = world.apply(event);
+            assert!(change.is_empty(), "{event:?}: {change:?}");
+        }
+        assert_eq!(world.jobs.len(), jobs);
+    }
+}
+
+/// The events of a whole call as LiveKit sends them.
+fn a_call() -> Vec<PlatformEvent> {
+    let call = Call::new("RM_1");
+    let (zoe, track) = (person("zoe", "PA_1", 2), microphone("TR_1"));
+    vec![
+        call.started(0),
+        call.joined(2, &zoe),
+        call.published(2, &zoe, &track),
+        call.egress(3, "EG_1", &track, EgressStatus::Starting),
+        call.egress(4, "EG_1", &track, EgressStatus::Active),
+        call.egress(6, "EG_1", &track, EgressStatus::Ending),
+        call.egress(7, "EG_1", &track, EgressStatus::Complete),
+        call.unpublished(9, &zoe, &track),
+        call.left(10, &zoe),
+        call.finished(15),
+    ]
+}
+
+/// The platform is killed and started again: nothing tells of the end of the first connection and its track.
+fn a_restart() -> Vec<PlatformEvent> {
+    let call = Call::new("RM_1");
+    let (before, after) = (person("ann", "PA_1", 2), person("ann", "PA_2", 8));
+    let (first, second) = (microphone("TR_1"), microphone("TR_2"));
+    vec![
+        call.started(0),
+        call.joined(2, &before),
+        call.published(2, &before, &first),
+        call.egress(2, "EG_1", &first, EgressStatus::Starting),
+        call.egress(3, "EG_1", &first, EgressStatus::Active),
+        call.started(8),
+        call.joined(8, &after),
+        call.published(8, &after, &second),
+        call.egress(10, "EG_x", &microphone("TR_nobodys"), EgressStatus::Active),
+        call.egress(22, "EG_1", &first, EgressStatus::Complete),
+        call.unpublished(30, &after, &second),
+        call.left(31, &after),
+        call.finished(41),
+    ]
+}
+
+/// Tries seeded orders in which each event comes once to three times.
+fn assert_any_order(events: &[PlatformEvent]) {
+    let sids = ["RM_1", "RM_2"];
+    let outline = |world: &World| sids.map(|sid| world.outline(sid)).join("\n");
+    let expected = outline(&World::with(events));
+    for seed in 1..=ORDERS {
+        let mut random = Random(seed);
+        let mut order: Vec<_> = events
+            .iter()
+            .flat_map(|e| std::iter::repeat_n(e.clone(), 1 + random.below(3)))
+            .collect();
+        for last in (1..order.len()).rev() {
+            order.swap(last, random.below(last + 1));
+        }
+        let world = World::with(&order);
+        assert_eq!(outline(&world), expected, "seed {seed}: {:#?}", names(&order));
+    }
+}
+
+fn assert_same(world: &World, expected: &str, order: &[PlatformEvent]) {
+    assert_eq!(world.outline("RM_1"), expected, "{:#?}", names(order));
+}
+
+fn names(order: &[PlatformEvent]) -> Vec<&str> {
+    order.iter().map(|event| event.key.id.as_str()).collect()
+}
+
+/// Every order (Heap's algorithm).
+fn for_each_order(mut events: Vec<PlatformEvent>, take: &mut impl FnMut(&[PlatformEvent])) {
+    let mut counters = vec![0; events.len()];
+    take(&events);
+    let mut i = 0;
+    while i < events.len() {
+        if counters[i] == i {
+            counters[i] = 0;
+            i += 1;
+            continue;
+        }
+        events.swap(if i % 2 == 0 { 0 } else { counters[i] }, i);
+        take(&events);
+        counters[i] += 1;
+        i = 0;
+    }
+}
+
+/// SplitMix64: the same orders every time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        usize::try_from((z ^ (z >> 31)) % end as u64).unwrap()
+    }
+}

@@ -1,0 +1,498 @@
+//! When a meeting opens and closes, what is recorded, and what becomes of a recording.
+
+use chrono::TimeDelta;
+
+use super::world::{at, microphone, person};
+use super::{Call, World};
+use crate::RecordingId;
+use crate::event::{EgressStatus, EventKind};
+use crate::job::Job;
+use crate::manifest::Fit;
+use crate::meeting::{Checked, Meeting, Outcome};
+use crate::participant::{ParticipantKind, ParticipantSeen};
+use crate::recording::{FailureReason, RecordingState, Transcription};
+use crate::room::{ConsentPolicy, RecordingPolicy};
+use crate::track::{NotRecorded, TrackKind, TrackSeen, TrackSource};
+
+#[test]
+fn a_recorder_or_an_agent_alone_opens_no_meeting() {
+    let call = Call::new("RM_1");
+    let mut world = World::new();
+
+    let outcomes = [
+        world.apply(&call.started(0)).outcome,
+        world.apply(&call.joined(1, &of_kind(ParticipantKind::Egress))).outcome,
+        world.apply(&call.joined(2, &of_kind(ParticipantKind::Agent))).outcome,
+        world
+            .apply(&call.published(3, &of_kind(ParticipantKind::Agent), &microphone("TR_1")))
+            .outcome,
+        world.apply(&call.event(4, EventKind::ParticipantAborted)).outcome,
+        world.apply(&call.finished(9)).outcome,
+    ];
+
+    assert_eq!(outcomes[1], Outcome::Ignored);
+    assert_eq!(outcomes[4], Outcome::Ignored);
+    assert!(world.meeting("RM_1").is_none() && world.jobs.is_empty());
+}
+
+#[test]
+fn a_recorder_is_no_participant_of_an_open_meeting() {
+    let call = Call::new("RM_1");
+    let mut world = World::with(&[call.joined(1, &zoe())]);
+
+    let change = world.apply(&call.joined(2, &of_kind(ParticipantKind::Egress)));
+
+    assert_eq!(change.outcome, Outcome::Ignored);
+    assert_eq!(world.meeting("RM_1").unwrap().participants.len(), 1);
+}
+
+#[test]
+fn each_of_the_first_signs_of_a_person_opens_the_meeting_at_the_rooms_creation() {
+    let call = Call::new("RM_1");
+    for first in [
+        call.joined(1, &zoe()),
+        call.left(5, &zoe()),
+        call.published(2, &zoe(), &microphone("TR_1")),
+        call.unpublished(4, &zoe(), &microphone("TR_1")),
+    ] {
+        let world = World::with(&[first, call.started(0)]);
+
+        assert_eq!(
+            world.meeting("RM_1").unwrap().head.started_at,
+            at(0) + TimeDelta::milliseconds(905)
+        );
+        assert!(world.meeting("RM_1").unwrap().head.is_open());
+    }
+}
+
+#[test]
+fn an_event_that_is_late_completes_a_closed_meeting_and_does_not_open_it() {
+    let call = Call::new("RM_1");
+    let bob = person("bob", "PA_2", 4);
+    let mut world = World::with(&[call.joined(1, &zoe()), call.finished(20)]);
+
+    world.apply(&call.joined(4, &bob));
+    world.apply(&call.published(5, &bob, &microphone("TR_2")));
+
+    let meeting = world.meeting("RM_1").unwrap();
+    assert!(!meeting.head.is_open());
+    assert_eq!(meeting.connections[1].left_at, Some(at(20)));
+    assert_eq!(meeting.track(&"TR_2".into()).unwrap().unpublished_at, Some(at(20)));
+}
+
+#[test]
+fn an_unknown_event_says_so() {
+    let change = World::new().apply(&Call::new("RM_1").event(1, EventKind::Unknown));
+
+    assert_eq!(change.outcome, Outcome::UnknownEvent);
+    assert!(change.is_empty());
+}
+
+#[test]
+fn what_is_not_a_persons_microphone_is_not_recorded_and_says_why() {
+    let microphone = microphone("TR_1");
+    let table = [
+        (
+            NotRecorded::ScreenShareAudio,
+            TrackSeen {
+                source: TrackSource::ScreenShareAudio,
+                ..microphone.clone()
+            },
+        ),
+        (
+            NotRecorded::Source,
+            TrackSeen {
+                source: TrackSource::Camera,
+                ..microphone.clone()
+            },
+        ),
+        (
+            NotRecorded::Video,
+            TrackSeen {
+                kind: TrackKind::Video,
+                source: TrackSource::Camera,
+                ..microphone.clone()
+            },
+        ),
+        (
+            NotRecorded::Data,
+            TrackSeen {
+                kind: TrackKind::Data,
+                ..microphone.clone()
+            },
+        ),
+        (
+            NotRecorded::E2ee,
+            TrackSeen {
+                encrypted: true,
+                ..microphone.clone()
+            },
+        ),
+        (
+            NotRecorded::Codec,
+            TrackSeen {
+                mime_type: "audio/PCMU".to_owned(),
+                ..microphone.clone()
+            },
+        ),
+    ];
+    for (reason, track) in table {
+        let world = World::with(&[
+            Call::new("RM_1").joined(1, &zoe()),
+            Call::new("RM_1").published(2, &zoe(), &track),
+        ]);
+
+        assert_eq!(only_track_reason(&world), Some(reason));
+        assert_eq!(world.jobs, []);
+    }
+    for source in [TrackSource::Unknown, TrackSource::Microphone] {
+        for mime_type in ["", "audio/opus", "audio/red", "audio/OPUS"] {
+            let track = TrackSeen {
+                source,
+                mime_type: mime_type.to_owned(),
+                ..microphone.clone()
+            };
+            let world = World::with(&[Call::new("RM_1").published(2, &zoe(), &track)]);
+            assert_eq!(
+                (only_track_reason(&world), world.jobs.len()),
+                (None, 1),
+                "{source} {mime_type}"
+            );
+        }
+    }
+}
+
+#[test]
+fn only_people_are_recorded_whenever_their_kind_is_told() {
+    let table = [
+        (ParticipantKind::Sip, None),
+        (ParticipantKind::Ingress, None),
+        (ParticipantKind::Agent, Some(NotRecorded::Agent)),
+        (ParticipantKind::Other, Some(NotRecorded::ParticipantKind)),
+    ];
+    let call = Call::new("RM_1");
+    for (kind, reason) in table {
+        let joined = call.joined(2, &of_kind(kind));
+        let published = call.published(3, &of_kind(kind), &microphone("TR_1"));
+        let opened = call.joined(1, &zoe());
+
+        let before = World::with(&[opened.clone(), joined.clone(), published.clone()]);
+        let after = World::with(&[opened, published, joined]);
+
+        assert_eq!(
+            (only_track_reason(&before), only_track_reason(&after)),
+            (reason, reason),
+            "{kind}"
+        );
+        assert_eq!(
+            before.meeting("RM_1").unwrap().recordings.len(),
+            usize::from(reason.is_none())
+        );
+        assert_eq!(before.outline("RM_1"), after.outline("RM_1"));
+    }
+}
+
+#[test]
+fn a_kind_that_was_asked_for_withdraws_a_request_that_is_unwanted() {
+    let agent = of_kind(ParticipantKind::Agent);
+    let mut world = World::with(&[Call::new("RM_1").published(3, &agent, &microphone("TR_1"))]);
+    let requested = world.meeting("RM_1").unwrap().recordings[0].id;
+
+    let room = world.room.clone();
+    let change = world.change("RM_1", |meeting, source| meeting.seen(&agent, &room, source));
+
+    assert_eq!(change.withdrawn, [requested]);
+    assert_eq!(only_track_reason(&world), Some(NotRecorded::Agent));
+    assert!(world.meeting("RM_1").unwrap().recordings.is_empty());
+}
+
+#[test]
+fn a_rooms_policies_decide() {
+    let table = [
+        (RecordingPolicy::Off, ConsentPolicy::None, Some(NotRecorded::Policy)),
+        (RecordingPolicy::Prompt, ConsentPolicy::None, Some(NotRecorded::Policy)),
+        (
+            RecordingPolicy::Automatic,
+            ConsentPolicy::Require,
+            Some(NotRecorded::Consent),
+        ),
+        (RecordingPolicy::Automatic, ConsentPolicy::Ask, None),
+    ];
+    for (recording, consent, reason) in table {
+        let mut world = World::new();
+        (world.room.recording, world.room.consent) = (recording, consent);
+
+        world.apply(&Call::new("RM_1").published(2, &zoe(), &microphone("TR_1")));
+
+        assert_eq!(only_track_reason(&world), reason, "{recording} {consent}");
+    }
+}
+
+#[test]
+fn a_track_asks_for_one_recording_and_its_end_for_a_check() {
+    let call = Call::new("RM_1");
+    let mut world = World::with(&[call.published(2, &zoe(), &microphone("TR_1"))]);
+    let recording_id = world.meeting("RM_1").unwrap().recordings[0].id;
+
+    for status in [
+        EgressStatus::Starting,
+        EgressStatus::Active,
+        EgressStatus::Ending,
+        EgressStatus::LimitReached,
+    ] {
+        world.apply(&call.egress(9, "EG_1", &microphone("TR_1"), status));
+    }
+
+    assert_eq!(
+        world.jobs,
+        [
+            Job::StartRecording { recording_id },
+            Job::AcceptRecording { recording_id }
+        ]
+    );
+    let RecordingState::Complete(complete) = &world.meeting("RM_1").unwrap().recordings[0].state else {
+        panic!()
+    };
+    assert!(complete.truncated);
+    assert_eq!(complete.manifest.as_str(), "recordings/EG_1.json");
+}
+
+#[test]
+fn a_second_egress_of_a_track_does_not_disturb_the_first() {
+    let call = Call::new("RM_1");
+    let mut world = World::with(&[
+        call.published(2, &zoe(), &microphone("TR_1")),
+        call.egress(3, "EG_1", &microphone("TR_1"), EgressStatus::Active),
+    ]);
+
+    let change = world.apply(&call.egress(4, "EG_2", &microphone("TR_1"), EgressStatus::Active));
+
+    assert!(change.is_empty());
+    assert_eq!(change.outcome, Outcome::Kept);
+}
+
+#[test]
+fn an_egress_without_an_id_or_of_another_room_is_not_ours() {
+    let call = Call::new("RM_1");
+    let mut world = World::with(&[call.published(2, &zoe(), &microphone("TR_1"))]);
+    let mut report = call.report(9, "EG_1", &microphone("TR_1"), EgressStatus::Failed);
+    report.egress_id = None;
+
+    let without_id = world.apply(&call.event(9, EventKind::RecordingEnded(report)));
+    let mut report = call.report(9, "EG_1", &microphone("TR_1"), EgressStatus::Complete);
+    report.room_sid = Some("RM_other".into());
+    let elsewhere = world.change("RM_1", |meeting, source| meeting.report(&report, source));
+
+    assert!(without_id.is_empty() && elsewhere.is_empty());
+    assert_eq!(
+        world.meeting("RM_1").unwrap().recordings[0].state,
+        RecordingState::Requested
+    );
+}
+
+#[test]
+fn an_egress_that_ended_before_any_packet_leaves_a_track_without_audio() {
+    let call = Call::new("RM_1");
+
+    let world = World::with(&[
+        call.published(2, &zoe(), &microphone("TR_1")),
+        call.egress(3, "EG_1", &microphone("TR_1"), EgressStatus::Aborted),
+    ]);
+
+    assert_eq!(failure(&world), Some(FailureReason::NoAudio));
+    assert_eq!(only_track_reason(&world), Some(NotRecorded::NoAudio));
+}
+
+#[test]
+fn an_egress_that_names_no_file_or_a_bad_one_has_failed() {
+    let call = Call::new("RM_1");
+    for key in [None, Some("../../etc/passwd".to_owned()), Some(String::new())] {
+        let mut report = call.report(9, "EG_1", &microphone("TR_1"), EgressStatus::Complete);
+        report.file.as_mut().unwrap().key = key;
+
+        let world = World::with(&[
+            call.published(2, &zoe(), &microphone("TR_1")),
+            call.event(9, EventKind::RecordingEnded(report)),
+        ]);
+
+        assert_eq!(failure(&world), Some(FailureReason::NoFile));
+    }
+}
+
+#[test]
+fn an_accepted_recording_is_placed_on_the_meetings_clock_and_transcribed() {
+    let mut world = World::with(&recorded());
+    let recording_id = only_recording(&world);
+
+    let change = world.change("RM_1", |meeting, source| {
+        meeting.accept(recording_id, checked(), source.now)
+    });
+    let again = world.change("RM_1", |meeting, source| {
+        meeting.accept(recording_id, checked(), source.now)
+    });
+
+    assert_eq!(change.jobs, [Job::TranscribeTrack { recording_id }]);
+    assert_eq!(
+        world.meeting("RM_1").unwrap().recordings[0]
+            .acceptance
+            .as_ref()
+            .unwrap()
+            .offset_ms,
+        3_595
+    );
+    assert!(again.is_empty());
+}
+
+#[test]
+fn a_creation_that_is_told_late_moves_what_was_placed() {
+    let call = Call::new("RM_1");
+    let track = microphone("TR_1");
+    let mut world = World::with(&[
+        call.published(2, &zoe(), &track),
+        call.egress(7, "EG_1", &track, EgressStatus::Complete),
+    ]);
+    let recording_id = only_recording(&world);
+    world.change("RM_1", |meeting, source| {
+        meeting.accept(recording_id, checked(), source.now)
+    });
+
+    world.apply(&call.joined(2, &zoe()));
+
+    assert_eq!(
+        world.meeting("RM_1").unwrap().recordings[0]
+            .acceptance
+            .as_ref()
+            .unwrap()
+            .offset_ms,
+        3_595
+    );
+}
+
+#[test]
+fn a_closed_meeting_is_merged_once_all_its_recordings_are_settled() {
+    let mut world = World::with(&recorded());
+    let recording_id = only_recording(&world);
+    let meeting_id = world.meeting("RM_1").unwrap().head.id;
+    let merge = Job::MergeTranscript { meeting_id };
+    world.change("RM_1", |meeting, source| {
+        meeting.accept(recording_id, checked(), source.now)
+    });
+
+    let open = world.change("RM_1", |meeting, _| {
+        meeting.transcribed(recording_id, Transcription::Done)
+    });
+    let closed = world.apply(&Call::new("RM_1").finished(20));
+    let again = world.apply(&Call::new("RM_1").left(19, &zoe()));
+
+    assert!(!open.jobs.contains(&merge));
+    assert_eq!(closed.jobs, std::slice::from_ref(&merge));
+    assert!(!again.jobs.contains(&merge), "nothing that is said has changed");
+}
+
+#[test]
+fn failed_and_given_up_recordings_do_not_hold_a_transcript_back() {
+    let call = Call::new("RM_1");
+    let bob = person("bob", "PA_2", 2);
+    let mut world = World::with(&recorded());
+    world.apply(&call.published(3, &bob, &microphone("TR_2")));
+    world.apply(&call.finished(20));
+    let ids: Vec<_> = world.meeting("RM_1").unwrap().recordings.iter().map(|r| r.id).collect();
+
+    let dead = world.change("RM_1", |meeting, _| meeting.transcribed(ids[0], Transcription::Dead));
+    let failed = world.change("RM_1", |m, s| {
+        m.fail(ids[1], FailureReason::StartFailed, "no recorder".to_owned(), s.now)
+    });
+
+    assert_eq!(dead.jobs, []);
+    assert!(
+        matches!(failed.jobs[..], [Job::MergeTranscript { .. }]),
+        "{:?}",
+        failed.jobs
+    );
+}
+
+#[test]
+fn audio_that_comes_after_we_gave_up_counts_more_than_our_guess() {
+    let call = Call::new("RM_1");
+    let track = microphone("TR_1");
+    for reason in [
+        FailureReason::StartFailed,
+        FailureReason::TrackGone,
+        FailureReason::Stuck,
+    ] {
+        let mut world = World::with(&[call.published(2, &zoe(), &track)]);
+        let id = only_recording(&world);
+        world.change("RM_1", |meeting, source| {
+            meeting.fail(id, reason, "gone".to_owned(), source.now)
+        });
+
+        world.apply(&call.egress(9, "EG_1", &track, EgressStatus::Complete));
+
+        assert_eq!(failure(&world), None, "{reason}");
+        assert_eq!(world.jobs.last(), Some(&Job::AcceptRecording { recording_id: id }));
+    }
+}
+
+#[test]
+fn an_object_that_is_not_what_it_should_be_is_a_failed_recording() {
+    let mut world = World::with(&recorded());
+    let id = only_recording(&world);
+
+    world.change("RM_1", |meeting, _| {
+        meeting.reject(id, FailureReason::Mismatch, "another digest".to_owned())
+    });
+
+    assert_eq!(failure(&world), Some(FailureReason::Mismatch));
+}
+
+fn recorded() -> Vec<crate::event::PlatformEvent> {
+    let (call, track) = (Call::new("RM_1"), microphone("TR_1"));
+    vec![
+        call.joined(2, &zoe()),
+        call.published(2, &zoe(), &track),
+        call.egress(7, "EG_1", &track, EgressStatus::Complete),
+    ]
+}
+
+/// Sample 0 lies 4.5 s after the second of the room's creation, which was at .905.
+fn checked() -> Checked {
+    let a_ns = at(4).timestamp_nanos_opt().unwrap() + 500_000_000;
+    let fit = Fit {
+        a_ns,
+        b_ns: 1e9 / 48_000.0,
+    };
+    Checked {
+        sha256: "00".repeat(32),
+        size_bytes: 12345,
+        samples: 144_000,
+        duration_ms: 3000,
+        fit,
+    }
+}
+
+fn zoe() -> ParticipantSeen {
+    person("zoe", "PA_1", 1)
+}
+
+fn of_kind(kind: ParticipantKind) -> ParticipantSeen {
+    ParticipantSeen {
+        kind,
+        ..person("other", "PA_9", 2)
+    }
+}
+
+fn only_track_reason(world: &World) -> Option<NotRecorded> {
+    world.meeting("RM_1").unwrap().tracks[0].not_recorded
+}
+
+fn only_recording(world: &World) -> RecordingId {
+    let Meeting { recordings, .. } = world.meeting("RM_1").unwrap();
+    recordings[0].id
+}
+
+fn failure(world: &World) -> Option<FailureReason> {
+    match &world.meeting("RM_1").unwrap().recordings[0].state {
+        RecordingState::Failed(failed) => Some(failed.reason),
+        _ => None,
+    }
+}
