@@ -223,3 +223,60 @@ impl Platform for FakePlatform {
         self.answering().map(|_| ())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::PlatformRoomSid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_recording_is_listed_until_it_has_ended() {
+        let fake = FakePlatform::new(PlatformKind::Livekit);
+        let room = EventRoom {
+            name: "standup".to_owned(),
+            sid: PlatformRoomSid::from("RM_1"),
+            created_at: None,
+        };
+        fake.set_room(LiveRoom {
+            room,
+            participants: Vec::new(),
+        });
+
+        let egress = fake
+            .start_track_recording("standup", &"TR_1".into(), "a.ogg")
+            .await
+            .unwrap()
+            .egress_id
+            .unwrap();
+        let before = fake.list_recordings("standup", WhichRecordings::Active).await.unwrap();
+        fake.set_recording(&egress, |report| report.status = EgressStatus::Complete);
+
+        assert_eq!(before.len(), 1);
+        assert_eq!(
+            fake.list_recordings("standup", WhichRecordings::Active).await.unwrap(),
+            []
+        );
+        assert_eq!(
+            fake.list_recordings("standup", WhichRecordings::All)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
+        assert!(matches!(
+            fake.stop_recording(&egress).await,
+            Err(PlatformError::Refused(..))
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_fake_that_is_down_fails_as_a_network_does() {
+        let fake = FakePlatform::new(PlatformKind::Livekit);
+
+        fake.set_health(Health::Down);
+
+        assert!(fake.ping().await.unwrap_err().is_transient());
+        assert!(fake.list_rooms().await.is_err());
+    }
+}

@@ -1,6 +1,8 @@
 //! The LiveKit adapter from outside: webhooks that a real server sent, and calls to one.
 
 #[cfg(test)]
+mod orders;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod support;
