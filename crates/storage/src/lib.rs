@@ -11,6 +11,7 @@ pub mod events;
 #[cfg(test)]
 mod example;
 pub mod jobs;
+pub mod locks;
 pub mod meetings;
 pub mod participants;
 pub mod pool;
@@ -22,4 +23,4 @@ pub mod tracks;
 pub mod transcripts;
 
 pub use error::StorageError;
-pub use sqlx::{PgConnection, PgPool};
+pub use sqlx::{PgConnection, PgPool, PgTransaction};

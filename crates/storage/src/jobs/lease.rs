@@ -119,6 +119,26 @@ pub async fn retry(conn: &mut PgConnection, lease: Lease, after: Duration, error
     Ok(ended.rows_affected() == 1)
 }
 
+/// The job is somebody else's to begin anew, at once: this process is about to end, and the attempt does not count.
+/// `false` if it is not this holder's any more.
+pub async fn give_back(conn: &mut PgConnection, lease: Lease) -> Result<bool, StorageError> {
+    let ended = sqlx::query!(
+        "UPDATE jobs
+         SET state = CASE WHEN waiting.twin THEN 'done' ELSE 'ready' END, attempt = attempt - 1, lease_until = NULL,
+             woken_at = NULL, run_at = now(), finished_at = CASE WHEN waiting.twin THEN now() END
+         FROM (SELECT EXISTS (SELECT 1
+                              FROM jobs AS twin
+                              JOIN jobs AS job ON job.queue = twin.queue AND job.payload = twin.payload
+                              WHERE job.id = $1 AND twin.state = 'ready') AS twin) AS waiting
+         WHERE id = $1 AND token = $2 AND state = 'running'",
+        lease.job.0,
+        lease.token,
+    )
+    .execute(conn)
+    .await?;
+    Ok(ended.rows_affected() == 1)
+}
+
 /// The job is given up; `false` if it is not this holder's any more. What follows from its death is the caller's to
 /// write in the same transaction.
 pub async fn bury(conn: &mut PgConnection, lease: Lease, error: &str) -> Result<bool, StorageError> {
@@ -199,6 +219,19 @@ mod tests {
 
         assert_eq!((early, due), (None, vec![]));
         assert_eq!(second.attempt, 2);
+    }
+
+    #[sqlx::test]
+    async fn a_job_given_back_is_due_at_once_and_the_attempt_does_not_count(pool: PgPool) {
+        let id = queued(&pool).await;
+        let mut conn = pool.acquire().await.unwrap();
+        let first = claim(&mut conn, id, LEASE).await.unwrap().unwrap();
+
+        let given_back = give_back(&mut conn, first.lease).await.unwrap();
+        let second = claim(&mut conn, id, LEASE).await.unwrap().unwrap();
+
+        assert!(given_back && !give_back(&mut conn, first.lease).await.unwrap());
+        assert_eq!(second.attempt, 1);
     }
 
     #[sqlx::test]

@@ -7,10 +7,12 @@
 mod due;
 mod lease;
 mod list;
+mod listen;
 
 pub use due::{due_queues, take_due, take_overdue};
-pub use lease::{Claimed, Lease, bury, claim, finish, hold, renew, retry};
+pub use lease::{Claimed, Lease, bury, claim, finish, give_back, hold, renew, retry};
 pub use list::{DeadJob, list_dead, prune};
+pub use listen::NewJobs;
 
 use domain::job::Job;
 use sqlx::PgConnection;
