@@ -36,39 +36,59 @@ pub struct EngineArgs {
     pub kind: EngineKind,
 
     /// PocketSphinx' shared library, if the system does not find libpocketsphinx.so.3 by itself.
-    #[arg(long, env = "TRACKSCRIBE_ENGINE_POCKETSPHINX_LIBRARY")]
+    #[arg(
+        long = "engine-pocketsphinx-library",
+        env = "TRACKSCRIBE_ENGINE_POCKETSPHINX_LIBRARY"
+    )]
     pub pocketsphinx_library: Option<PathBuf>,
 
     /// Folder that holds PocketSphinx' en-us/, if it is in none of the usual places.
-    #[arg(long, env = "TRACKSCRIBE_ENGINE_POCKETSPHINX_MODEL")]
+    #[arg(long = "engine-pocketsphinx-model", env = "TRACKSCRIBE_ENGINE_POCKETSPHINX_MODEL")]
     pub pocketsphinx_model: Option<PathBuf>,
 
     /// A Whisper model in whisper.cpp's format.
-    #[arg(long, env = "TRACKSCRIBE_ENGINE_WHISPER_MODEL")]
+    #[arg(long = "engine-whisper-model", env = "TRACKSCRIBE_ENGINE_WHISPER_MODEL")]
     pub whisper_model: Option<PathBuf>,
 
     /// Threads of one Whisper chunk.
-    #[arg(long, env = "TRACKSCRIBE_ENGINE_WHISPER_THREADS", default_value_t = 4)]
+    #[arg(
+        long = "engine-whisper-threads",
+        env = "TRACKSCRIBE_ENGINE_WHISPER_THREADS",
+        default_value_t = 4
+    )]
     pub whisper_threads: usize,
 
     /// Whole address of the transcription endpoint, such as https://api.openai.com/v1/audio/transcriptions.
-    #[arg(long, env = "TRACKSCRIBE_ENGINE_HTTP_URL")]
+    #[arg(long = "engine-http-url", env = "TRACKSCRIBE_ENGINE_HTTP_URL")]
     pub http_url: Option<Url>,
 
     /// Model that the server is asked for.
-    #[arg(long, env = "TRACKSCRIBE_ENGINE_HTTP_MODEL", default_value = "whisper-1")]
+    #[arg(
+        long = "engine-http-model",
+        env = "TRACKSCRIBE_ENGINE_HTTP_MODEL",
+        default_value = "whisper-1"
+    )]
     pub http_model: String,
 
     /// Bearer token of the server, if it wants one.
-    #[arg(long, env = "TRACKSCRIBE_ENGINE_HTTP_API_KEY", hide_env_values = true)]
+    #[arg(
+        long = "engine-http-api-key",
+        env = "TRACKSCRIBE_ENGINE_HTTP_API_KEY",
+        hide_env_values = true,
+        hide = true
+    )]
     pub http_api_key: Option<SecretString>,
 
     /// File that holds the bearer token.
-    #[arg(long, env = "TRACKSCRIBE_ENGINE_HTTP_API_KEY_FILE")]
+    #[arg(long = "engine-http-api-key-file", env = "TRACKSCRIBE_ENGINE_HTTP_API_KEY_FILE")]
     pub http_api_key_file: Option<PathBuf>,
 
     /// Requests to the server at once; whisper.cpp's server does one.
-    #[arg(long, env = "TRACKSCRIBE_ENGINE_HTTP_CONCURRENCY", default_value_t = 1)]
+    #[arg(
+        long = "engine-http-concurrency",
+        env = "TRACKSCRIBE_ENGINE_HTTP_CONCURRENCY",
+        default_value_t = 1
+    )]
     pub http_concurrency: usize,
 }
 
@@ -161,7 +181,9 @@ mod tests {
     fn the_engine_is_chosen_by_one_setting() {
         let address = "http://127.0.0.1:9/v1/audio/transcriptions";
 
-        let http = open(&["--engine", "http", "--http-url", address]).unwrap().unwrap();
+        let http = open(&["--engine", "http", "--engine-http-url", address])
+            .unwrap()
+            .unwrap();
 
         assert_eq!(http.key(), "http/127.0.0.1/whisper-1");
         assert!(open(&["--engine", "none"]).unwrap().is_none());
@@ -171,7 +193,7 @@ mod tests {
     #[test]
     fn a_setting_that_is_missing_is_named() {
         let http = open(&["--engine", "http"]).map(drop).unwrap_err().to_string();
-        let scheme = open(&["--engine", "http", "--http-url", "ftp://x/"])
+        let scheme = open(&["--engine", "http", "--engine-http-url", "ftp://x/"])
             .map(drop)
             .unwrap_err()
             .to_string();

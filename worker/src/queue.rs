@@ -1,0 +1,262 @@
+//! The doorbell: wake-ups on Redis, rung by the relay and heard by apalis workers. The only file that knows apalis and
+//! redis.
+//!
+//! Redis says *look at row X* and may lose, repeat or delay it; the row in PostgreSQL is the job. How apalis 1.0 on Redis
+//! behaves is why things are as they are here: prefetched tasks run twice (batches of one), heartbeats below a second
+//! are taken for none, a name is refused for minutes after its process ended (a new one each time), a worker ends at the
+//! first broken connection (built anew for ever), and a task that returns an error is retried by rules of its own (none
+//! ever does).
+
+use std::{
+    collections::BTreeMap,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use apalis::prelude::*;
+use apalis_redis::{Config, ConnectionManager, RedisStorage};
+use domain::{JobId, job::Queue};
+use futures::{FutureExt, future::BoxFuture};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    sync::{Notify, Semaphore, futures::OwnedNotified},
+    time::{Interval, MissedTickBehavior},
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How often a queue is looked at. A wake-up that this process rang is heard at once.
+const POLL: Duration = Duration::from_millis(200);
+
+/// A live worker says so this often; whole seconds, since apalis cuts off the rest.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// After so many missed heartbeats its wake-ups are given to others. The lease in PostgreSQL decides who may work.
+const MISSED_HEARTBEATS: usize = 4;
+
+/// Before a worker that ended is built anew: Redis may be gone for a while.
+const REBUILD_PAUSE: Duration = Duration::from_secs(1);
+
+/// Most wake-ups that wait in a queue: from 8 000 on every fetch fails.
+const BACKLOG: usize = 1_000;
+
+/// Finished wake-ups that are forgotten at a time.
+const FORGET: usize = 1_000;
+
+/// Why Redis did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    #[error("Redis cannot be reached; check that it runs and that REDIS_URL is right")]
+    Connect(#[source] redis::RedisError),
+    #[error("Redis did not take a wake-up")]
+    Ring(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("Redis did not answer")]
+    Ask(#[from] redis::RedisError),
+}
+
+impl QueueError {
+    /// Whether the address itself is wrong, so that waiting is of no use.
+    pub fn is_setting(&self) -> bool {
+        matches!(self, Self::Connect(error) if error.kind() == redis::ErrorKind::InvalidClientConfig)
+    }
+}
+
+/// What is done with a wake-up. Never fails: whether and when to try again stands in the row.
+pub type Handler = Arc<dyn Fn(JobId) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// A wake-up names a row.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Wake {
+    job: JobId,
+}
+
+/// Both ends of the wire. Clones share the connection, which heals itself.
+#[derive(Clone)]
+pub struct Doorbell {
+    redis: ConnectionManager,
+    /// Wakes the workers of this process without waiting for their next look.
+    local: Arc<BTreeMap<Queue, Arc<Notify>>>,
+}
+
+impl Doorbell {
+    pub async fn connect(redis_url: &str) -> Result<Self, QueueError> {
+        let redis = apalis_redis::connect(redis_url).await.map_err(QueueError::Connect)?;
+        let local = Queue::ALL.into_iter().map(|queue| (queue, Arc::default())).collect();
+        Ok(Self {
+            redis,
+            local: Arc::new(local),
+        })
+    }
+
+    /// How many more wake-ups a queue may take.
+    pub async fn room(&self, queue: Queue) -> Result<usize, QueueError> {
+        let name = name(queue);
+        let mut ask = redis::pipe();
+        ask.zcard(format!("{name}:scheduled")).llen(format!("{name}:active"));
+        let waiting: Vec<usize> = ask.query_async(&mut self.redis.clone()).await?;
+        Ok(BACKLOG.saturating_sub(waiting.iter().sum()))
+    }
+
+    /// Wakes somebody for each job.
+    pub async fn ring(&self, queue: Queue, jobs: Vec<JobId>) -> Result<(), QueueError> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let wakes = jobs.into_iter().map(|job| Wake { job }).collect();
+        storage(&self.redis, queue)
+            .push_bulk(wakes)
+            .await
+            .map_err(|why| QueueError::Ring(why.into()))?;
+        if let Some(local) = self.local.get(&queue) {
+            local.notify_waiters();
+        }
+        Ok(())
+    }
+
+    /// Drops what apalis keeps of finished wake-ups; its own vacuum would also delete those that wait.
+    pub async fn forget(&self, queue: Queue) -> Result<(), QueueError> {
+        let (mut redis, name) = (self.redis.clone(), name(queue));
+        for set in ["done", "dead"] {
+            let ids: Vec<String> = redis::cmd("SPOP")
+                .arg(format!("{name}:{set}"))
+                .arg(FORGET)
+                .query_async(&mut redis)
+                .await?;
+            if ids.is_empty() {
+                continue; // an empty pipeline is an error
+            }
+            let mut forget = redis::pipe();
+            for id in ids {
+                forget
+                    .hdel(format!("{name}:data"), &id)
+                    .ignore()
+                    .del(format!("{name}:meta:{id}"))
+                    .ignore();
+            }
+            forget.query_async::<()>(&mut redis).await?;
+        }
+        Ok(())
+    }
+
+    /// Answers the wake-ups of one queue, at most `slots` at once, until `stop`; then waits for those that run.
+    pub async fn serve(&self, queue: Queue, slots: usize, handler: Handler, stop: CancellationToken) {
+        let serving = Serving {
+            bell: self.clone(),
+            queue,
+            slots,
+            handler,
+            limit: Arc::new(Semaphore::new(slots)),
+        };
+        while !stop.is_cancelled() {
+            match serving.worker(stop.clone()).await {
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::warn!(queue = queue.as_str(), %error, "a queue's worker ended; building another")
+                }
+            }
+            stop.run_until_cancelled(tokio::time::sleep(REBUILD_PAUSE)).await;
+        }
+        // What an earlier worker of this loop had begun may still run.
+        let _all = serving
+            .limit
+            .acquire_many(u32::try_from(slots).unwrap_or(u32::MAX))
+            .await;
+    }
+}
+
+/// One queue in this process.
+struct Serving {
+    bell: Doorbell,
+    queue: Queue,
+    slots: usize,
+    handler: Handler,
+    /// Tasks of a worker that apalis gave up still run, and still count.
+    limit: Arc<Semaphore>,
+}
+
+impl Serving {
+    /// Boxed here, outside any async fn: inside one, `parallelize` does not compile.
+    fn worker(&self, stop: CancellationToken) -> BoxFuture<'static, Result<(), WorkerError>> {
+        let tick = Tick::new(self.bell.local.get(&self.queue).cloned().unwrap_or_default());
+        let (handler, limit) = (self.handler.clone(), self.limit.clone());
+        let answer = move |wake: Wake| {
+            let (handler, limit) = (handler.clone(), limit.clone());
+            async move {
+                let _slot = limit.acquire_owned().await;
+                handler(wake.job).await;
+            }
+        };
+        WorkerBuilder::new(format!("{}-{}", self.queue.as_str(), Uuid::now_v7()))
+            .backend(storage(&self.bell.redis, self.queue).poll_with_strategy(tick))
+            .concurrency(self.slots)
+            // Spawned: a task that blocks its thread cannot stop the heartbeat, and a panic is an error.
+            .parallelize(tokio::spawn)
+            .build(answer)
+            .run_until(async move {
+                stop.cancelled().await;
+                Ok::<(), WorkerError>(())
+            })
+            .boxed()
+    }
+}
+
+/// The braces keep the keys of a queue in one slot of a cluster.
+fn name(queue: Queue) -> String {
+    format!("{{trackscribe:{}}}", queue.as_str())
+}
+
+fn storage(redis: &ConnectionManager, queue: Queue) -> RedisStorage<Wake> {
+    let config = Config::default()
+        .queue(&name(queue))
+        .batch_size(1)
+        .emit_events(false)
+        .heartbeat_interval(HEARTBEAT)
+        .missed_heartbeats(MISSED_HEARTBEATS);
+    RedisStorage::new(redis.clone()).with_config(config)
+}
+
+/// When to look at a queue: at intervals, and when this process rang. Polls until both are pending; the stock interval
+/// can drop its waker and then sleeps until the next heartbeat.
+struct Tick {
+    bell: Arc<Notify>,
+    rung: Option<Pin<Box<OwnedNotified>>>,
+    interval: Option<Interval>,
+}
+
+impl Tick {
+    fn new(bell: Arc<Notify>) -> Self {
+        Self {
+            bell,
+            rung: None,
+            interval: None,
+        }
+    }
+}
+
+impl Clone for Tick {
+    fn clone(&self) -> Self {
+        Self::new(self.bell.clone())
+    }
+}
+
+impl PollStrategy for Tick {
+    fn poll_drive(&mut self, cx: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
+        let interval = self.interval.get_or_insert_with(|| {
+            let mut interval = tokio::time::interval(POLL);
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            interval
+        });
+        while interval.poll_tick(cx).is_ready() {}
+        loop {
+            let rung = self
+                .rung
+                .get_or_insert_with(|| Box::pin(self.bell.clone().notified_owned()));
+            if rung.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.rung = None;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Open recordings against the platform's egresses: an end whose webhook never came is noticed.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::TimeDelta;
+use domain::{MeetingId, event::EgressReport, recording::Recording};
+use platform::{Platform, WhichRecordings};
+use storage::{StorageError, meetings, recordings, rooms};
+
+use super::ReconcileError;
+use crate::context::WorkerContext;
+
+/// A younger recording is left to its job and its webhooks.
+const SETTLED_BY_ITSELF: TimeDelta = TimeDelta::seconds(30);
+
+/// Asks once for each meeting with open recordings.
+pub async fn look(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(), ReconcileError> {
+    for (meeting, open) in old_open_recordings(ctx).await? {
+        let Some(room) = room_of(ctx, meeting, platform).await? else {
+            continue;
+        };
+        let reports = platform.list_recordings(&room, WhichRecordings::All).await?;
+        for report in reports
+            .iter()
+            .filter(|report| open.iter().any(|recording| is_of(recording, report)))
+        {
+            apply(ctx, meeting, report).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn old_open_recordings(ctx: &WorkerContext) -> Result<BTreeMap<MeetingId, Vec<Recording>>, StorageError> {
+    let mut conn = ctx.pool.acquire().await?;
+    let asked_before = (ctx.clock)() - SETTLED_BY_ITSELF;
+    let mut by_meeting: BTreeMap<MeetingId, Vec<Recording>> = BTreeMap::new();
+    for recording in recordings::list_open(&mut conn)
+        .await?
+        .into_iter()
+        .filter(|r| r.requested_at < asked_before)
+    {
+        by_meeting.entry(recording.meeting_id).or_default().push(recording);
+    }
+    Ok(by_meeting)
+}
+
+/// The room's name, if it is one of this platform.
+async fn room_of(
+    ctx: &WorkerContext,
+    meeting: MeetingId,
+    platform: &Arc<dyn Platform>,
+) -> Result<Option<String>, StorageError> {
+    let mut conn = ctx.pool.acquire().await?;
+    let Some(meeting) = meetings::find(&mut conn, meeting).await? else {
+        return Ok(None);
+    };
+    if meeting.platform != platform.kind() {
+        return Ok(None);
+    }
+    Ok(rooms::find(&mut conn, meeting.room_id)
+        .await?
+        .map(|room| room.name.to_string()))
+}
+
+fn is_of(recording: &Recording, report: &EgressReport) -> bool {
+    match &recording.egress_id {
+        Some(id) => report.egress_id.as_ref() == Some(id),
+        None => report.track_sid.as_ref() == Some(&recording.track_sid),
+    }
+}
+
+async fn apply(ctx: &WorkerContext, meeting: MeetingId, report: &EgressReport) -> Result<(), StorageError> {
+    let mut tx = ctx.pool.begin().await?;
+    let Some((_, meeting)) = meetings::lock(&mut tx, meeting).await? else {
+        return Ok(());
+    };
+    let change = meeting.report(report, ctx.source());
+    if !change.is_empty() {
+        tracing::info!(egress.id = ?report.egress_id, status = ?report.status, "an egress went on without a webhook");
+        meetings::save(&mut tx, &change).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}

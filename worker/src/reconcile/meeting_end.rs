@@ -1,0 +1,71 @@
+//! Meetings whose platform room is gone without a word: two successful looks in a row that do not name it close it.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    PlatformRoomSid,
+    event::{EventRoom, PlatformKind},
+    meeting::{Meeting, MeetingHead, MeetingState},
+};
+use storage::{StorageError, meetings};
+
+use super::ReconcileError;
+use crate::context::WorkerContext;
+
+/// Compares the open meetings of a platform with the rooms that it has just named. Not to be called after an error: an
+/// error is no answer.
+pub async fn look(ctx: &WorkerContext, platform: PlatformKind, rooms: &[EventRoom]) -> Result<(), ReconcileError> {
+    let named: BTreeSet<&PlatformRoomSid> = rooms.iter().map(|room| &room.sid).collect();
+    let mut conn = ctx.pool.acquire().await.map_err(StorageError::from)?;
+    let open = meetings::list_open(&mut conn).await?;
+    drop(conn);
+    for meeting in open.into_iter().filter(|meeting| meeting.platform == platform) {
+        let is_named = named.contains(&meeting.platform_room_sid);
+        if !is_named || was_missing(&meeting) {
+            note(ctx, &meeting, is_named.into()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What the look said of a meeting's room.
+#[derive(Clone, Copy)]
+enum Seen {
+    Present,
+    Absent,
+}
+
+impl From<bool> for Seen {
+    fn from(is_named: bool) -> Self {
+        if is_named { Self::Present } else { Self::Absent }
+    }
+}
+
+async fn note(ctx: &WorkerContext, meeting: &MeetingHead, seen: Seen) -> Result<(), StorageError> {
+    let mut tx = ctx.pool.begin().await?;
+    let Some((_, meeting)) = meetings::lock(&mut tx, meeting.id).await? else {
+        return Ok(());
+    };
+    let change = change(ctx, &meeting, seen);
+    if change
+        .meetings
+        .iter()
+        .any(|after| meeting.head.is_open() && !after.is_open())
+    {
+        tracing::info!(meeting.id = %meeting.head.id, "meeting closed: its room is gone");
+    }
+    meetings::save(&mut tx, &change).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn change(ctx: &WorkerContext, meeting: &Meeting, seen: Seen) -> domain::meeting::Change {
+    match seen {
+        Seen::Present => meeting.present(),
+        Seen::Absent => meeting.absent((ctx.clock)()),
+    }
+}
+
+fn was_missing(meeting: &MeetingHead) -> bool {
+    matches!(meeting.state, MeetingState::Open { missing_since: Some(_) })
+}

@@ -1,0 +1,90 @@
+//! What no webhook told us is found by looking, and goes the same way as if one had: through `domain::meeting`.
+//!
+//! No input: each file looks at what is and schedules what is missing. Of many workers one at a time does it.
+
+mod coverage;
+mod egresses;
+mod meeting_end;
+mod stuck;
+
+use std::{sync::Arc, time::Duration};
+
+use domain::event::EventRoom;
+use platform::{Platform, PlatformError};
+use storage::{PgTransaction, StorageError, locks};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::context::WorkerContext;
+
+/// How often is looked. A little more than the 15 s that must lie between the two looks which close a meeting, so that
+/// the second one does not come a moment too early.
+const LOOK_EVERY: Duration = Duration::from_millis(15_100);
+
+/// A round that takes longer is given up; the database ends transactions that are idle for a minute.
+const ROUND_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// Held by the worker that looks.
+const LOCK: &str = "trackscribe reconcile";
+
+/// Why a round did not come to its end. The next one begins anew.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Platform(#[from] PlatformError),
+    #[error("looking took longer than {ROUND_TIMEOUT:?}")]
+    TooLong,
+}
+
+/// Looks until `stop`.
+pub async fn run(ctx: &WorkerContext, stop: &CancellationToken) {
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let round = stop.run_until_cancelled(timeout(ROUND_TIMEOUT, round(ctx))).await;
+        let result = match round {
+            None => return,
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(ReconcileError::TooLong),
+        };
+        if let Err(error) = result {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "could not look for what no webhook told");
+        }
+    }
+}
+
+/// One look at everything, unless another worker is at it.
+pub async fn round(ctx: &WorkerContext) -> Result<(), ReconcileError> {
+    let mut lock = ctx.pool.begin().await.map_err(StorageError::from)?;
+    if !locks::try_hold(&mut lock, LOCK).await? {
+        return Ok(());
+    }
+    let result = look(ctx).await;
+    release(lock).await?;
+    result
+}
+
+/// A platform that does not answer keeps nobody from looking at the others, or at what we have ourselves.
+async fn look(ctx: &WorkerContext) -> Result<(), ReconcileError> {
+    let mut first_error = Ok(());
+    for platform in ctx.platforms.iter() {
+        let looked = look_at(ctx, platform).await;
+        first_error = first_error.and(looked);
+    }
+    stuck::look(ctx).await?;
+    first_error
+}
+
+async fn look_at(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(), ReconcileError> {
+    let rooms: Vec<EventRoom> = platform.list_rooms().await?;
+    meeting_end::look(ctx, platform.kind(), &rooms).await?;
+    coverage::look(ctx, platform, &rooms).await?;
+    egresses::look(ctx, platform).await
+}
+
+async fn release(lock: PgTransaction<'_>) -> Result<(), StorageError> {
+    Ok(lock.rollback().await?)
+}

@@ -1,0 +1,39 @@
+//! Egresses that are still open long after their meeting closed: their worker is gone, and LiveKit keeps no watch over
+//! it.
+
+use std::collections::BTreeSet;
+
+use domain::MeetingId;
+use storage::{StorageError, meetings, recordings};
+
+use crate::context::WorkerContext;
+
+/// Gives them up, so that the transcript does not wait for ever.
+pub async fn look(ctx: &WorkerContext) -> Result<(), StorageError> {
+    let mut conn = ctx.pool.acquire().await?;
+    let open = recordings::list_open(&mut conn).await?;
+    let meetings: BTreeSet<MeetingId> = open.into_iter().map(|recording| recording.meeting_id).collect();
+    for id in meetings {
+        if meetings::find(&mut conn, id)
+            .await?
+            .is_some_and(|meeting| !meeting.is_open())
+        {
+            give_up(ctx, id).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn give_up(ctx: &WorkerContext, id: MeetingId) -> Result<(), StorageError> {
+    let mut tx = ctx.pool.begin().await?;
+    let Some((_, meeting)) = meetings::lock(&mut tx, id).await? else {
+        return Ok(());
+    };
+    let change = meeting.give_up_stuck((ctx.clock)());
+    for recording in &change.recordings {
+        tracing::error!(meeting.id = %id, recording.id = %recording.id, "egress is stuck: its meeting is long over");
+    }
+    meetings::save(&mut tx, &change).await?;
+    tx.commit().await?;
+    Ok(())
+}

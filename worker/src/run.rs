@@ -1,0 +1,178 @@
+//! From settings to a worker that works, and its end.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use chrono::{SubsecRound, Utc};
+use domain::job::Queue;
+use objects::ObjectStore;
+use platform::{Platforms, livekit::Livekit};
+use secrecy::ExposeSecret;
+use storage::{
+    PgPool, StorageError,
+    jobs::{DeadJob, list_dead},
+};
+use tokio::time::{sleep, timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use crate::{
+    attempt,
+    config::{QUICK_JOBS, Settings, WorkerConfig},
+    context::WorkerContext,
+    queue::{Doorbell, Handler},
+    reconcile, relay,
+};
+
+/// Between two tries to reach the database or Redis at the start.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// After the stop: jobs have eight seconds of their own, and then give themselves back.
+const DRAIN_WITHIN: Duration = Duration::from_secs(12);
+
+/// How often, and how often at most, is looked for the recorder's probe: it may be started after us.
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+const PROBES: u32 = 12;
+
+/// Digits of a second that PostgreSQL keeps; more would make what is read differ from what was written.
+const DATABASE_DIGITS: u16 = 6;
+
+/// Dead jobs that are listed at most.
+const LISTED: i64 = 1_000;
+
+/// Works until `stop`. Waits for the database and for Redis at the start.
+pub async fn run(config: WorkerConfig, stop: CancellationToken) -> anyhow::Result<()> {
+    let settings = config.check()?;
+    let metrics = boot::prometheus::install().context("cannot collect metrics")?;
+    let listener = boot::health::bind(settings.bind, "health and metrics (TRACKSCRIBE_WORKER_BIND)").await?;
+    let pages = boot::health::router(boot::health::alive()).merge(boot::prometheus::router(metrics));
+    let ctx = context(&settings).await?;
+    let tasks = TaskTracker::new();
+    tasks.spawn(boot::health::serve(listener, pages, stop.clone()));
+    let Some(bell) = stop.run_until_cancelled(reach(&settings, &ctx)).await.transpose()? else {
+        return Ok(());
+    };
+    tracing::info!(
+        recordings = ctx.recordings.describe(),
+        transcripts = ctx.transcripts.describe(),
+        "working"
+    );
+    work(&ctx, &bell, settings.transcribe_concurrency, &tasks, &stop);
+    tasks.spawn(compare_stores(ctx.clone(), stop.clone()));
+    stop.cancelled().await;
+    tasks.close();
+    if timeout(DRAIN_WITHIN, tasks.wait()).await.is_err() {
+        tracing::warn!("jobs were cut off at the stop; they are run again when their lease ends");
+    }
+    ctx.pool.close().await;
+    Ok(())
+}
+
+/// Jobs that were given up, the last to die first.
+pub async fn dead_jobs(pool: &PgPool) -> Result<Vec<DeadJob>, StorageError> {
+    list_dead(&mut *pool.acquire().await?, LISTED).await
+}
+
+/// Starts the relay, the queues and the reconcilers as tasks that end after `stop`.
+pub fn work(
+    ctx: &WorkerContext,
+    bell: &Doorbell,
+    transcribe_concurrency: usize,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    let handler = handler(ctx, stop);
+    for queue in Queue::ALL {
+        let slots = match queue {
+            Queue::TranscribeTrack if ctx.engine.is_none() => continue,
+            Queue::TranscribeTrack => transcribe_concurrency,
+            _ => QUICK_JOBS,
+        };
+        let (bell, handler, stop) = (bell.clone(), handler.clone(), stop.clone());
+        tasks.spawn(async move { bell.serve(queue, slots, handler, stop).await });
+    }
+    let (relay_ctx, bell, relay_stop) = (ctx.clone(), bell.clone(), stop.clone());
+    tasks.spawn(async move { relay::run(&relay_ctx, &bell, &relay_stop).await });
+    let (look_ctx, look_stop) = (ctx.clone(), stop.clone());
+    tasks.spawn(async move { reconcile::run(&look_ctx, &look_stop).await });
+}
+
+fn handler(ctx: &WorkerContext, stop: &CancellationToken) -> Handler {
+    let (ctx, stop) = (ctx.clone(), stop.clone());
+    Arc::new(move |job| {
+        let (ctx, stop) = (ctx.clone(), stop.clone());
+        Box::pin(async move { attempt::run(job, &ctx, &stop).await })
+    })
+}
+
+async fn context(settings: &Settings) -> anyhow::Result<WorkerContext> {
+    let url = settings.database_url.expose_secret();
+    let pool = storage::pool::connect_lazy(url, "worker", settings.database_connections)
+        .context("DATABASE_URL is no address of PostgreSQL")?;
+    let args = settings.engine.clone();
+    let engine = tokio::task::spawn_blocking(move || args.open())
+        .await?
+        .context("the speech engine cannot be had")?;
+    Ok(WorkerContext {
+        pool,
+        recordings: objects::open(&settings.recordings)?,
+        transcripts: objects::open(&settings.transcripts)?,
+        platforms: Platforms::new(vec![Arc::new(Livekit::new(settings.livekit.clone()))]),
+        engine,
+        clock: Arc::new(|| Utc::now().trunc_subsecs(DATABASE_DIGITS)),
+        ids: Arc::new(Uuid::now_v7),
+        adopt_rooms: settings.adopt_rooms,
+    })
+}
+
+/// Brings the schema up to date and connects to Redis, however long either is away.
+async fn reach(settings: &Settings, ctx: &WorkerContext) -> anyhow::Result<Doorbell> {
+    loop {
+        match storage::pool::migrate(&ctx.pool).await {
+            Ok(()) => break,
+            Err(error) if error.is_transient() => {
+                tracing::warn!("waiting for the database: {:#}", anyhow::Error::from(error));
+                sleep(RETRY).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    loop {
+        match Doorbell::connect(settings.redis_url.expose_secret()).await {
+            Ok(bell) => return Ok(bell),
+            Err(error) if error.is_setting() => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!("waiting for Redis: {:#}", anyhow::Error::from(error));
+                sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+/// Says whether the store can be used, and whether the recorder writes into the same one: if not, every recording would
+/// be found missing.
+async fn compare_stores(ctx: WorkerContext, stop: CancellationToken) {
+    for (name, store) in [("recordings", &ctx.recordings), ("transcripts", &ctx.transcripts)] {
+        if let Err(error) = objects::probe::round_trip(store.as_ref(), "worker", (ctx.clock)()).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, store = store.describe(), "the store of {name} cannot be used");
+            return;
+        }
+    }
+    stop.run_until_cancelled(find_recorder(ctx.recordings.as_ref())).await;
+}
+
+async fn find_recorder(store: &dyn ObjectStore) {
+    for _ in 0..PROBES {
+        if let Ok(Some(left_at)) = objects::probe::read(store, "egress").await {
+            tracing::info!(%left_at, "the recorder uses the same store");
+            return;
+        }
+        sleep(PROBE_EVERY).await;
+    }
+    let store = store.describe();
+    tracing::error!(
+        store,
+        "no recorder has left its probe here; do egress.yaml and this worker name the same store?"
+    );
+}
