@@ -1,1 +1,23 @@
-//! placeholder
+//! HTTP: platforms' webhooks come in, the API goes out.
+//!
+//! Stateless: everything that lasts is in the database and the store, so any number of servers may run side by side.
+//! What takes long (asking a platform to record, transcribing) is left to the worker, as rows of `jobs`.
+
+mod api;
+pub mod config;
+mod health;
+pub mod keys;
+mod limits;
+mod observe;
+mod openapi;
+mod router;
+mod run;
+mod state;
+#[cfg(test)]
+mod testing;
+mod webhook;
+
+pub use config::{ServerConfig, Settings};
+pub use limits::{LimitOptions, Limits};
+pub use run::{App, run};
+pub use state::{AppState, Options, random_ids, system_clock};

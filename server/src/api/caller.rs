@@ -1,0 +1,89 @@
+//! Who is asking, and whether they may.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+use secrecy::SecretString;
+
+use super::error::{ApiError, ApiResult};
+use crate::{
+    keys::{self, Scope},
+    observe::KEY_ID,
+    state::AppState,
+};
+
+/// A caller who may look. Handlers take this or [`Writer`], so that none forgets to ask.
+pub struct Reader;
+
+/// A caller who may change things.
+pub struct Writer;
+
+impl FromRequestParts<AppState> for Reader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> ApiResult<Self> {
+        require(Scope::Read, &parts.headers, app).await.map(|()| Self)
+    }
+}
+
+impl FromRequestParts<AppState> for Writer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> ApiResult<Self> {
+        require(Scope::Write, &parts.headers, app).await.map(|()| Self)
+    }
+}
+
+async fn require(scope: Scope, headers: &HeaderMap, app: &AppState) -> ApiResult<()> {
+    let text = bearer(headers).ok_or(ApiError::Unauthenticated)?;
+    let mut conn = app.pool.acquire().await?;
+    let key = storage::api_keys::find_by_hash(&mut conn, &keys::digest(&text)).await?;
+    let key = key.ok_or(ApiError::Unauthenticated)?;
+    tracing::Span::current().record(KEY_ID, tracing::field::display(key.id));
+    app.limits.check_key(key.id)?;
+    storage::api_keys::touch(&mut conn, key.id, (app.clock)()).await?;
+    // A scope that an older version wrote and this one does not know allows nothing.
+    let granted = key.scopes.iter().filter_map(|word| word.parse::<Scope>().ok()).max();
+    if granted.is_none_or(|granted| granted < scope) {
+        return Err(ApiError::Forbidden(scope.as_str()));
+    }
+    Ok(())
+}
+
+/// The key of `Authorization: Bearer KEY` (RFC 6750), if it has a key's shape.
+fn bearer(headers: &HeaderMap) -> Option<SecretString> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = value.split_once(' ')?;
+    let is_key = scheme.eq_ignore_ascii_case("bearer") && key.trim().starts_with(keys::PREFIX);
+    is_key.then(|| SecretString::from(key.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn only_a_bearer_key_of_ours_is_looked_up() {
+        let read = |value: &'static [u8]| {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            bearer(&HeaderMap::from_iter([(header::AUTHORIZATION, value)])).map(|k| k.expose_secret().to_owned())
+        };
+
+        assert_eq!(read(b"Bearer tsk_abc").as_deref(), Some("tsk_abc"));
+        assert_eq!(read(b"bearer  tsk_abc ").as_deref(), Some("tsk_abc"));
+        for bad in [
+            &b"tsk_abc"[..],
+            b"Basic tsk_abc",
+            b"Bearer",
+            b"Bearer abc",
+            b"Bearer \xff",
+            b"",
+        ] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+use axum::{Json, extract::State};
+use domain::{Identity, participant::Participant};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{MeetingBody, MeetingPath};
+use crate::{
+    api::{
+        caller::Reader,
+        error::{ApiResult, Problem},
+    },
+    state::AppState,
+};
+
+/// A meeting and who was there.
+#[derive(Serialize, ToSchema)]
+pub struct MeetingDetail {
+    #[serde(flatten)]
+    meeting: MeetingBody,
+    participants: Vec<PersonBody>,
+}
+
+/// Someone who took part.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Person)]
+pub struct PersonBody {
+    #[schema(value_type = String)]
+    identity: Identity,
+    /// Empty where nobody gave one.
+    display_name: String,
+}
+
+/// Look at a meeting
+#[utoipa::path(
+    get, path = "/v1/meetings/{id}", tag = "meetings", params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = MeetingDetail), (status = 404, body = Problem)),
+)]
+pub async fn get(State(app): State<AppState>, _: Reader, path: MeetingPath) -> ApiResult<Json<MeetingDetail>> {
+    let mut conn = app.pool.acquire().await?;
+    let meeting = path.view(&mut conn).await?;
+    let participants = storage::participants::list_for_meeting(&mut conn, meeting.id).await?;
+    let participants = participants.into_iter().map(PersonBody::from).collect();
+    Ok(Json(MeetingDetail {
+        meeting: meeting.into(),
+        participants,
+    }))
+}
+
+impl From<Participant> for PersonBody {
+    fn from(participant: Participant) -> Self {
+        Self {
+            identity: participant.identity,
+            display_name: participant.display_name,
+        }
+    }
+}

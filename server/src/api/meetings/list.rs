@@ -1,0 +1,53 @@
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use domain::{MeetingId, RoomName};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::MeetingBody;
+use crate::{
+    api::{
+        caller::Reader,
+        error::ApiResult,
+        extract::ApiQuery,
+        list_page::{ListPage, PageRequest},
+    },
+    state::AppState,
+};
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MeetingsQuery {
+    /// Only meetings of this room.
+    #[param(value_type = Option<String>)]
+    room: Option<RoomName>,
+    /// Items a page, 1 to 200.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// List meetings, newest first
+#[utoipa::path(
+    get, path = "/v1/meetings", tag = "meetings", params(MeetingsQuery),
+    responses((status = 200, body = ListPage<MeetingBody>)),
+)]
+pub async fn list(
+    State(app): State<AppState>,
+    _: Reader,
+    ApiQuery(query): ApiQuery<MeetingsQuery>,
+) -> ApiResult<Json<ListPage<MeetingBody>>> {
+    let page = PageRequest::<(DateTime<Utc>, MeetingId)>::new(query.limit, query.cursor)?;
+    let mut conn = app.pool.acquire().await?;
+    let room = match &query.room {
+        None => None,
+        Some(name) => match storage::rooms::find_by_name(&mut conn, name).await? {
+            Some(room) => Some(room.id),
+            // No such room, no such meetings.
+            None => return Ok(Json(ListPage::empty())),
+        },
+    };
+    let meetings = storage::meetings::list(&mut conn, room, page.after, page.fetch()).await?;
+    Ok(Json(page.page(meetings, |m| (m.started_at, m.id), MeetingBody::from)))
+}

@@ -1,0 +1,90 @@
+//! Sessions in rooms.
+
+pub mod get;
+pub mod list;
+pub mod participants;
+
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::request::Parts,
+};
+use chrono::{DateTime, Utc};
+use domain::{MeetingId, RoomName, event::PlatformKind, transcript::TranscriptState};
+use serde::Serialize;
+use storage::{PgConnection, meetings::MeetingView};
+use utoipa::ToSchema;
+
+use super::error::{ApiError, ApiResult};
+
+/// A meeting as callers see it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Meeting)]
+pub struct MeetingBody {
+    #[schema(value_type = uuid::Uuid)]
+    pub id: MeetingId,
+    /// The name of its room.
+    #[schema(value_type = String)]
+    pub room: RoomName,
+    pub platform: PlatformKind,
+    pub state: MeetingWord,
+    pub started_at: DateTime<Utc>,
+    /// Null while it is open.
+    pub ended_at: Option<DateTime<Utc>>,
+    pub transcript: TranscriptBody,
+}
+
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = MeetingState)]
+pub enum MeetingWord {
+    Open,
+    Closed,
+}
+
+/// How far a meeting's transcript is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TranscriptProgress)]
+pub struct TranscriptBody {
+    pub state: TranscriptState,
+}
+
+impl From<MeetingView> for MeetingBody {
+    fn from(meeting: MeetingView) -> Self {
+        Self {
+            id: meeting.id,
+            room: meeting.room,
+            platform: meeting.platform,
+            state: if meeting.ended_at.is_some() {
+                MeetingWord::Closed
+            } else {
+                MeetingWord::Open
+            },
+            started_at: meeting.started_at,
+            ended_at: meeting.ended_at,
+            transcript: TranscriptBody {
+                state: meeting.transcript,
+            },
+        }
+    }
+}
+
+/// `{id}` of a path. What is no id is simply not found.
+pub struct MeetingPath(pub MeetingId);
+
+impl<S: Send + Sync> FromRequestParts<S> for MeetingPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
+        let id = Path::<uuid::Uuid>::from_request_parts(parts, state).await;
+        id.map(|Path(id)| Self(MeetingId(id)))
+            .map_err(|_| ApiError::NotFound("meeting"))
+    }
+}
+
+impl MeetingPath {
+    pub async fn view(&self, conn: &mut PgConnection) -> ApiResult<MeetingView> {
+        storage::meetings::view(conn, self.0)
+            .await?
+            .ok_or(ApiError::NotFound("meeting"))
+    }
+}

@@ -1,0 +1,20 @@
+use axum::{Json, extract::State};
+
+use super::{RecordingBody, RecordingPath};
+use crate::{
+    api::{
+        caller::Reader,
+        error::{ApiResult, Problem},
+    },
+    state::AppState,
+};
+
+/// Look at a recording
+#[utoipa::path(
+    get, path = "/v1/recordings/{id}", tag = "recordings", params(("id" = uuid::Uuid, Path)),
+    responses((status = 200, body = RecordingBody), (status = 404, body = Problem)),
+)]
+pub async fn get(State(app): State<AppState>, _: Reader, path: RecordingPath) -> ApiResult<Json<RecordingBody>> {
+    let mut conn = app.pool.acquire().await?;
+    Ok(Json(path.find(&mut conn).await?.into()))
+}

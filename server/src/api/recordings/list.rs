@@ -1,0 +1,31 @@
+use axum::{Json, extract::State};
+use domain::RecordingId;
+
+use super::RecordingBody;
+use crate::{
+    api::{
+        caller::Reader,
+        error::{ApiResult, Problem},
+        list_page::{ListPage, ListQuery, PageRequest},
+        meetings::MeetingPath,
+    },
+    state::AppState,
+};
+
+/// List the recordings of a meeting, oldest first
+#[utoipa::path(
+    get, path = "/v1/meetings/{id}/recordings", tag = "recordings",
+    params(("id" = uuid::Uuid, Path), ListQuery),
+    responses((status = 200, body = ListPage<RecordingBody>), (status = 404, body = Problem)),
+)]
+pub async fn list(
+    State(app): State<AppState>,
+    _: Reader,
+    path: MeetingPath,
+    page: PageRequest<RecordingId>,
+) -> ApiResult<Json<ListPage<RecordingBody>>> {
+    let mut conn = app.pool.acquire().await?;
+    let meeting = path.view(&mut conn).await?.id;
+    let recordings = storage::recordings::page_for_meeting(&mut conn, meeting, page.after, page.fetch()).await?;
+    Ok(Json(page.page(recordings, |r| r.id, RecordingBody::from)))
+}

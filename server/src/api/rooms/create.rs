@@ -1,0 +1,74 @@
+use axum::{Json, extract::State, http::StatusCode};
+use domain::{
+    RoomId, RoomName,
+    event::PlatformKind,
+    room::{Language, Room},
+};
+use serde::Deserialize;
+use storage::{StorageError, rooms::NAME_KEY};
+use utoipa::ToSchema;
+
+use super::{ConsentChoice, PlatformChoice, RecordingChoice, RoomBody};
+use crate::{
+    api::{
+        caller::Writer,
+        error::{ApiError, ApiResult, Problem},
+        extract::ApiJson,
+    },
+    state::AppState,
+};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateRoom {
+    /// What people say and what stands in object keys; it cannot be changed.
+    #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$", example = "standup")]
+    name: RoomName,
+    /// Where no platform is named, the server's default.
+    platform: Option<PlatformChoice>,
+    /// `automatic` where nothing is said.
+    recording: Option<RecordingChoice>,
+    /// `none` where nothing is said.
+    consent: Option<ConsentChoice>,
+    /// What people speak there: a BCP 47 tag; `en` where nothing is said.
+    #[schema(value_type = Option<String>, example = "en")]
+    language: Option<Language>,
+}
+
+/// Make a room
+#[utoipa::path(
+    post, path = "/v1/rooms", tag = "rooms", request_body = CreateRoom,
+    responses((status = 201, body = RoomBody), (status = 409, body = Problem, description = "The name is taken")),
+)]
+pub async fn create(
+    State(app): State<AppState>,
+    _: Writer,
+    ApiJson(wanted): ApiJson<CreateRoom>,
+) -> ApiResult<(StatusCode, Json<RoomBody>)> {
+    let room = wanted.into_room(RoomId((app.ids)()), &app);
+    let mut conn = app.pool.acquire().await?;
+    storage::rooms::insert(&mut conn, &room)
+        .await
+        .map_err(|error| taken(error, &room.name))?;
+    Ok((StatusCode::CREATED, Json(room.into())))
+}
+
+impl CreateRoom {
+    fn into_room(self, id: RoomId, app: &AppState) -> Room {
+        let platform = self.platform.map_or(app.options.default_platform, PlatformKind::from);
+        let defaults = Room::new(id, self.name, platform, (app.clock)());
+        Room {
+            recording: self.recording.map_or(defaults.recording, Into::into),
+            consent: self.consent.map_or(defaults.consent, Into::into),
+            language: self.language.unwrap_or(defaults.language.clone()),
+            ..defaults
+        }
+    }
+}
+
+fn taken(error: StorageError, name: &RoomName) -> ApiError {
+    match error.is_taken(NAME_KEY) {
+        true => ApiError::Conflict(format!("there is a room {name} already")),
+        false => error.into(),
+    }
+}

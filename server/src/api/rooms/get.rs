@@ -1,0 +1,20 @@
+use axum::{Json, extract::State};
+
+use super::{RoomBody, RoomPath};
+use crate::{
+    api::{
+        caller::Reader,
+        error::{ApiResult, Problem},
+    },
+    state::AppState,
+};
+
+/// Look at a room
+#[utoipa::path(
+    get, path = "/v1/rooms/{name}", tag = "rooms", params(("name" = String, Path)),
+    responses((status = 200, body = RoomBody), (status = 404, body = Problem)),
+)]
+pub async fn get(State(app): State<AppState>, _: Reader, path: RoomPath) -> ApiResult<Json<RoomBody>> {
+    let mut conn = app.pool.acquire().await?;
+    Ok(Json(path.find(&mut conn).await?.into()))
+}

@@ -1,0 +1,27 @@
+use axum::{Json, extract::State};
+use domain::RoomName;
+
+use super::RoomBody;
+use crate::{
+    api::{
+        caller::Reader,
+        error::ApiResult,
+        list_page::{ListPage, ListQuery, PageRequest},
+    },
+    state::AppState,
+};
+
+/// List rooms by name
+#[utoipa::path(
+    get, path = "/v1/rooms", tag = "rooms", params(ListQuery),
+    responses((status = 200, body = ListPage<RoomBody>)),
+)]
+pub async fn list(
+    State(app): State<AppState>,
+    _: Reader,
+    page: PageRequest<RoomName>,
+) -> ApiResult<Json<ListPage<RoomBody>>> {
+    let mut conn = app.pool.acquire().await?;
+    let rooms = storage::rooms::list(&mut conn, page.after.as_ref(), page.fetch()).await?;
+    Ok(Json(page.page(rooms, |room| room.name.clone(), RoomBody::from)))
+}

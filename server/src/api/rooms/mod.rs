@@ -1,0 +1,52 @@
+//! Standing places with a name and settings, and the tokens that let people in.
+
+pub mod create;
+pub mod delete;
+pub mod get;
+pub mod join;
+pub mod list;
+pub mod update;
+
+mod name;
+mod settings;
+
+use chrono::{DateTime, Utc};
+use domain::{
+    RoomName,
+    event::PlatformKind,
+    room::{ConsentPolicy, Language, RecordingPolicy, Room},
+};
+pub use name::RoomPath;
+use serde::Serialize;
+pub use settings::{ConsentChoice, PlatformChoice, RecordingChoice};
+use utoipa::ToSchema;
+
+/// A room as callers see it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Room)]
+pub struct RoomBody {
+    #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$", example = "standup")]
+    pub name: RoomName,
+    pub platform: PlatformKind,
+    pub recording: RecordingPolicy,
+    pub consent: ConsentPolicy,
+    /// What people speak there: a BCP 47 tag.
+    #[schema(value_type = String, example = "en")]
+    pub language: Language,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<Room> for RoomBody {
+    fn from(room: Room) -> Self {
+        Self {
+            name: room.name,
+            platform: room.platform,
+            recording: room.recording,
+            consent: room.consent,
+            language: room.language,
+            created_at: room.created_at,
+            updated_at: room.updated_at,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! As what a transcript is written out.
+
+use axum::http::{HeaderMap, header};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::api::error::ApiError;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    Json,
+    /// For people.
+    Txt,
+    /// SubRip subtitles.
+    Srt,
+    /// WebVTT subtitles.
+    Vtt,
+}
+
+impl Format {
+    const ALL: [Self; 4] = [Self::Json, Self::Txt, Self::Srt, Self::Vtt];
+
+    const ALL_TYPES: &str = "application/json, text/plain, application/x-subrip, text/vtt";
+
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Txt => "text/plain; charset=utf-8",
+            Self::Srt => "application/x-subrip; charset=utf-8",
+            Self::Vtt => "text/vtt; charset=utf-8",
+        }
+    }
+
+    /// The format that `Accept` prefers (RFC 9110 section 12.5.1); JSON where it does not say.
+    pub fn accepted(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let values: Vec<&str> = headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .filter_map(|v| v.to_str().ok())
+            .collect();
+        if values.is_empty() {
+            return Ok(Self::Json);
+        }
+        let ranges: Vec<(f32, &str)> = values
+            .iter()
+            .flat_map(|v| v.split(','))
+            .filter_map(media_range)
+            .collect();
+        let best = Self::ALL.map(|format| (format.quality(&ranges), format));
+        // `max_by` would take the last of several equals; the first stands for the default.
+        let (quality, format) = best
+            .into_iter()
+            .reduce(|a, b| if b.0 > a.0 { b } else { a })
+            .unwrap_or((0.0, Self::Json));
+        if quality > 0.0 {
+            Ok(format)
+        } else {
+            Err(ApiError::NotAcceptable(Self::ALL_TYPES))
+        }
+    }
+
+    /// How welcome this format is: by the most specific range that covers it.
+    fn quality(self, ranges: &[(f32, &str)]) -> f32 {
+        let essence = self.content_type().split(';').next().unwrap_or_default();
+        let family = format!("{}/*", essence.split('/').next().unwrap_or_default());
+        let quality_of = |range: &str| {
+            ranges
+                .iter()
+                .find(|(_, r)| r.eq_ignore_ascii_case(range))
+                .map(|(q, _)| *q)
+        };
+        quality_of(essence)
+            .or_else(|| quality_of(&family))
+            .or_else(|| quality_of("*/*"))
+            .unwrap_or(0.0)
+    }
+}
+
+/// `text/vtt;q=0.5` as its quality and its type.
+fn media_range(text: &str) -> Option<(f32, &str)> {
+    let mut parts = text.split(';').map(str::trim);
+    let range = parts.next().filter(|range| range.contains('/'))?;
+    let quality = parts
+        .find_map(|p| p.strip_prefix("q="))
+        .map_or(1.0, |q| q.parse().unwrap_or(0.0));
+    Some((quality, range))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn accepted(value: &'static [u8]) -> Option<Format> {
+        let value = HeaderValue::from_bytes(value).unwrap();
+        Format::accepted(&HeaderMap::from_iter([(header::ACCEPT, value)])).ok()
+    }
+
+    #[test]
+    fn the_most_welcome_format_is_taken() {
+        assert_eq!(Format::accepted(&HeaderMap::new()).ok(), Some(Format::Json));
+        for (accept, format) in [
+            (&b"*/*"[..], Format::Json),
+            (b"text/vtt", Format::Vtt),
+            (b"text/*", Format::Txt),
+            (b"application/x-subrip, */*;q=0.1", Format::Srt),
+            (b"text/plain;q=0.2, text/vtt;q=0.9", Format::Vtt),
+            (b"text/html,application/xhtml+xml,*/*;q=0.8", Format::Json),
+            (b"TEXT/VTT;charset=utf-8", Format::Vtt),
+        ] {
+            assert_eq!(accepted(accept), Some(format), "{}", String::from_utf8_lossy(accept));
+        }
+    }
+
+    #[test]
+    fn what_nothing_here_satisfies_is_refused() {
+        for accept in [&b"image/png"[..], b"", b";;;", b"*/*;q=0", b"text/vtt;q=x", b"/"] {
+            assert_eq!(accepted(accept), None, "{}", String::from_utf8_lossy(accept));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What was said in a meeting.
+
+pub mod get;
+
+mod format;

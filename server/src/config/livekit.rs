@@ -1,0 +1,159 @@
+//! LiveKit's part of the settings.
+
+use std::path::PathBuf;
+
+use boot::{SecretError, secret::SecretSource};
+use chrono::TimeDelta;
+use clap::Args;
+use platform::livekit::{LivekitConfig, WebhookKey};
+use secrecy::SecretString;
+use url::Url;
+
+use super::problems::Problems;
+use crate::state::random_ids;
+
+#[derive(Clone, Debug, Args)]
+#[group(skip)]
+pub struct LivekitArgs {
+    /// How we reach LiveKit, for example ws://127.0.0.1:7880
+    #[arg(long, env = "LIVEKIT_URL", value_name = "URL")]
+    pub livekit_url: Option<Url>,
+    /// How browsers reach LiveKit, for example wss://livekit.example.org; LIVEKIT_URL if not set
+    #[arg(long, env = "LIVEKIT_PUBLIC_URL", value_name = "URL")]
+    pub livekit_public_url: Option<Url>,
+    /// The id of the API key
+    #[arg(long, env = "LIVEKIT_API_KEY", value_name = "ID")]
+    pub livekit_api_key: Option<String>,
+    /// The secret of the API key; from the environment rather, an argument is seen by all
+    #[arg(
+        long,
+        env = "LIVEKIT_API_SECRET",
+        hide_env_values = true,
+        hide = true,
+        value_name = "SECRET"
+    )]
+    pub livekit_api_secret: Option<SecretString>,
+    /// File that holds the secret of the API key
+    #[arg(long, env = "LIVEKIT_API_SECRET_FILE", value_name = "FILE")]
+    pub livekit_api_secret_file: Option<PathBuf>,
+    /// The secret with which webhooks are signed; the API secret if not set
+    #[arg(
+        long,
+        env = "LIVEKIT_WEBHOOK_SECRET",
+        hide_env_values = true,
+        hide = true,
+        value_name = "SECRET"
+    )]
+    pub livekit_webhook_secret: Option<SecretString>,
+    /// File that holds the secret with which webhooks are signed
+    #[arg(long, env = "LIVEKIT_WEBHOOK_SECRET_FILE", value_name = "FILE")]
+    pub livekit_webhook_secret_file: Option<PathBuf>,
+    /// The id of the key with which webhooks are signed; the API key's if not set
+    #[arg(long, env = "TRACKSCRIBE_LIVEKIT_WEBHOOK_KEY", value_name = "ID")]
+    pub livekit_webhook_key: Option<String>,
+    /// Seconds that a room stays open after the last person has left
+    #[arg(
+        long,
+        env = "TRACKSCRIBE_DEPARTURE_TIMEOUT_S",
+        default_value_t = 60,
+        value_name = "SECONDS"
+    )]
+    pub departure_timeout_s: u32,
+    /// Seconds that a room stays open if nobody joins
+    #[arg(
+        long,
+        env = "TRACKSCRIBE_EMPTY_TIMEOUT_S",
+        default_value_t = 300,
+        value_name = "SECONDS"
+    )]
+    pub empty_timeout_s: u32,
+    /// People in a room at most; 0 for no limit
+    #[arg(long, env = "TRACKSCRIBE_MAX_PARTICIPANTS", default_value_t = 0, value_name = "N")]
+    pub max_participants: u32,
+}
+
+impl LivekitArgs {
+    pub(super) fn check(&self, problems: &mut Problems) -> Option<LivekitConfig> {
+        let url = address(
+            problems,
+            "LIVEKIT_URL",
+            self.livekit_url.as_ref(),
+            &["ws", "wss", "http", "https"],
+        );
+        let public_url = match &self.livekit_public_url {
+            Some(public) => address(problems, "LIVEKIT_PUBLIC_URL", Some(public), &["ws", "wss"]),
+            None => url.as_deref().map(as_websocket),
+        };
+        let api_key = self.livekit_api_key.clone().filter(|key| !key.is_empty());
+        if api_key.is_none() {
+            problems.add("LIVEKIT_API_KEY is not set; set it to the id of a key of livekit.yaml");
+        }
+        let api_secret = problems.take(self.api_secret());
+        let webhook_secret = problems.take(self.webhook_secret());
+        let (url, public_url, api_key, api_secret) = (url?, public_url?, api_key?, api_secret?);
+        let webhook_key = WebhookKey {
+            id: self.livekit_webhook_key.clone().unwrap_or_else(|| api_key.clone()),
+            secret: webhook_secret?.unwrap_or_else(|| api_secret.clone()),
+        };
+        Some(LivekitConfig {
+            url,
+            public_url,
+            api_key,
+            api_secret,
+            webhook_keys: vec![webhook_key],
+            departure_timeout: TimeDelta::seconds(self.departure_timeout_s.into()),
+            empty_timeout: TimeDelta::seconds(self.empty_timeout_s.into()),
+            max_participants: self.max_participants,
+            identities: random_ids(),
+        })
+    }
+
+    fn api_secret(&self) -> Result<SecretString, SecretError> {
+        let (value, file) = (
+            self.livekit_api_secret.as_ref(),
+            self.livekit_api_secret_file.as_deref(),
+        );
+        SecretSource {
+            name: "LIVEKIT_API_SECRET",
+            value,
+            file,
+        }
+        .required()
+    }
+
+    fn webhook_secret(&self) -> Result<Option<SecretString>, SecretError> {
+        let (value, file) = (
+            self.livekit_webhook_secret.as_ref(),
+            self.livekit_webhook_secret_file.as_deref(),
+        );
+        SecretSource {
+            name: "LIVEKIT_WEBHOOK_SECRET",
+            value,
+            file,
+        }
+        .optional()
+    }
+}
+
+fn address(problems: &mut Problems, name: &str, url: Option<&Url>, schemes: &[&str]) -> Option<String> {
+    let Some(url) = url else {
+        problems.add(format!("{name} is not set; an example: ws://127.0.0.1:7880"));
+        return None;
+    };
+    if !schemes.contains(&url.scheme()) {
+        problems.add(format!(
+            "{name}={url} must begin with one of: {}://",
+            schemes.join("://, ")
+        ));
+        return None;
+    }
+    Some(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Clients connect by WebSocket, whatever we ourselves use.
+fn as_websocket(url: &str) -> String {
+    match url.strip_prefix("http") {
+        Some(rest) => format!("ws{rest}"),
+        None => url.to_owned(),
+    }
+}

@@ -1,0 +1,153 @@
+//! Whether this process lives, whether it can work, and what it has counted.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::ObjectKey;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    api::error::{ApiError, ApiResult},
+    state::AppState,
+};
+
+/// How long one dependency may take to answer.
+const CHECK_WITHIN: Duration = Duration::from_secs(2);
+
+/// The content type of Prometheus' text format.
+const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The process lives.
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    status: &'static str,
+}
+
+/// What this process depends on.
+#[derive(Serialize, ToSchema)]
+pub struct Readiness {
+    status: ReadinessWord,
+    /// By name: `database`, `store`, `livekit`.
+    dependencies: BTreeMap<&'static str, Dependency>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ReadinessStatus)]
+pub enum ReadinessWord {
+    Ready,
+    /// Works, but not all of it: LiveKit or the store is away.
+    Degraded,
+    /// Nothing works without the database.
+    Unavailable,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Dependency {
+    status: DependencyWord,
+    latency_ms: u64,
+    /// What is wrong, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = DependencyStatus)]
+pub enum DependencyWord {
+    Ok,
+    Failed,
+}
+
+/// Whether the process lives
+#[utoipa::path(get, path = "/healthz", tag = "operating", responses((status = 200, body = Health)))]
+pub async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Whether it can work
+///
+/// 503 only where nothing works, which is without the database. Without LiveKit or the store it answers 200 and
+/// `degraded`: webhooks are taken and tokens issued all the same.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operating",
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)),
+)]
+pub async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Readiness>) {
+    let (database, store, platforms) = tokio::join!(
+        check(storage::pool::ping(&app.pool)),
+        check(reach_store(&app)),
+        futures::future::join_all(
+            app.platforms
+                .iter()
+                .map(|p| async { (p.kind().as_str(), check(p.ping()).await) })
+        ),
+    );
+    let readiness = Readiness::of(database, [("store", store)].into_iter().chain(platforms));
+    let code = match readiness.status {
+        ReadinessWord::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ReadinessWord::Ready | ReadinessWord::Degraded => StatusCode::OK,
+    };
+    (code, Json(readiness))
+}
+
+/// Counters and gauges for Prometheus
+#[utoipa::path(
+    get, path = "/metrics", tag = "operating",
+    responses((status = 200, content_type = "text/plain", body = String)),
+)]
+pub async fn metrics() -> ApiResult<Response> {
+    let page = boot::prometheus::install().map_err(|error| ApiError::Internal(error.into()))?;
+    Ok(([(header::CONTENT_TYPE, TEXT_FORMAT)], page.render()).into_response())
+}
+
+impl Readiness {
+    fn of(database: Dependency, others: impl Iterator<Item = (&'static str, Dependency)>) -> Self {
+        let mut dependencies: BTreeMap<_, _> = others.collect();
+        let some_failed = dependencies.values().any(|d| d.status == DependencyWord::Failed);
+        let status = match (database.status, some_failed) {
+            (DependencyWord::Failed, _) => ReadinessWord::Unavailable,
+            (DependencyWord::Ok, true) => ReadinessWord::Degraded,
+            (DependencyWord::Ok, false) => ReadinessWord::Ready,
+        };
+        dependencies.insert("database", database);
+        Self { status, dependencies }
+    }
+}
+
+/// Asks the store about an object that never is: that it says so shows that it answers and takes our key.
+async fn reach_store(app: &AppState) -> Result<(), objects::ObjectError> {
+    let key = ObjectKey::parse(".trackscribe/probe/readyz").expect("the key is one that every store takes");
+    match app.objects.head(&key).await {
+        Err(error) if !error.is_not_found() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The message alone: its causes can name hosts and users, and anyone may ask.
+async fn check<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) -> Dependency {
+    let begun = Instant::now();
+    let error = match tokio::time::timeout(CHECK_WITHIN, work).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("no answer within {} s", CHECK_WITHIN.as_secs())),
+    };
+    Dependency {
+        status: if error.is_some() {
+            DependencyWord::Failed
+        } else {
+            DependencyWord::Ok
+        },
+        latency_ms: begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
+        error,
+    }
+}

@@ -1,0 +1,152 @@
+//! How many requests one key and one address may make.
+
+use std::{
+    hash::Hash,
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    extract::{ConnectInfo, Request, State},
+    http::HeaderMap,
+    middleware::Next,
+    response::Response,
+};
+use domain::ApiKeyId;
+use governor::{Quota, RateLimiter, clock::Clock, clock::DefaultClock, state::keyed::DashMapStateStore};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::error::{ApiError, ApiResult},
+    state::AppState,
+};
+
+/// A caller may be ahead of its rate by so many seconds' worth: pages load several things at once.
+const BURST_SECONDS: u32 = 4;
+
+/// How often keys and addresses that have been quiet are forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock>;
+
+/// Requests a second, and whom to believe about addresses.
+#[derive(Clone, Debug)]
+pub struct LimitOptions {
+    pub per_key: NonZeroU32,
+    pub per_address: NonZeroU32,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+/// Counts requests. Clones share the count.
+#[derive(Clone)]
+pub struct Limits(Arc<Inner>);
+
+struct Inner {
+    keys: Keyed<ApiKeyId>,
+    addresses: Keyed<IpAddr>,
+    trusted_proxies: Vec<IpAddr>,
+}
+
+impl Limits {
+    pub fn new(options: &LimitOptions) -> Self {
+        Self(Arc::new(Inner {
+            keys: RateLimiter::dashmap(quota(options.per_key)),
+            addresses: RateLimiter::dashmap(quota(options.per_address)),
+            trusted_proxies: options.trusted_proxies.clone(),
+        }))
+    }
+
+    pub fn check_key(&self, key: ApiKeyId) -> ApiResult<()> {
+        check(&self.0.keys, &key)
+    }
+
+    /// Forgets the quiet ones until `stop`, so that memory does not grow with every address ever seen.
+    pub async fn forget_quiet(self, stop: CancellationToken) {
+        while stop
+            .run_until_cancelled(tokio::time::sleep(FORGET_EVERY))
+            .await
+            .is_some()
+        {
+            self.0.keys.retain_recent();
+            self.0.addresses.retain_recent();
+        }
+    }
+
+    /// Whose request it is: the peer, or whom a trusted proxy names last.
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        if !self.0.trusted_proxies.contains(&peer.to_canonical()) {
+            return peer;
+        }
+        let forwarded = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .next_back()
+            .and_then(|v| v.to_str().ok());
+        forwarded
+            .and_then(|list| list.rsplit(',').next()?.trim().parse().ok())
+            .unwrap_or(peer)
+    }
+}
+
+/// Middleware: counts a request against its address. Not for webhooks, which all come from one.
+pub async fn per_address(State(app): State<AppState>, request: Request, next: Next) -> ApiResult<Response> {
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
+        let client = app.limits.client(peer.ip(), request.headers());
+        check(&app.limits.0.addresses, &client)?;
+    }
+    Ok(next.run(request).await)
+}
+
+fn quota(per_second: NonZeroU32) -> Quota {
+    Quota::per_second(per_second)
+        .allow_burst(per_second.saturating_mul(NonZeroU32::MIN.saturating_add(BURST_SECONDS - 1)))
+}
+
+fn check<K: Hash + Eq + Clone>(limiter: &Keyed<K>, key: &K) -> ApiResult<()> {
+    limiter
+        .check_key(key)
+        .map_err(|early| ApiError::TooManyRequests(early.wait_time_from(DefaultClock::default().now())))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits::new(&LimitOptions {
+            per_key: NonZeroU32::MIN,
+            per_address: NonZeroU32::MIN,
+            trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
+        })
+    }
+
+    #[test]
+    fn a_key_beyond_its_burst_is_told_when_to_come_back() {
+        let limits = limits();
+        let (busy, quiet) = (ApiKeyId(Uuid::from_u128(1)), ApiKeyId(Uuid::from_u128(2)));
+
+        let allowed = (0..20).take_while(|_| limits.check_key(busy).is_ok()).count();
+        let refused = limits.check_key(busy);
+
+        assert_eq!(allowed, BURST_SECONDS as usize);
+        assert!(matches!(refused, Err(ApiError::TooManyRequests(wait)) if wait <= Duration::from_secs(1)));
+        assert!(limits.check_key(quiet).is_ok());
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_may_name_another_address() {
+        let limits = limits();
+        let headers = HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), "6.6.6.6, 1.2.3.4".parse().unwrap())]);
+        let garbage = HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), "somebody".parse().unwrap())]);
+        let (proxy, stranger): (IpAddr, IpAddr) = ("127.0.0.1".parse().unwrap(), "9.9.9.9".parse().unwrap());
+
+        assert_eq!(limits.client(proxy, &headers), "1.2.3.4".parse::<IpAddr>().unwrap());
+        assert_eq!(limits.client(proxy, &garbage), proxy);
+        assert_eq!(limits.client(stranger, &headers), stranger);
+    }
+}

@@ -1,0 +1,107 @@
+//! The document that describes the API, made from the handlers.
+
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        self, Components, Ref, RefOr, ResponseBuilder,
+        content::ContentBuilder,
+        path::Operation,
+        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    },
+};
+
+use crate::api::error::{FieldError, Problem};
+
+/// The name of the scheme by which keys are sent.
+const KEY: &str = "key";
+
+/// Errors that any call with a key can answer with: status and meaning.
+const COMMON_ERRORS: [(&str, &str); 5] = [
+    ("401", "No key, or none that holds"),
+    ("403", "The key's scope does not reach"),
+    ("422", "A value cannot be taken: `errors` names each"),
+    ("429", "Too many requests; `Retry-After` tells when to come back"),
+    (
+        "503",
+        "Something that this needs is away; `Retry-After` tells when to come back",
+    ),
+];
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Trackscribe",
+        description = "Rooms, their meetings, and what was said there. Errors are `application/problem+json` with a \
+                       stable `type`; lists come page by page.",
+    ),
+    components(schemas(Problem, FieldError)),
+    modifiers(&KeyScheme),
+    tags(
+        (name = "rooms", description = "Standing places with a name and settings"),
+        (name = "meetings", description = "Sessions in rooms"),
+        (name = "recordings", description = "One file a track"),
+        (name = "transcripts", description = "What was said"),
+        (name = "webhooks", description = "What platforms tell us"),
+        (name = "operating", description = "For those who run it"),
+    ),
+)]
+pub struct ApiDoc;
+
+struct KeyScheme;
+
+impl Modify for KeyScheme {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        document
+            .components
+            .get_or_insert_with(Components::new)
+            .add_security_scheme(KEY, scheme);
+    }
+}
+
+/// Adds what holds for all calls of a kind: that they take a key, what they answer when it does not do, and that errors
+/// are problems.
+pub fn complete(document: &mut openapi::OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        let with_key = path.starts_with("/v1/") && !path.ends_with("/webhook");
+        let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            if with_key {
+                add_key(operation);
+            }
+            mark_problems(operation);
+        }
+    }
+}
+
+fn add_key(operation: &mut Operation) {
+    operation.security = Some(vec![SecurityRequirement::new(KEY, Vec::<String>::new())]);
+    for (status, meaning) in COMMON_ERRORS {
+        let schema = Ref::from_schema_name("Problem");
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        let response = ResponseBuilder::new()
+            .description(meaning)
+            .content("application/json", content)
+            .build();
+        operation
+            .responses
+            .responses
+            .entry(status.to_owned())
+            .or_insert(RefOr::T(response));
+    }
+}
+
+/// Names the content type that errors really have.
+fn mark_problems(operation: &mut Operation) {
+    let errors = operation
+        .responses
+        .responses
+        .iter_mut()
+        .filter(|(status, _)| status.starts_with(['4', '5']));
+    for (_, response) in errors {
+        let RefOr::T(response) = response else { continue };
+        if let Some(content) = response.content.shift_remove("application/json") {
+            response.content.insert("application/problem+json".to_owned(), content);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Every route on one screen.
+
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::{
+    api::{
+        error::ApiError,
+        extract::MAX_JSON_BYTES,
+        {meetings, recordings, rooms, transcripts},
+    },
+    health, limits, observe,
+    openapi::{self, ApiDoc},
+    state::AppState,
+    webhook,
+};
+
+/// The whole application.
+pub fn router(app: AppState) -> Router {
+    let (routes, mut document) = described(&app).split_for_parts();
+    openapi::complete(&mut document);
+    routes
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .fallback(async || ApiError::NoRoute)
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(middleware::from_fn(observe::patience))
+        .layer(CatchPanicLayer::custom(observe::panicked))
+        .layer(middleware::from_fn_with_state(app.clone(), observe::request))
+        .with_state(app)
+}
+
+fn described(app: &AppState) -> OpenApiRouter<AppState> {
+    let api = OpenApiRouter::new()
+        .routes(routes!(rooms::list::list, rooms::create::create))
+        .routes(routes!(rooms::get::get, rooms::update::update, rooms::delete::delete))
+        .routes(routes!(rooms::join::join))
+        .routes(routes!(meetings::list::list))
+        .routes(routes!(meetings::get::get))
+        .routes(routes!(meetings::participants::list))
+        .routes(routes!(recordings::list::list))
+        .routes(routes!(recordings::get::get))
+        .routes(routes!(recordings::audio::get))
+        .routes(routes!(transcripts::get::get))
+        .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
+        .layer(middleware::from_fn_with_state(app.clone(), limits::per_address));
+    // Neither is limited by address: a platform's webhooks all come from one, and so do an orchestrator's questions.
+    let webhooks = OpenApiRouter::new()
+        .routes(routes!(webhook::livekit))
+        .layer(DefaultBodyLimit::max(webhook::MAX_BODY_BYTES));
+    let operating = OpenApiRouter::new()
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics));
+    OpenApiRouter::with_openapi(ApiDoc::openapi())
+        .merge(api)
+        .merge(webhooks)
+        .merge(operating)
+}

@@ -1,0 +1,107 @@
+//! From settings to a server that answers, and its end.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::Router;
+use platform::{Platforms, livekit::Livekit};
+use secrecy::ExposeSecret;
+use storage::{PgPool, StorageError};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::{ServerConfig, Settings},
+    limits::Limits,
+    router::router,
+    state::{AppState, random_ids, system_clock},
+};
+
+/// How long requests that run at the stop may go on: webhooks end sooner, only streams of audio last longer.
+const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+
+/// Between two tries to reach the database at the start.
+const RETRY_DATABASE: Duration = Duration::from_secs(1);
+
+/// The application, ready to be served or, in tests, to be asked directly.
+pub struct App {
+    pub router: Router,
+    pub state: AppState,
+}
+
+impl App {
+    /// Connects to nothing yet.
+    pub fn build(settings: &Settings) -> anyhow::Result<Self> {
+        let url = settings.database_url.expose_secret();
+        let pool = storage::pool::connect_lazy(url, "server", settings.database_connections)
+            .context("DATABASE_URL is no address of PostgreSQL")?;
+        Ok(Self::new(AppState {
+            pool,
+            platforms: Platforms::new(vec![Arc::new(Livekit::new(settings.livekit.clone()))]),
+            objects: objects::open(&settings.store)?,
+            clock: system_clock(),
+            ids: random_ids(),
+            limits: Limits::new(&settings.limits),
+            options: Arc::new(settings.options.clone()),
+        }))
+    }
+
+    /// The application around a given state.
+    pub fn new(state: AppState) -> Self {
+        Self {
+            router: router(state.clone()),
+            state,
+        }
+    }
+}
+
+/// Serves until `stop`. Waits for the database at the start and brings its schema up to date.
+pub async fn run(config: ServerConfig, stop: CancellationToken) -> anyhow::Result<()> {
+    let settings = config.check()?;
+    boot::prometheus::install().context("cannot collect metrics")?;
+    let app = App::build(&settings)?;
+    let purpose = "the API (TRACKSCRIBE_BIND)";
+    let listener = boot::health::bind(settings.bind, purpose).await?;
+    if !migrate(&app.state.pool, &stop).await? {
+        return Ok(());
+    }
+    tracing::info!(address = %listener.local_addr()?, store = app.state.objects.describe(), "the API is served");
+    let tasks = TaskTracker::new();
+    tasks.spawn(app.state.limits.clone().forget_quiet(stop.clone()));
+    serve(listener, app.router, stop).await?;
+    tasks.close();
+    tasks.wait().await;
+    app.state.pool.close().await;
+    Ok(())
+}
+
+/// Whether the schema is up to date; no only if the stop came first.
+async fn migrate(pool: &PgPool, stop: &CancellationToken) -> Result<bool, StorageError> {
+    loop {
+        match stop.run_until_cancelled(storage::pool::migrate(pool)).await {
+            None => return Ok(false),
+            Some(Ok(())) => return Ok(true),
+            Some(Err(error)) if error.is_transient() => {
+                tracing::warn!("waiting for the database: {:#}", anyhow::Error::from(error));
+                stop.run_until_cancelled(tokio::time::sleep(RETRY_DATABASE)).await;
+            }
+            Some(Err(error)) => return Err(error),
+        }
+    }
+}
+
+/// Takes nothing new after `stop`; what runs then has [`DRAIN_WITHIN`].
+async fn serve(listener: tokio::net::TcpListener, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let patience = async {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN_WITHIN).await;
+    };
+    tokio::select! {
+        result = server => result.context("the listener failed"),
+        () = patience => {
+            tracing::warn!("requests were cut off {} s after the stop", DRAIN_WITHIN.as_secs());
+            Ok(())
+        }
+    }
+}

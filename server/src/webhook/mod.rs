@@ -1,0 +1,10 @@
+//! What platforms tell us. A webhook is a hint, not the truth: it may come twice, late, out of order or never.
+
+mod ingest;
+mod receive;
+
+pub(crate) use receive::__path_livekit;
+pub use receive::{MAX_BODY_BYTES, livekit};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Bytes in, 200 out.
+
+use std::time::Duration;
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request, State},
+    http::{HeaderMap, StatusCode},
+};
+use domain::event::PlatformKind;
+use platform::{VerifiedEvent, WebhookError};
+
+use super::ingest::ingest;
+use crate::{
+    api::{
+        error::{ApiError, ApiResult, Problem},
+        extract::body_error,
+    },
+    state::AppState,
+};
+
+/// Longest body, in bytes; LiveKit's are below 64 KiB.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// LiveKit has no time-out of its own: a webhook that is not answered holds up all that come after it.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+
+/// LiveKit's webhooks
+///
+/// Answered 200 once the event and what it causes are committed; a repeated or unknown event too. LiveKit tries again
+/// after 503, and gives an event up after 401.
+#[utoipa::path(
+    post, path = "/v1/livekit/webhook", tag = "webhooks",
+    request_body(content_type = "application/webhook+json", content = serde_json::Value),
+    responses(
+        (status = 200, description = "Committed, or known already"),
+        (status = 400, body = Problem, description = "Signed, but no event"),
+        (status = 401, body = Problem, description = "The signature does not hold"),
+        (status = 413, body = Problem),
+        (status = 503, body = Problem, description = "Cannot be stored now; `Retry-After` tells when to try again"),
+    ),
+)]
+pub async fn livekit(State(app): State<AppState>, request: Request) -> ApiResult<StatusCode> {
+    receive(&app, PlatformKind::Livekit, request).await
+}
+
+async fn receive(app: &AppState, platform: PlatformKind, request: Request) -> ApiResult<StatusCode> {
+    let work = async {
+        let headers = request.headers().clone();
+        let body = Bytes::from_request(request, app)
+            .await
+            .map_err(|error| body_error(&error, MAX_BODY_BYTES))?;
+        let verified = verify(app, platform, &headers, &body)?;
+        Ok(ingest(app, &verified).await?)
+    };
+    let late = |_| ApiError::Unavailable {
+        what: "the database",
+        why: anyhow::anyhow!("a webhook was not stored within {} s", ANSWER_WITHIN.as_secs()),
+    };
+    let result = tokio::time::timeout(ANSWER_WITHIN, work).await.map_err(late).flatten();
+    count(platform, &result);
+    result.map(|_| StatusCode::OK)
+}
+
+fn verify(app: &AppState, platform: PlatformKind, headers: &HeaderMap, body: &Bytes) -> ApiResult<VerifiedEvent> {
+    let adapter = app.platforms.get(platform).ok_or(ApiError::NoRoute)?;
+    adapter.event(headers, body, (app.clock)()).map_err(ApiError::from)
+}
+
+fn count(platform: PlatformKind, result: &ApiResult<&'static str>) {
+    let outcome = match result {
+        Ok(outcome) => *outcome,
+        Err(ApiError::BadSignature(_)) => "bad_signature",
+        Err(ApiError::Unavailable { .. }) => "not_stored",
+        Err(_) => "refused",
+    };
+    metrics::counter!("trackscribe_webhooks_total", "platform" => platform.as_str(), "outcome" => outcome).increment(1);
+}
+
+impl From<WebhookError> for ApiError {
+    fn from(error: WebhookError) -> Self {
+        match error.is_unauthorized() {
+            true => Self::BadSignature(error.to_string()),
+            false => Self::Malformed(error.to_string()),
+        }
+    }
+}
