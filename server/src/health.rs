@@ -151,3 +151,63 @@ async fn check<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) 
         error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use storage::PgPool;
+
+    use crate::testing::TestApp;
+
+    /// The status of each dependency, without what depends on the machine.
+    fn outline(body: &serde_json::Value) -> String {
+        let dependencies = body["dependencies"].as_object().unwrap();
+        let lines = dependencies
+            .iter()
+            .map(|(name, d)| format!("{name} {} {}", d["status"], d["latency_ms"].is_u64()));
+        format!("{}\n{}", body["status"], lines.collect::<Vec<_>>().join("\n"))
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn without_livekit_the_server_is_ready_and_says_what_is_away(pool: PgPool) {
+        let app = TestApp::new(pool).await;
+
+        let ready = app.get("/readyz").await;
+
+        assert_eq!(ready.status.as_u16(), 200);
+        assert_snapshot!(outline(&ready.json()), @r#"
+        "degraded"
+        database "ok" true
+        livekit "failed" true
+        store "ok" true
+        "#);
+    }
+
+    #[tokio::test]
+    async fn without_a_database_the_server_is_not_ready_but_alive() {
+        let pool = storage::pool::connect_lazy("postgres://nobody@127.0.0.1:9/none", "test", 2).unwrap();
+        let app = TestApp::build(pool, |_| {});
+
+        let (ready, alive) = (app.get("/readyz").await, app.get("/healthz").await);
+
+        assert_eq!((ready.status.as_u16(), alive.status.as_u16()), (503, 200));
+        assert_snapshot!(outline(&ready.json()), @r#"
+        "unavailable"
+        database "failed" true
+        livekit "failed" true
+        store "ok" true
+        "#);
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn requests_are_counted(pool: PgPool) {
+        let app = TestApp::new(pool).await;
+        app.get("/metrics").await;
+        app.get("/healthz").await;
+
+        let page = app.get("/metrics").await;
+
+        let line = r#"trackscribe_http_requests_total{method="GET",route="/healthz",status="200"} "#;
+        assert!(page.text().contains(line), "{}", page.text());
+    }
+}

@@ -103,7 +103,7 @@ mod tests {
     async fn a_key_is_found_by_its_digest_and_kept_nowhere(pool: PgPool) {
         let key = create(&pool, "ci", &[Scope::Write]).await.unwrap();
 
-        let found = storage::api_keys::find_by_hash(&mut *pool.acquire().await.unwrap(), &digest(&key.text)).await;
+        let found = storage::api_keys::find_by_hash(&mut pool.acquire().await.unwrap(), &digest(&key.text)).await;
 
         let found = found.unwrap().expect("the key was just made");
         assert_eq!((found.id, found.scopes), (key.id, vec!["write".to_owned()]));

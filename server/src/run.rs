@@ -105,3 +105,69 @@ async fn serve(listener: tokio::net::TcpListener, router: Router, stop: Cancella
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command, FromArgMatches, builder::Resettable};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+
+    use super::*;
+
+    /// Between two tries to reach a server that is starting.
+    const AGAIN: Duration = Duration::from_millis(20);
+
+    async fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
+        let mut socket = TcpStream::connect(address).await?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await?;
+        Ok(answer)
+    }
+
+    fn config(address: SocketAddr, database: &str, store: &std::path::Path) -> ServerConfig {
+        let args = [
+            "server".to_owned(),
+            format!("--bind={address}"),
+            format!("--database-url={database}"),
+            format!("--storage=file://{}", store.display()),
+            "--livekit-url=ws://127.0.0.1:9".to_owned(),
+            "--livekit-api-key=key".to_owned(),
+            "--livekit-api-secret=0123456789abcdef0123456789abcdef".to_owned(),
+        ];
+        let command = ServerConfig::augment_args(Command::new("server")).mut_args(|arg| arg.env(Resettable::Reset));
+        ServerConfig::from_arg_matches(&command.get_matches_from(args)).unwrap()
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn a_server_migrates_answers_and_stops_when_asked(pool: PgPool) {
+        use sqlx::ConnectOptions;
+        let address = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let store = tempfile::tempdir().unwrap();
+        let database = pool.connect_options().to_url_lossy().to_string();
+        let stop = CancellationToken::new();
+
+        let server = tokio::spawn(run(config(address, &database, store.path()), stop.clone()));
+        let ready = loop {
+            assert!(!server.is_finished(), "{:?}", server.await);
+            match get(address, "/readyz").await {
+                Ok(answer) => break answer,
+                Err(_) => tokio::time::sleep(AGAIN).await,
+            }
+        };
+        stop.cancel();
+        server.await.unwrap().unwrap();
+
+        assert!(
+            ready.starts_with("HTTP/1.1 200") && ready.contains(r#""database":{"status":"ok""#),
+            "{ready}"
+        );
+        assert!(get(address, "/healthz").await.is_err());
+    }
+}

@@ -53,7 +53,8 @@ pub struct TestApp {
     pub router: Router,
     pub state: AppState,
     pub pool: PgPool,
-    pub store: tempfile::TempDir,
+    /// Ends with the test.
+    _store: tempfile::TempDir,
     now: Arc<Mutex<DateTime<Utc>>>,
 }
 
@@ -84,7 +85,7 @@ impl TestApp {
             router,
             state,
             pool,
-            store,
+            _store: store,
             now,
         }
     }

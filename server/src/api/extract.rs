@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::ApiError;
 
@@ -51,21 +52,27 @@ pub fn body_error(error: &BytesRejection, limit: usize) -> ApiError {
     }
 }
 
+/// Syntax first, then meaning: only of what is JSON can it be said which field is wrong.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| match error.inner().classify() {
-        serde_json::error::Category::Data => ApiError::invalid(error.path().to_string(), message(error.inner())),
-        _ => ApiError::Malformed(format!("the body is not JSON: {}", error.inner())),
-    })?;
-    json.end()
-        .map_err(|error| ApiError::Malformed(format!("the body is not JSON: {error}")))?;
-    Ok(value)
+    let json: Value =
+        serde_json::from_slice(body).map_err(|error| ApiError::Malformed(format!("the body is not JSON: {error}")))?;
+    serde_path_to_error::deserialize(json).map_err(|error| {
+        let message = error.inner().to_string();
+        ApiError::invalid(field(&error.path().to_string(), &message), message)
+    })
 }
 
-/// serde's words without the position: the field is named beside them.
-fn message(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.split(" at line ").next().unwrap_or_default().to_owned()
+/// The name of the field that an error is about. serde reports a missing one at what should hold it.
+fn field(path: &str, message: &str) -> String {
+    let missing = message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.split('`').next());
+    match (path, missing) {
+        (".", Some(missing)) => missing.to_owned(),
+        (".", None) => "body".to_owned(),
+        (path, Some(missing)) => format!("{path}.{missing}"),
+        (path, None) => path.to_owned(),
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -93,14 +100,19 @@ mod tests {
     struct Body {
         #[expect(dead_code, reason = "only its reading is tested")]
         limit: Option<u8>,
+        #[expect(dead_code, reason = "only its reading is tested")]
+        name: String,
     }
 
     #[test]
     fn a_value_of_the_wrong_kind_names_its_field() {
         for (body, field) in [
-            (r#"{"limit": "x"}"#, "limit"),
-            (r#"{"limit": 900}"#, "limit"),
-            (r#"{"limti": 1}"#, "limti"),
+            (r#"{"name": "", "limit": "x"}"#, "limit"),
+            (r#"{"name": "", "limit": 900}"#, "limit"),
+            (r#"{"name": "", "limti": 1}"#, "limti"),
+            (r#"{"limit": 1}"#, "name"),
+            (r#"[7]"#, "body"),
+            (r#"null"#, "body"),
         ] {
             let Err(ApiError::Invalid(errors)) = parse::<Body>(body.as_bytes()) else {
                 panic!("{body}")

@@ -8,3 +8,6 @@ pub mod meetings;
 pub mod recordings;
 pub mod rooms;
 pub mod transcripts;
+
+#[cfg(test)]
+mod tests;

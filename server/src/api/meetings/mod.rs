@@ -4,6 +4,9 @@ pub mod get;
 pub mod list;
 pub mod participants;
 
+#[cfg(test)]
+mod tests;
+
 use axum::{
     extract::{FromRequestParts, Path},
     http::request::Parts,

@@ -5,6 +5,8 @@ pub mod get;
 pub mod list;
 
 mod range;
+#[cfg(test)]
+mod tests;
 
 use axum::{
     extract::{FromRequestParts, Path},

@@ -9,6 +9,8 @@ pub mod update;
 
 mod name;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use chrono::{DateTime, Utc};
 use domain::{

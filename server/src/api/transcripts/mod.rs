@@ -3,3 +3,5 @@
 pub mod get;
 
 mod format;
+#[cfg(test)]
+mod tests;

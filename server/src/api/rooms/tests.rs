@@ -1,0 +1,239 @@
+use axum::http::{Method, StatusCode};
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+use storage::PgPool;
+
+use crate::testing::TestApp;
+
+async fn with_room(pool: PgPool) -> TestApp {
+    let app = TestApp::new(pool).await;
+    app.make_room("standup").await;
+    app
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_room_is_made_with_defaults(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+
+    let made = app.write(Method::POST, "/v1/rooms", &json!({"name": "standup"})).await;
+    let read = app.get("/v1/rooms/standup").await;
+
+    assert_snapshot!(made.shown(), @r#"
+    201 Created
+    {
+      "consent": "none",
+      "created_at": "2027-01-15T08:00:00Z",
+      "language": "en",
+      "name": "standup",
+      "platform": "livekit",
+      "recording": "automatic",
+      "updated_at": "2027-01-15T08:00:00Z"
+    }
+    "#);
+    assert_eq!(read.json(), made.json());
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_name_is_given_once(pool: PgPool) {
+    let app = with_room(pool).await;
+
+    let again = app.write(Method::POST, "/v1/rooms", &json!({"name": "standup"})).await;
+
+    assert_snapshot!(again.shown(), @r#"
+    409 Conflict
+    {
+      "detail": "there is a room standup already",
+      "status": 409,
+      "title": "This contradicts what is there",
+      "type": "urn:trackscribe:problem:conflict"
+    }
+    "#);
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn what_does_not_work_yet_is_refused_with_what_does(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let create = |field: &str, value: Value| {
+        let mut body = json!({"name": "standup"});
+        body[field] = value;
+        let app = &app;
+        async move {
+            let answer = app.write(Method::POST, "/v1/rooms", &body).await;
+            format!(
+                "{} {}",
+                answer.status.as_u16(),
+                answer.json()["detail"].as_str().unwrap()
+            )
+        }
+    };
+
+    let answers = [
+        create("recording", json!("prompt")).await,
+        create("recording", json!("always")).await,
+        create("consent", json!("ask")).await,
+        create("platform", json!("daily")).await,
+        create("platform", json!(7)).await,
+        create("language", json!("Klingon!")).await,
+        create("name", json!("No Name")).await,
+        create("retention", json!(30)).await,
+    ];
+
+    assert_snapshot!(answers.join("\n"), @r"
+    422 recording: unknown variant `prompt`, expected `automatic` or `off`
+    422 recording: unknown variant `always`, expected `automatic` or `off`
+    422 consent: unknown variant `ask`, expected `none`
+    422 platform: unknown variant `daily`, expected `livekit`
+    422 platform: invalid type: integer `7`, expected string or map
+    422 language: a language is a tag like 'en', 'de-CH' or 'zh-Hant'
+    422 name: a room name is 1 to 63 characters of a-z, 0-9 and '-', and does not begin with '-'
+    422 retention: unknown field `retention`, expected one of `name`, `platform`, `recording`, `consent`, `language`
+    ");
+    assert_eq!(app.get("/v1/rooms").await.json(), json!({"items": [], "next": null}));
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_body_that_is_no_json_is_refused(pool: PgPool) {
+    let app = with_room(pool).await;
+    let send = |content_type: &'static str, body: Vec<u8>| {
+        let request = axum::http::Request::post("/v1/rooms")
+            .header("authorization", format!("Bearer {}", crate::testing::WRITE))
+            .header("content-type", content_type)
+            .body(body.into())
+            .unwrap();
+        app.send(request)
+    };
+
+    let text = send("text/plain", b"{}".to_vec()).await;
+    let broken = send("application/json", b"{\"name\":".to_vec()).await;
+    let huge = send("application/json", vec![b' '; 65 * 1024]).await;
+
+    assert_eq!(
+        (text.status.as_u16(), text.problem().as_str()),
+        (415, "unsupported-media-type")
+    );
+    assert_eq!((broken.status.as_u16(), broken.problem().as_str()), (400, "malformed"));
+    assert_eq!((huge.status.as_u16(), huge.problem().as_str()), (413, "too-large"));
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_rooms_settings_change_and_what_is_not_named_stays(pool: PgPool) {
+    let app = with_room(pool).await;
+    app.set_now(app.now() + chrono::TimeDelta::hours(1));
+
+    let changed = app
+        .write(Method::PATCH, "/v1/rooms/standup", &json!({"recording": "off"}))
+        .await;
+    let refused = app
+        .write(Method::PATCH, "/v1/rooms/standup", &json!({"recording": "prompt"}))
+        .await;
+    let unknown = app.write(Method::PATCH, "/v1/rooms/nobody", &json!({})).await;
+
+    assert_snapshot!(changed.shown(), @r#"
+    200 OK
+    {
+      "consent": "none",
+      "created_at": "2027-01-15T08:00:00Z",
+      "language": "en",
+      "name": "standup",
+      "platform": "livekit",
+      "recording": "off",
+      "updated_at": "2027-01-15T09:00:00Z"
+    }
+    "#);
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(unknown.problem(), "not-found");
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_deleted_room_is_gone_and_its_name_free(pool: PgPool) {
+    let app = with_room(pool).await;
+
+    let deleted = app.write(Method::DELETE, "/v1/rooms/standup", &json!(null)).await;
+    let again = app.write(Method::DELETE, "/v1/rooms/standup", &json!(null)).await;
+
+    assert_eq!(
+        (deleted.status, again.status),
+        (StatusCode::NO_CONTENT, StatusCode::NOT_FOUND)
+    );
+    assert!(deleted.body.is_empty());
+    app.make_room("standup").await;
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn rooms_come_page_by_page(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    for name in ["c", "a", "b"] {
+        app.make_room(name).await;
+    }
+
+    let first = app.get("/v1/rooms?limit=2").await.json();
+    let rest = app
+        .get(&format!("/v1/rooms?limit=2&cursor={}", first["next"].as_str().unwrap()))
+        .await
+        .json();
+    let bad = app.get("/v1/rooms?limit=many").await;
+
+    let names = |page: &Value| {
+        page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|r| r["name"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (names(&first), names(&rest)),
+        (vec![json!("a"), json!("b")], vec![json!("c")])
+    );
+    assert_eq!(rest["next"], json!(null));
+    assert_eq!(bad.json()["errors"][0]["field"], "limit");
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_token_is_issued_without_livekit(pool: PgPool) {
+    let app = with_room(pool).await;
+    let body = json!({"display_name": "Ada", "identity": "ada", "role": "listener", "ttl_s": 300});
+
+    let answer = app.write(Method::POST, "/v1/rooms/standup/join", &body).await;
+
+    let mut shown = answer.json();
+    let token = shown["token"].take();
+    assert_eq!(answer.status, StatusCode::CREATED);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(token.as_str().unwrap().split('.').count(), 3);
+    assert_snapshot!(shown, @r#"{"expires_at":"2027-01-15T08:05:00Z","identity":"ada","platform":"livekit","token":null,"url":"wss://livekit.test"}"#);
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_bad_wish_to_join_is_named(pool: PgPool) {
+    let app = with_room(pool).await;
+    let fields = |answer: Value| answer["errors"][0]["field"].as_str().unwrap_or_default().to_owned();
+    let mut named = Vec::new();
+
+    for body in [
+        json!({}),
+        json!({"display_name": "Ada", "ttl_s": 299}),
+        json!({"display_name": "Ada", "ttl_s": i64::MAX}),
+        json!({"display_name": "Ada", "identity": ""}),
+        json!({"display_name": "Ada", "identity": "egress-1"}),
+        json!({"display_name": "Ada\nLovelace"}),
+        json!({"display_name": "Ada", "role": "admin"}),
+    ] {
+        let answer = app.write(Method::POST, "/v1/rooms/standup/join", &body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        named.push(fields(answer.json()));
+    }
+
+    assert_eq!(
+        named,
+        [
+            "display_name",
+            "ttl_s",
+            "ttl_s",
+            "identity",
+            "identity",
+            "display_name",
+            "role"
+        ]
+    );
+}
