@@ -1,0 +1,361 @@
+//! From a file, or from text, with the environment on top.
+
+use std::{fs, io, net::IpAddr, path::PathBuf, time::Duration};
+
+use boot::secret::SecretSource;
+use clap::Args;
+use rand::{Rng, distr::Alphanumeric};
+use secrecy::SecretString;
+use serde_norway::Value;
+use url::Url;
+
+use super::{EgressConfig, RedisConfig, SessionLimits, TrackscribeConfig, section::Section, storage};
+use crate::control::psrpc::RedisTls;
+
+/// Where recordings wait if nobody says.
+const DEFAULT_SPOOL: &str = "/var/lib/trackscribe/spool";
+
+/// Recordings at a time: what one machine of two cores carries with ease, measured at 150 tracks on one connection.
+const DEFAULT_MAX_RECORDINGS: usize = 200;
+
+/// How long running recordings may go on after the first signal; leaves `up`, which waits 60 s, time for uploads.
+const DEFAULT_DRAIN: Duration = Duration::from_secs(30);
+
+/// Longest `trackscribe.instance`, in characters: identities are short in every log and list.
+const MAX_INSTANCE: usize = 32;
+
+/// LiveKit's keys that are about Chrome, video, processes or tuning of its media library: nothing here reads them.
+const WITHOUT_EFFECT: &[&str] = &[
+    "template_port",
+    "template_base",
+    "enable_chrome_sandbox",
+    "chrome_flags",
+    "insecure",
+    "video_encoder_threads",
+    "pulse_sink_reap_grace_sec",
+    "debug_handler_port",
+    "max_upload_queue",
+    "disallow_local_storage",
+    "io_create_timeout",
+    "io_update_timeout",
+    "io_selection_timeout",
+    "io_workers",
+    "cpu_cost",
+    "latency",
+    "latency_overrides",
+    "enable_sync_engine",
+    "enable_one_shot_sender_report_sync",
+    "audio_tempo_controller",
+    "debug",
+    "test_overrides",
+    "node_id",
+    "s3_assume_role_key",
+    "s3_assume_role_secret",
+    "s3_assume_role_arn",
+    "s3_assume_role_external_id",
+];
+
+/// Where the configuration stands; flattened into the command line of `egress`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ConfigArgs {
+    /// File with the configuration
+    #[arg(long, env = "EGRESS_CONFIG_FILE", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The configuration itself; wins over the file
+    #[arg(long, env = "EGRESS_CONFIG_BODY", value_name = "YAML", hide_env_values = true)]
+    pub config_body: Option<SecretString>,
+    /// API key of livekit-server; wins over `api_key` in the file
+    #[arg(long, env = "LIVEKIT_API_KEY", value_name = "KEY")]
+    pub api_key: Option<String>,
+    /// Secret of that key; from the environment only, an argument is seen by all
+    #[arg(
+        long,
+        env = "LIVEKIT_API_SECRET",
+        value_name = "SECRET",
+        hide = true,
+        hide_env_values = true
+    )]
+    pub api_secret: Option<SecretString>,
+    /// File that holds the secret
+    #[arg(long, env = "LIVEKIT_API_SECRET_FILE", value_name = "FILE")]
+    pub api_secret_file: Option<PathBuf>,
+    /// Where livekit-server's signalling is; wins over `ws_url` in the file
+    #[arg(long, env = "LIVEKIT_WS_URL", value_name = "URL")]
+    pub ws_url: Option<String>,
+}
+
+/// Why the worker does not start. Names the key and what to write there; never shows a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("no configuration: pass --config FILE, or set EGRESS_CONFIG_FILE or EGRESS_CONFIG_BODY")]
+    None,
+    #[error("the configuration file {path} cannot be read")]
+    Unreadable { path: String, source: io::Error },
+    #[error("the configuration is no YAML; compare it with egress.yaml of this repository")]
+    Yaml(#[from] serde_norway::Error),
+    #[error("the configuration is no mapping; it begins with lines such as `ws_url: ws://127.0.0.1:7880`")]
+    NotAMapping,
+    #[error("{key} is missing; for example `{example}`")]
+    Missing { key: String, example: String },
+    #[error("{key} is missing; write it into the configuration, or set {variable}")]
+    Unset { key: &'static str, variable: &'static str },
+    #[error("{key} must be {expected}; for example `{example}`")]
+    Value {
+        key: String,
+        expected: &'static str,
+        example: String,
+    },
+    #[error("{key} is not supported; {remedy}")]
+    Unsupported { key: String, remedy: &'static str },
+    #[error("{new} and {old} are both set; remove one of them")]
+    Both { new: &'static str, old: &'static str },
+    #[error(transparent)]
+    Secret(#[from] boot::SecretError),
+}
+
+impl EgressConfig {
+    /// Reads the text or the file that `args` name.
+    pub fn load(args: &ConfigArgs) -> Result<Self, ConfigError> {
+        let text = match (&args.config_body, &args.config) {
+            (Some(body), _) => secrecy::ExposeSecret::expose_secret(body).to_owned(),
+            (None, Some(path)) => fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+                path: path.display().to_string(),
+                source,
+            })?,
+            (None, None) => return Err(ConfigError::None),
+        };
+        Self::parse(&text, args)
+    }
+
+    /// Reads `text`; the other values of `args` win over it.
+    pub fn parse(text: &str, args: &ConfigArgs) -> Result<Self, ConfigError> {
+        let mut root = Section::root(serde_norway::from_str::<Value>(text)?)?;
+        let mut warnings = Vec::new();
+        root.refuse(
+            "cluster_id",
+            "remove it: livekit-server never asks a worker that has one",
+        )?;
+        root.ignore(WITHOUT_EFFECT);
+        let config = Self {
+            api_key: api_key(&mut root, args)?,
+            api_secret: api_secret(&mut root, args)?,
+            ws_url: ws_url(&mut root, args)?,
+            redis: redis(&mut root, &mut warnings)?,
+            storage: storage::read(&mut root, &mut warnings)?,
+            log_level: log_level(&mut root, &mut warnings)?,
+            health_port: root.whole("health_port", 7082)?.unwrap_or_default(),
+            prometheus_port: root.whole("prometheus_port", 7084)?.unwrap_or_default(),
+            limits: limits(&mut root, &mut warnings)?,
+            trackscribe: trackscribe(&mut root, &mut warnings)?,
+            warnings: Vec::new(),
+        };
+        root.finish(&mut warnings);
+        Ok(Self { warnings, ..config })
+    }
+}
+
+fn api_key(root: &mut Section, args: &ConfigArgs) -> Result<String, ConfigError> {
+    let in_file = root.text("api_key")?;
+    let key = args.api_key.clone().filter(|key| !key.is_empty()).or(in_file);
+    key.ok_or(ConfigError::Unset {
+        key: "api_key",
+        variable: "LIVEKIT_API_KEY",
+    })
+}
+
+fn api_secret(root: &mut Section, args: &ConfigArgs) -> Result<SecretString, ConfigError> {
+    let (value, file) = (args.api_secret.as_ref(), args.api_secret_file.as_deref());
+    let in_environment = SecretSource {
+        name: "LIVEKIT_API_SECRET",
+        value,
+        file,
+    }
+    .optional()?;
+    let in_file = root.secret("api_secret")?;
+    in_environment.or(in_file).ok_or(ConfigError::Unset {
+        key: "api_secret",
+        variable: "LIVEKIT_API_SECRET",
+    })
+}
+
+fn ws_url(root: &mut Section, args: &ConfigArgs) -> Result<Url, ConfigError> {
+    let example = "ws://127.0.0.1:7880";
+    let in_file = root.text("ws_url")?;
+    let text = args.ws_url.clone().filter(|url| !url.is_empty()).or(in_file);
+    let text = text.ok_or(ConfigError::Unset {
+        key: "ws_url",
+        variable: "LIVEKIT_WS_URL",
+    })?;
+    let url = Url::parse(&text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "ws" | "wss" | "http" | "https"));
+    url.ok_or_else(|| root.bad("ws_url", "an address that begins with ws:// or wss://", example))
+}
+
+fn redis(root: &mut Section, warnings: &mut Vec<String>) -> Result<RedisConfig, ConfigError> {
+    let mut redis = root
+        .section("redis")?
+        .ok_or_else(|| root.missing("redis", "{address: 127.0.0.1:6379}"))?;
+    for key in ["sentinel_master_name", "sentinel_addresses", "cluster_addresses"] {
+        redis.refuse(key, "use redis.address of one Redis")?;
+    }
+    redis.ignore(&[
+        "sentinel_username",
+        "sentinel_password",
+        "max_redirects",
+        "dial_timeout",
+        "read_timeout",
+        "write_timeout",
+        "pool_timeout",
+        "pool_size",
+    ]);
+    let address = redis
+        .text("address")?
+        .ok_or_else(|| redis.missing("address", "127.0.0.1:6379"))?;
+    let (host, port) = host_and_port(&address).ok_or_else(|| redis.bad("address", "host:port", "127.0.0.1:6379"))?;
+    let config = RedisConfig {
+        host,
+        port,
+        username: redis.text("username")?,
+        password: redis.secret("password")?,
+        db: redis.whole("db", 0)?.unwrap_or_default(),
+        tls: redis_tls(&mut redis, warnings)?,
+    };
+    redis.finish(warnings);
+    Ok(config)
+}
+
+/// `host:port`, `[v6]:port`; 6379 where no port stands.
+fn host_and_port(address: &str) -> Option<(String, u16)> {
+    let url = Url::parse(&format!("redis://{address}")).ok()?;
+    let bare = url.path().is_empty() && url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    let host = url.host_str().filter(|host| bare && !host.is_empty())?;
+    Some((host.trim_matches(['[', ']']).to_owned(), url.port().unwrap_or(6379)))
+}
+
+fn redis_tls(redis: &mut Section, warnings: &mut Vec<String>) -> Result<Option<RedisTls>, ConfigError> {
+    let simple = redis.flag("use_tls")?.unwrap_or_default();
+    let Some(mut tls) = redis.section("tls")? else {
+        return Ok(simple.then(RedisTls::default));
+    };
+    tls.refuse("server_name", "name the server in redis.address")?;
+    let enabled = tls.flag("enabled")?.unwrap_or_default();
+    let config = RedisTls {
+        insecure: tls.flag("insecure")?.unwrap_or_default(),
+        ca_cert_file: tls.path("ca_cert_file")?,
+        client_cert_file: tls.path("client_cert_file")?,
+        client_key_file: tls.path("client_key_file")?,
+    };
+    tls.finish(warnings);
+    Ok((simple || enabled).then_some(config))
+}
+
+fn log_level(root: &mut Section, warnings: &mut Vec<String>) -> Result<Option<String>, ConfigError> {
+    let older = root.text("log_level")?;
+    if older.is_some() {
+        warnings.push("log_level is an older name; write logging: {level: …}".into());
+    }
+    let Some(mut logging) = root.section("logging")? else {
+        return checked_level(root, "log_level", older);
+    };
+    // How lines look is the process's affair: --log-format.
+    logging.ignore(&[
+        "json",
+        "sample",
+        "component_levels",
+        "sample_initial",
+        "sample_interval",
+        "item_sample_seconds",
+        "item_sample_initial",
+        "item_sample_interval",
+    ]);
+    let level = logging.text("level")?.or(older);
+    let level = checked_level(&logging, "level", level)?;
+    logging.finish(warnings);
+    Ok(level)
+}
+
+fn checked_level(section: &Section, key: &str, level: Option<String>) -> Result<Option<String>, ConfigError> {
+    match level.as_deref() {
+        None | Some("debug" | "info" | "warn" | "error") => Ok(level),
+        Some(_) => Err(section.bad(key, "debug, info, warn or error", "info")),
+    }
+}
+
+fn limits(root: &mut Section, warnings: &mut Vec<String>) -> Result<SessionLimits, ConfigError> {
+    let Some(mut section) = root.section("session_limits")? else {
+        return Ok(SessionLimits::default());
+    };
+    section.ignore(&[
+        "stream_output_max_duration",
+        "segment_output_max_duration",
+        "segment_output_max_size",
+        "image_output_max_duration",
+        "image_output_max_size",
+    ]);
+    let limits = SessionLimits {
+        max_duration: section
+            .duration("file_output_max_duration")?
+            .filter(|limit| !limit.is_zero()),
+        max_size_bytes: section
+            .whole("file_output_max_size", 1_073_741_824_u64)?
+            .filter(|limit| *limit > 0),
+    };
+    section.finish(warnings);
+    Ok(limits)
+}
+
+fn trackscribe(root: &mut Section, warnings: &mut Vec<String>) -> Result<TrackscribeConfig, ConfigError> {
+    let empty = || Section::root(Value::Null);
+    let mut ours = root.section("trackscribe")?.map_or_else(empty, Ok)?;
+    let config = TrackscribeConfig {
+        instance: instance(&mut ours)?,
+        spool: spool(&mut ours)?,
+        max_recordings: max_recordings(&mut ours)?,
+        decline: ours.flag("decline")?.unwrap_or(true),
+        drain_timeout: ours.duration("drain_timeout")?.unwrap_or(DEFAULT_DRAIN),
+        bind: bind(&mut ours)?,
+    };
+    ours.finish(warnings);
+    Ok(config)
+}
+
+fn instance(ours: &mut Section) -> Result<String, ConfigError> {
+    let Some(instance) = ours.text("instance")? else {
+        return Ok(random_instance());
+    };
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if instance.len() > MAX_INSTANCE || !instance.chars().all(allowed) {
+        return Err(ours.bad(
+            "instance",
+            "up to 32 characters of a-z, A-Z, 0-9, '-' and '_'",
+            "recorder-1",
+        ));
+    }
+    Ok(instance)
+}
+
+fn max_recordings(ours: &mut Section) -> Result<usize, ConfigError> {
+    match ours.whole("max_recordings", DEFAULT_MAX_RECORDINGS)? {
+        Some(0) => Err(ours.bad("max_recordings", "above 0", DEFAULT_MAX_RECORDINGS)),
+        max => Ok(max.unwrap_or(DEFAULT_MAX_RECORDINGS)),
+    }
+}
+
+fn random_instance() -> String {
+    rand::rng().sample_iter(Alphanumeric).take(8).map(char::from).collect()
+}
+
+fn spool(ours: &mut Section) -> Result<PathBuf, ConfigError> {
+    let spool = ours.path("spool")?.unwrap_or_else(|| PathBuf::from(DEFAULT_SPOOL));
+    if spool.is_absolute() {
+        Ok(spool)
+    } else {
+        Err(ours.bad("spool", "an absolute path", DEFAULT_SPOOL))
+    }
+}
+
+fn bind(ours: &mut Section) -> Result<IpAddr, ConfigError> {
+    let text = ours.text("bind")?.unwrap_or_else(|| "127.0.0.1".to_owned());
+    text.parse().map_err(|_| ours.bad("bind", "an IP address", "127.0.0.1"))
+}

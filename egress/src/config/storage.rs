@@ -1,0 +1,139 @@
+//! `storage`: the store of recordings whose request names none.
+
+use objects::{FolderConfig, S3Config};
+use secrecy::SecretString;
+use url::Url;
+
+pub use objects::StoreConfig;
+
+use super::{ConfigError, section::Section};
+
+/// What S3 requests are signed for if nobody says.
+pub const DEFAULT_REGION: &str = "us-east-1";
+
+/// What is said about stores that this worker cannot write to.
+const ONLY_S3_OR_FILE: &str = "use storage.s3 or storage.file";
+
+/// The configured store.
+#[derive(Clone, Debug)]
+pub struct StorageConfig {
+    /// Stands before every key, also in stores that requests bring.
+    pub prefix: String,
+    /// `None`: only requests name stores.
+    pub store: Option<StoreConfig>,
+}
+
+/// Reads `storage`, or the older `s3` at the root.
+pub fn read(root: &mut Section, warnings: &mut Vec<String>) -> Result<Option<StorageConfig>, ConfigError> {
+    root.refuse("backup", "remove it: there is no backup store yet")?;
+    let older = root.section("s3")?;
+    let storage = match (root.section("storage")?, older) {
+        (Some(_), Some(_)) => {
+            return Err(ConfigError::Both {
+                new: "storage.s3",
+                old: "s3",
+            });
+        }
+        (None, Some(s3)) => {
+            warnings.push("s3 is an older name; move it to storage.s3".into());
+            let store = Some(StoreConfig::S3(s3_config(s3, warnings)?));
+            StorageConfig {
+                prefix: String::new(),
+                store,
+            }
+        }
+        (Some(storage), None) => storage_section(storage, warnings)?,
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(storage))
+}
+
+fn storage_section(mut storage: Section, warnings: &mut Vec<String>) -> Result<StorageConfig, ConfigError> {
+    storage.refuse("generate_presigned_url", "remove it: locations are not signed")?;
+    for provider in ["azure", "gcp", "alioss"] {
+        storage.refuse(provider, ONLY_S3_OR_FILE)?;
+    }
+    let prefix = prefix(&mut storage)?;
+    let store = match (storage.section("s3")?, storage.section("file")?) {
+        (Some(_), Some(_)) => {
+            return Err(ConfigError::Both {
+                new: "storage.file",
+                old: "storage.s3",
+            });
+        }
+        (Some(s3), None) => Some(StoreConfig::S3(s3_config(s3, warnings)?)),
+        (None, Some(file)) => Some(StoreConfig::Folder(folder_config(file, warnings)?)),
+        (None, None) => None,
+    };
+    storage.finish(warnings);
+    Ok(StorageConfig { prefix, store })
+}
+
+/// Without slashes at its ends.
+fn prefix(storage: &mut Section) -> Result<String, ConfigError> {
+    let prefix = storage.text("prefix")?.unwrap_or_default().trim_matches('/').to_owned();
+    if prefix.is_empty() || domain::ObjectKey::parse(prefix.as_str()).is_ok() {
+        return Ok(prefix);
+    }
+    Err(storage.bad("prefix", "a path without '..'", "recordings"))
+}
+
+fn folder_config(mut file: Section, warnings: &mut Vec<String>) -> Result<FolderConfig, ConfigError> {
+    let example = "/var/lib/trackscribe/objects";
+    let root = file.path("root")?.ok_or_else(|| file.missing("root", example))?;
+    if !root.is_absolute() {
+        return Err(file.bad("root", "an absolute path", example));
+    }
+    file.finish(warnings);
+    Ok(FolderConfig { root })
+}
+
+fn s3_config(mut s3: Section, warnings: &mut Vec<String>) -> Result<S3Config, ConfigError> {
+    for key in [
+        "assume_role_arn",
+        "assume_role_external_id",
+        "proxy_config",
+        "tagging",
+        "content_disposition",
+    ] {
+        s3.refuse(key, "remove it: this worker does not have it")?;
+    }
+    s3.refuse("metadata", "remove it: this worker does not have it")?;
+    s3.ignore(&["max_retries", "max_retry_delay", "min_retry_delay", "aws_log_level"]);
+    let config = S3Config {
+        bucket: s3.text("bucket")?.ok_or_else(|| s3.missing("bucket", "recordings"))?,
+        region: s3.text("region")?.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
+        access_key: required_secret(&mut s3, "access_key")?,
+        secret: required_secret(&mut s3, "secret")?,
+        session_token: s3.secret("session_token")?,
+        endpoint: endpoint(&mut s3)?,
+        force_path_style: s3.flag("force_path_style")?.unwrap_or_default(),
+        ca_file: s3.path("ca_file")?,
+        public_url: None,
+    };
+    s3.finish(warnings);
+    Ok(config)
+}
+
+fn required_secret(s3: &mut Section, key: &str) -> Result<SecretString, ConfigError> {
+    s3.secret(key)?.ok_or_else(|| s3.missing(key, "GK0123456789abcdef"))
+}
+
+fn endpoint(s3: &mut Section) -> Result<Option<Url>, ConfigError> {
+    let Some(text) = s3.text("endpoint")? else {
+        return Ok(None);
+    };
+    let url = endpoint_url(&text).ok_or_else(|| s3.bad("endpoint", "an address", "http://127.0.0.1:3900"))?;
+    Ok(Some(url))
+}
+
+/// An S3 endpoint as LiveKit's users write it: `https://` is meant where no scheme stands.
+pub fn endpoint_url(text: &str) -> Option<Url> {
+    let has_scheme = text.starts_with("http://") || text.starts_with("https://");
+    let text = if has_scheme {
+        text.to_owned()
+    } else {
+        format!("https://{text}")
+    };
+    Url::parse(&text).ok().filter(Url::has_host)
+}

@@ -1,0 +1,202 @@
+//! Calling a service of livekit-server: the first server that offers itself is taken.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use prost::Message;
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{
+    Bus, BusError, Subscription, channel,
+    envelope::{ClaimRequest, ClaimResponse, Request, Response, open, seal},
+    id,
+};
+use crate::clock::unix_ns;
+
+/// The caller's side of one service.
+pub struct Client {
+    service: &'static str,
+    client_id: String,
+    bus: Bus,
+    calls: Calls,
+    _listening: DropGuard,
+}
+
+/// Why a call brought no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    #[error("no livekit-server listens for {method}")]
+    NoListener { method: String },
+    #[error("livekit-server did not answer {method} in time")]
+    TimedOut { method: String },
+    #[error("livekit-server refused {method}: {message} ({code})")]
+    Refused {
+        method: String,
+        code: String,
+        message: String,
+    },
+    #[error("livekit-server's answer to {method} cannot be read")]
+    Damaged { method: String, source: prost::DecodeError },
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+/// What may come back for one call.
+enum Reply {
+    Offer(ClaimRequest),
+    Answer(Response),
+}
+
+type Calls = Arc<Mutex<HashMap<String, mpsc::UnboundedSender<Reply>>>>;
+
+impl Client {
+    /// Listens for replies; returns once Redis has confirmed that.
+    pub async fn new(bus: Bus, service: &'static str) -> Result<Self, BusError> {
+        let client_id = id::client();
+        let (claims, answers) = (
+            channel::claim(service, &client_id),
+            channel::response(service, &client_id),
+        );
+        let subscription = bus.subscribe(vec![claims.clone(), answers]).await?;
+        let (calls, stop) = (Calls::default(), CancellationToken::new());
+        let listen = listen(subscription, claims, calls.clone());
+        tokio::spawn(stop.clone().run_until_cancelled_owned(listen));
+        Ok(Self {
+            service,
+            client_id,
+            bus,
+            calls,
+            _listening: stop.drop_guard(),
+        })
+    }
+
+    /// Calls `method` once.
+    pub async fn call<Q: Message, A: Message + Default>(
+        &self,
+        method: &str,
+        request: &Q,
+        timeout: Duration,
+    ) -> Result<A, CallError> {
+        let mut call = self.open_call();
+        let outcome = tokio::time::timeout(timeout, call.run(method, request.encode_to_vec(), timeout)).await;
+        let answer = outcome.map_err(|_| CallError::TimedOut {
+            method: method.to_owned(),
+        })??;
+        if !answer.error.is_empty() {
+            let Response {
+                code, error: message, ..
+            } = answer;
+            return Err(CallError::Refused {
+                method: method.to_owned(),
+                code,
+                message,
+            });
+        }
+        A::decode(answer.raw_response).map_err(|source| CallError::Damaged {
+            method: method.to_owned(),
+            source,
+        })
+    }
+
+    fn open_call(&self) -> Call<'_> {
+        let request_id = id::request();
+        let (to, replies) = mpsc::unbounded_channel();
+        lock(&self.calls).insert(request_id.clone(), to);
+        Call {
+            client: self,
+            request_id,
+            replies,
+        }
+    }
+}
+
+/// One call under way; forgotten when dropped.
+struct Call<'a> {
+    client: &'a Client,
+    request_id: String,
+    replies: mpsc::UnboundedReceiver<Reply>,
+}
+
+impl Call<'_> {
+    async fn run(&mut self, method: &str, raw_request: Vec<u8>, timeout: Duration) -> Result<Response, CallError> {
+        let Client {
+            service,
+            bus,
+            client_id,
+            ..
+        } = self.client;
+        let now = unix_ns();
+        let request = Request {
+            request_id: self.request_id.clone(),
+            client_id: client_id.clone(),
+            sent_at: now,
+            expiry: now.saturating_add(i64::try_from(timeout.as_nanos()).unwrap_or(i64::MAX)),
+            raw_request: raw_request.into(),
+        };
+        if bus
+            .publish(&channel::request(service, method, ""), &seal(&request))
+            .await?
+            == 0
+        {
+            return Err(CallError::NoListener {
+                method: method.to_owned(),
+            });
+        }
+        let mut granted = false;
+        loop {
+            match self.replies.recv().await {
+                // An answer may come without an offer before it: newer servers can skip the claim.
+                Some(Reply::Answer(answer)) => return Ok(answer),
+                Some(Reply::Offer(offer)) if !granted => {
+                    granted = true;
+                    let grant = ClaimResponse {
+                        request_id: offer.request_id,
+                        server_id: offer.server_id,
+                    };
+                    bus.publish(&channel::grant(service, method, ""), &seal(&grant)).await?;
+                }
+                Some(Reply::Offer(_)) => {}
+                None => return Err(CallError::Bus(BusError::Stopped)),
+            }
+        }
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        lock(&self.client.calls).remove(&self.request_id);
+    }
+}
+
+async fn listen(mut subscription: Subscription, claims: String, calls: Calls) {
+    while let Some(message) = subscription.recv().await {
+        let reply = if message.channel == claims {
+            offer(&message.payload)
+        } else {
+            answer(&message.payload)
+        };
+        let Some((request_id, reply)) = reply else { continue };
+        if let Some(call) = lock(&calls).get(&request_id) {
+            let _caller_gave_up = call.send(reply);
+        }
+    }
+}
+
+fn offer(payload: &Bytes) -> Option<(String, Reply)> {
+    let offer: ClaimRequest = open(payload).ok()?;
+    Some((offer.request_id.clone(), Reply::Offer(offer)))
+}
+
+fn answer(payload: &Bytes) -> Option<(String, Reply)> {
+    let answer: Response = open(payload).ok()?;
+    Some((answer.request_id.clone(), Reply::Answer(answer)))
+}
+
+fn lock(calls: &Calls) -> std::sync::MutexGuard<'_, HashMap<String, mpsc::UnboundedSender<Reply>>> {
+    calls.lock().unwrap_or_else(PoisonError::into_inner)
+}

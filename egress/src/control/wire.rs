@@ -1,0 +1,66 @@
+//! Messages of LiveKit's `rpc` package that `livekit-protocol` does not carry.
+
+use livekit_protocol as proto;
+use prost::{Message, Oneof};
+
+/// What livekit-server asks of a worker. Fields that only its cloud sets are left out and thereby ignored.
+#[derive(Clone, PartialEq, Message)]
+pub struct StartEgressRequest {
+    #[prost(string, tag = "1")]
+    pub egress_id: String,
+    #[prost(string, tag = "3")]
+    pub room_id: String,
+    /// Set by LiveKit Cloud only.
+    #[prost(string, tag = "8")]
+    pub token: String,
+    /// Set by LiveKit Cloud only.
+    #[prost(string, tag = "9")]
+    pub ws_url: String,
+    #[prost(int32, tag = "15")]
+    pub retry_count: i32,
+    #[prost(oneof = "start_egress_request::Request", tags = "5, 6, 7, 11, 13, 16")]
+    pub request: Option<start_egress_request::Request>,
+}
+
+pub mod start_egress_request {
+    use super::{Oneof, proto};
+
+    #[derive(Clone, PartialEq, Oneof)]
+    pub enum Request {
+        #[prost(message, tag = "5")]
+        RoomComposite(proto::RoomCompositeEgressRequest),
+        #[prost(message, tag = "6")]
+        TrackComposite(proto::TrackCompositeEgressRequest),
+        #[prost(message, tag = "7")]
+        Track(proto::TrackEgressRequest),
+        #[prost(message, tag = "11")]
+        Web(proto::WebEgressRequest),
+        #[prost(message, tag = "13")]
+        Participant(proto::ParticipantEgressRequest),
+        #[prost(message, tag = "16")]
+        Egress(proto::StartEgressRequest),
+    }
+
+    impl Request {
+        /// The word for it in logs, metrics and errors.
+        pub fn kind(&self) -> &'static str {
+            match self {
+                Self::RoomComposite(_) => "room_composite",
+                Self::TrackComposite(_) => "track_composite",
+                Self::Track(_) => "track",
+                Self::Web(_) => "web",
+                Self::Participant(_) => "participant",
+                Self::Egress(_) => "egress",
+            }
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ListActiveEgressRequest {}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ListActiveEgressResponse {
+    #[prost(string, repeated, tag = "1")]
+    pub egress_ids: Vec<String>,
+}

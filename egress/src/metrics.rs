@@ -1,0 +1,46 @@
+//! Figures for Prometheus: LiveKit's names where they mean the same, else `trackscribe_egress_…`.
+
+use std::time::Duration;
+
+use livekit_protocol::EgressStatus;
+use metrics::{counter, gauge, histogram};
+
+/// How many recordings run, and whether more are taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Occupancy {
+    pub running: usize,
+    pub accepts: bool,
+    pub is_stopping: bool,
+}
+
+pub fn occupancy(now: Occupancy) {
+    let flag = |is: bool| if is { 1.0 } else { 0.0 };
+    gauge!("livekit_egress_requests", "type" => "track").set(now.running as f64);
+    gauge!("livekit_egress_available").set(flag(now.running == 0 && now.accepts));
+    gauge!("livekit_egress_can_accept_request").set(flag(now.accepts));
+    gauge!("livekit_egress_is_terminating").set(flag(now.is_stopping));
+}
+
+pub fn refused(kind: &'static str) {
+    counter!("trackscribe_egress_refused_total", "type" => kind).increment(1);
+}
+
+pub fn ended(status: EgressStatus) {
+    let result = match status {
+        EgressStatus::EgressComplete | EgressStatus::EgressLimitReached => "completed",
+        EgressStatus::EgressAborted => "aborted",
+        _ => "process_error",
+    };
+    counter!("livekit_egress_handler_results_total", "type" => "track", "result" => result).increment(1);
+}
+
+pub fn upload(succeeded: Result<(), ()>, took: Duration) {
+    let status = if succeeded.is_ok() { "success" } else { "internal" };
+    counter!("livekit_egress_pipeline_uploads", "type" => "audio/ogg", "status" => status).increment(1);
+    histogram!("trackscribe_egress_upload_seconds").record(took.as_secs_f64());
+}
+
+/// From the arrival of the request to the first packet that was handed to the recording.
+pub fn first_packet(after: Duration) {
+    histogram!("trackscribe_egress_first_packet_seconds").record(after.as_secs_f64());
+}

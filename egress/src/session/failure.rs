@@ -1,0 +1,102 @@
+//! Why an egress ended otherwise than complete, in the words and codes that LiveKit's clients know.
+
+use std::error::Error;
+
+/// What goes to `EgressInfo.error` and `error_code`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    pub message: String,
+    /// As HTTP would say it.
+    pub code: i32,
+}
+
+impl Failure {
+    /// Stopped before anything came.
+    pub fn not_started() -> Self {
+        Self::new("Start signal not received", 412)
+    }
+
+    /// The track ended, or was stopped, before its first packet. The first word is what `reason` becomes.
+    pub fn no_audio() -> Self {
+        Self::new("no_audio: the track ended before it sent anything", 412)
+    }
+
+    pub fn track_not_found(track: &str) -> Self {
+        Self::new(format!("track {track} not found"), 404)
+    }
+
+    pub fn room_not_found(room: &str) -> Self {
+        Self::new(format!("room {room} is over; nothing is left to record"), 404)
+    }
+
+    pub fn video(track: &str) -> Self {
+        Self::new(
+            format!("video: track {track} is no audio track; this worker records audio only"),
+            400,
+        )
+    }
+
+    pub fn encrypted(track: &str) -> Self {
+        Self::new(
+            format!("e2ee: track {track} is end-to-end encrypted and cannot be recorded"),
+            400,
+        )
+    }
+
+    pub fn codec(track: &str, mime_type: &str) -> Self {
+        Self::new(
+            format!("codec: {mime_type} of track {track} is not supported; this worker records Opus"),
+            400,
+        )
+    }
+
+    pub fn join(cause: &dyn Error) -> Self {
+        Self::new(format!("the room could not be joined: {}", with_causes(cause)), 503)
+    }
+
+    pub fn subscription(track: &str, cause: rtc::SubscriptionError) -> Self {
+        let code = if cause == rtc::SubscriptionError::NotFound {
+            404
+        } else {
+            503
+        };
+        Self::new(format!("track {track} could not be subscribed to: {cause}"), code)
+    }
+
+    pub fn connection_lost() -> Self {
+        Self::new("recording ended early: connection to room failed", 503)
+    }
+
+    pub fn limit_reached() -> Self {
+        Self::new("Session limit reached", 413)
+    }
+
+    pub fn upload(store: &str, cause: &dyn Error) -> Self {
+        Self::new(format!("{store} upload failed: {}", with_causes(cause)), 400)
+    }
+
+    pub fn spool(cause: std::io::Error) -> Self {
+        Self::new(
+            format!("the recording could not be written to the spool folder: {cause}"),
+            500,
+        )
+    }
+
+    pub fn name(cause: super::name::NameError) -> Self {
+        Self::new(cause.to_string(), 400)
+    }
+
+    fn new(message: impl Into<String>, code: i32) -> Self {
+        Self {
+            message: message.into(),
+            code,
+        }
+    }
+}
+
+/// An error and its causes in one line, for people who see no log of ours.
+fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

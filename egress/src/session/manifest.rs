@@ -1,0 +1,73 @@
+//! What is written beside the audio, pure.
+
+use domain::manifest::{End, Manifest, ManifestClock, ManifestFile, ManifestParticipant, TrackscribeManifest, VERSION};
+use media::Summary;
+
+use super::state::About;
+use crate::spool::Spooled;
+
+/// The participant and source of a recorded track.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    pub identity: String,
+    pub sid: String,
+    pub display_name: String,
+    /// `microphone`, `screen_share_audio`, … as LiveKit's templates write it.
+    pub source: &'static str,
+}
+
+/// Everything that a manifest says.
+pub struct ManifestParts<'a> {
+    pub about: &'a About,
+    pub track_sid: &'a domain::TrackSid,
+    pub publisher: &'a Publisher,
+    pub summary: Summary,
+    pub clock: ManifestClock,
+    pub file: &'a Spooled,
+    pub stored: ManifestFile,
+    /// Nanoseconds since 1970.
+    pub started_at: i64,
+    /// Nanoseconds since 1970.
+    pub ended_at: i64,
+    pub end: End,
+}
+
+/// The manifest of one stored recording.
+pub fn manifest(parts: ManifestParts<'_>) -> Manifest {
+    let ManifestParts {
+        about,
+        track_sid,
+        publisher,
+        summary,
+        ..
+    } = parts;
+    Manifest {
+        egress_id: about.egress_id.clone(),
+        room_id: about.room_sid.clone(),
+        room_name: about.room_name.clone(),
+        started_at: parts.started_at,
+        ended_at: parts.ended_at,
+        publisher_identity: publisher.identity.clone().into(),
+        track_id: track_sid.clone(),
+        track_kind: "audio".to_owned(),
+        track_source: publisher.source.to_owned(),
+        audio_track_id: track_sid.clone(),
+        files: vec![parts.stored],
+        trackscribe: TrackscribeManifest {
+            version: VERSION,
+            participant: ManifestParticipant {
+                identity: publisher.identity.clone().into(),
+                sid: publisher.sid.clone().into(),
+                name: publisher.display_name.clone(),
+            },
+            sha256: parts.file.sha256.clone(),
+            size_bytes: parts.file.size_bytes,
+            samples: summary.samples,
+            clock: parts.clock,
+            gaps: summary.gaps,
+            mutes: summary.mutes,
+            counts: summary.counts,
+            end: parts.end,
+        },
+    }
+}

@@ -1,0 +1,272 @@
+//! The name of a recording's object, from the path that a request carries: LiveKit's templates and ours,
+//! `{egress_id}`. Every value is percent-encoded, so that nobody's name can leave its segment of the key.
+
+use chrono::{DateTime, Local, Utc};
+use domain::{
+    EgressId, Identity, ObjectKey, TrackSid,
+    object_key::{BadObjectKey, encode_value},
+};
+use thiserror::Error;
+
+/// Endings that are replaced by ours, as LiveKit's worker does.
+const MEDIA_EXTENSIONS: [&str; 8] = [".raw", ".mp3", ".ivf", ".mp4", ".ts", ".webm", ".m3u8", ".jpeg"];
+
+/// What an Opus recording ends in.
+const EXTENSION: &str = ".ogg";
+
+/// A path that makes no name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NameError {
+    #[error("{0:?} leads out of the store; remove the '..'")]
+    Outside(String),
+    #[error(transparent)]
+    Key(#[from] BadObjectKey),
+}
+
+/// A path in which all is filled in but what only the room knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameTemplate {
+    path: String,
+    prefix: String,
+}
+
+/// What is known when a request is accepted.
+#[derive(Clone, Debug)]
+pub struct RequestValues<'a> {
+    pub egress_id: &'a EgressId,
+    pub room_name: &'a str,
+    pub room_id: &'a str,
+    pub track_id: &'a TrackSid,
+    pub retry_count: i32,
+    pub now: DateTime<Utc>,
+}
+
+/// What is known when the track has been found.
+#[derive(Clone, Debug)]
+pub struct TrackValues<'a> {
+    pub track_source: &'a str,
+    pub publisher_identity: &'a Identity,
+}
+
+/// Where a recording goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectName {
+    /// Without the configured prefix, as `FileInfo.filename` has it.
+    pub filename: String,
+    pub key: ObjectKey,
+}
+
+impl NameTemplate {
+    /// Fills in what the request knows. Refuses a path that would leave the store's root.
+    pub fn new(path: &str, prefix: &str, values: &RequestValues<'_>) -> Result<Self, NameError> {
+        let path = clean(path)?;
+        let path = if path.is_empty() || path.ends_with('/') {
+            path + &default_name(values)
+        } else {
+            path
+        };
+        let template = Self {
+            path: fill_in(&path, values),
+            prefix: prefix.to_owned(),
+        };
+        // Encoded values cannot break a key, save by length; everything else shows now, while the caller listens.
+        template.resolve(&TrackValues {
+            track_source: "microphone",
+            publisher_identity: &Identity::from("x"),
+        })?;
+        Ok(template)
+    }
+
+    /// Fills in the rest.
+    pub fn resolve(&self, values: &TrackValues<'_>) -> Result<ObjectName, NameError> {
+        let pairs = [
+            ("{track_type}", "audio".to_owned()),
+            ("{track_source}", encode_value(values.track_source)),
+            ("{publisher_identity}", encode_value(values.publisher_identity.as_str())),
+        ];
+        let filename = with_extension(replace_all(&self.path, &pairs));
+        let key = if self.prefix.is_empty() {
+            filename.clone()
+        } else {
+            format!("{}/{filename}", self.prefix)
+        };
+        Ok(ObjectName {
+            key: ObjectKey::parse(key)?,
+            filename,
+        })
+    }
+}
+
+/// Resolves `.`, `..` and double slashes by text alone; a leading slash means the root of the store.
+fn clean(path: &str) -> Result<String, NameError> {
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop().ok_or_else(|| NameError::Outside(path.to_owned()))?),
+            segment => segments.push(segment),
+        }
+    }
+    let is_folder = path.ends_with('/') && !segments.is_empty();
+    Ok(segments.join("/") + if is_folder { "/" } else { "" })
+}
+
+fn default_name(values: &RequestValues<'_>) -> String {
+    let retry = if values.retry_count > 0 { "-{retry}" } else { "" };
+    format!("{{track_id}}-{{time}}{retry}")
+}
+
+fn fill_in(path: &str, values: &RequestValues<'_>) -> String {
+    let mut pairs = vec![
+        ("{egress_id}", encode_value(values.egress_id.as_str())),
+        ("{room_name}", encode_value(values.room_name)),
+        ("{room_id}", encode_value(values.room_id)),
+        ("{track_id}", encode_value(values.track_id.as_str())),
+        (
+            "{time}",
+            values.now.with_timezone(&Local).format("%Y-%m-%dT%H%M%S").to_string(),
+        ),
+        ("{utc}", values.now.format("%Y%m%d%H%M%S%3f").to_string()),
+    ];
+    if values.retry_count > 0 {
+        pairs.push(("{retry}", values.retry_count.to_string()));
+    }
+    replace_all(path, &pairs)
+}
+
+/// A value is never taken for a template: values are encoded, and `{` does not stay plain.
+fn replace_all(path: &str, pairs: &[(&str, String)]) -> String {
+    pairs
+        .iter()
+        .fold(path.to_owned(), |path, (template, value)| path.replace(template, value))
+}
+
+fn with_extension(path: String) -> String {
+    if path.ends_with(EXTENSION) {
+        return path;
+    }
+    let stem = MEDIA_EXTENSIONS
+        .iter()
+        .find_map(|extension| path.strip_suffix(extension))
+        .unwrap_or(&path);
+    format!("{stem}{EXTENSION}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values<'a>(egress_id: &'a EgressId, track_id: &'a TrackSid) -> RequestValues<'a> {
+        RequestValues {
+            egress_id,
+            room_name: "../a/b",
+            room_id: "RM_1",
+            track_id,
+            retry_count: 0,
+            now: "2026-03-04T05:06:07.089Z".parse().unwrap(),
+        }
+    }
+
+    fn name_in(prefix: &str, path: &str) -> Result<ObjectName, NameError> {
+        let (egress_id, track_id) = ("EG_1".into(), "TR_1".into());
+        let template = NameTemplate::new(path, prefix, &values(&egress_id, &track_id))?;
+        template.resolve(&TrackValues {
+            track_source: "microphone",
+            publisher_identity: &"zoë/..".into(),
+        })
+    }
+
+    fn name(path: &str) -> String {
+        name_in("", path).unwrap().filename
+    }
+
+    #[test]
+    fn templates_are_filled_in_with_encoded_values() {
+        let table = [
+            ("a/{room_name}/{room_id}.ogg", "a/..%2Fa%2Fb/RM_1.ogg"),
+            (
+                "{publisher_identity}-{track_source}.ogg",
+                "zo%C3%AB%2F..-microphone.ogg",
+            ),
+            ("{track_id}-{track_type}-{egress_id}", "TR_1-audio-EG_1.ogg"),
+            ("{utc}.ogg", "20260304050607089.ogg"),
+            ("{retry}{unknown}.ogg", "{retry}{unknown}.ogg"),
+        ];
+
+        for (path, expected) in table {
+            assert_eq!(name(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_retry_is_named_only_when_there_was_one() {
+        let (egress_id, track_id) = ("EG_1".into(), "TR_1".into());
+        let values = RequestValues {
+            retry_count: 2,
+            ..values(&egress_id, &track_id)
+        };
+
+        let template = NameTemplate::new("x-{retry}", "", &values).unwrap();
+
+        assert_eq!(template.path, "x-2");
+    }
+
+    #[test]
+    fn endings_are_those_of_livekits_worker() {
+        let table = [
+            ("a.ogg", "a.ogg"),
+            ("a.mp4", "a.ogg"),
+            ("a.wav", "a.wav.ogg"),
+            ("a", "a.ogg"),
+            ("v1.2/a", "v1.2/a.ogg"),
+            ("a.jpeg", "a.ogg"),
+        ];
+
+        for (path, expected) in table {
+            assert_eq!(name(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_without_a_name_gets_track_and_time() {
+        for (path, start) in [
+            ("", "TR_1-2026-03-0"),
+            ("calls/", "calls/TR_1-2026-03-0"),
+            ("/", "TR_1-2026-03-0"),
+        ] {
+            let name = name(path);
+            assert!(name.starts_with(start) && name.ends_with(".ogg"), "{path}: {name}");
+        }
+    }
+
+    #[test]
+    fn paths_are_cleaned_and_none_leaves_the_root() {
+        for (path, expected) in [
+            ("a/../b.ogg", "b.ogg"),
+            ("./a//b.ogg", "a/b.ogg"),
+            ("/out/x.ogg", "out/x.ogg"),
+        ] {
+            assert_eq!(name(path), expected, "{path}");
+        }
+        for path in [
+            "..",
+            "../x.ogg",
+            "a/../../x.ogg",
+            "a\\b.ogg",
+            "a\n.ogg",
+            &"x/".repeat(600),
+        ] {
+            assert!(name_in("", path).is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn the_prefix_stands_before_the_key_only() {
+        let name = name_in("calls/audio", "x.ogg").unwrap();
+
+        assert_eq!(
+            (name.filename.as_str(), name.key.as_str()),
+            ("x.ogg", "calls/audio/x.ogg")
+        );
+    }
+}

@@ -1,0 +1,473 @@
+//! The life of one egress, pure: what may follow what, and how each state looks to LiveKit.
+//!
+//! A transition consumes the egress. A terminal state is never left.
+
+use domain::{EgressId, PlatformRoomSid};
+use livekit_protocol::{self as proto, EgressStatus, egress_info};
+
+use super::failure::Failure;
+
+/// One egress: what it was asked to do, and how far it has come. All times are nanoseconds since 1970.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Egress {
+    about: About,
+    started_at: i64,
+    updated_at: i64,
+    state: State,
+}
+
+/// What does not change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct About {
+    pub egress_id: EgressId,
+    pub room_sid: PlatformRoomSid,
+    pub room_name: String,
+    pub retry_count: i32,
+    /// The request with its webhooks and without its secrets.
+    pub request: egress_info::Request,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// Joining, waiting for the track and its first packet.
+    Starting,
+    Active(OpenFile),
+    /// No packet is taken any more; the file is being stored.
+    Ending(OpenFile, EndReason),
+    Complete(StoredFile, EndReason),
+    LimitReached(StoredFile),
+    Failed {
+        failure: Failure,
+        reason: EndReason,
+        file: Option<StoredFile>,
+    },
+    /// Ended before there was anything to store.
+    Aborted {
+        failure: Failure,
+        reason: EndReason,
+    },
+}
+
+/// A file that is being written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenFile {
+    pub filename: String,
+    /// When its first packet came; `None` for a track that is muted so far.
+    pub started_at: Option<i64>,
+}
+
+/// A file that is in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredFile {
+    pub filename: String,
+    pub started_at: i64,
+    pub duration_ns: i64,
+    pub size_bytes: i64,
+    pub location: String,
+    /// Empty where no manifest was wanted, or where it could not be stored.
+    pub manifest_location: String,
+}
+
+/// Why a recording ended, in `EgressInfo.details`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    StopApi,
+    SourceClosed,
+    LimitReached,
+    ShuttingDown,
+    Failure,
+}
+
+/// A step that the state does not allow; the state stays what it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an egress that is {from} cannot become {to}")]
+pub struct IllegalTransition {
+    pub from: &'static str,
+    pub to: &'static str,
+}
+
+impl Egress {
+    pub fn new(about: About, now: i64) -> Self {
+        Self {
+            about,
+            started_at: now,
+            updated_at: now,
+            state: State::Starting,
+        }
+    }
+
+    /// The first packet came, or a muted track was subscribed.
+    pub fn activate(self, now: i64, file: OpenFile) -> Result<Self, IllegalTransition> {
+        match self.state {
+            State::Starting => Ok(self.enter(now, State::Active(file))),
+            _ => Err(self.refuse("active")),
+        }
+    }
+
+    /// The first packet of a track that was muted when it became active; no change of state.
+    pub fn file_begins(mut self, at: i64) -> Self {
+        if let State::Active(file) = &mut self.state {
+            file.started_at.get_or_insert(at);
+        }
+        self
+    }
+
+    /// No more packets. A repeated end changes nothing, the first reason stays.
+    pub fn end(self, now: i64, reason: EndReason) -> Result<Self, IllegalTransition> {
+        match self.state.clone() {
+            State::Active(file) => Ok(self.enter(now, State::Ending(file, reason))),
+            State::Ending(..) => Ok(self),
+            _ => Err(self.refuse("ending")),
+        }
+    }
+
+    pub fn complete(self, now: i64, file: StoredFile) -> Result<Self, IllegalTransition> {
+        match self.state {
+            State::Ending(_, reason) => Ok(self.enter(now, State::Complete(file, reason))),
+            _ => Err(self.refuse("complete")),
+        }
+    }
+
+    /// Straight from active: LiveKit knows no ending before it. `now` is when the limit was reached.
+    pub fn limit_reached(self, now: i64, file: StoredFile) -> Result<Self, IllegalTransition> {
+        match self.state {
+            State::Active(_) => Ok(self.enter(now, State::LimitReached(file))),
+            _ => Err(self.refuse("limit reached")),
+        }
+    }
+
+    /// From every state that is not terminal. `file` is what could be stored nevertheless.
+    pub fn fail(self, now: i64, failure: Failure, file: Option<StoredFile>) -> Result<Self, IllegalTransition> {
+        let reason = match self.state {
+            State::Starting | State::Active(_) => EndReason::Failure,
+            State::Ending(_, reason) => reason,
+            _ => return Err(self.refuse("failed")),
+        };
+        Ok(self.enter(now, State::Failed { failure, reason, file }))
+    }
+
+    /// Ended with nothing to store.
+    pub fn abort(self, now: i64, failure: Failure, reason: EndReason) -> Result<Self, IllegalTransition> {
+        match self.state {
+            State::Starting | State::Active(_) | State::Ending(..) => {
+                Ok(self.enter(now, State::Aborted { failure, reason }))
+            }
+            _ => Err(self.refuse("aborted")),
+        }
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub fn started_at(&self) -> i64 {
+        self.started_at
+    }
+
+    pub fn is_terminal(&self) -> bool {
+        self.state.is_terminal()
+    }
+
+    /// The egress as LiveKit is told of it: always the whole.
+    #[expect(deprecated, reason = "`result` is deprecated, and clients go on reading it")]
+    pub fn info(&self) -> proto::EgressInfo {
+        let file = self.state.file_info();
+        let failure = self.state.failure();
+        proto::EgressInfo {
+            egress_id: self.about.egress_id.to_string(),
+            room_id: self.about.room_sid.to_string(),
+            room_name: self.about.room_name.clone(),
+            source_type: proto::EgressSourceType::Sdk.into(),
+            status: self.state.status().into(),
+            started_at: self.started_at,
+            updated_at: self.updated_at,
+            ended_at: if self.is_terminal() { self.updated_at } else { 0 },
+            error: failure
+                .as_ref()
+                .map(|failure| failure.message.clone())
+                .unwrap_or_default(),
+            error_code: failure.map(|failure| failure.code).unwrap_or_default(),
+            details: self.state.reason().map(EndReason::details).unwrap_or_default(),
+            manifest_location: self
+                .state
+                .stored()
+                .map(|file| file.manifest_location.clone())
+                .unwrap_or_default(),
+            retry_count: self.about.retry_count,
+            request: Some(self.about.request.clone()),
+            file_results: vec![file.clone()],
+            result: Some(egress_info::Result::File(file)),
+            ..Default::default()
+        }
+    }
+
+    fn enter(self, now: i64, state: State) -> Self {
+        Self {
+            updated_at: now.max(self.updated_at),
+            state,
+            ..self
+        }
+    }
+
+    fn refuse(&self, to: &'static str) -> IllegalTransition {
+        IllegalTransition {
+            from: self.state.name(),
+            to,
+        }
+    }
+}
+
+impl State {
+    pub fn status(&self) -> EgressStatus {
+        match self {
+            Self::Starting => EgressStatus::EgressStarting,
+            Self::Active(_) => EgressStatus::EgressActive,
+            Self::Ending(..) => EgressStatus::EgressEnding,
+            Self::Complete(..) => EgressStatus::EgressComplete,
+            Self::LimitReached(_) => EgressStatus::EgressLimitReached,
+            Self::Failed { .. } => EgressStatus::EgressFailed,
+            Self::Aborted { .. } => EgressStatus::EgressAborted,
+        }
+    }
+
+    pub fn is_terminal(&self) -> bool {
+        !matches!(self, Self::Starting | Self::Active(_) | Self::Ending(..))
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Active(_) => "active",
+            Self::Ending(..) => "ending",
+            Self::Complete(..) => "complete",
+            Self::LimitReached(_) => "at its limit",
+            Self::Failed { .. } => "failed",
+            Self::Aborted { .. } => "aborted",
+        }
+    }
+
+    fn reason(&self) -> Option<EndReason> {
+        match self {
+            Self::Starting | Self::Active(_) => None,
+            Self::LimitReached(_) => Some(EndReason::LimitReached),
+            Self::Ending(_, reason) | Self::Complete(_, reason) => Some(*reason),
+            Self::Failed { reason, .. } | Self::Aborted { reason, .. } => Some(*reason),
+        }
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Failed { failure, .. } | Self::Aborted { failure, .. } => Some(failure.clone()),
+            Self::LimitReached(_) => Some(Failure::limit_reached()),
+            _ => None,
+        }
+    }
+
+    fn stored(&self) -> Option<&StoredFile> {
+        match self {
+            Self::Complete(file, _) | Self::LimitReached(file) => Some(file),
+            Self::Failed { file, .. } => file.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn file_info(&self) -> proto::FileInfo {
+        if let Some(file) = self.stored() {
+            return file.info();
+        }
+        match self {
+            Self::Active(file) | Self::Ending(file, _) => proto::FileInfo {
+                filename: file.filename.clone(),
+                started_at: file.started_at.unwrap_or_default(),
+                ..Default::default()
+            },
+            _ => proto::FileInfo::default(),
+        }
+    }
+}
+
+impl StoredFile {
+    fn info(&self) -> proto::FileInfo {
+        proto::FileInfo {
+            filename: self.filename.clone(),
+            started_at: self.started_at,
+            ended_at: self.started_at.saturating_add(self.duration_ns),
+            duration: self.duration_ns,
+            size: self.size_bytes,
+            location: self.location.clone(),
+        }
+    }
+}
+
+impl EndReason {
+    /// As it stands in `EgressInfo.details`.
+    pub fn details(self) -> String {
+        let reason = match self {
+            Self::StopApi => "StopEgress API",
+            Self::SourceClosed => "Source closed",
+            Self::LimitReached => "Limit reached",
+            Self::ShuttingDown => "Worker shutting down",
+            Self::Failure => "Failure",
+        };
+        format!("End reason: {reason}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn starting() -> Egress {
+        let request = egress_info::Request::Track(proto::TrackEgressRequest::default());
+        let about = About {
+            egress_id: "EG_1".into(),
+            room_sid: "RM_1".into(),
+            room_name: "standup".into(),
+            retry_count: 0,
+            request,
+        };
+        Egress::new(about, 10)
+    }
+
+    fn active() -> Egress {
+        starting()
+            .activate(
+                20,
+                OpenFile {
+                    filename: "a.ogg".into(),
+                    started_at: Some(20),
+                },
+            )
+            .unwrap()
+    }
+
+    fn muted() -> Egress {
+        starting()
+            .activate(
+                20,
+                OpenFile {
+                    filename: "a.ogg".into(),
+                    started_at: None,
+                },
+            )
+            .unwrap()
+    }
+
+    fn stored() -> StoredFile {
+        StoredFile {
+            filename: "a.ogg".into(),
+            started_at: 20,
+            duration_ns: 15,
+            size_bytes: 7,
+            location: "/o/a.ogg".into(),
+            manifest_location: "/o/a.json".into(),
+        }
+    }
+
+    fn terminal() -> [Egress; 5] {
+        let ending = active().end(30, EndReason::SourceClosed).unwrap();
+        [
+            ending.clone().complete(40, stored()).unwrap(),
+            active().limit_reached(40, stored()).unwrap(),
+            ending.fail(40, Failure::connection_lost(), Some(stored())).unwrap(),
+            starting().fail(40, Failure::track_not_found("TR_1"), None).unwrap(),
+            starting()
+                .abort(40, Failure::not_started(), EndReason::StopApi)
+                .unwrap(),
+        ]
+    }
+
+    #[test]
+    #[expect(deprecated, reason = "`result` must mirror `file_results`")]
+    fn a_recording_goes_from_starting_over_active_and_ending_to_complete() {
+        let complete = active()
+            .end(30, EndReason::StopApi)
+            .unwrap()
+            .complete(40, stored())
+            .unwrap();
+
+        let info = complete.info();
+
+        assert_eq!(info.status(), EgressStatus::EgressComplete);
+        assert_eq!((info.started_at, info.updated_at, info.ended_at), (10, 40, 40));
+        assert_eq!(info.details, "End reason: StopEgress API");
+        assert_eq!(info.manifest_location, "/o/a.json");
+        let file = &info.file_results[0];
+        assert_eq!(
+            (file.started_at, file.ended_at, file.duration, file.size),
+            (20, 35, 15, 7)
+        );
+        assert_eq!(info.result, Some(egress_info::Result::File(file.clone())));
+        assert_eq!((info.error.as_str(), info.error_code), ("", 0));
+    }
+
+    #[test]
+    fn nothing_follows_a_terminal_state() {
+        for egress in terminal() {
+            let ended_at = egress.info().ended_at;
+
+            let steps = [
+                egress.clone().activate(
+                    50,
+                    OpenFile {
+                        filename: String::new(),
+                        started_at: None,
+                    },
+                ),
+                egress.clone().end(50, EndReason::StopApi),
+                egress.clone().complete(50, stored()),
+                egress.clone().limit_reached(50, stored()),
+                egress.clone().fail(50, Failure::connection_lost(), None),
+                egress.clone().abort(50, Failure::no_audio(), EndReason::StopApi),
+            ];
+
+            assert!(egress.is_terminal() && ended_at == 40);
+            assert!(steps.iter().all(Result::is_err), "{egress:?}");
+        }
+    }
+
+    #[test]
+    fn a_second_stop_leaves_the_first_reason() {
+        let ending = active().end(30, EndReason::SourceClosed).unwrap();
+
+        let again = ending.clone().end(31, EndReason::StopApi).unwrap();
+
+        assert_eq!(again, ending);
+    }
+
+    #[test]
+    fn a_muted_track_is_active_without_a_file_and_may_still_abort() {
+        let aborted = muted().abort(30, Failure::no_audio(), EndReason::SourceClosed).unwrap();
+        let heard = muted().file_begins(25).file_begins(26);
+
+        assert_eq!(muted().info().file_results[0].started_at, 0);
+        assert_eq!(aborted.info().status(), EgressStatus::EgressAborted);
+        assert_eq!(aborted.info().error_code, 412);
+        assert_eq!(heard.info().file_results[0].started_at, 25);
+    }
+
+    #[test]
+    fn a_failure_names_its_reason_and_keeps_what_was_stored() {
+        let [_, limit, lost, early, aborted] = terminal().map(|egress| egress.info());
+
+        assert_eq!((limit.error.as_str(), limit.error_code), ("Session limit reached", 413));
+        assert_eq!(
+            (lost.error_code, lost.details.as_str()),
+            (503, "End reason: Source closed")
+        );
+        assert_eq!(lost.file_results[0].location, "/o/a.ogg");
+        assert_eq!((early.error.as_str(), early.error_code), ("track TR_1 not found", 404));
+        assert_eq!(early.details, "End reason: Failure");
+        assert_eq!(
+            (aborted.error.as_str(), aborted.error_code),
+            ("Start signal not received", 412)
+        );
+    }
+
+    #[test]
+    fn an_active_egress_is_not_completed_without_an_end() {
+        let refused = active().complete(30, stored()).unwrap_err();
+
+        assert_eq!(refused.to_string(), "an egress that is active cannot become complete");
+    }
+}

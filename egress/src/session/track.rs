@@ -1,0 +1,105 @@
+//! Whether a track that was found can be recorded, and what is worth knowing of it. Pure.
+
+use rtc::{TrackInfo, TrackKind, TrackSource};
+
+use super::{failure::Failure, manifest::Publisher};
+
+/// What LiveKit calls Opus, alone and with redundancy; empty until media flows.
+const RECORDABLE: [&str; 3] = ["", "audio/opus", "audio/red"];
+
+/// Refuses what would not be a recording: pictures, ciphertext, other codecs.
+pub fn check(track: &TrackInfo) -> Result<Publisher, Failure> {
+    if track.kind != TrackKind::Audio {
+        return Err(Failure::video(&track.sid));
+    }
+    if track.encrypted {
+        return Err(Failure::encrypted(&track.sid));
+    }
+    if !RECORDABLE.contains(&track.mime_type.to_ascii_lowercase().as_str()) {
+        return Err(Failure::codec(&track.sid, &track.mime_type));
+    }
+    Ok(Publisher {
+        identity: track.identity.clone(),
+        sid: track.participant_sid.clone(),
+        display_name: track.display_name.clone(),
+        source: source_word(track.source),
+    })
+}
+
+fn source_word(source: TrackSource) -> &'static str {
+    match source {
+        TrackSource::Unknown => "unknown",
+        TrackSource::Camera => "camera",
+        TrackSource::Microphone => "microphone",
+        TrackSource::ScreenShare => "screen_share",
+        TrackSource::ScreenShareAudio => "screen_share_audio",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rtc::ParticipantKind;
+
+    use super::*;
+
+    fn microphone() -> TrackInfo {
+        TrackInfo {
+            sid: "TR_1".into(),
+            identity: "ada".into(),
+            participant_sid: "PA_1".into(),
+            display_name: "Ada".into(),
+            participant_kind: ParticipantKind::Standard,
+            kind: TrackKind::Audio,
+            source: TrackSource::Microphone,
+            name: String::new(),
+            muted: false,
+            mime_type: "audio/red".into(),
+            encrypted: false,
+            stereo: false,
+        }
+    }
+
+    #[test]
+    fn a_microphone_is_recorded_whatever_it_is_wrapped_in() {
+        for mime_type in ["audio/red", "audio/opus", "audio/Opus", ""] {
+            let publisher = check(&TrackInfo {
+                mime_type: mime_type.into(),
+                ..microphone()
+            })
+            .unwrap();
+            assert_eq!((publisher.identity.as_str(), publisher.source), ("ada", "microphone"));
+        }
+    }
+
+    #[test]
+    fn video_ciphertext_and_other_codecs_are_refused_by_name() {
+        let table = [
+            (
+                TrackInfo {
+                    kind: TrackKind::Video,
+                    ..microphone()
+                },
+                "video",
+            ),
+            (
+                TrackInfo {
+                    encrypted: true,
+                    ..microphone()
+                },
+                "end-to-end encrypted",
+            ),
+            (
+                TrackInfo {
+                    mime_type: "audio/pcmu".into(),
+                    ..microphone()
+                },
+                "audio/pcmu",
+            ),
+        ];
+
+        for (track, word) in table {
+            let failure = check(&track).unwrap_err();
+            assert!(failure.code == 400 && failure.message.contains(word), "{failure}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Real recordings.
+
+use e2e::{
+    audio::{RecordedFile, tone_share},
+    wait_until,
+};
+use livekit_protocol::{EgressStatus, egress_info};
+use rtc::publisher::AudioOptions;
+
+use crate::support::{PATIENCE, World};
+
+#[tokio::test]
+async fn a_track_becomes_a_file_with_its_manifest_when_its_publisher_ends_it() {
+    let world = World::start().await;
+    let worker = world.worker("one", "").await;
+    let ada = world.speaker("ada", AudioOptions::default()).await;
+    let started = world
+        .record(ada.sid(), "calls/{room_name}/{publisher_identity}-{egress_id}")
+        .await
+        .unwrap();
+    assert_eq!(started.status(), EgressStatus::EgressStarting);
+
+    ada.say(440.0, 3000).await;
+    ada.track.unpublish().unwrap();
+    let info = world.egress_in(&started.egress_id, EgressStatus::EgressComplete).await;
+
+    let file = &info.file_results[0];
+    let key = format!("calls/standup/ada-{}.ogg", info.egress_id);
+    let recorded = RecordedFile::open(&world.object(&key));
+    let manifest = world.manifest(&key.replace(".ogg", ".json"));
+    assert_eq!(
+        (file.filename.as_str(), info.details.as_str()),
+        (key.as_str(), "End reason: Source closed")
+    );
+    assert!(
+        (2700.0..=3050.0).contains(&recorded.duration_ms()),
+        "{} ms",
+        recorded.duration_ms()
+    );
+    assert!((file.duration as f64 / 1e6 - recorded.duration_ms()).abs() < 1.0);
+    assert!(tone_share(recorded.between_ms(500, 2500), 440.0) > 0.95);
+    assert_eq!(file.size as u64, manifest.trackscribe.size_bytes);
+    assert_eq!(manifest.files[0].location, file.location);
+    assert!(info.manifest_location.ends_with(&key.replace(".ogg", ".json")));
+    assert_eq!(
+        (manifest.started_at, manifest.ended_at),
+        (info.started_at, info.ended_at)
+    );
+    assert_eq!(manifest.publisher_identity.as_str(), "ada");
+    assert_eq!(manifest.trackscribe.end.status, "EGRESS_COMPLETE");
+    assert!(matches!(info.request, Some(egress_info::Request::Track(_))));
+    assert_eq!(world.spooled("one"), 0);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_stop_ends_a_recording_and_a_second_one_says_how_it_stands() {
+    let world = World::start().await;
+    let worker = world.worker("one", "").await;
+    let ada = world.speaker("ada", AudioOptions::default()).await;
+    let started = world.record(ada.sid(), "a.ogg").await.unwrap();
+    ada.say(440.0, 1000).await;
+    world.egress_in(&started.egress_id, EgressStatus::EgressActive).await;
+
+    let stopped = world.livekit.egress().stop_egress(&started.egress_id).await.unwrap();
+    let ended = world.egress_in(&started.egress_id, EgressStatus::EgressComplete).await;
+    let again = world.livekit.egress().stop_egress(&started.egress_id).await.unwrap();
+
+    assert_ne!(stopped.status(), EgressStatus::EgressActive);
+    assert_eq!(ended.details, "End reason: StopEgress API");
+    assert_eq!(again.status(), EgressStatus::EgressComplete);
+    assert!(RecordedFile::open(&world.object("a.ogg")).duration_ms() > 700.0);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn two_tracks_of_a_room_share_one_connection_which_leaves_after_the_last() {
+    let world = World::start().await;
+    let worker = world.worker("one", "").await;
+    let ada = world.speaker("ada", AudioOptions::default()).await;
+    let bob = world.speaker("bob", AudioOptions::default()).await;
+    let first = world.record(ada.sid(), "ada.ogg").await.unwrap();
+    let second = world.record(bob.sid(), "bob.ogg").await.unwrap();
+
+    tokio::join!(ada.say(440.0, 1500), bob.say(660.0, 1500));
+    let mut during = world.identities().await;
+    during.sort();
+    ada.track.unpublish().unwrap();
+    world.egress_in(&first.egress_id, EgressStatus::EgressComplete).await;
+    bob.track.unpublish().unwrap();
+    world.egress_in(&second.egress_id, EgressStatus::EgressComplete).await;
+
+    assert_eq!(during, ["ada", "bob", "egress-one"]);
+    let left = async || (!world.identities().await.contains(&"egress-one".to_owned())).then_some(());
+    wait_until("the recorder has left", PATIENCE, left).await;
+    for (key, hz) in [("ada.ogg", 440.0), ("bob.ogg", 660.0)] {
+        let recorded = RecordedFile::open(&world.object(key));
+        assert!(tone_share(recorded.between_ms(300, 1000), hz) > 0.95, "{key}");
+    }
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_to_stop_stores_what_it_records() {
+    let world = World::start().await;
+    let worker = world.worker("one", "").await;
+    let ada = world.speaker("ada", AudioOptions::default()).await;
+    let started = world.record(ada.sid(), "a.ogg").await.unwrap();
+    ada.say(440.0, 1000).await;
+
+    worker.stop().await;
+
+    let info = world.egress(&started.egress_id).await.unwrap();
+    assert_eq!(
+        (info.status(), info.details.as_str()),
+        (EgressStatus::EgressComplete, "End reason: Worker shutting down")
+    );
+    assert!(RecordedFile::open(&world.object("a.ogg")).duration_ms() > 700.0);
+}
+
+#[tokio::test]
+async fn a_muted_track_is_active_at_once_and_aborted_if_it_never_speaks() {
+    let world = World::start().await;
+    let worker = world.worker("one", "").await;
+    let ada = world
+        .speaker(
+            "ada",
+            AudioOptions {
+                muted: true,
+                ..Default::default()
+            },
+        )
+        .await;
+    let started = world.record(ada.sid(), "a.ogg").await.unwrap();
+
+    world.egress_in(&started.egress_id, EgressStatus::EgressActive).await;
+    ada.publisher.clone().leave().await;
+    let info = world.egress_in(&started.egress_id, EgressStatus::EgressAborted).await;
+
+    assert!(
+        info.error.starts_with("no_audio") && info.error_code == 412,
+        "{}",
+        info.error
+    );
+    assert_eq!(world.spooled("one"), 0);
+    worker.stop().await;
+}

@@ -1,0 +1,217 @@
+//! Servers, workers in this process, and people who speak.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use domain::manifest::Manifest;
+use e2e::{
+    audio,
+    stack::{LivekitServer, RedisServer},
+    wait_until,
+};
+use egress::config::{ConfigArgs, EgressConfig};
+use livekit_api::services::{
+    ServiceError,
+    egress::{EgressListFilter, EgressListOptions, TrackEgressOutput},
+};
+use livekit_protocol::{DirectFileOutput, EgressInfo, EgressStatus};
+use rtc::{
+    ConnectConfig,
+    publisher::{self, AudioOptions, AudioTrack, Publisher, PublisherEvent},
+    token::ApiKey,
+};
+use tempfile::TempDir;
+use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// The room of every test.
+pub const ROOM: &str = "standup";
+
+/// Ample for what takes milliseconds on an idle machine; only a failing test waits this long.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What every test begins with.
+pub struct World {
+    pub livekit: LivekitServer,
+    pub redis: RedisServer,
+    folder: TempDir,
+}
+
+/// A worker that runs in this process.
+pub struct Worker {
+    shutdown: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Somebody in the room.
+pub struct Speaker {
+    pub publisher: Publisher,
+    pub track: AudioTrack,
+    /// Kept, because a session whose events nobody takes is over.
+    _events: mpsc::Receiver<PublisherEvent>,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let filter = std::env::var("TRACKSCRIBE_LOG").unwrap_or_else(|_| "error".to_owned());
+        let args = boot::TelemetryArgs {
+            filter,
+            log_format: boot::telemetry::LogFormat::Human,
+        };
+        boot::telemetry::init(&args).unwrap();
+        boot::tls::install_provider();
+        let redis = RedisServer::start().await;
+        let livekit = LivekitServer::start(&redis).await;
+        Self {
+            livekit,
+            redis,
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// One more worker; returns when requests reach it. `extra` are lines of its configuration under `trackscribe`.
+    pub async fn worker(&self, name: &str, extra: &str) -> Worker {
+        let before = self.listeners().await;
+        let config = EgressConfig::parse(&self.config(name, extra), &ConfigArgs::default()).unwrap();
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(egress::run(config, shutdown.clone()));
+        let there = async || (self.listeners().await > before).then_some(());
+        wait_until("the worker listens", PATIENCE, there).await;
+        Worker { shutdown, task }
+    }
+
+    /// Somebody who publishes a track and does not say anything yet.
+    pub async fn speaker(&self, identity: &str, options: AudioOptions) -> Speaker {
+        let key = ApiKey::new(self.livekit.api_key(), self.livekit.api_secret());
+        let token = key.publisher_token(ROOM, identity, identity).unwrap();
+        let config = ConnectConfig::new(self.livekit.url().parse().unwrap(), move || token.clone());
+        let (publisher, events) = publisher::join(config).await.unwrap();
+        let track = publisher.publish_audio(options).await.unwrap();
+        Speaker {
+            publisher,
+            track,
+            _events: events,
+        }
+    }
+
+    /// `StartTrackEgress` into the configured store.
+    pub async fn record(&self, track_sid: &str, filepath: &str) -> Result<EgressInfo, ServiceError> {
+        let file = DirectFileOutput {
+            filepath: filepath.to_owned(),
+            ..Default::default()
+        };
+        self.livekit
+            .egress()
+            .start_track_egress(ROOM, TrackEgressOutput::File(Box::new(file)), track_sid)
+            .await
+    }
+
+    /// What livekit-server says of an egress once it has reached `status`.
+    pub async fn egress_in(&self, egress_id: &str, status: EgressStatus) -> EgressInfo {
+        self.egress_in_within(egress_id, status, PATIENCE).await
+    }
+
+    pub async fn egress_in_within(&self, egress_id: &str, status: EgressStatus, patience: Duration) -> EgressInfo {
+        let what = format!("{egress_id} is {}", status.as_str_name());
+        wait_until(&what, patience, async || {
+            self.egress(egress_id).await.filter(|info| info.status() == status)
+        })
+        .await
+    }
+
+    pub async fn egress(&self, egress_id: &str) -> Option<EgressInfo> {
+        let filter = EgressListFilter::Egress(egress_id.to_owned());
+        let options = EgressListOptions {
+            filter,
+            active: false,
+            page_token: None,
+        };
+        self.livekit
+            .egress()
+            .list_egress(options)
+            .await
+            .ok()?
+            .into_iter()
+            .next()
+    }
+
+    /// Identities of those in the room, hidden ones too.
+    pub async fn identities(&self) -> Vec<String> {
+        let participants = self.livekit.rooms().list_participants(ROOM).await.unwrap();
+        participants
+            .into_iter()
+            .map(|participant| participant.identity)
+            .collect()
+    }
+
+    pub fn object(&self, key: &str) -> Vec<u8> {
+        let path = self.objects().join(key);
+        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    pub fn manifest(&self, key: &str) -> Manifest {
+        Manifest::from_json(&self.object(key)).unwrap()
+    }
+
+    /// Recordings that lie in a worker's spool.
+    pub fn spooled(&self, worker: &str) -> usize {
+        std::fs::read_dir(self.spool(worker)).unwrap().count()
+    }
+
+    fn objects(&self) -> PathBuf {
+        self.folder.path().join("objects")
+    }
+
+    fn spool(&self, worker: &str) -> PathBuf {
+        self.folder.path().join("spool").join(worker)
+    }
+
+    fn config(&self, name: &str, extra: &str) -> String {
+        let show = |path: &Path| path.display().to_string();
+        format!(
+            "api_key: {}\napi_secret: \"{}\"\nws_url: {}\nredis: {{address: '{}', password: '{}'}}\n\
+             storage: {{file: {{root: {}}}}}\n\
+             trackscribe:\n  instance: {name}\n  spool: {}\n  drain_timeout: 0s\n{extra}",
+            self.livekit.api_key(),
+            self.livekit.api_secret(),
+            self.livekit.url(),
+            self.redis.address(),
+            self.redis.password(),
+            show(&self.objects()),
+            show(&self.spool(name)),
+        )
+    }
+
+    /// How many subscribers the start requests have.
+    async fn listeners(&self) -> usize {
+        let mut redis = self.redis.connect().await;
+        let mut command = redis::cmd("PUBSUB");
+        command.arg("NUMSUB").arg("EgressInternal|StartEgress|REQ");
+        let (_, count): (String, usize) = command.query_async(&mut redis).await.unwrap();
+        count
+    }
+}
+
+impl Worker {
+    /// As at the first signal; returns when everything has been stored.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+impl Speaker {
+    pub fn sid(&self) -> &str {
+        self.track.sid()
+    }
+
+    /// A tone, in real time.
+    pub async fn say(&self, hz: f64, milliseconds: usize) {
+        self.track
+            .play(audio::encode(&audio::tone(hz, milliseconds * 48)))
+            .await
+            .unwrap();
+    }
+}
