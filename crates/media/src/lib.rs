@@ -5,11 +5,14 @@
 //! - [`ogg`]: pages, written and read
 //! - [`recorder`]: one track's packets in, pages and a summary out
 //! - [`timeline`]: which moment a sample of a file belongs to
+//! - `chirp` (feature `decode`): sounds that are found again to the sample, for bench and tests
 //!
 //! No input or output happens here: no socket, file or clock. Sockets are left to `rtc`, files and uploads to
 //! `egress`, finding speech in what was decoded to `worker`. The feature `decode` needs libopus; the recorder does
 //! without.
 
+#[cfg(feature = "decode")]
+pub mod chirp;
 pub mod ogg;
 pub mod opus;
 pub mod recorder;

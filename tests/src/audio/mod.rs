@@ -1,12 +1,11 @@
 //! Sounds whose every sample is known, and finding them again in what was recorded. All of it is mono at 48 kHz.
 
-mod chirp;
 mod opus;
 mod recorded;
 mod tone;
 mod voice;
 
-pub use chirp::Chirp;
+pub use media::chirp::Chirp;
 pub use opus::{FRAME_SAMPLES, encode};
 pub use recorded::{RecordedFile, check_with_other_programs};
 pub use tone::{loudness, tone, tone_share};
