@@ -237,13 +237,18 @@ mod tests {
 
     #[test]
     fn everything_that_is_missing_is_named_at_once() {
-        let error = Cli::try_parse_from(&GOOD[..1])
-            .unwrap()
-            .worker
-            .check()
-            .map(drop)
-            .unwrap_err()
-            .to_string();
+        let good = Cli::try_parse_from(GOOD).unwrap().worker;
+        let bad = WorkerConfig {
+            database_url: None,
+            redis_url: None,
+            livekit_url: None,
+            livekit_api_key: None,
+            livekit_api_secret: None,
+            storage: StorageArgs::default(),
+            ..good
+        };
+
+        let error = bad.check().map(drop).unwrap_err().to_string();
 
         for name in [
             "DATABASE_URL",

@@ -209,7 +209,7 @@ fn name(queue: Queue) -> String {
 
 fn storage(redis: &ConnectionManager, queue: Queue) -> RedisStorage<Wake> {
     let config = Config::default()
-        .queue(&name(queue))
+        .queue(name(queue))
         .batch_size(1)
         .emit_events(false)
         .heartbeat_interval(HEARTBEAT)

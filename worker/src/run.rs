@@ -176,3 +176,6 @@ async fn find_recorder(store: &dyn ObjectStore) {
         "no recorder has left its probe here; do egress.yaml and this worker name the same store?"
     );
 }
+
+#[cfg(test)]
+mod tests;

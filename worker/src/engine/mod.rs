@@ -3,6 +3,8 @@
 //! An engine is given chunks of at most half a minute and hears nothing of recordings or meetings.
 
 pub mod config;
+#[cfg(test)]
+pub mod fake;
 pub mod http;
 pub mod pocketsphinx;
 #[cfg(feature = "whisper")]

@@ -133,3 +133,131 @@ fn missing_reason(recording: &Recording) -> Option<&'static str> {
 fn has_words(recording: &Recording) -> bool {
     recording.transcription == Transcription::Done
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{ObjectKey, event::EgressStatus, transcript::Transcript};
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::{
+        engine::EngineError,
+        testing::{World, recorded, spoken},
+    };
+
+    async fn transcript(world: &World) -> (TranscriptState, Transcript) {
+        let id = world.meeting().await.head.id;
+        transcripts::load(&mut world.ctx.pool.acquire().await.unwrap(), id)
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    fn speech() -> Vec<u8> {
+        recorded(&spoken("hello this is the second speaker can you hear me"))
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_closed_meeting_becomes_one_transcript_in_every_format(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.meeting_with_recordings(&["ada", "bob"]).await;
+
+        world.recording_ends("ada", &speech(), |_| {}).await;
+        world.do_jobs().await;
+        world.advance(10);
+        world.recording_ends("bob", &speech(), |_| {}).await;
+        world.do_jobs().await;
+        world.room_is_gone().await;
+        world.do_jobs().await;
+
+        let (state, transcript) = transcript(&world).await;
+        let turns: Vec<_> = transcript
+            .segments
+            .iter()
+            .map(|s| (s.speaker.as_str(), s.text.as_str(), s.start_ms / 10_000))
+            .collect();
+        assert_eq!(state, TranscriptState::Ready);
+        assert_eq!(turns, [("ada", "One", 0), ("bob", "Two", 1)]);
+        assert_eq!((transcript.speakers.len(), transcript.missing.len()), (2, 0));
+        for extension in ["json", "txt", "srt", "vtt"] {
+            let path = world.object_path(&ObjectKey::transcript(transcript.meeting_id, extension));
+            let text = std::fs::read_to_string(path).unwrap();
+            assert!(text.contains("One") && text.contains("Two"), "{extension}: {text}");
+        }
+        assert_eq!(world.count_jobs("done").await, 8);
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn what_is_missing_is_named_and_does_not_hold_up_the_rest(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.meeting_with_recordings(&["ada", "bob", "cid", "dan"]).await;
+        world
+            .report(&world.recording_of("bob").await, EgressStatus::Failed, None)
+            .await;
+        world
+            .report(&world.recording_of("cid").await, EgressStatus::Aborted, None)
+            .await;
+        world.recording_ends("dan", &speech(), |_| {}).await;
+        world.engine.fail_after(0, EngineError::Refused("no".to_owned()));
+        world.do_jobs().await;
+
+        world.recording_ends("ada", &speech(), |_| {}).await;
+        world.room_is_gone().await;
+        world.do_jobs().await;
+
+        let (state, transcript) = transcript(&world).await;
+        let missing: Vec<_> = transcript
+            .missing
+            .iter()
+            .map(|m| (m.identity.as_str(), m.reason.as_str()))
+            .collect();
+        assert_eq!(state, TranscriptState::Ready);
+        assert_eq!(missing, [("bob", "egress_failed"), ("dan", "transcription_failed")]);
+        assert_eq!(transcript.segments.len(), 1);
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_meeting_is_empty_if_nothing_was_said_and_failed_if_nothing_could_be_heard(pool: PgPool) {
+        let world = World::new(pool).await;
+        let ends = [
+            (EgressStatus::Aborted, TranscriptState::Empty),
+            (EgressStatus::Failed, TranscriptState::Failed),
+        ];
+
+        for (status, expected) in ends {
+            sqlx::query("TRUNCATE meetings CASCADE")
+                .execute(&world.ctx.pool)
+                .await
+                .unwrap();
+            world.meeting_with_recordings(&["ada"]).await;
+            world.report(&world.recording_of("ada").await, status, None).await;
+            world.room_is_gone().await;
+            world.do_jobs().await;
+
+            assert_eq!(transcript(&world).await.0, expected);
+        }
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn words_that_come_after_the_end_are_merged_anew(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.meeting_with_recordings(&["ada", "bob"]).await;
+        world.recording_ends("ada", &speech(), |_| {}).await;
+        world.room_is_gone().await;
+        world.do_jobs().await;
+        world.advance(400);
+        world.look().await;
+        world.do_jobs().await;
+        let without_bob = transcript(&world).await.1;
+
+        world.recording_ends("bob", &speech(), |_| {}).await;
+        world.do_jobs().await;
+
+        let with_bob = transcript(&world).await.1;
+        assert_eq!(
+            (without_bob.segments.len(), without_bob.missing[0].reason.as_str()),
+            (1, "stuck")
+        );
+        assert_eq!((with_bob.segments.len(), with_bob.missing.len()), (2, 0));
+    }
+}

@@ -235,3 +235,85 @@ fn place(chunk: Span) -> (i64, i64) {
 fn undecodable(why: DecodeError) -> JobError {
     JobError::give_up(anyhow::Error::new(why).context("the recording cannot be decoded"))
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::{
+        engine::EngineError,
+        testing::{World, recorded, spoken},
+    };
+
+    /// Three sentences, far enough apart to be three chunks.
+    fn three_sentences() -> Vec<u8> {
+        let pause = vec![0; 16_000];
+        let parts = ["good morning everyone", "this is the second", "and this is the end"];
+        recorded(
+            &parts
+                .iter()
+                .flat_map(|text| [spoken(text), pause.clone()].concat())
+                .collect::<Vec<i16>>(),
+        )
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn after_a_crash_the_next_chunk_is_heard_and_none_twice(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.meeting_with_recordings(&["ada"]).await;
+        world.recording_ends("ada", &three_sentences(), |_| {}).await;
+        let crash = |calls: usize| {
+            let what = format!("crash after {calls}");
+            world.engine.fail_after(
+                calls,
+                EngineError::Busy {
+                    what,
+                    after: None,
+                    why: None,
+                },
+            );
+        };
+
+        crash(1);
+        world.do_jobs().await;
+        let kept = chunks::list_for_recording(
+            &mut world.ctx.pool.acquire().await.unwrap(),
+            world.recording_of("ada").await.id,
+        )
+        .await
+        .unwrap();
+        world.hurry().await;
+        world.do_jobs().await;
+
+        assert_eq!((kept.len(), world.engine.calls()), (1, 3));
+        assert_eq!(world.recording_of("ada").await.transcription, Transcription::Done);
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_recording_that_no_engine_takes_is_dead_and_its_meeting_goes_on(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.meeting_with_recordings(&["ada"]).await;
+        world.recording_ends("ada", &three_sentences(), |_| {}).await;
+
+        world
+            .engine
+            .fail_after(0, EngineError::Refused("wrong model".to_owned()));
+        world.do_jobs().await;
+
+        assert_eq!(world.recording_of("ada").await.transcription, Transcription::Dead);
+        assert_eq!(world.count_jobs("dead").await, 1);
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn silence_is_transcribed_without_the_engine(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.meeting_with_recordings(&["ada"]).await;
+
+        world.recording_ends("ada", &recorded(&vec![0; 48_000]), |_| {}).await;
+        world.do_jobs().await;
+
+        assert_eq!(world.recording_of("ada").await.transcription, Transcription::Done);
+        assert_eq!(world.engine.calls(), 0);
+    }
+}

@@ -88,3 +88,102 @@ async fn look_at(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<()
 async fn release(lock: PgTransaction<'_>) -> Result<(), StorageError> {
     Ok(lock.rollback().await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{event::EgressStatus, recording::RecordingState};
+    use platform::fake::Health;
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::testing::World;
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn people_whom_no_webhook_announced_are_recorded(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.people_join(&["ada"]);
+
+        world.look().await;
+        world.people_join(&["ada", "bob"]);
+        world.look().await;
+        world.look().await;
+        world.do_jobs().await;
+
+        let meeting = world.meeting().await;
+        assert_eq!((meeting.participants.len(), meeting.recordings.len()), (2, 2));
+        assert_eq!(world.platform.started().len(), 2);
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_meeting_ends_after_two_answers_without_it_and_an_error_is_no_answer(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.people_join(&["ada"]);
+        world.look().await;
+        world.platform.remove_room("standup");
+
+        world.look().await;
+        world.advance(16);
+        world.platform.set_health(Health::Down);
+        let unanswered = round(&world.ctx).await;
+        let after_an_error = world.meeting().await.head.is_open();
+        world.platform.set_health(Health::Up);
+        world.look().await;
+
+        assert!(unanswered.is_err() && after_an_error);
+        assert!(!world.meeting().await.head.is_open());
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_room_that_is_named_again_stays_open(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.people_join(&["ada"]);
+        world.look().await;
+
+        world.platform.remove_room("standup");
+        world.look().await;
+        world.people_join(&["ada"]);
+        world.look().await;
+        world.advance(60);
+        world.platform.remove_room("standup");
+        world.look().await;
+
+        assert!(world.meeting().await.head.is_open());
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn an_egress_whose_end_was_never_told_is_noticed(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.meeting_with_recordings(&["ada"]).await;
+        let egress = world.recording_of("ada").await.egress_id.unwrap();
+        world
+            .platform
+            .set_recording(&egress, |report| report.status = EgressStatus::Failed);
+
+        world.look().await;
+        let young = world.recording_of("ada").await.state;
+        world.advance(31);
+        world.look().await;
+
+        assert_eq!(young, RecordingState::Requested);
+        let recordings = world.meeting().await.recordings;
+        assert!(
+            matches!(recordings[0].state, RecordingState::Failed(_)),
+            "{recordings:?}"
+        );
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn one_worker_of_many_looks(pool: PgPool) {
+        let world = World::new(pool).await;
+        world.people_join(&["ada"]);
+        let mut other = world.ctx.pool.begin().await.unwrap();
+        locks::try_hold(&mut other, LOCK).await.unwrap();
+
+        world.look().await;
+        let while_another_looks = world.count_jobs("ready").await;
+        other.rollback().await.unwrap();
+        world.look().await;
+
+        assert_eq!((while_another_looks, world.count_jobs("ready").await), (0, 1));
+    }
+}

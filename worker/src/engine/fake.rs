@@ -1,0 +1,100 @@
+//! An engine for tests: says what it is told to, counts, and can be held up or fail.
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+
+use super::{Audio, Engine, EngineError, Heard, HeardWord, Hint};
+use crate::pipeline::{ms, window::Chunking};
+
+/// One word for each chunk: "one", "two", …
+const WORDS: [&str; 8] = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
+
+/// The fake. Hears chunks as fast as its permits allow.
+pub struct FakeEngine {
+    calls: AtomicUsize,
+    panics: AtomicBool,
+    permits: Semaphore,
+    failure: Mutex<Option<(usize, EngineError)>>,
+}
+
+impl Default for FakeEngine {
+    fn default() -> Self {
+        Self {
+            calls: AtomicUsize::new(0),
+            panics: AtomicBool::new(false),
+            permits: Semaphore::new(Semaphore::MAX_PERMITS),
+            failure: Mutex::default(),
+        }
+    }
+}
+
+impl FakeEngine {
+    /// Hears nothing until [`FakeEngine::allow`].
+    pub fn held_up() -> Self {
+        Self {
+            permits: Semaphore::new(0),
+            ..Self::default()
+        }
+    }
+
+    /// Lets so many more chunks through.
+    pub fn allow(&self, chunks: usize) {
+        self.permits.add_permits(chunks);
+    }
+
+    /// One chunk fails, once so many were heard.
+    pub fn fail_after(&self, calls: usize, error: EngineError) {
+        *self.failure.lock().unwrap() = Some((calls, error));
+    }
+
+    /// Every chunk panics from now on.
+    pub fn panic(&self) {
+        self.panics.store(true, Ordering::SeqCst);
+    }
+
+    fn failure(&self) -> Option<EngineError> {
+        let mut failure = self.failure.lock().unwrap();
+        failure
+            .take_if(|(calls, _)| *calls == self.calls())
+            .map(|(_, error)| error)
+    }
+
+    /// Chunks heard so far.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Engine for FakeEngine {
+    fn key(&self) -> &str {
+        "fake"
+    }
+
+    fn chunking(&self) -> Chunking {
+        Chunking::UTTERANCES
+    }
+
+    async fn transcribe(&self, audio: Audio, _hint: &Hint) -> Result<Heard, EngineError> {
+        self.permits.acquire().await.expect("the fake never closes it").forget();
+        if let Some(error) = self.failure() {
+            return Err(error);
+        }
+        assert!(!self.panics.load(Ordering::SeqCst), "the fake was told to panic");
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        let word = HeardWord::new(
+            WORDS[call % WORDS.len()],
+            200,
+            ms(audio.len() as u64).saturating_sub(200),
+        );
+        Ok(Heard {
+            words: vec![word],
+            ..Heard::default()
+        })
+    }
+}

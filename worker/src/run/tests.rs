@@ -1,0 +1,320 @@
+//! Workers on a real Redis and a real PostgreSQL: what goes wrong with queues, and what becomes of jobs then.
+
+use std::time::Instant;
+
+use domain::{MeetingId, job::Job, recording::Transcription};
+use sqlx::{PgPool, postgres::PgPoolOptions};
+use tokio::runtime::Runtime;
+
+use super::*;
+use crate::{
+    engine::{EngineError, fake::FakeEngine},
+    testing::{RedisServer, World, eventually, recorded, spoken},
+};
+
+/// A worker in this test's runtime, which can be stopped.
+struct Worker {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Worker {
+    async fn start(ctx: &WorkerContext, redis: &RedisServer) -> Self {
+        let worker = Self {
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        let bell = Doorbell::connect(&redis.url()).await.unwrap();
+        work(ctx, &bell, 1, &worker.tasks, &worker.stop);
+        worker
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// A worker in a runtime of its own, which can be killed: its tasks end where they are, as the process would.
+struct MortalWorker(Runtime);
+
+impl MortalWorker {
+    fn start(world: &World, redis: &RedisServer) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let (ctx, url, options) = (
+            world.ctx.clone(),
+            redis.url(),
+            (*world.ctx.pool.connect_options()).clone(),
+        );
+        runtime.spawn(async move {
+            // Connections belong to the runtime that opened them.
+            let ctx = WorkerContext {
+                pool: PgPoolOptions::new().connect_lazy_with(options),
+                ..ctx
+            };
+            let bell = Doorbell::connect(&url).await.unwrap();
+            work(&ctx, &bell, 1, &TaskTracker::new(), &CancellationToken::new());
+            std::future::pending::<()>().await;
+        });
+        Self(runtime)
+    }
+
+    fn kill(self) {
+        self.0.shutdown_background();
+    }
+}
+
+/// A job that ends as soon as it is begun.
+fn quick_job() -> Job {
+    Job::ExportTranscript {
+        meeting_id: MeetingId(Uuid::now_v7()),
+    }
+}
+
+async fn queue(world: &World, jobs: &[Job]) {
+    storage::jobs::add(&mut world.ctx.pool.acquire().await.unwrap(), jobs)
+        .await
+        .unwrap();
+}
+
+async fn until_jobs(world: &World, count: i64, state: &str) {
+    eventually(&format!("{count} jobs are {state}"), || async {
+        world.count_jobs(state).await == count
+    })
+    .await;
+}
+
+/// Ada has said one sentence, and its transcription is due.
+async fn something_to_transcribe(world: &World) {
+    world.meeting_with_recordings(&["ada"]).await;
+    world
+        .recording_ends("ada", &recorded(&spoken("good morning everyone")), |_| {})
+        .await;
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_fresh_job_starts_at_once(pool: PgPool) {
+    let (world, redis) = (World::new(pool).await, RedisServer::start().await);
+    let worker = Worker::start(&world.ctx, &redis).await;
+    queue(&world, &[quick_job()]).await;
+    until_jobs(&world, 1, "done").await;
+
+    let mut took = Vec::new();
+    for done in 2..=21 {
+        let started = Instant::now();
+        queue(&world, &[quick_job()]).await;
+        until_jobs(&world, done, "done").await;
+        took.push(started.elapsed());
+    }
+    took.sort();
+    worker.stop().await;
+
+    println!("queued to done: median {:?}, longest {:?}", took[10], took[19]);
+    assert!(
+        took[10] < Duration::from_millis(400),
+        "slower than the relay's own look: {took:?}"
+    );
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_redis_that_forgets_everything_is_only_a_delay(pool: PgPool) {
+    let (world, redis) = (World::new(pool).await, RedisServer::start().await);
+    let bell = Doorbell::connect(&redis.url()).await.unwrap();
+    queue(&world, &std::array::from_fn::<Job, 50, _>(|_| quick_job())).await;
+    relay::ring_due(&world.ctx.pool, &bell).await.unwrap();
+
+    redis.flush().await;
+    let worker = Worker::start(&world.ctx, &redis).await;
+    // Half a minute later the relay takes the wake-ups for lost.
+    sqlx::query("UPDATE jobs SET woken_at = now() - interval '31 s'")
+        .execute(&world.ctx.pool)
+        .await
+        .unwrap();
+
+    until_jobs(&world, 50, "done").await;
+    worker.stop().await;
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_redis_that_is_restarted_is_only_a_delay(pool: PgPool) {
+    let (world, mut redis) = (World::new(pool).await, RedisServer::start().await);
+    let worker = Worker::start(&world.ctx, &redis).await;
+    queue(&world, &[quick_job()]).await;
+    until_jobs(&world, 1, "done").await;
+
+    redis.restart().await;
+    queue(&world, &[quick_job(), quick_job()]).await;
+
+    until_jobs(&world, 3, "done").await;
+    worker.stop().await;
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_job_whose_worker_was_killed_is_done_by_another_without_double_text(pool: PgPool) {
+    let redis = RedisServer::start().await;
+    let world = World::with_engine(pool, FakeEngine::held_up()).await;
+    something_to_transcribe(&world).await;
+    world.do_jobs_until_accepted().await;
+    let mortal = MortalWorker::start(&world, &redis);
+    until_jobs(&world, 1, "running").await;
+
+    mortal.kill();
+    let worker = Worker::start(&world.ctx, &redis).await;
+    let still_leased = world.count_jobs("running").await;
+    sqlx::query("UPDATE jobs SET lease_until = now() WHERE state = 'running'")
+        .execute(&world.ctx.pool)
+        .await
+        .unwrap();
+    world.engine.allow(10);
+
+    until_jobs(&world, 0, "ready").await;
+    until_jobs(&world, 0, "running").await;
+    worker.stop().await;
+    let recording = world.recording_of("ada").await;
+    let chunks: i64 = sqlx::query_scalar("SELECT count(*) FROM chunks")
+        .fetch_one(&world.ctx.pool)
+        .await
+        .unwrap();
+    assert_eq!(
+        (still_leased, chunks, recording.transcription),
+        (1, 1, Transcription::Done)
+    );
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn who_has_lost_the_lease_writes_nothing(pool: PgPool) {
+    let world = World::with_engine(pool, FakeEngine::held_up()).await;
+    something_to_transcribe(&world).await;
+    world.do_jobs_until_accepted().await;
+    let mut conn = world.ctx.pool.acquire().await.unwrap();
+    let job = storage::jobs::take_due(&mut conn, "transcribe_track", 1).await.unwrap()[0];
+    let (ctx, stop) = (world.ctx.clone(), CancellationToken::new());
+    let late = tokio::spawn(async move { attempt::run(job, &ctx, &stop).await });
+    until_jobs(&world, 1, "running").await;
+
+    sqlx::query("UPDATE jobs SET lease_until = now() WHERE state = 'running'")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let thief = storage::jobs::claim(&mut conn, job, attempt::LEASE)
+        .await
+        .unwrap()
+        .unwrap();
+    world.engine.allow(10);
+    late.await.unwrap();
+
+    assert!(storage::jobs::hold(&mut conn, thief.lease).await.unwrap());
+    let chunks: i64 = sqlx::query_scalar("SELECT count(*) FROM chunks")
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(
+        (chunks, world.recording_of("ada").await.transcription),
+        (0, Transcription::Pending)
+    );
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_poisoned_job_ends_dead_and_the_others_go_on(pool: PgPool) {
+    let (world, redis) = (World::new(pool).await, RedisServer::start().await);
+    something_to_transcribe(&world).await;
+    world.engine.panic();
+    let unreadable =
+        "INSERT INTO jobs (id, queue, payload, max_attempts) VALUES (gen_random_uuid(), $1, '{\"x\": 1}', 5)";
+    sqlx::query(unreadable)
+        .bind("export_transcript")
+        .execute(&world.ctx.pool)
+        .await
+        .unwrap();
+
+    let worker = Worker::start(&world.ctx, &redis).await;
+    eventually("both are dead", || async {
+        sqlx::query("UPDATE jobs SET run_at = now() WHERE state = 'ready' AND attempt > 0")
+            .execute(&world.ctx.pool)
+            .await
+            .unwrap();
+        world.count_jobs("dead").await == 2
+    })
+    .await;
+    queue(&world, &[quick_job()]).await;
+    until_jobs(&world, 0, "ready").await;
+    worker.stop().await;
+
+    let mut dead = dead_jobs(&world.ctx.pool).await.unwrap();
+    dead.sort_by_key(|job| job.attempt);
+    assert!(
+        dead[0].error.as_deref().unwrap().contains("cannot read the job"),
+        "{dead:?}"
+    );
+    assert_eq!((dead[1].queue.as_str(), dead[1].attempt), ("transcribe_track", 6));
+    assert_eq!(world.recording_of("ada").await.transcription, Transcription::Dead);
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_pause_before_the_next_try_outlives_worker_and_redis(pool: PgPool) {
+    let (world, redis) = (World::new(pool).await, RedisServer::start().await);
+    something_to_transcribe(&world).await;
+    let after = Some(Duration::from_secs(3600));
+    world.engine.fail_after(
+        0,
+        EngineError::Busy {
+            what: "busy".to_owned(),
+            after,
+            why: None,
+        },
+    );
+    let worker = Worker::start(&world.ctx, &redis).await;
+    eventually("it has failed once", || async {
+        error_of_transcription(&world).await.is_some()
+    })
+    .await;
+    worker.stop().await;
+    redis.flush().await;
+
+    let worker = Worker::start(&world.ctx, &redis).await;
+    queue(&world, &[quick_job()]).await;
+    until_jobs(&world, 3, "done").await;
+    let (waiting, error) = (
+        world.count_jobs("ready").await,
+        error_of_transcription(&world).await.unwrap(),
+    );
+    sqlx::query("UPDATE jobs SET run_at = now() WHERE state = 'ready'")
+        .execute(&world.ctx.pool)
+        .await
+        .unwrap();
+    until_jobs(&world, 0, "ready").await;
+    until_jobs(&world, 4, "done").await;
+    worker.stop().await;
+
+    assert_eq!((waiting, error.as_str()), (1, "busy; it is tried again later"));
+    assert_eq!(world.recording_of("ada").await.transcription, Transcription::Done);
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_worker_that_stops_gives_its_job_back_uncounted(pool: PgPool) {
+    let redis = RedisServer::start().await;
+    let world = World::with_engine(pool, FakeEngine::held_up()).await;
+    something_to_transcribe(&world).await;
+    let worker = Worker::start(&world.ctx, &redis).await;
+    eventually("it transcribes", || async {
+        world.count_jobs("running").await == 1 && world.count_jobs("done").await == 2
+    })
+    .await;
+
+    worker.stop().await;
+
+    let attempts: Vec<i32> = sqlx::query_scalar("SELECT attempt FROM jobs WHERE state = 'ready'")
+        .fetch_all(&world.ctx.pool)
+        .await
+        .unwrap();
+    assert_eq!(attempts, [0]);
+}
+
+async fn error_of_transcription(world: &World) -> Option<String> {
+    sqlx::query_scalar("SELECT error FROM jobs WHERE queue = 'transcribe_track'")
+        .fetch_optional(&world.ctx.pool)
+        .await
+        .unwrap()
+        .flatten()
+}
