@@ -1,0 +1,385 @@
+//! One WebRTC connection without sockets: the only place that names str0m, whose interface changes every few weeks.
+//!
+//! str0m wants each change to be followed by reading all its output before the next. Every method here does so and
+//! keeps what came out, so that callers need not know.
+
+mod candidate;
+mod publish;
+mod tcp;
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use str0m::{
+    Candidate, Event, IceConnectionState, Input, Output as RtcOutput, Rtc, RtcError,
+    change::{SdpOffer, SdpPendingOffer},
+    net::{Protocol, Receive, TcpType},
+};
+use thiserror::Error;
+
+pub(crate) use self::publish::{Codec, OutgoingTrack, Send};
+use self::{candidate::Trickled, tcp::TcpPeers};
+use crate::{
+    packet::{RtpPacket, SenderReport},
+    sdp,
+};
+
+/// Receiver reports once a second: the server derives its round trip time, and with it its NACK spacing, from them.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Candidates that may wait for the offer which they belong to.
+const MAX_EARLY_CANDIDATES: usize = 64;
+/// If str0m names no time.
+const IDLE_WAKE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Error)]
+pub(crate) enum PeerError {
+    #[error("the server's description of the connection cannot be used: {0}")]
+    BadDescription(String),
+    #[error("the server's certificate changed")]
+    CertificateChanged,
+    #[error("the WebRTC connection broke: {0}")]
+    Broken(String),
+}
+
+/// The way a packet takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Udp,
+    Tcp,
+}
+
+/// A packet with the addresses it goes between. For what comes in, `local` is one of our candidates.
+#[derive(Debug)]
+pub(crate) struct Datagram<B> {
+    pub transport: Transport,
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
+    pub contents: B,
+}
+
+#[derive(Debug)]
+pub(crate) enum Output {
+    Transmit(Datagram<Vec<u8>>),
+    /// Open a TCP connection; what comes of it is told by `handle_tcp_up` and `handle_tcp_down`.
+    DialTcp(SocketAddr),
+    Event(PeerEvent),
+}
+
+#[derive(Debug)]
+pub(crate) enum PeerEvent {
+    /// ICE and DTLS are through.
+    Connected,
+    /// The server's keep-alives stopped.
+    Disconnected,
+    Packet(RtpPacket),
+    SenderReport(SenderReport),
+    /// Nothing will come of this connection any more.
+    Failed(PeerError),
+}
+
+#[derive(Debug)]
+pub(crate) struct Peer {
+    rtc: Rtc,
+    wake: Instant,
+    outputs: VecDeque<Output>,
+    /// Of the last description that was accepted; empty before the first.
+    remote_ufrag: String,
+    fingerprint: String,
+    early: VecDeque<Trickled>,
+    tcp: TcpPeers,
+    failed: bool,
+    connected: bool,
+    pending_offer: Option<SdpPendingOffer>,
+    /// Of the sections that RED is sent on.
+    red_mids: Vec<String>,
+}
+
+impl Peer {
+    /// A connection on which the server sends. Plain Opus only: then the server unpacks RED, and repairs with it what
+    /// the publisher's side lost.
+    pub fn subscriber(now: Instant, locals: &[SocketAddr]) -> Self {
+        Self::new(now, locals, Red::Refused)
+    }
+
+    /// A connection on which we send.
+    pub fn publisher(now: Instant, locals: &[SocketAddr]) -> Self {
+        Self::new(now, locals, Red::Offered)
+    }
+
+    fn new(now: Instant, locals: &[SocketAddr], red: Red) -> Self {
+        let rtc = Rtc::builder()
+            .clear_codecs()
+            .enable_opus(true, red == Red::Offered)
+            .set_rtp_mode(true)
+            .set_stats_interval(None)
+            .set_rtcp_report_interval_audio(REPORT_INTERVAL)
+            .build(now);
+        let mut peer = Self {
+            rtc,
+            wake: now,
+            outputs: VecDeque::new(),
+            remote_ufrag: String::new(),
+            fingerprint: String::new(),
+            early: VecDeque::new(),
+            tcp: TcpPeers::default(),
+            failed: false,
+            connected: false,
+            pending_offer: None,
+            red_mids: Vec::new(),
+        };
+        peer.settle(now);
+        for local in locals {
+            if let Ok(candidate) = Candidate::host(*local, "udp") {
+                peer.rtc.add_local_candidate(candidate);
+                peer.settle(now);
+            }
+        }
+        peer
+    }
+
+    /// Takes the server's offer and gives the answer. `offer` is the scan of `sdp`.
+    pub fn accept_offer(&mut self, now: Instant, sdp: &str, offer: &sdp::Offer<'_>) -> Result<String, PeerError> {
+        self.check_fingerprint(offer.fingerprint)?;
+        let parsed = SdpOffer::from_sdp_string(&sdp::rewrite_directions(sdp))
+            .map_err(|error| PeerError::BadDescription(error.to_string()))?;
+        let answer = self
+            .rtc
+            .sdp_api()
+            .accept_offer(parsed)
+            .map_err(|error| PeerError::BadDescription(error.to_string()))?
+            .to_sdp_string();
+        self.settle(now);
+        self.describe_remote(now, offer);
+        Ok(answer)
+    }
+
+    /// Asks the server again for packets of this stream that are missing. LiveKit repeats them on the same SSRC, which
+    /// str0m does not expect of a stream without RTX; so it has to be told for each SSRC.
+    pub fn enable_nack(&mut self, now: Instant, ssrc: u32) {
+        match self.rtc.direct_api().stream_rx(&ssrc.into()) {
+            Some(stream) => stream.suppress_nack(false),
+            None => tracing::warn!(ssrc, "no stream to repair, losses of it stay"),
+        }
+        self.settle(now);
+    }
+
+    /// The stream is over; str0m would go on telling of it.
+    pub fn remove_stream(&mut self, now: Instant, ssrc: u32) {
+        self.rtc.direct_api().remove_stream_rx(ssrc.into());
+        self.settle(now);
+    }
+
+    /// A candidate of the server, as the JSON text of a trickle message. What cannot be read is passed over.
+    pub fn add_candidate(&mut self, now: Instant, candidate_init: &str) {
+        let Some(trickled) = Trickled::parse(candidate_init) else {
+            tracing::debug!(candidate_init, "unusable candidate");
+            return;
+        };
+        if self.is_early(&trickled) {
+            if self.early.len() < MAX_EARLY_CANDIDATES {
+                self.early.push_back(trickled);
+            }
+            return;
+        }
+        self.apply_candidate(now, trickled);
+    }
+
+    pub fn handle_datagram(&mut self, now: Instant, datagram: &Datagram<&[u8]>) {
+        let protocol = match datagram.transport {
+            Transport::Udp => Protocol::Udp,
+            Transport::Tcp => Protocol::Tcp,
+        };
+        // Neither STUN nor DTLS nor RTP: not for us.
+        let Ok(receive) = Receive::new(protocol, datagram.remote, datagram.local, datagram.contents) else {
+            return;
+        };
+        self.input(now, Input::Receive(now, receive));
+    }
+
+    pub fn handle_tcp_up(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
+        let candidate = Candidate::builder().tcp().host(local).tcptype(TcpType::Active).build();
+        if let Ok(candidate) = candidate {
+            self.rtc.add_local_candidate(candidate);
+            self.settle(now);
+        }
+        if let Some(candidate) = self.tcp.connected(remote) {
+            self.rtc.add_remote_candidate(candidate);
+        }
+        self.kick(now);
+    }
+
+    pub fn handle_tcp_down(&mut self, now: Instant, local: SocketAddr) {
+        if let Ok(candidate) = Candidate::builder().tcp().host(local).tcptype(TcpType::Active).build() {
+            self.rtc.direct_api().invalidate_candidate(&candidate);
+        }
+        self.kick(now);
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if now >= self.wake {
+            self.kick(now);
+        }
+    }
+
+    /// Whether ICE and DTLS have been through, ever.
+    pub fn was_connected(&self) -> bool {
+        self.connected
+    }
+
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub fn deadline(&self) -> Instant {
+        self.wake
+    }
+
+    /// Lets str0m look at the clock. Changes do not arm its timers by themselves: without this an ICE-lite server,
+    /// which never speaks first, would wait for us in vain.
+    fn kick(&mut self, now: Instant) {
+        self.settle(now);
+        self.input(now, Input::Timeout(now));
+    }
+
+    fn input(&mut self, now: Instant, input: Input<'_>) {
+        if self.failed {
+            return;
+        }
+        if let Err(error) = self.rtc.handle_input(input) {
+            self.fail(&error);
+        }
+        self.settle(now);
+    }
+
+    /// Reads all that str0m has to say.
+    fn settle(&mut self, now: Instant) {
+        while !self.failed {
+            match self.rtc.poll_output() {
+                Ok(RtcOutput::Timeout(wake)) => {
+                    self.wake = wake;
+                    if !self.rtc.is_alive() {
+                        self.fail(&"it was closed");
+                    }
+                    return;
+                }
+                Ok(RtcOutput::Transmit(transmit)) => self.outputs.push_back(Output::Transmit(Datagram {
+                    transport: if transmit.proto == Protocol::Udp {
+                        Transport::Udp
+                    } else {
+                        Transport::Tcp
+                    },
+                    local: transmit.source,
+                    remote: transmit.destination,
+                    contents: transmit.contents.to_vec(),
+                })),
+                Ok(RtcOutput::Event(event)) => self.handle_event(event),
+                Err(error) => self.fail(&error),
+            }
+        }
+        self.wake = now + IDLE_WAKE;
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        let event = match event {
+            Event::Connected => {
+                self.connected = true;
+                PeerEvent::Connected
+            }
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => PeerEvent::Disconnected,
+            Event::RtpPacket(packet) if !packet.payload.is_empty() => PeerEvent::Packet(RtpPacket {
+                ssrc: *packet.header.ssrc,
+                seq_no: *packet.seq_no,
+                timestamp: packet.header.timestamp,
+                marker: packet.header.marker,
+                arrival: packet.timestamp,
+                payload: Bytes::copy_from_slice(&packet.payload),
+            }),
+            Event::SenderFeedback(feedback) => PeerEvent::SenderReport(SenderReport {
+                ssrc: *feedback.sender_info.ssrc,
+                rtp_timestamp: low_32_bits(feedback.sender_info.rtp_time.numer()),
+                publisher_time: feedback.sender_info.ntp_time,
+                arrival: feedback.received_at,
+            }),
+            _ => return,
+        };
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn fail(&mut self, error: &dyn std::fmt::Display) {
+        if !std::mem::replace(&mut self.failed, true) {
+            self.outputs
+                .push_back(Output::Event(PeerEvent::Failed(PeerError::Broken(error.to_string()))));
+        }
+    }
+
+    /// str0m goes by the first fingerprint it saw; another one would end in silence.
+    fn check_fingerprint(&mut self, fingerprint: &str) -> Result<(), PeerError> {
+        if self.fingerprint.is_empty() {
+            fingerprint.clone_into(&mut self.fingerprint);
+        }
+        if self.fingerprint == fingerprint {
+            Ok(())
+        } else {
+            Err(PeerError::CertificateChanged)
+        }
+    }
+
+    /// A description of the server was accepted: what waited for it may go on.
+    fn describe_remote(&mut self, now: Instant, remote: &sdp::Offer<'_>) {
+        remote.ice_ufrag.clone_into(&mut self.remote_ufrag);
+        for candidate in remote
+            .candidates
+            .iter()
+            .filter_map(|line| Trickled::from_sdp(line, remote.ice_ufrag))
+        {
+            // Others str0m has read itself.
+            if candidate.is_passive_tcp() {
+                self.apply_candidate(now, candidate);
+            }
+        }
+        for candidate in std::mem::take(&mut self.early) {
+            if candidate.fits(remote.ice_ufrag) {
+                self.apply_candidate(now, candidate);
+            }
+        }
+        self.kick(now);
+    }
+
+    /// It came before the offer, or belongs to an ICE restart whose offer is still on its way.
+    fn is_early(&self, candidate: &Trickled) -> bool {
+        self.remote_ufrag.is_empty() || !candidate.fits(&self.remote_ufrag)
+    }
+
+    fn apply_candidate(&mut self, now: Instant, trickled: Trickled) {
+        if trickled.is_passive_tcp() {
+            if let Some(address) = self.tcp.offered(&self.remote_ufrag, &trickled.candidate) {
+                self.outputs.push_back(Output::DialTcp(address));
+            }
+            return;
+        }
+        if trickled.candidate.proto() == Protocol::Udp {
+            self.rtc.add_remote_candidate(trickled.candidate);
+            self.kick(now);
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Red {
+    Refused,
+    Offered,
+}
+
+impl From<RtcError> for PeerError {
+    fn from(error: RtcError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+fn low_32_bits(timestamp: u64) -> u32 {
+    u32::try_from(timestamp & u64::from(u32::MAX)).expect("32 bits fit into 32 bits")
+}

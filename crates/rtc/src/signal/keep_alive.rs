@@ -1,0 +1,143 @@
+//! Pings, and how long a silent server counts as there.
+
+use std::time::{Duration, Instant};
+
+use livekit_protocol::Ping;
+
+/// Used where the server names none (0 or nonsense).
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+/// The same for the time after which a silent connection is lost.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
+/// A server that asks for longer intervals than this is not believed.
+const MAX_SECONDS: i32 = 300;
+
+#[derive(Debug)]
+pub(crate) struct KeepAlive {
+    /// Zero point of the times that pings carry; the server only sends them back.
+    epoch: Instant,
+    interval: Duration,
+    timeout: Duration,
+    next_ping: Instant,
+    last_heard: Instant,
+    rtt: Duration,
+}
+
+impl KeepAlive {
+    pub fn new(now: Instant) -> Self {
+        Self {
+            epoch: now,
+            interval: DEFAULT_INTERVAL,
+            timeout: DEFAULT_TIMEOUT,
+            next_ping: now + DEFAULT_INTERVAL,
+            last_heard: now,
+            rtt: Duration::ZERO,
+        }
+    }
+
+    /// The intervals that `join` names, in seconds.
+    pub fn configure(&mut self, interval_s: i32, timeout_s: i32) {
+        self.interval = seconds(interval_s).unwrap_or(DEFAULT_INTERVAL);
+        self.timeout = seconds(timeout_s).unwrap_or(DEFAULT_TIMEOUT);
+    }
+
+    /// A new WebSocket begins with a full measure of patience.
+    pub fn restart(&mut self, now: Instant) {
+        self.last_heard = now;
+        self.next_ping = now + self.interval;
+    }
+
+    pub fn heard(&mut self, now: Instant) {
+        self.last_heard = now;
+    }
+
+    pub fn pong(&mut self, now: Instant, ping_timestamp: i64) {
+        let Ok(sent_ms) = u64::try_from(ping_timestamp) else {
+            return;
+        };
+        // An answer to a ping that we cannot have sent gives no time.
+        if let Some(rtt) = now
+            .duration_since(self.epoch)
+            .checked_sub(Duration::from_millis(sent_ms))
+        {
+            self.rtt = rtt;
+        }
+    }
+
+    /// The ping that is due, with the last round trip time, by which the server sizes its time-out of ICE over TCP.
+    pub fn poll(&mut self, now: Instant) -> Option<Ping> {
+        if now < self.next_ping {
+            return None;
+        }
+        self.next_ping = now + self.interval;
+        Some(Ping {
+            timestamp: millis(now.duration_since(self.epoch)),
+            rtt: millis(self.rtt),
+        })
+    }
+
+    pub fn is_lost(&self, now: Instant) -> bool {
+        now >= self.last_heard + self.timeout
+    }
+
+    pub fn deadline(&self) -> Instant {
+        self.next_ping.min(self.last_heard + self.timeout)
+    }
+}
+
+fn seconds(seconds: i32) -> Option<Duration> {
+    (1..=MAX_SECONDS)
+        .contains(&seconds)
+        .then(|| Duration::from_secs(seconds.unsigned_abs().into()))
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_ping_goes_out_every_interval_and_carries_the_last_round_trip() {
+        let start = Instant::now();
+        let mut keep_alive = KeepAlive::new(start);
+
+        assert_eq!(keep_alive.poll(start + 4 * SECOND), None);
+        let first = keep_alive.poll(start + 5 * SECOND).unwrap();
+        keep_alive.pong(start + 5 * SECOND + Duration::from_millis(70), first.timestamp);
+        let second = keep_alive.poll(start + 10 * SECOND).unwrap();
+
+        assert_eq!((first.timestamp, first.rtt), (5000, 0));
+        assert_eq!((second.timestamp, second.rtt), (10_000, 70));
+    }
+
+    #[test]
+    fn silence_of_the_named_length_is_a_loss() {
+        let start = Instant::now();
+        let mut keep_alive = KeepAlive::new(start);
+        keep_alive.configure(2, 7);
+
+        keep_alive.heard(start + SECOND);
+
+        assert!(!keep_alive.is_lost(start + 7 * SECOND));
+        assert!(keep_alive.is_lost(start + 8 * SECOND));
+    }
+
+    #[test]
+    fn nonsense_from_the_server_changes_nothing() {
+        let start = Instant::now();
+        let mut keep_alive = KeepAlive::new(start);
+
+        keep_alive.configure(-1, i32::MAX);
+        keep_alive.pong(start, i64::MIN);
+        keep_alive.pong(start, i64::MAX);
+
+        assert_eq!(
+            (keep_alive.interval, keep_alive.timeout, keep_alive.rtt),
+            (DEFAULT_INTERVAL, DEFAULT_TIMEOUT, Duration::ZERO)
+        );
+    }
+}

@@ -1,0 +1,295 @@
+//! Who is in the room and what they publish, from the server's lists.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use livekit_protocol::{ParticipantInfo, participant_info::State};
+
+use crate::track_info::TrackInfo;
+
+/// How many of those who left are remembered, so that an old message does not bring them back.
+const REMEMBERED_DEPARTURES: usize = 1000;
+
+/// What became of a track, from the lists alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TrackChange {
+    Published(TrackInfo),
+    Muted {
+        sid: String,
+        muted: bool,
+    },
+    /// Something else than its mute state.
+    Changed(TrackInfo),
+    Unpublished {
+        sid: String,
+    },
+}
+
+/// The participants by sid, each with a version that only grows, and their tracks.
+#[derive(Debug, Default)]
+pub(crate) struct Participants {
+    present: BTreeMap<String, Participant>,
+    departed: VecDeque<(String, u32)>,
+}
+
+#[derive(Debug)]
+struct Participant {
+    identity: String,
+    version: u32,
+    tracks: BTreeMap<String, TrackInfo>,
+}
+
+impl Participants {
+    /// Applies news of some participants; those not named stay as they are.
+    pub fn update(&mut self, own_sid: &str, news: &[ParticipantInfo]) -> Vec<TrackChange> {
+        news.iter()
+            .filter(|info| info.sid != own_sid)
+            .flat_map(|info| self.apply(info))
+            .collect()
+    }
+
+    /// Applies a list of everybody: who is not in it has left.
+    pub fn replace(&mut self, own_sid: &str, all: &[ParticipantInfo]) -> Vec<TrackChange> {
+        let gone: Vec<_> = self
+            .present
+            .keys()
+            .filter(|sid| !all.iter().any(|info| info.sid == **sid))
+            .cloned()
+            .collect();
+        let mut changes: Vec<_> = gone.iter().flat_map(|sid| self.remove(sid)).collect();
+        changes.extend(self.update(own_sid, all));
+        changes
+    }
+
+    /// A new session of ours counts versions anew.
+    pub fn forget_versions(&mut self) {
+        self.departed.clear();
+        for participant in self.present.values_mut() {
+            participant.version = 0;
+        }
+    }
+
+    pub fn track(&self, sid: &str) -> Option<&TrackInfo> {
+        self.present
+            .values()
+            .find_map(|participant| participant.tracks.get(sid))
+    }
+
+    fn apply(&mut self, info: &ParticipantInfo) -> Vec<TrackChange> {
+        if self.is_outdated(info) {
+            return Vec::new();
+        }
+        if info.state() == State::Disconnected {
+            return self.depart(info);
+        }
+        let mut changes = self.remove_earlier_sessions(info);
+        let participant = self.present.entry(info.sid.clone()).or_insert_with(|| Participant {
+            identity: info.identity.clone(),
+            version: 0,
+            tracks: BTreeMap::new(),
+        });
+        participant.version = info.version;
+        changes.extend(participant.replace_tracks(info));
+        changes
+    }
+
+    fn is_outdated(&self, info: &ParticipantInfo) -> bool {
+        let present = self
+            .present
+            .get(&info.sid)
+            .is_some_and(|known| info.version < known.version);
+        let departed = self
+            .departed
+            .iter()
+            .any(|(sid, version)| *sid == info.sid && info.version <= *version);
+        present || departed
+    }
+
+    /// An identity that is back under a new sid has left under the old one, whether or not the server says so.
+    fn remove_earlier_sessions(&mut self, info: &ParticipantInfo) -> Vec<TrackChange> {
+        let same_identity = |(sid, known): (&String, &Participant)| {
+            (known.identity == info.identity && !info.identity.is_empty() && *sid != info.sid).then(|| sid.clone())
+        };
+        let earlier: Vec<_> = self.present.iter().filter_map(same_identity).collect();
+        earlier.iter().flat_map(|sid| self.remove(sid)).collect()
+    }
+
+    fn depart(&mut self, info: &ParticipantInfo) -> Vec<TrackChange> {
+        self.departed.push_back((info.sid.clone(), info.version));
+        if self.departed.len() > REMEMBERED_DEPARTURES {
+            self.departed.pop_front();
+        }
+        self.remove(&info.sid)
+    }
+
+    fn remove(&mut self, sid: &str) -> Vec<TrackChange> {
+        let tracks = self
+            .present
+            .remove(sid)
+            .map(|participant| participant.tracks)
+            .unwrap_or_default();
+        tracks.into_keys().map(|sid| TrackChange::Unpublished { sid }).collect()
+    }
+}
+
+impl Participant {
+    /// Takes over the new state as a whole and says what is different.
+    fn replace_tracks(&mut self, info: &ParticipantInfo) -> Vec<TrackChange> {
+        let named = info.tracks.iter().filter(|track| !track.sid.is_empty());
+        let new: BTreeMap<_, _> = named
+            .map(|track| (track.sid.clone(), TrackInfo::new(info, track)))
+            .collect();
+        let old = std::mem::replace(&mut self.tracks, new);
+        let gone = old.keys().filter(|sid| !self.tracks.contains_key(*sid));
+        let mut changes: Vec<_> = gone.map(|sid| TrackChange::Unpublished { sid: sid.clone() }).collect();
+        for (sid, track) in &self.tracks {
+            match old.get(sid) {
+                None => changes.push(TrackChange::Published(track.clone())),
+                Some(before) => changes.extend(differences(before, track)),
+            }
+        }
+        changes
+    }
+}
+
+fn differences(before: &TrackInfo, now: &TrackInfo) -> Vec<TrackChange> {
+    let mut changes = Vec::new();
+    if before.muted != now.muted {
+        changes.push(TrackChange::Muted {
+            sid: now.sid.clone(),
+            muted: now.muted,
+        });
+    }
+    if (&TrackInfo {
+        muted: now.muted,
+        ..before.clone()
+    }) != now
+    {
+        changes.push(TrackChange::Changed(now.clone()));
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use livekit_protocol as lk;
+
+    use super::*;
+
+    fn participant(sid: &str, identity: &str, version: u32, tracks: &[&str]) -> ParticipantInfo {
+        ParticipantInfo {
+            sid: sid.into(),
+            identity: identity.into(),
+            version,
+            state: State::Active as i32,
+            tracks: tracks
+                .iter()
+                .map(|sid| lk::TrackInfo {
+                    sid: (*sid).into(),
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        }
+    }
+
+    fn outline(changes: &[TrackChange]) -> Vec<String> {
+        changes
+            .iter()
+            .map(|change| match change {
+                TrackChange::Published(track) => format!("+{}", track.sid),
+                TrackChange::Unpublished { sid } => format!("-{sid}"),
+                TrackChange::Muted { sid, muted } => format!("{sid} muted={muted}"),
+                TrackChange::Changed(track) => format!("~{}", track.sid),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn tracks_are_told_apart_by_their_sids() {
+        let mut room = Participants::default();
+
+        let first = room.update("PA_me", &[participant("PA_a", "alice", 3, &["TR_1"])]);
+        let repeated = room.update("PA_me", &[participant("PA_a", "alice", 3, &["TR_1"])]);
+        let republished = room.update("PA_me", &[participant("PA_a", "alice", 4, &["TR_2"])]);
+
+        assert_eq!(outline(&first), ["+TR_1"]);
+        assert!(repeated.is_empty());
+        assert_eq!(outline(&republished), ["-TR_1", "+TR_2"]);
+    }
+
+    #[test]
+    fn an_older_version_changes_nothing() {
+        let mut room = Participants::default();
+        room.update("PA_me", &[participant("PA_a", "alice", 9, &["TR_1"])]);
+
+        let old = room.update("PA_me", &[participant("PA_a", "alice", 8, &[])]);
+
+        assert!(old.is_empty());
+        assert!(room.track("TR_1").is_some());
+    }
+
+    #[test]
+    fn one_who_left_is_not_brought_back_by_a_late_message() {
+        let mut room = Participants::default();
+        room.update("PA_me", &[participant("PA_a", "alice", 5, &["TR_1"])]);
+        let mut leaving = participant("PA_a", "alice", 7, &[]);
+        leaving.state = State::Disconnected as i32;
+
+        let left = room.update("PA_me", &[leaving]);
+        let late = room.update("PA_me", &[participant("PA_a", "alice", 6, &["TR_1"])]);
+
+        assert_eq!(outline(&left), ["-TR_1"]);
+        assert!(late.is_empty());
+    }
+
+    #[test]
+    fn an_identity_that_comes_back_ends_its_earlier_session() {
+        let mut room = Participants::default();
+        room.update("PA_me", &[participant("PA_a", "alice", 5, &["TR_1"])]);
+
+        let back = room.update("PA_me", &[participant("PA_b", "alice", 1, &["TR_2"])]);
+
+        assert_eq!(outline(&back), ["-TR_1", "+TR_2"]);
+    }
+
+    #[test]
+    fn a_full_list_removes_who_is_not_in_it() {
+        let mut room = Participants::default();
+        room.update(
+            "PA_me",
+            &[
+                participant("PA_a", "alice", 5, &["TR_1"]),
+                participant("PA_b", "bob", 5, &["TR_2"]),
+            ],
+        );
+
+        let changes = room.replace("PA_me", &[participant("PA_b", "bob", 6, &["TR_2", "TR_3"])]);
+
+        assert_eq!(outline(&changes), ["-TR_1", "+TR_3"]);
+    }
+
+    #[test]
+    fn mute_and_other_changes_are_told_apart() {
+        let mut room = Participants::default();
+        room.update("PA_me", &[participant("PA_a", "alice", 5, &["TR_1"])]);
+        let mut muted = participant("PA_a", "alice", 6, &["TR_1"]);
+        muted.tracks[0].muted = true;
+        let mut encrypted = muted.clone();
+        encrypted.tracks[0].encryption = 1;
+
+        let changes = [room.update("PA_me", &[muted]), room.update("PA_me", &[encrypted])].concat();
+
+        assert_eq!(outline(&changes), ["TR_1 muted=true", "~TR_1"]);
+    }
+
+    #[test]
+    fn our_own_entry_is_no_participant() {
+        let mut room = Participants::default();
+
+        assert!(
+            room.update("PA_me", &[participant("PA_me", "me", 1, &["TR_1"])])
+                .is_empty()
+        );
+        assert!(room.update("PA_me", &[participant("PA_x", "x", 1, &[""])]).is_empty());
+    }
+}

@@ -1,0 +1,131 @@
+//! The address of LiveKit's signalling WebSocket.
+
+use ::url::Url;
+
+use crate::error::JoinError;
+
+/// What the server takes us for. Decides, among others, that ICE-TCP is offered; what it changes elsewhere is nothing.
+const SDK: &str = "rust";
+/// The newest protocol with something for an audio client: leave actions, success answers, moved rooms.
+const PROTOCOL: &str = "16";
+
+/// Whether a new session is asked for or an old one to be taken up again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Attempt {
+    Join,
+    Resume { participant_sid: String },
+}
+
+/// The address to open a WebSocket to. There must be no `join_request` in it: its mere presence selects the mode with
+/// one peer connection, in which the client makes the offers.
+pub(crate) fn signal_url(server: &Url, attempt: &Attempt) -> Result<Url, JoinError> {
+    let scheme = match server.scheme() {
+        "ws" | "http" => "ws",
+        "wss" | "https" => "wss",
+        _ => return Err(bad_url(server)),
+    };
+    let mut url = endpoint(server, scheme, "rtc")?;
+    url.query_pairs_mut()
+        .append_pair("protocol", PROTOCOL)
+        .append_pair("sdk", SDK)
+        .append_pair("version", env!("CARGO_PKG_VERSION"))
+        .append_pair("os", "linux")
+        .append_pair("auto_subscribe", "0")
+        .append_pair("auto_subscribe_data_track", "0")
+        .append_pair("adaptive_stream", "0");
+    if let Attempt::Resume { participant_sid } = attempt {
+        // Reason 1 (signal disconnected) always: 3 (subscriber failed) makes the server move us to TCP for minutes.
+        url.query_pairs_mut()
+            .append_pair("reconnect", "1")
+            .append_pair("sid", participant_sid)
+            .append_pair("reconnect_reason", "1");
+    }
+    Ok(url)
+}
+
+fn endpoint(server: &Url, scheme: &str, last: &str) -> Result<Url, JoinError> {
+    let mut url = server.clone();
+    url.set_scheme(scheme).map_err(|()| bad_url(server))?;
+    url.set_query(None);
+    url.set_fragment(None);
+    if !url.has_host() {
+        return Err(bad_url(server));
+    }
+    url.path_segments_mut()
+        .map_err(|()| bad_url(server))?
+        .pop_if_empty()
+        .push(last);
+    Ok(url)
+}
+
+/// Without user and password, which do not belong into messages.
+fn bad_url(server: &Url) -> JoinError {
+    JoinError::BadUrl(format!(
+        "{}://{}{}",
+        server.scheme(),
+        server.host_str().unwrap_or_default(),
+        server.path()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(server: &str, attempt: &Attempt) -> Result<Url, JoinError> {
+        signal_url(&Url::parse(server).unwrap(), attempt)
+    }
+
+    #[test]
+    fn http_addresses_become_websocket_addresses() {
+        for (server, expected) in [
+            ("http://host:7880", "ws://host:7880/rtc"),
+            ("https://host", "wss://host/rtc"),
+            ("ws://host/", "ws://host/rtc"),
+            ("wss://host/livekit", "wss://host/livekit/rtc"),
+            ("wss://host/livekit/?x=1#y", "wss://host/livekit/rtc"),
+        ] {
+            let url = url(server, &Attempt::Join).unwrap();
+
+            assert_eq!(url.as_str().split('?').next().unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_join_asks_for_two_connections_and_subscribes_to_nothing() {
+        let url = url("ws://host", &Attempt::Join).unwrap();
+
+        let query = url.query().unwrap();
+        assert!(query.contains("protocol=16&sdk=rust") && query.contains("auto_subscribe=0"));
+        assert!(!query.contains("join_request") && !query.contains("reconnect"));
+    }
+
+    #[test]
+    fn a_resume_names_the_participant_and_never_blames_the_media() {
+        let url = url(
+            "ws://host",
+            &Attempt::Resume {
+                participant_sid: "PA_x&y".into(),
+            },
+        )
+        .unwrap();
+
+        assert!(
+            url.query()
+                .unwrap()
+                .ends_with("reconnect=1&sid=PA_x%26y&reconnect_reason=1")
+        );
+    }
+
+    #[test]
+    fn other_schemes_are_refused_without_telling_the_password() {
+        let error = url("ftp://me:secret@host/x", &Attempt::Join).unwrap_err();
+
+        assert!(matches!(&error, JoinError::BadUrl(url) if url == "ftp://host/x"));
+        assert!(matches!(url_of_no_host(), JoinError::BadUrl(_)));
+    }
+
+    fn url_of_no_host() -> JoinError {
+        url("data:text/plain,x", &Attempt::Join).unwrap_err()
+    }
+}

@@ -1,0 +1,175 @@
+//! Coming, going, and what is told of tracks.
+
+use std::sync::Arc;
+
+use rtc::{
+    BindAddr, JoinError, LeaveReason, TrackKind, TrackSource,
+    publisher::{self, AudioOptions},
+    subscriber::{self, TrackEnd},
+};
+use secrecy::SecretString;
+
+use crate::support::{Listener, LiveKit, frames, publish, publisher};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_token_gives_the_servers_text() {
+    let server = LiveKit::start();
+    let mut config = server.recorder("room");
+    config.token = Arc::new(|| SecretString::from("no.such.token"));
+
+    let error = subscriber::join(config).await.unwrap_err();
+
+    assert!(
+        matches!(&error, JoinError::Refused { status: 401, text } if text.contains("invalid authorization token")),
+        "{error}"
+    );
+    assert!(!error.is_transient());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_worth_another_try() {
+    let server = LiveKit::start();
+    let config = server.recorder("room");
+    drop(server);
+
+    let error = subscriber::join(config).await.unwrap_err();
+
+    assert!(matches!(error, JoinError::Unreachable(_)) && error.is_transient());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_the_wrong_kind_is_named() {
+    let server = LiveKit::start();
+
+    let as_publisher = publisher::join(server.recorder("room")).await.unwrap_err();
+    let as_subscriber = subscriber::join(server.speaker("room", "alice")).await.unwrap_err();
+
+    assert!(matches!(as_publisher, JoinError::WrongGrants));
+    assert!(matches!(as_subscriber, JoinError::WrongGrants));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tracks_are_told_with_their_publishers() {
+    let server = LiveKit::start();
+    let speaker = publisher(&server, "room", "alice").await;
+    let screen = AudioOptions {
+        name: "slides".into(),
+        source: TrackSource::ScreenShareAudio,
+        stereo: true,
+        encrypted: true,
+        ..Default::default()
+    };
+    let track = speaker.publish_audio(screen).await.unwrap();
+    let mut listener = Listener::join_silently(server.recorder("room")).await;
+
+    listener.until("the track is told", |l| !l.tracks.is_empty()).await;
+
+    let told = &listener.tracks[track.sid()];
+    assert_eq!(
+        (told.identity.as_str(), told.display_name.as_str(), told.name.as_str()),
+        ("alice", "alice", "slides")
+    );
+    assert_eq!(
+        (told.kind, told.source),
+        (TrackKind::Audio, TrackSource::ScreenShareAudio)
+    );
+    assert_eq!(told.participant_sid, speaker.participant_sid());
+    assert!(told.encrypted && told.stereo && !told.muted);
+    assert!(
+        listener.subscriber.room_sid().starts_with("RM_") && listener.subscriber.participant_sid().starts_with("PA_")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tracks_end_when_they_are_unpublished_unsubscribed_or_left_behind() {
+    let server = LiveKit::start();
+    let (alice, alice_track) = publish(&server, "room", "alice").await;
+    let alice_second = alice
+        .publish_audio(AudioOptions {
+            name: "second".into(),
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    let (bob, bob_track) = publish(&server, "room", "bob").await;
+    let mut listener = Listener::join(server.recorder("room")).await;
+    listener.until("all are subscribed", |l| l.subscribed.len() == 3).await;
+    let sids = [bob_track.sid(), alice_track.sid(), alice_second.sid()].map(str::to_owned);
+
+    bob.leave().await;
+    listener.until("bob's track has ended", |l| l.ended.len() == 1).await;
+    listener.subscriber.unsubscribe(alice_track.sid());
+    listener
+        .until("alice's first track has ended", |l| l.ended.len() == 2)
+        .await;
+    alice_second.unpublish().unwrap();
+    listener
+        .until("alice's second track has ended", |l| l.ended.len() == 3)
+        .await;
+
+    let [bob, first, second] = sids;
+    let expected = [
+        (bob, TrackEnd::Unpublished),
+        (first, TrackEnd::Unsubscribed),
+        (second, TrackEnd::Unpublished),
+    ];
+    assert_eq!(listener.ended, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_section_is_used_again_for_a_later_track() {
+    let server = LiveKit::start();
+    let (alice, first) = publish(&server, "room", "alice").await;
+    let mut listener = Listener::join(server.recorder("room")).await;
+    listener
+        .until("the first is subscribed", |l| l.subscribed.len() == 1)
+        .await;
+    first.unpublish().unwrap();
+    listener.until("the first has ended", |l| l.ended.len() == 1).await;
+
+    let second = alice.publish_audio(AudioOptions::default()).await.unwrap();
+    listener
+        .until("the second is subscribed", |l| l.subscribed.len() == 2)
+        .await;
+    let frames = frames(2, 20);
+    listener.during(second.play(frames.clone())).await.unwrap();
+    listener
+        .until("the last frame is there", |l| l.heard(second.sid(), &frames[19]))
+        .await;
+
+    assert_eq!(listener.payloads(second.sid()), frames);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_session_of_the_same_identity_ends_the_first() {
+    let server = LiveKit::start();
+    let mut first = Listener::join(server.recorder("room")).await;
+
+    let second = Listener::join(server.recorder("room")).await;
+    first.until("the first has left", |l| l.left.is_some()).await;
+
+    assert_eq!(first.left, Some(LeaveReason::DuplicateIdentity));
+    second.subscriber.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaving_is_the_last_event() {
+    let server = LiveKit::start();
+    let mut listener = Listener::join(server.recorder("room")).await;
+
+    listener.subscriber.clone().leave().await;
+    listener.until("we have left", |l| l.left.is_some()).await;
+
+    assert_eq!(listener.left, Some(LeaveReason::Asked));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_not_ours_is_named_as_the_cause() {
+    let server = LiveKit::start();
+    let mut config = server.recorder("room");
+    config.bind = BindAddr::Only(vec!["203.0.113.7".parse().unwrap()]);
+
+    let joined = subscriber::join(config).await;
+
+    assert!(matches!(joined, Err(JoinError::NoSocket(_))));
+}

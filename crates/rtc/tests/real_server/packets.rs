@@ -1,0 +1,134 @@
+//! What is sent arrives.
+
+use rtc::publisher::AudioOptions;
+
+use crate::support::{Listener, LiveKit, frames, publish, publisher};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_packet_of_two_publishers_arrives_in_order() {
+    let server = LiveKit::start();
+    let (_alice, alice_track) = publish(&server, "room", "alice").await;
+    let (_bob, bob_track) = publish(&server, "room", "bob").await;
+    let mut listener = Listener::join(server.recorder("room")).await;
+    listener
+        .until("both tracks are subscribed", |l| l.subscribed.len() == 2)
+        .await;
+    let (alice_frames, bob_frames) = (frames(1, 100), frames(2, 100));
+
+    let (alice_played, bob_played) = listener
+        .during(async {
+            tokio::join!(
+                alice_track.play(alice_frames.clone()),
+                bob_track.play(bob_frames.clone())
+            )
+        })
+        .await;
+    listener
+        .until("the last frames are there", |l| {
+            l.heard(alice_track.sid(), &alice_frames[99]) && l.heard(bob_track.sid(), &bob_frames[99])
+        })
+        .await;
+
+    alice_played.and(bob_played).unwrap();
+    assert_eq!(listener.payloads(alice_track.sid()), alice_frames);
+    assert_eq!(listener.payloads(bob_track.sid()), bob_frames);
+    let packets = &listener.packets[alice_track.sid()];
+    assert!(packets.windows(2).all(|pair| pair[1].seq_no == pair[0].seq_no + 1));
+    assert!(
+        packets
+            .windows(2)
+            .all(|pair| pair[1].timestamp.wrapping_sub(pair[0].timestamp) == 960)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_packet_leaves_a_hole_unless_red_carries_it() {
+    let server = LiveKit::start();
+    for (identity, red, expected) in [("plain", false, 9), ("red", true, 10)] {
+        let speaker = publisher(&server, identity, identity).await;
+        let track = speaker
+            .publish_audio(AudioOptions {
+                red,
+                ..Default::default()
+            })
+            .await
+            .unwrap();
+        let mut listener = Listener::join(server.recorder(identity)).await;
+        listener
+            .until("the track is subscribed", |l| l.subscribed.len() == 1)
+            .await;
+        let frames = frames(1, 10);
+
+        let at = std::time::Instant::now();
+        for (index, payload) in (0u32..).zip(frames.clone()) {
+            let at = at + std::time::Duration::from_millis(20) * index;
+            let frame = rtc::publisher::OpusFrame {
+                at,
+                timestamp: index * 960,
+                payload,
+            };
+            if index == 5 {
+                track.lose(frame).await
+            } else {
+                track.send(frame).await
+            }
+            .unwrap();
+        }
+        listener
+            .until("the last frame is there", |l| l.heard(track.sid(), &frames[9]))
+            .await;
+
+        let packets = &listener.packets[track.sid()];
+        assert_eq!(packets.len(), expected, "{identity}");
+        assert_eq!(packets.last().unwrap().seq_no - packets[0].seq_no, 9);
+        assert!(
+            packets.iter().all(|packet| frames.contains(&packet.payload)),
+            "plain Opus only"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_track_that_is_muted_from_the_start_is_heard_after_the_unmute() {
+    let server = LiveKit::start();
+    let speaker = publisher(&server, "room", "alice").await;
+    let track = speaker
+        .publish_audio(AudioOptions {
+            muted: true,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    let mut listener = Listener::join(server.recorder("room")).await;
+    listener
+        .until("the track is subscribed", |l| l.subscribed.len() == 1)
+        .await;
+    assert!(listener.tracks[track.sid()].muted);
+
+    track.unmute().unwrap();
+    listener
+        .until("the unmute is told", |l| l.was_told("muted false"))
+        .await;
+    let frames = frames(1, 20);
+    listener.during(track.play(frames.clone())).await.unwrap();
+    listener
+        .until("the last frame is there", |l| l.heard(track.sid(), &frames[19]))
+        .await;
+
+    assert_eq!(listener.payloads(track.sid()), frames);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sender_reports_tie_timestamps_to_the_publishers_clock() {
+    let server = LiveKit::start();
+    let (_alice, track) = publish(&server, "room", "alice").await;
+    let mut listener = Listener::join(server.recorder("room")).await;
+    listener
+        .until("the track is subscribed", |l| l.subscribed.len() == 1)
+        .await;
+
+    let playing = tokio::spawn(async move { track.play(frames(1, 500)).await });
+    listener.until("a report comes", |l| l.reports > 0).await;
+
+    playing.abort();
+}

@@ -1,0 +1,145 @@
+//! Faults of signalling, of the session and of the server.
+
+use rtc::{LeaveReason, publisher::PublisherEvent, simulate::Fault};
+
+use crate::support::{Listener, LiveKit, frames, publish};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_websocket_costs_no_packet() {
+    let server = LiveKit::start();
+    let (_alice, track) = publish(&server, "room", "alice").await;
+    let mut listener = Listener::join(server.recorder("room")).await;
+    listener
+        .until("the track is subscribed", |l| l.subscribed.len() == 1)
+        .await;
+    let (frames, sid) = (frames(1, 150), track.sid().to_owned());
+    let playing = {
+        let frames = frames.clone();
+        tokio::spawn(async move { track.play(frames).await.map(|()| track) })
+    };
+
+    listener
+        .until("some packets are there", |l| l.payloads(&sid).len() > 25)
+        .await;
+    listener.subscriber.simulate(Fault::DropSignal);
+    listener
+        .until("the session is resumed", |l| l.was_told("resumed"))
+        .await;
+    listener
+        .until("the last frame is there", |l| l.heard(&sid, &frames[149]))
+        .await;
+
+    let mut packets = listener.packets[&sid].clone();
+    packets.sort_by_key(|packet| packet.seq_no);
+    let payloads: Vec<_> = packets.into_iter().map(|packet| packet.payload).collect();
+    assert_eq!(payloads, frames);
+    assert!(!listener.was_told("reconnected"));
+    playing.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_track_published_while_signalling_is_down_is_found_on_resume() {
+    let server = LiveKit::start();
+    let (_alice, _track) = publish(&server, "room", "alice").await;
+    let mut listener = Listener::join(server.recorder("room")).await;
+    listener
+        .until("the track is subscribed", |l| l.subscribed.len() == 1)
+        .await;
+
+    listener.subscriber.simulate(Fault::DropSignal);
+    let (_bob, bob_track) = publish(&server, "room", "bob").await;
+    listener.until("both are subscribed", |l| l.subscribed.len() == 2).await;
+
+    assert_eq!(listener.subscribed[1], bob_track.sid());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_server_says_leave_a_new_session_goes_on_with_the_same_tracks() {
+    let server = LiveKit::start();
+    let (_alice, track) = publish(&server, "room", "alice").await;
+    let mut listener = Listener::join(server.recorder("room")).await;
+    listener
+        .until("the track is subscribed", |l| l.subscribed.len() == 1)
+        .await;
+    let before = (listener.subscriber.participant_sid(), listener.subscriber.room_sid());
+
+    listener.subscriber.simulate(Fault::ServerLeave);
+    listener
+        .until("the track is subscribed anew", |l| l.subscribed.len() == 2)
+        .await;
+    let frames = frames(1, 20);
+    listener.during(track.play(frames.clone())).await.unwrap();
+    listener
+        .until("the last frame is there", |l| l.heard(track.sid(), &frames[19]))
+        .await;
+
+    assert!(listener.was_told("reconnected") && listener.ended.is_empty());
+    assert_eq!(listener.payloads(track.sid()), frames);
+    assert_ne!(listener.subscriber.participant_sid(), before.0);
+    assert_eq!(listener.subscriber.room_sid(), before.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_media_connection_is_replaced() {
+    let server = LiveKit::start();
+    let (_alice, track) = publish(&server, "room", "alice").await;
+    let mut listener = Listener::join(server.recorder("room")).await;
+    listener
+        .until("the track is subscribed", |l| l.subscribed.len() == 1)
+        .await;
+
+    listener.subscriber.simulate(Fault::FailMedia);
+    listener
+        .until("the track is subscribed anew", |l| l.subscribed.len() == 2)
+        .await;
+    let frames = frames(1, 10);
+    listener.during(track.play(frames.clone())).await.unwrap();
+    listener
+        .until("the last frame is there", |l| l.heard(track.sid(), &frames[9]))
+        .await;
+
+    assert_eq!(listener.payloads(track.sid()), frames);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_resumes_and_its_track_goes_on() {
+    let server = LiveKit::start();
+    let (alice, mut events) = rtc::publisher::join(server.speaker("room", "alice")).await.unwrap();
+    let track = alice
+        .publish_audio(rtc::publisher::AudioOptions::default())
+        .await
+        .unwrap();
+    let mut listener = Listener::join(server.recorder("room")).await;
+    listener
+        .until("the track is subscribed", |l| l.subscribed.len() == 1)
+        .await;
+
+    alice.simulate(Fault::DropSignal);
+    while !matches!(events.recv().await, Some(PublisherEvent::Resumed)) {}
+    let frames = frames(1, 20);
+    listener.during(track.play(frames.clone())).await.unwrap();
+    listener
+        .until("the last frame is there", |l| l.heard(track.sid(), &frames[19]))
+        .await;
+
+    assert_eq!(listener.payloads(track.sid()), frames);
+    assert!(listener.ended.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stays_away_is_given_up_in_the_time_allowed() {
+    let server = LiveKit::start();
+    let (_alice, _track) = publish(&server, "room", "alice").await;
+    let mut config = server.recorder("room");
+    config.reconnect_for = std::time::Duration::from_millis(500);
+    let mut listener = Listener::join(config).await;
+    listener
+        .until("the track is subscribed", |l| l.subscribed.len() == 1)
+        .await;
+
+    drop(server);
+    listener.subscriber.simulate(Fault::FailMedia);
+    listener.until("we have given up", |l| l.left.is_some()).await;
+
+    assert!(matches!(listener.left, Some(LeaveReason::GaveUp(_))));
+}

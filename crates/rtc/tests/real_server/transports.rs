@@ -1,0 +1,72 @@
+//! The ways media can take.
+
+use rtc::simulate::Fault;
+
+use crate::support::{Listener, LiveKit, ServerOptions, frames, publish};
+
+/// One publisher, one recorder: everything arrives.
+async fn everything_arrives(server: &LiveKit) {
+    let (_alice, track) = publish(server, "room", "alice").await;
+    let mut listener = Listener::join(server.recorder("room")).await;
+    listener
+        .until("the track is subscribed", |l| l.subscribed.len() == 1)
+        .await;
+    let frames = frames(1, 50);
+
+    // Subscribed is not connected: without this the first frames would find no way yet.
+    listener.during(track.play(vec![frames[0].clone(); 75])).await.unwrap();
+    listener.during(track.play(frames.clone())).await.unwrap();
+    listener
+        .until("the last frame is there", |l| l.heard(track.sid(), &frames[49]))
+        .await;
+
+    let payloads = listener.payloads(track.sid());
+    assert!(payloads.ends_with(&frames));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn media_comes_from_an_ice_lite_server_that_never_speaks_first() {
+    let server = LiveKit::start_with(ServerOptions {
+        rtc: &["use_ice_lite: true"],
+    });
+
+    everything_arrives(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn media_comes_by_tcp_where_there_is_no_udp() {
+    let server = LiveKit::start_with(ServerOptions {
+        rtc: &["force_tcp: true"],
+    });
+
+    everything_arrives(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_to_tcp_in_the_middle_costs_nothing_that_comes_after() {
+    let server = LiveKit::start();
+    let (_alice, track) = publish(&server, "room", "alice").await;
+    let mut listener = Listener::join(server.recorder("room")).await;
+    listener
+        .until("the track is subscribed", |l| l.subscribed.len() == 1)
+        .await;
+    let frames = frames(1, 200);
+    let sid = track.sid().to_owned();
+    let playing = {
+        let frames = frames.clone();
+        tokio::spawn(async move { track.play(frames).await })
+    };
+
+    listener
+        .until("some packets are there", |l| l.payloads(&sid).len() > 10)
+        .await;
+    listener.subscriber.simulate(Fault::SwitchToTcp);
+    listener
+        .until("the last frame is there", |l| l.heard(&sid, &frames[199]))
+        .await;
+
+    playing.await.unwrap().unwrap();
+    let missing = frames.iter().filter(|frame| !listener.heard(&sid, frame)).count();
+    assert!(missing <= 4, "{missing} packets are missing");
+    assert!(!listener.was_told("reconnected"));
+}
