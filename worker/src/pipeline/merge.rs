@@ -1,5 +1,7 @@
 //! Puts the words of all tracks in one order: turns, each of one speaker.
 
+use std::collections::BTreeMap;
+
 use domain::{
     Identity,
     transcript::{Segment, Word},
@@ -27,54 +29,54 @@ pub struct TrackTranscript {
 pub fn merge(tracks: &[TrackTranscript]) -> Vec<Segment> {
     let speakers = by_speaker(tracks);
     let mut turns = Vec::new();
-    for (i, (speaker, words)) in speakers.iter().enumerate() {
-        let others = speakers.iter().enumerate().filter(|(j, _)| *j != i);
-        let floors: Vec<&[Word]> = others.flat_map(|(_, (_, words))| floor_taken(words)).collect();
-        turns.extend(cut(words, &floors).map(|words| segment(speaker, words)));
+    for (speaker, words) in &speakers {
+        let others = speakers.iter().filter(|(other, _)| *other != speaker);
+        let mut taken: Vec<i64> = others.flat_map(|(_, words)| moments_taken(words)).collect();
+        taken.sort_unstable();
+        turns.extend(cut(words, &taken).map(|words| segment(speaker, words)));
     }
     turns.sort_by(|a, b| (a.start_ms, a.end_ms, &a.speaker).cmp(&(b.start_ms, b.end_ms, &b.speaker)));
     turns
 }
 
 /// A speaker may have had several tracks; their words are one row.
-fn by_speaker(tracks: &[TrackTranscript]) -> Vec<(&Identity, Vec<Word>)> {
-    let mut speakers: std::collections::BTreeMap<&Identity, Vec<Word>> = std::collections::BTreeMap::new();
+fn by_speaker(tracks: &[TrackTranscript]) -> BTreeMap<&Identity, Vec<Word>> {
+    let mut speakers: BTreeMap<&Identity, Vec<Word>> = BTreeMap::new();
     for track in tracks {
         speakers
             .entry(&track.speaker)
             .or_default()
-            .extend(track.words.iter().cloned());
+            .extend_from_slice(&track.words);
     }
     for words in speakers.values_mut() {
         words.sort_by_key(|w| (w.start_ms, w.end_ms));
     }
-    speakers.into_iter().collect()
+    speakers
 }
 
-/// What a speaker says without a long pause, back-channels left out.
-fn floor_taken(words: &[Word]) -> impl Iterator<Item = &[Word]> {
-    words
+/// The middles of all words with which a speaker takes the floor: what is said without a long pause, unless it is a
+/// back-channel.
+fn moments_taken(words: &[Word]) -> impl Iterator<Item = i64> {
+    let said = words
         .chunk_by(|a, b| b.start_ms - a.end_ms <= TURN_GAP_MS)
-        .filter(|words| !is_back_channel(words))
+        .filter(|words| !is_back_channel(words));
+    said.flatten().map(|w| w.start_ms.midpoint(w.end_ms))
 }
 
 fn is_back_channel(words: &[Word]) -> bool {
     words.len() <= BACK_CHANNEL_WORDS && end(words) - words[0].start_ms < BACK_CHANNEL_MS
 }
 
-/// A speaker's turns: they end at long pauses, and at those in which another speaks.
-fn cut<'a>(words: &'a [Word], floors: &[&[Word]]) -> impl Iterator<Item = &'a [Word]> {
-    words.chunk_by(|a, b| {
+/// A speaker's turns: they end at long pauses, and at those in which another speaks. `taken` is in order.
+fn cut<'a>(words: &'a [Word], taken: &[i64]) -> impl Iterator<Item = &'a [Word]> {
+    let is_taken = |from_ms, to_ms| {
+        let first = taken.partition_point(|moment| *moment < from_ms);
+        taken.get(first).is_some_and(|moment| *moment < to_ms)
+    };
+    words.chunk_by(move |a, b| {
         let gap = b.start_ms - a.end_ms;
-        gap <= TURN_GAP_MS && !(gap >= FLOOR_GAP_MS && floors.iter().any(|f| speaks_between(f, a.end_ms, b.start_ms)))
+        gap <= TURN_GAP_MS && !(gap >= FLOOR_GAP_MS && is_taken(a.end_ms, b.start_ms))
     })
-}
-
-/// Whether the middle of one of the words lies in the pause.
-fn speaks_between(words: &[Word], from_ms: i64, to_ms: i64) -> bool {
-    let middle = |w: &Word| w.start_ms.midpoint(w.end_ms);
-    let first = words.partition_point(|w| middle(w) < from_ms);
-    words.get(first).is_some_and(|w| middle(w) < to_ms)
 }
 
 fn segment(speaker: &Identity, words: &[Word]) -> Segment {

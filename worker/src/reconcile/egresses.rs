@@ -19,12 +19,17 @@ pub async fn look(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(
         let Some(room) = room_of(ctx, meeting, platform).await? else {
             continue;
         };
-        let reports = platform.list_recordings(&room, WhichRecordings::All).await?;
-        for report in reports
-            .iter()
-            .filter(|report| open.iter().any(|recording| is_of(recording, report)))
-        {
-            apply(ctx, meeting, report).await?;
+        match platform.list_recordings(&room, WhichRecordings::All).await {
+            Ok(reports) => {
+                let of_ours = |report: &&EgressReport| open.iter().any(|recording| is_of(recording, report));
+                for report in reports.iter().filter(of_ours) {
+                    apply(ctx, meeting, report).await?;
+                }
+            }
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(meeting.id = %meeting, error, "cannot ask for the egresses of a room");
+            }
         }
     }
     Ok(())

@@ -68,8 +68,14 @@ impl Engine for PocketSphinx {
         Chunking::UTTERANCES
     }
 
-    /// The model knows English only, so the hint is of no use.
-    async fn transcribe(&self, audio: Audio, _hint: &Hint) -> Result<Heard, EngineError> {
+    /// Refuses other languages than English: in those it would hear English words that nobody said.
+    async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<Heard, EngineError> {
+        if let Some(language) = hint.language.as_deref().filter(|language| *language != "en") {
+            return Err(EngineError::Refused(format!(
+                "PocketSphinx knows English only and the room's language is {language:?}; set TRACKSCRIBE_ENGINE to \
+                 whisper or http, then queue the job anew"
+            )));
+        }
         let shared = self.shared.clone();
         let heard = spawn_blocking(move || shared.hear(&audio)).await;
         heard.map_err(|why| EngineError::Busy {
@@ -173,6 +179,21 @@ mod tests {
 
     fn samples_ms(samples: usize) -> u64 {
         crate::pipeline::ms(samples as u64)
+    }
+
+    #[tokio::test]
+    async fn a_language_that_it_does_not_know_is_refused_rather_than_misheard() {
+        let engine = PocketSphinx::open(&Options::default()).unwrap();
+        let german = Hint {
+            language: Some("de".to_owned()),
+        };
+
+        let error = engine.transcribe(vec![100; 16_000].into(), &german).await.unwrap_err();
+
+        assert!(
+            matches!(error, EngineError::Refused(_)) && error.to_string().contains("TRACKSCRIBE_ENGINE"),
+            "{error}"
+        );
     }
 
     #[tokio::test]
