@@ -6,7 +6,7 @@ mod tone;
 mod voice;
 
 pub use media::chirp::Chirp;
-pub use opus::{FRAME_SAMPLES, encode};
+pub use opus::{FRAME_SAMPLES, FrameEncoder, encode};
 pub use recorded::{RecordedFile, check_with_other_programs};
 pub use tone::{loudness, tone, tone_share};
 pub use voice::Voice;

@@ -14,25 +14,40 @@ const BIT_RATE: i32 = 32_000;
 /// The largest packet that RFC 6716 allows for one frame.
 const MAX_PACKET: usize = 1275;
 
-/// One packet for each 20 ms; the last is filled up with silence.
-///
-/// # Panics
-/// When libopus refuses, which it does only for bad arguments.
+/// One stream of packets, 20 ms each.
+#[derive(Debug)]
+pub struct FrameEncoder(Encoder);
+
+impl Default for FrameEncoder {
+    /// # Panics
+    /// When libopus refuses, which it does only for bad arguments.
+    fn default() -> Self {
+        let mut encoder = Encoder::new(SAMPLE_RATE as u32, Channels::Mono, Application::Audio)
+            .expect("48 kHz mono is a mode of Opus");
+        encoder
+            .set_bitrate(Bitrate::Bits(BIT_RATE))
+            .expect("32 kbit/s is a bit rate of Opus");
+        Self(encoder)
+    }
+}
+
+impl FrameEncoder {
+    /// The next packet; a shorter piece of sound is filled up with silence.
+    ///
+    /// # Panics
+    /// When the piece is longer than 20 ms.
+    pub fn encode(&mut self, sound: &[f32]) -> Bytes {
+        let mut frame = sound.to_vec();
+        frame.resize(FRAME_SAMPLES, 0.0);
+        self.0
+            .encode_vec_float(&frame, MAX_PACKET)
+            .expect("20 ms is a frame of Opus")
+            .into()
+    }
+}
+
+/// All packets of a sound.
 pub fn encode(sound: &[f32]) -> Vec<Bytes> {
-    let mut encoder =
-        Encoder::new(SAMPLE_RATE as u32, Channels::Mono, Application::Audio).expect("48 kHz mono is a mode of Opus");
-    encoder
-        .set_bitrate(Bitrate::Bits(BIT_RATE))
-        .expect("32 kbit/s is a bit rate of Opus");
-    sound
-        .chunks(FRAME_SAMPLES)
-        .map(|chunk| {
-            let mut frame = chunk.to_vec();
-            frame.resize(FRAME_SAMPLES, 0.0);
-            encoder
-                .encode_vec_float(&frame, MAX_PACKET)
-                .expect("20 ms is a frame of Opus")
-                .into()
-        })
-        .collect()
+    let mut encoder = FrameEncoder::default();
+    sound.chunks(FRAME_SAMPLES).map(|piece| encoder.encode(piece)).collect()
 }

@@ -32,10 +32,12 @@ impl RecordedFile {
         self.samples.len() as f64 * 1000.0 / SAMPLE_RATE as f64
     }
 
-    /// The part between two times.
-    pub fn between_ms(&self, from: usize, until: usize) -> &[f32] {
-        let sample = |ms: usize| (ms * SAMPLE_RATE / 1000).min(self.samples.len());
-        &self.samples[sample(from)..sample(until)]
+    /// The part between two times after a sample.
+    ///
+    /// # Panics
+    /// When the file ends before.
+    pub fn part(&self, start: usize, ms: std::ops::Range<usize>) -> &[f32] {
+        &self.samples[start + ms.start * SAMPLE_RATE / 1000..start + ms.end * SAMPLE_RATE / 1000]
     }
 }
 

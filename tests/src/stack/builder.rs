@@ -220,12 +220,12 @@ impl Stack {
             "egress" => vec![("EGRESS_CONFIG_FILE", self.write_egress_yaml(name, port))],
             "server" => [
                 self.environment.clone(),
-                vec![("TRACKSCRIBE_PORT", port.number().to_string())],
+                vec![("TRACKSCRIBE_BIND", format!("127.0.0.1:{}", port.number()))],
             ]
             .concat(),
             _ => [
                 self.environment.clone(),
-                vec![("TRACKSCRIBE_WORKER_PORT", port.number().to_string())],
+                vec![("TRACKSCRIBE_WORKER_BIND", format!("127.0.0.1:{}", port.number()))],
             ]
             .concat(),
         };
@@ -291,6 +291,8 @@ fn environment(database: &Database, redis: &RedisServer, livekit: &LivekitServer
         ("LIVEKIT_URL", livekit.url()),
         ("LIVEKIT_API_KEY", livekit.api_key().to_owned()),
         ("LIVEKIT_API_SECRET", livekit.api_secret().to_owned()),
+        // A meeting closes soon after its last participant has left.
+        ("TRACKSCRIBE_DEPARTURE_TIMEOUT_S", "2".to_owned()),
     ]
 }
 

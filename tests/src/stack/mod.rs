@@ -7,6 +7,7 @@ mod port;
 mod process;
 mod redis_server;
 mod role;
+mod scene;
 mod store;
 mod webhook_relay;
 

@@ -18,7 +18,7 @@ const SHOWN_LINES: usize = 150;
 const SECOND_SIGNAL: Duration = Duration::from_millis(300);
 
 /// How long a process may take to end before it is killed.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A running program. It ends when this is dropped, and dies with the test process however that ends. If the test is
 /// failing by then, the end of its log is printed.
