@@ -16,6 +16,7 @@ use crate::{
     backoff,
     context::WorkerContext,
     jobs::{self, JobError},
+    log::chain,
 };
 
 /// Who does not renew for so long is thought dead, and its job given to another.
@@ -70,7 +71,7 @@ impl Attempt<'_> {
 /// Answers a wake-up. What goes wrong stands in the row; only what keeps it from being written is told here.
 pub async fn run(id: JobId, ctx: &WorkerContext, stop: &CancellationToken) {
     if let Err(error) = claim_and_do(id, ctx, stop).await {
-        let error: &dyn std::error::Error = &error;
+        let error = chain(&error);
         tracing::warn!(job.id = %id, error, "how a job ended could not be written; it is run again when its lease ends");
     }
 }

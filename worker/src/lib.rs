@@ -10,6 +10,7 @@ pub mod config;
 pub mod context;
 pub mod engine;
 pub mod jobs;
+mod log;
 pub mod pipeline;
 pub mod queue;
 pub mod reconcile;

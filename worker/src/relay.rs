@@ -13,6 +13,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use crate::{
     context::WorkerContext,
     jobs,
+    log::chain,
     queue::{Doorbell, QueueError},
 };
 
@@ -46,7 +47,7 @@ pub async fn run(ctx: &WorkerContext, bell: &Doorbell, stop: &CancellationToken)
         let pause = match round(ctx, bell, &mut tidied_at).await {
             Ok(()) => LOOK_EVERY,
             Err(error) => {
-                let error: &dyn std::error::Error = &error;
+                let error = chain(&error);
                 tracing::warn!(error, "the relay could not ring for due jobs");
                 FAILURE_PAUSE
             }

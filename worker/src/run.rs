@@ -20,6 +20,7 @@ use crate::{
     attempt,
     config::{QUICK_JOBS, Settings, WorkerConfig},
     context::WorkerContext,
+    log::chain,
     queue::{Doorbell, Handler},
     reconcile, relay,
 };
@@ -154,7 +155,7 @@ async fn reach(settings: &Settings, ctx: &WorkerContext) -> anyhow::Result<Doorb
 async fn compare_stores(ctx: WorkerContext, stop: CancellationToken) {
     for (name, store) in [("recordings", &ctx.recordings), ("transcripts", &ctx.transcripts)] {
         if let Err(error) = objects::probe::round_trip(store.as_ref(), "worker", (ctx.clock)()).await {
-            let error: &dyn std::error::Error = &error;
+            let error = chain(&error);
             tracing::error!(error, store = store.describe(), "the store of {name} cannot be used");
             return;
         }

@@ -14,7 +14,7 @@ use storage::{
 };
 
 use super::ReconcileError;
-use crate::context::WorkerContext;
+use crate::{context::WorkerContext, log::chain};
 
 /// Looks into every live room that is ours. One that cannot be looked into is left for the next round.
 pub async fn look(
@@ -73,6 +73,6 @@ fn adopt(ctx: &WorkerContext) -> Adopt {
 }
 
 fn skip(room: &EventRoom, error: &PlatformError) {
-    let error: &dyn std::error::Error = error;
+    let error = chain(error);
     tracing::warn!(room = room.name, error, "cannot look into a room");
 }

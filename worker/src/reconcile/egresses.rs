@@ -8,7 +8,7 @@ use platform::{Platform, WhichRecordings};
 use storage::{StorageError, meetings, recordings, rooms};
 
 use super::ReconcileError;
-use crate::context::WorkerContext;
+use crate::{context::WorkerContext, log::chain};
 
 /// A younger recording is left to its job and its webhooks.
 const SETTLED_BY_ITSELF: TimeDelta = TimeDelta::seconds(30);
@@ -27,7 +27,7 @@ pub async fn look(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(
                 }
             }
             Err(error) => {
-                let error: &dyn std::error::Error = &error;
+                let error = chain(&error);
                 tracing::warn!(meeting.id = %meeting, error, "cannot ask for the egresses of a room");
             }
         }

@@ -15,7 +15,7 @@ use storage::{PgTransaction, StorageError, locks};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::context::WorkerContext;
+use crate::{context::WorkerContext, log::chain};
 
 /// How often is looked. A little more than the 15 s that must lie between the two looks which close a meeting, so that
 /// the second one does not come a moment too early.
@@ -50,7 +50,7 @@ pub async fn run(ctx: &WorkerContext, stop: &CancellationToken) {
             Some(Err(_)) => Err(ReconcileError::TooLong),
         };
         if let Err(error) = result {
-            let error: &dyn std::error::Error = &error;
+            let error = chain(&error);
             tracing::warn!(error, "could not look for what no webhook told");
         }
     }
