@@ -1,10 +1,13 @@
 //! Callers of our API, by the SHA-256 of their key.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::ApiKeyId;
 use sqlx::PgConnection;
 
 use crate::StorageError;
+
+/// How precisely the last use of a key is known.
+const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
 
 /// A key as it is kept: never the key itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,15 +68,13 @@ pub async fn list(conn: &mut PgConnection) -> Result<Vec<ApiKey>, StorageError> 
 }
 
 /// Notes that a key was used. Precise to a minute, so that a busy caller does not write with every request.
-pub async fn touch(conn: &mut PgConnection, id: ApiKeyId, now: DateTime<Utc>) -> Result<(), StorageError> {
-    sqlx::query!(
-        "UPDATE api_keys SET last_used_at = $2
-         WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2::timestamptz - INTERVAL '1 minute')",
-        id.0,
-        now,
-    )
-    .execute(conn)
-    .await?;
+pub async fn touch(conn: &mut PgConnection, key: &ApiKey, now: DateTime<Utc>) -> Result<(), StorageError> {
+    if key.last_used_at.is_some_and(|used| now - used < TOUCH_EVERY) {
+        return Ok(());
+    }
+    sqlx::query!("UPDATE api_keys SET last_used_at = $2 WHERE id = $1", key.id.0, now)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
@@ -114,7 +115,7 @@ mod tests {
         insert(&mut conn, &key, &HASH).await.unwrap();
 
         let found = find_by_hash(&mut conn, &HASH).await.unwrap();
-        touch(&mut conn, key.id, now).await.unwrap();
+        touch(&mut conn, &key, now).await.unwrap();
         let revoked = revoke(&mut conn, key.id, now).await.unwrap();
 
         assert_eq!(found, Some(key));

@@ -42,7 +42,7 @@ async fn require(scope: Scope, headers: &HeaderMap, app: &AppState) -> ApiResult
     let key = key.ok_or(ApiError::Unauthenticated)?;
     tracing::Span::current().record(KEY_ID, tracing::field::display(key.id));
     app.limits.check_key(key.id)?;
-    storage::api_keys::touch(&mut conn, key.id, (app.clock)()).await?;
+    storage::api_keys::touch(&mut conn, &key, (app.clock)()).await?;
     // A scope that an older version wrote and this one does not know allows nothing.
     let granted = key.scopes.iter().filter_map(|word| word.parse::<Scope>().ok()).max();
     if granted.is_none_or(|granted| granted < scope) {
