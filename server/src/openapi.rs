@@ -1,5 +1,6 @@
 //! The document that describes the API, made from the handlers.
 
+use axum::http::StatusCode;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -70,6 +71,7 @@ pub fn complete(document: &mut openapi::OpenApi) {
                 add_key(operation);
             }
             mark_problems(operation);
+            describe_answers(operation);
         }
     }
 }
@@ -102,6 +104,17 @@ fn mark_problems(operation: &mut Operation) {
         let RefOr::T(response) = response else { continue };
         if let Some(content) = response.content.shift_remove("application/json") {
             response.content.insert("application/problem+json".to_owned(), content);
+        }
+    }
+}
+
+/// OpenAPI asks for words with every answer; where a handler has none, HTTP's own do.
+fn describe_answers(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        if response.description.is_empty() {
+            let code = status.parse::<StatusCode>().ok();
+            response.description = code.and_then(|c| c.canonical_reason()).unwrap_or(status).to_owned();
         }
     }
 }

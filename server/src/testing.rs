@@ -227,6 +227,14 @@ impl Captured {
         names(&fixtures())
     }
 
+    /// The names of those of a call in whose middle LiveKit was killed and started again.
+    pub fn of_a_crash() -> Vec<String> {
+        names(&fixtures().join("server-crash"))
+            .into_iter()
+            .map(|name| format!("server-crash/{name}"))
+            .collect()
+    }
+
     pub fn sent_at(&self) -> DateTime<Utc> {
         let claims = BASE64_URL_SAFE_NO_PAD
             .decode(self.token.split('.').nth(1).unwrap())

@@ -172,9 +172,29 @@ async fn the_document_says_that_errors_are_problems_and_calls_take_a_key(pool: P
                 );
             }
         }
+        let answers = operation["responses"].as_object().unwrap();
+        assert!(
+            answers
+                .values()
+                .all(|a| a["description"].as_str().is_some_and(|d| !d.is_empty())),
+            "{method} {path}"
+        );
         let takes_key = path.starts_with("/v1/") && !path.ends_with("webhook");
         assert_eq!(operation["security"].is_array(), takes_key, "{method} {path}");
     }
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn every_call_of_the_document_has_a_name_of_its_own(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let operations = operations(&app).await;
+
+    let names: BTreeSet<&str> = operations
+        .iter()
+        .map(|(_, _, o)| o["operationId"].as_str().unwrap())
+        .collect();
+
+    assert_eq!(names.len(), operations.len(), "{names:?}");
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]

@@ -30,7 +30,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// Answered 200 once the event and what it causes are committed; a repeated or unknown event too. LiveKit tries again
 /// after 503, and gives an event up after 401.
 #[utoipa::path(
-    post, path = "/v1/livekit/webhook", tag = "webhooks",
+    post, path = "/v1/livekit/webhook", operation_id = "receive_livekit_webhook", tag = "webhooks",
     request_body(content_type = "application/webhook+json", content = serde_json::Value),
     responses(
         (status = 200, description = "Committed, or known already"),

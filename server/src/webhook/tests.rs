@@ -3,12 +3,16 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 use chrono::TimeDelta;
 use insta::assert_snapshot;
+use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde_json::{Value, json};
 use storage::PgPool;
 
 use crate::testing::{Captured, TestApp, WEBHOOK_KEY, signed, webhook};
 
 const ROOM: &str = "standup-fixture";
+
+/// Of the captured call in which LiveKit was killed.
+const ROOM_OF_CRASH: &str = "rs";
 
 /// What of the database depends on the webhooks' content and not on when and in which order they came.
 const CONTENT: &str = "
@@ -19,10 +23,13 @@ const CONTENT: &str = "
     UNION ALL
     SELECT 'connection ' || sid || ' ' || joined_at || ' ' || COALESCE(left_at::text, '-') FROM connections
     UNION ALL
-    SELECT 'track ' || sid || ' ' || source || ' ' || mime_type || ' ' || COALESCE(not_recorded, '-') FROM tracks
+    SELECT 'track ' || sid || ' ' || source || ' ' || mime_type || ' ' || COALESCE(not_recorded, '-') || ' '
+           || published_at || ' ' || COALESCE(unpublished_at::text, '-')
+    FROM tracks
     UNION ALL
     SELECT 'recording ' || track_sid || ' ' || COALESCE(egress_id, '-') || ' ' || state || ' '
-           || COALESCE(object_key, '-')
+           || COALESCE(object_key, '-') || ' ' || COALESCE(size_bytes, 0) || ' ' || COALESCE(started_at::text, '-') || ' '
+           || COALESCE(ended_at::text, '-')
     FROM recordings
     ORDER BY 1";
 
@@ -67,8 +74,8 @@ async fn a_call_becomes_a_meeting_with_its_people_tracks_and_recordings(pool: Pg
     connection PA_fQTFL6szZMNk 2026-11-21 08:12:15.456+00 2026-11-21 08:12:23+00
     meeting RM_dBrRkhqudVGR closed 2026-11-21 08:12:13.905+00 2026-11-21 08:12:28+00
     participant zoe-4b82ed Zoë 寿 standard
-    recording TR_AMx23cZGKLrKR5 EG_mdeZn6iC2ZDL complete livekit/standup-fixture/zoe-4b82ed-TR_AMx23cZGKLrKR5.ogg
-    track TR_AMx23cZGKLrKR5 microphone audio/red -
+    recording TR_AMx23cZGKLrKR5 EG_mdeZn6iC2ZDL complete livekit/standup-fixture/zoe-4b82ed-TR_AMx23cZGKLrKR5.ogg 12345 2026-11-21 08:12:17.120383+00 2026-11-21 08:12:19.970244+00
+    track TR_AMx23cZGKLrKR5 microphone audio/red - 2026-11-21 08:12:15+00 2026-11-21 08:12:22+00
     ");
     assert_snapshot!(rows(&app, "queue", "jobs").await.join(" "), @"accept_recording start_recording");
     let outcomes = rows(
@@ -91,31 +98,53 @@ async fn a_call_becomes_a_meeting_with_its_people_tracks_and_recordings(pool: Pg
     ");
 }
 
+/// As many orders as are tried, each with every webhook three times.
+const ORDERS: u64 = 200;
+
+/// What stays the same whenever the webhooks came: the content, and the inbox.
+async fn lasting(app: &TestApp) -> (String, Vec<String>) {
+    (content(app).await, rows(app, "event_id", "events").await)
+}
+
+async fn forget(app: &TestApp) {
+    sqlx::query("TRUNCATE meetings, events, jobs CASCADE")
+        .execute(&app.pool)
+        .await
+        .unwrap();
+}
+
+async fn any_order_ends_in_the_same(app: &TestApp, names: &[String]) {
+    for name in names {
+        app.replay(name).await;
+    }
+    let expected = lasting(app).await;
+    assert!(expected.0.contains("recording"), "{}", expected.0);
+
+    for seed in 0..ORDERS {
+        forget(app).await;
+        let mut order: Vec<&String> = names.iter().flat_map(|name| [name; 3]).collect();
+        order.shuffle(&mut StdRng::seed_from_u64(seed));
+        for name in order {
+            assert_eq!(app.replay(name).await.status, StatusCode::OK, "{name} of order {seed}");
+        }
+
+        assert_eq!(lasting(app).await, expected, "order {seed}");
+    }
+}
+
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn webhooks_that_come_thrice_and_backwards_end_in_the_same(pool: PgPool) {
-    let in_order = with_room(pool).await;
-    let mut names = Captured::of_a_call();
-    for name in &names {
-        in_order.replay(name).await;
-    }
-    let expected = (content(&in_order).await, rows(&in_order, "event_id", "events").await);
-    for table in ["meetings", "events", "jobs"] {
-        let sql = format!("TRUNCATE {table} CASCADE");
-        sqlx::query(sqlx::AssertSqlSafe(sql))
-            .execute(&in_order.pool)
-            .await
-            .unwrap();
-    }
+async fn the_webhooks_of_a_call_end_in_the_same_in_any_order(pool: PgPool) {
+    let app = with_room(pool).await;
 
-    names.reverse();
-    for name in names.iter().flat_map(|name| [name; 3]) {
-        assert_eq!(in_order.replay(name).await.status, StatusCode::OK, "{name}");
-    }
+    any_order_ends_in_the_same(&app, &Captured::of_a_call()).await;
+}
 
-    assert_eq!(
-        (content(&in_order).await, rows(&in_order, "event_id", "events").await),
-        expected
-    );
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn the_webhooks_of_a_call_that_livekit_crashed_in_end_in_the_same_in_any_order(pool: PgPool) {
+    let app = with_room(pool).await;
+    app.make_room(ROOM_OF_CRASH).await;
+
+    any_order_ends_in_the_same(&app, &Captured::of_a_crash()).await;
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]

@@ -32,7 +32,8 @@ pub struct PersonBody {
 
 /// Look at a meeting
 #[utoipa::path(
-    get, path = "/v1/meetings/{id}", tag = "meetings", params(("id" = uuid::Uuid, Path)),
+    get, path = "/v1/meetings/{id}", operation_id = "get_meeting", tag = "meetings",
+    params(("id" = uuid::Uuid, Path)),
     responses((status = 200, body = MeetingDetail), (status = 404, body = Problem)),
 )]
 pub async fn get(State(app): State<AppState>, _: Reader, path: MeetingPath) -> ApiResult<Json<MeetingDetail>> {

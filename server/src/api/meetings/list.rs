@@ -30,7 +30,8 @@ pub struct MeetingsQuery {
 
 /// List meetings, newest first
 #[utoipa::path(
-    get, path = "/v1/meetings", tag = "meetings", params(MeetingsQuery),
+    get, path = "/v1/meetings", operation_id = "list_meetings", tag = "meetings",
+    params(MeetingsQuery),
     responses((status = 200, body = ListPage<MeetingBody>)),
 )]
 pub async fn list(

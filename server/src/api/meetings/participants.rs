@@ -42,7 +42,7 @@ pub struct ConnectionBody {
 
 /// List who took part, in the order in which they were first seen
 #[utoipa::path(
-    get, path = "/v1/meetings/{id}/participants", tag = "meetings",
+    get, path = "/v1/meetings/{id}/participants", operation_id = "list_participants", tag = "meetings",
     params(("id" = uuid::Uuid, Path), ListQuery),
     responses((status = 200, body = ListPage<ParticipantBody>), (status = 404, body = Problem)),
 )]

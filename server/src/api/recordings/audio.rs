@@ -11,6 +11,7 @@ use domain::{
     recording::{Recording, RecordingState},
 };
 use objects::{ByteRange, Head, Object, ObjectError};
+use utoipa::ToSchema;
 
 use super::{RecordingPath, range};
 use crate::{
@@ -27,19 +28,24 @@ const OGG_OPUS: &str = "audio/ogg; codecs=opus";
 /// Life of an address of the store that a browser is sent to: long enough to listen to a long meeting.
 const REDIRECT_TTL: Duration = Duration::from_secs(6 * 3600);
 
+/// The bytes of a file.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct OggOpus(());
+
 /// Listen to a recording
 ///
 /// Streamed as it lies in the store, OGG/Opus, whole or the one range that is asked for. Where browsers can reach the
 /// store, they are sent there.
 #[utoipa::path(
-    get, path = "/v1/recordings/{id}/audio", tag = "recordings",
+    get, path = "/v1/recordings/{id}/audio", operation_id = "get_recording_audio", tag = "recordings",
     params(
         ("id" = uuid::Uuid, Path),
         ("Range" = Option<String>, Header, description = "One range of bytes", example = "bytes=0-4095"),
     ),
     responses(
-        (status = 200, content_type = "audio/ogg", body = Vec<u8>),
-        (status = 206, content_type = "audio/ogg", body = Vec<u8>),
+        (status = 200, content_type = "audio/ogg", body = OggOpus),
+        (status = 206, content_type = "audio/ogg", body = OggOpus),
         (status = 302, description = "It can be had from the store"),
         (status = 404, body = Problem),
         (status = 409, body = Problem, description = "There is no audio, or not yet: `state` tells"),

@@ -11,7 +11,8 @@ use crate::{
 
 /// Look at a recording
 #[utoipa::path(
-    get, path = "/v1/recordings/{id}", tag = "recordings", params(("id" = uuid::Uuid, Path)),
+    get, path = "/v1/recordings/{id}", operation_id = "get_recording", tag = "recordings",
+    params(("id" = uuid::Uuid, Path)),
     responses((status = 200, body = RecordingBody), (status = 404, body = Problem)),
 )]
 pub async fn get(State(app): State<AppState>, _: Reader, path: RecordingPath) -> ApiResult<Json<RecordingBody>> {

@@ -14,7 +14,7 @@ use crate::{
 
 /// List the recordings of a meeting, oldest first
 #[utoipa::path(
-    get, path = "/v1/meetings/{id}/recordings", tag = "recordings",
+    get, path = "/v1/meetings/{id}/recordings", operation_id = "list_recordings", tag = "recordings",
     params(("id" = uuid::Uuid, Path), ListQuery),
     responses((status = 200, body = ListPage<RecordingBody>), (status = 404, body = Problem)),
 )]

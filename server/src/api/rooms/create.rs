@@ -37,7 +37,8 @@ pub struct CreateRoom {
 
 /// Make a room
 #[utoipa::path(
-    post, path = "/v1/rooms", tag = "rooms", request_body = CreateRoom,
+    post, path = "/v1/rooms", operation_id = "create_room", tag = "rooms",
+    request_body = CreateRoom,
     responses((status = 201, body = RoomBody), (status = 409, body = Problem, description = "The name is taken")),
 )]
 pub async fn create(

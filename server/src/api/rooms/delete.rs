@@ -13,7 +13,8 @@ use crate::{
 ///
 /// Its meetings, recordings and transcripts remain, and a meeting that goes on is recorded to its end. The name is free.
 #[utoipa::path(
-    delete, path = "/v1/rooms/{name}", tag = "rooms", params(("name" = String, Path)),
+    delete, path = "/v1/rooms/{name}", operation_id = "delete_room", tag = "rooms",
+    params(("name" = String, Path)),
     responses((status = 204), (status = 404, body = Problem)),
 )]
 pub async fn delete(State(app): State<AppState>, _: Writer, path: RoomPath) -> ApiResult<StatusCode> {

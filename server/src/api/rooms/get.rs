@@ -11,7 +11,8 @@ use crate::{
 
 /// Look at a room
 #[utoipa::path(
-    get, path = "/v1/rooms/{name}", tag = "rooms", params(("name" = String, Path)),
+    get, path = "/v1/rooms/{name}", operation_id = "get_room", tag = "rooms",
+    params(("name" = String, Path)),
     responses((status = 200, body = RoomBody), (status = 404, body = Problem)),
 )]
 pub async fn get(State(app): State<AppState>, _: Reader, path: RoomPath) -> ApiResult<Json<RoomBody>> {

@@ -57,7 +57,8 @@ pub struct Admission {
 ///
 /// Works while the platform is down: the first who joins makes the room there.
 #[utoipa::path(
-    post, path = "/v1/rooms/{name}/join", tag = "rooms", params(("name" = String, Path)), request_body = JoinRoom,
+    post, path = "/v1/rooms/{name}/join", operation_id = "join_room", tag = "rooms",
+    params(("name" = String, Path)), request_body = JoinRoom,
     responses((status = 201, body = Admission), (status = 404, body = Problem)),
 )]
 pub async fn join(

@@ -13,7 +13,8 @@ use crate::{
 
 /// List rooms by name
 #[utoipa::path(
-    get, path = "/v1/rooms", tag = "rooms", params(ListQuery),
+    get, path = "/v1/rooms", operation_id = "list_rooms", tag = "rooms",
+    params(ListQuery),
     responses((status = 200, body = ListPage<RoomBody>)),
 )]
 pub async fn list(

@@ -27,7 +27,8 @@ pub struct UpdateRoom {
 
 /// Change a room's settings
 #[utoipa::path(
-    patch, path = "/v1/rooms/{name}", tag = "rooms", params(("name" = String, Path)), request_body = UpdateRoom,
+    patch, path = "/v1/rooms/{name}", operation_id = "update_room", tag = "rooms",
+    params(("name" = String, Path)), request_body = UpdateRoom,
     responses((status = 200, body = RoomBody), (status = 404, body = Problem)),
 )]
 pub async fn update(

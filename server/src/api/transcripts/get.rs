@@ -29,7 +29,7 @@ pub struct TranscriptQuery {
 
 /// Read what was said
 #[utoipa::path(
-    get, path = "/v1/meetings/{id}/transcript", tag = "transcripts",
+    get, path = "/v1/meetings/{id}/transcript", operation_id = "get_transcript", tag = "transcripts",
     params(("id" = uuid::Uuid, Path), TranscriptQuery),
     responses(
         (status = 200, content((Transcript = "application/json"), (String = "text/plain"),
