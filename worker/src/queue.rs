@@ -19,6 +19,7 @@ use apalis::prelude::*;
 use apalis_redis::{Config, ConnectionManager, RedisStorage};
 use domain::{JobId, job::Queue};
 use futures::{FutureExt, future::BoxFuture};
+use redis::aio::ConnectionManagerConfig;
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, Semaphore, futures::OwnedNotified},
@@ -44,6 +45,11 @@ const BACKLOG: usize = 1_000;
 
 /// Finished wake-ups that are forgotten at a time.
 const FORGET: usize = 1_000;
+
+/// Redis on a busy machine may need longer than the client's own half second, and apalis gives a worker up at the first
+/// error.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why Redis did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +88,14 @@ pub struct Doorbell {
 
 impl Doorbell {
     pub async fn connect(redis_url: &str) -> Result<Self, QueueError> {
-        let redis = apalis_redis::connect(redis_url).await.map_err(QueueError::Connect)?;
+        let patience = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(ANSWER_TIMEOUT));
+        let client = redis::Client::open(redis_url).map_err(QueueError::Connect)?;
+        let redis = client
+            .get_connection_manager_with_config(patience)
+            .await
+            .map_err(QueueError::Connect)?;
         let local = Queue::ALL.into_iter().map(|queue| (queue, Arc::default())).collect();
         Ok(Self {
             redis,

@@ -37,7 +37,7 @@ const AHEAD: usize = 1;
 
 /// What is to be heard of a recording.
 struct Plan {
-    /// Engine and audio: chunks under another key are another's.
+    /// Engine, language and audio: chunks under another key are another's.
     key: String,
     speech: Vec<Span>,
     chunks: Vec<Span>,
@@ -89,14 +89,18 @@ async fn plan(
     let frames = listened.map_err(JobError::retry)?.map_err(undecodable)?;
     let speech = frames.speech();
     let chunks = window::cut(&speech, &frames, engine.chunking());
-    let key = format!("{} {}", engine.key(), spooled.sha256);
+    let language = language(recording, attempt).await?;
+    let key = format!(
+        "{} {} {}",
+        engine.key(),
+        language.as_deref().unwrap_or("auto"),
+        spooled.sha256
+    );
     Ok(Plan {
         key,
         speech,
         chunks,
-        hint: Hint {
-            language: language(recording, attempt).await?,
-        },
+        hint: Hint { language },
     })
 }
 
