@@ -12,6 +12,27 @@ pub enum Fault {
     DropSignal,
     /// The media connection is thrown away, as after a fatal DTLS error.
     FailMedia,
+    /// Of the media that comes in, one datagram in so many is lost; 1 is all of it, 0 none.
+    LoseMedia { one_in: u32 },
+}
+
+/// Loses what comes in, as `LoseMedia` says.
+#[derive(Debug, Default)]
+pub(crate) struct Loss {
+    pub one_in: u32,
+    seen: u32,
+}
+
+impl Loss {
+    /// STUN and DTLS are spared, so that the connection itself stays (RFC 7983 tells them apart).
+    pub fn takes(&mut self, datagram: &[u8]) -> bool {
+        let is_media = datagram.first().is_some_and(|first| (128..192).contains(first));
+        if self.one_in == 0 || !is_media {
+            return false;
+        }
+        self.seen = self.seen.wrapping_add(1);
+        self.seen.is_multiple_of(self.one_in)
+    }
 }
 
 impl Fault {
@@ -20,7 +41,7 @@ impl Fault {
         let scenario = match self {
             Self::ServerLeave => Scenario::ServerLeave(true),
             Self::SwitchToTcp => Scenario::SwitchCandidateProtocol(CandidateProtocol::Tcp as i32),
-            Self::DropSignal | Self::FailMedia => return None,
+            Self::DropSignal | Self::FailMedia | Self::LoseMedia { .. } => return None,
         };
         Some(SimulateScenario {
             scenario: Some(scenario),

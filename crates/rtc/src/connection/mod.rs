@@ -15,6 +15,7 @@ use crate::{
     error::LeaveReason,
     peer::{self, Datagram, Peer, PeerError, PeerEvent},
     signal::{self, Dial, Limits, Role, Signal, SignalEvent},
+    simulate::{Fault, Loss},
 };
 
 /// From the first description to ICE and DTLS being through. The server gives up after as long.
@@ -48,6 +49,7 @@ pub(crate) struct Connection {
     pub peer: Option<Peer>,
     /// Until when the media connection has to be there.
     connect_by: Option<Instant>,
+    loss: Loss,
     outputs: VecDeque<Output>,
 }
 
@@ -59,6 +61,7 @@ impl Connection {
             signal,
             peer: None,
             connect_by: None,
+            loss: Loss::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -80,7 +83,7 @@ impl Connection {
     }
 
     pub fn handle_datagram(&mut self, now: Instant, datagram: &Datagram<&[u8]>) {
-        if let Some(peer) = &mut self.peer {
+        if let Some(peer) = self.peer.as_mut().filter(|_| !self.loss.takes(datagram.contents)) {
             peer.handle_datagram(now, datagram);
         }
     }
@@ -148,6 +151,20 @@ impl Connection {
         loop {
             if let Output::Action(action) = self.poll_output(now)? {
                 return Some(action);
+            }
+        }
+    }
+
+    /// Makes a fault, for tests.
+    pub fn simulate(&mut self, now: Instant, fault: Fault) {
+        match fault {
+            Fault::DropSignal => self.signal.drop_signal(now),
+            Fault::FailMedia => self.signal.handle_media_failed(now, "simulated".into()),
+            Fault::LoseMedia { one_in } => self.loss.one_in = one_in,
+            Fault::ServerLeave | Fault::SwitchToTcp => {
+                if let Some(scenario) = fault.scenario() {
+                    self.signal.send(Request::Simulate(scenario));
+                }
             }
         }
     }

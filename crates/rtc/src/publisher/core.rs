@@ -287,16 +287,6 @@ impl Core {
         }
     }
 
-    fn simulate(&mut self, now: Instant, fault: Fault) {
-        match (fault.scenario(), fault) {
-            (Some(scenario), _) => {
-                self.connection.signal.send(Request::Simulate(scenario));
-            }
-            (None, Fault::FailMedia) => self.connection.signal.handle_media_failed(now, "simulated".into()),
-            (None, _) => self.connection.signal.drop_signal(now),
-        }
-    }
-
     fn send_due_frames(&mut self, now: Instant) {
         let Some(peer) = &mut self.connection.peer else { return };
         for track in self.tracks.values_mut() {
@@ -340,7 +330,7 @@ impl Session for Core {
             Command::Lose { key, frame } => self.push_frame(key, frame, Fate::Lost),
             Command::Mute { key, muted } => self.mute(key, muted),
             Command::Unpublish { key } => self.unpublish(now, key),
-            Command::Simulate(fault) => self.simulate(now, fault),
+            Command::Simulate(fault) => self.connection.simulate(now, fault),
             Command::Leave => self.connection.signal.leave(),
             Command::Vanish => self.over = true,
         }

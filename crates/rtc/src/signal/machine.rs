@@ -1,4 +1,4 @@
-//! The signalling connection's life: dial, join, keep alive, resume, start anew, end.
+//! The signalling connection: its state, what it takes in, and when it wants to be woken.
 //!
 //! After every call read `poll_output` until it gives nothing, then wait for `deadline`.
 
@@ -7,117 +7,34 @@ use std::{
     time::{Duration, Instant},
 };
 
-use livekit_protocol::{
-    DisconnectReason, LeaveRequest, SessionDescription, TrackInfo as PublishedTrack, TrackPublishedResponse,
-    TrickleRequest, signal_request::Message as Request,
-};
+use livekit_protocol::{SessionDescription, TrackPublishedResponse, signal_request::Message as Request};
 use secrecy::SecretString;
 
 use super::{
-    backoff::{Jitter, restart_wait, resume_wait},
+    backoff::Jitter,
+    events::{DialError, Limits, Output, Own, Role, SignalEvent},
     keep_alive::KeepAlive,
-    leave::Reaction,
-    participants::{Participants, TrackChange},
+    participants::Participants,
+    recovery::dial_timeout,
     subscriptions::Subscriptions,
     url::Attempt,
 };
 use crate::error::{BoxError, JoinError, LeaveReason, SubscriptionError};
 
-/// Opening the WebSocket for a join: the server tries up to three times, 3 + 4 + 5 s, before it upgrades.
-const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
-/// The same for a resume, for which the server waits once.
-const RESUME_TIMEOUT: Duration = Duration::from_secs(7);
 /// From the upgrade to the first message, which is there at once.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
-/// Resumes go on for as long as media does; without media for this time the server has given us up.
-const MEDIA_GONE: Duration = Duration::from_secs(15);
-/// Tries of the first join while the trouble may pass; its caller knows better than we how long to insist.
-const FIRST_JOIN_TRIES: u32 = 3;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// The server makes the offers. Comes back by full reconnect.
-    Subscriber,
-    /// We make the offers. Resumes; a session that is lost as a whole is over.
-    Publisher,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    pub reconnect_for: Duration,
-    /// Of the jitter.
-    pub seed: u64,
-}
-
-/// Who we are in the room.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Own {
-    pub room_sid: String,
-    pub sid: String,
-    pub identity: String,
-}
-
-#[derive(Debug)]
-pub(crate) enum Output {
-    /// Open a WebSocket; takes the place of the one before.
-    Dial(Dial),
-    Send(Request),
-    /// Close the WebSocket when everything is sent.
-    Hangup,
-    Event(SignalEvent),
-}
-
-#[derive(Debug)]
-pub(crate) struct Dial {
-    pub attempt: Attempt,
-    /// The newest token that the server gave; without one a new one is to be made.
-    pub token: Option<SecretString>,
-}
-
-#[derive(Debug)]
-pub(crate) enum DialError {
-    Refused { status: u16, text: String },
-    Unreachable(BoxError),
-}
-
-#[derive(Debug)]
-pub(crate) enum SignalEvent {
-    /// A session has begun and needs a new media connection; an earlier one is void.
-    Joined(Own),
-    Reconnecting,
-    Resumed,
-    Offer(SessionDescription),
-    Answer(SessionDescription),
-    Trickle(TrickleRequest),
-    Track(TrackChange),
-    SubscriptionFailed {
-        sid: String,
-        error: SubscriptionError,
-    },
-    Published {
-        cid: String,
-        track: PublishedTrack,
-    },
-    RequestFailed {
-        text: String,
-    },
-    /// The first join failed; nothing follows.
-    Failed(JoinError),
-    /// Nothing follows.
-    Left(LeaveReason),
-}
 
 #[derive(Debug)]
 pub(crate) struct Signal {
     pub(super) role: Role,
-    limits: Limits,
-    jitter: Jitter,
+    pub(super) limits: Limits,
+    pub(super) jitter: Jitter,
     pub(super) state: State,
-    tries: u32,
+    pub(super) tries: u32,
     /// Since when there has been no session at all.
-    restarting_since: Option<Instant>,
-    lost_at: Instant,
-    last_media: Instant,
+    pub(super) restarting_since: Option<Instant>,
+    pub(super) lost_at: Instant,
+    pub(super) last_media: Instant,
     /// Empty before the first join.
     pub(super) own: Own,
     pub(super) token: Option<SecretString>,
@@ -129,7 +46,7 @@ pub(crate) struct Signal {
     pub(super) last_offer: Option<SessionDescription>,
     last_answer: Option<SessionDescription>,
     pub(super) published: Vec<TrackPublishedResponse>,
-    outputs: VecDeque<Output>,
+    pub(super) outputs: VecDeque<Output>,
     /// Events of a session whose room has no sid yet.
     held: Vec<SignalEvent>,
 }
@@ -215,11 +132,7 @@ impl Signal {
     pub fn handle_timeout(&mut self, now: Instant) {
         match &self.state {
             State::Dialing { attempt, deadline } | State::Greeting { attempt, deadline } if now >= *deadline => {
-                let limit = if *attempt == Attempt::Join {
-                    JOIN_TIMEOUT
-                } else {
-                    RESUME_TIMEOUT
-                };
+                let limit = dial_timeout(attempt);
                 self.fail(now, JoinError::TimedOut(limit));
             }
             State::Waiting { attempt, until } if now >= *until => self.dial(now, attempt.clone()),
@@ -315,24 +228,6 @@ impl Signal {
         self.last_media = now;
     }
 
-    /// Nothing arrives although something should: a resume restarts ICE.
-    pub fn handle_media_stalled(&mut self, now: Instant) {
-        if matches!(self.state, State::Up) {
-            self.resume(now);
-        }
-    }
-
-    /// The media connection is beyond repair.
-    pub fn handle_media_failed(&mut self, now: Instant, cause: String) {
-        match &self.state {
-            State::Dialing { attempt, .. } | State::Greeting { attempt, .. } | State::Waiting { attempt, .. }
-                if *attempt == Attempt::Join => {}
-            // A new session brings a new media connection anyway.
-            State::Nameless | State::Over => {}
-            _ => self.restart(now, cause),
-        }
-    }
-
     /// Says good-bye if there is a session.
     pub fn leave(&mut self) {
         self.end(LeaveReason::Asked);
@@ -341,80 +236,6 @@ impl Signal {
     /// Drops the WebSocket without a word, as a broken network does.
     pub fn drop_signal(&mut self, now: Instant) {
         self.handle_closed(now, "dropped by ourselves".into());
-    }
-
-    /// Takes the session up again on a new WebSocket. Media goes on meanwhile.
-    pub(super) fn resume(&mut self, now: Instant) {
-        self.lost_at = now;
-        self.tries = 0;
-        self.emit(SignalEvent::Reconnecting);
-        self.dial(
-            now,
-            Attempt::Resume {
-                participant_sid: self.own.sid.clone(),
-            },
-        );
-    }
-
-    /// Begins a new session, with a new media connection.
-    pub(super) fn restart(&mut self, now: Instant, cause: String) {
-        if self.role == Role::Publisher {
-            return self.end(LeaveReason::Disconnected { cause });
-        }
-        tracing::warn!(cause, "the session is lost, joining anew");
-        if matches!(self.state, State::Up) {
-            self.emit(SignalEvent::Reconnecting);
-        }
-        self.restarting_since.get_or_insert(now);
-        self.tries = 0;
-        self.token = None;
-        self.dial(now, Attempt::Join);
-    }
-
-    pub(super) fn react(&mut self, now: Instant, reaction: Reaction) {
-        match reaction {
-            Reaction::End(reason) => self.end(reason),
-            Reaction::Resume => self.resume(now),
-            Reaction::Restart { cause } => self.restart(now, cause),
-        }
-    }
-
-    /// One try to get a session failed.
-    pub(super) fn fail(&mut self, now: Instant, error: JoinError) {
-        self.outputs.push_back(Output::Hangup);
-        tracing::info!(%error, cause = ?std::error::Error::source(&error), "no signalling connection");
-        match &self.state {
-            State::Dialing {
-                attempt: Attempt::Resume { .. },
-                ..
-            }
-            | State::Greeting {
-                attempt: Attempt::Resume { .. },
-                ..
-            } => self.fail_resume(now, &error),
-            _ if self.is_first_join() => self.fail_first_join(now, error),
-            _ => self.fail_restart(now, error),
-        }
-    }
-
-    /// Ends the session for good, with a good-bye if there is somebody to hear it.
-    pub fn end(&mut self, reason: LeaveReason) {
-        if matches!(self.state, State::Over) {
-            return;
-        }
-        if matches!(self.state, State::Up | State::Nameless) {
-            self.outputs.push_back(Output::Send(Request::Leave(LeaveRequest {
-                reason: DisconnectReason::ClientInitiated as i32,
-                ..Default::default()
-            })));
-        }
-        self.state = State::Over;
-        self.outputs.push_back(Output::Hangup);
-        self.emit(if self.is_first_join() {
-            SignalEvent::Failed(JoinError::Left(reason))
-        } else {
-            SignalEvent::Left(reason)
-        });
     }
 
     pub(super) fn session_is_new(&mut self) {
@@ -463,73 +284,6 @@ impl Signal {
         self.outputs.extend(held.into_iter().map(Output::Event));
     }
 
-    /// A room is known from the first session on.
-    fn is_first_join(&self) -> bool {
-        self.own.room_sid.is_empty()
-    }
-
-    fn dial(&mut self, now: Instant, attempt: Attempt) {
-        let limit = if attempt == Attempt::Join {
-            JOIN_TIMEOUT
-        } else {
-            RESUME_TIMEOUT
-        };
-        self.state = State::Dialing {
-            attempt: attempt.clone(),
-            deadline: now + limit,
-        };
-        self.outputs.push_back(Output::Dial(Dial {
-            attempt,
-            token: self.token.clone(),
-        }));
-    }
-
-    fn wait(&mut self, until: Instant, attempt: Attempt) {
-        self.state = State::Waiting { attempt, until };
-    }
-
-    fn fail_resume(&mut self, now: Instant, error: &JoinError) {
-        let media_gone = now.duration_since(self.lost_at.max(self.last_media)) >= MEDIA_GONE;
-        if media_gone || !error.is_transient() {
-            return self.restart(now, error.to_string());
-        }
-        self.tries += 1;
-        self.wait(
-            now + resume_wait(self.tries),
-            Attempt::Resume {
-                participant_sid: self.own.sid.clone(),
-            },
-        );
-    }
-
-    fn fail_first_join(&mut self, now: Instant, error: JoinError) {
-        self.tries += 1;
-        if !error.is_transient() || self.tries >= FIRST_JOIN_TRIES {
-            self.state = State::Over;
-            return self.emit(SignalEvent::Failed(error));
-        }
-        let wait = restart_wait(self.tries, &mut self.jitter);
-        self.wait(now + wait, Attempt::Join);
-    }
-
-    fn fail_restart(&mut self, now: Instant, error: JoinError) {
-        let since = *self.restarting_since.get_or_insert(now);
-        match error {
-            JoinError::Refused { status, text } if !is_passing(status) => {
-                return self.end(LeaveReason::Refused { status, text });
-            }
-            JoinError::Left(reason) if !matches!(reason, LeaveReason::Disconnected { .. }) => return self.end(reason),
-            JoinError::WrongGrants => return self.end(LeaveReason::Removed),
-            _ => {}
-        }
-        if now.duration_since(since) >= self.limits.reconnect_for {
-            return self.end(LeaveReason::GaveUp(self.limits.reconnect_for));
-        }
-        self.tries += 1;
-        let until = now + restart_wait(self.tries, &mut self.jitter);
-        self.wait(until.min(since + self.limits.reconnect_for), Attempt::Join);
-    }
-
     fn tick(&mut self, now: Instant) {
         if let Some(ping) = self.keep_alive.poll(now) {
             self.outputs.push_back(Output::Send(Request::PingReq(ping)));
@@ -559,17 +313,4 @@ impl Signal {
             ..Default::default()
         }
     }
-}
-
-impl From<DialError> for JoinError {
-    fn from(error: DialError) -> Self {
-        match error {
-            DialError::Refused { status, text } => Self::Refused { status, text },
-            DialError::Unreachable(cause) => Self::Unreachable(cause),
-        }
-    }
-}
-
-fn is_passing(status: u16) -> bool {
-    status >= 500 || status == 429
 }

@@ -9,8 +9,9 @@ use livekit_protocol::{
 use secrecy::SecretString;
 
 use super::{
+    events::{Own, Role, SignalEvent},
     leave::{Reaction, reaction},
-    machine::{Own, Role, Signal, SignalEvent, State},
+    machine::{Signal, State},
     participants::TrackChange,
     url::Attempt,
 };
@@ -167,6 +168,235 @@ impl Signal {
                 response.message
             );
             self.emit(SignalEvent::RequestFailed { text });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use livekit_protocol::{
+        ParticipantUpdate, Pong, Room, RoomMovedResponse, RoomUpdate, SubscriptionResponse, leave_request::Action,
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::signal::{
+        testing::{Bench, alice, join, leave, resumed},
+        wire,
+    };
+
+    fn update(version: u32, tracks: &[&str]) -> Response {
+        Response::Update(ParticipantUpdate {
+            participants: vec![alice(version, tracks)],
+        })
+    }
+
+    fn subscription_failed(sid: &str, err: i32) -> Response {
+        Response::SubscriptionResponse(SubscriptionResponse {
+            track_sid: sid.into(),
+            err,
+        })
+    }
+
+    #[test]
+    fn a_join_tells_the_tracks_that_are_there() {
+        let mut bench = Bench::new(Role::Subscriber);
+
+        bench.accept(join("RM_1", &["TR_1", "TR_2"]));
+
+        assert_eq!(
+            bench.outline(),
+            ["dial to join", "joined RM_1", "published TR_1", "published TR_2"]
+        );
+    }
+
+    #[test]
+    fn nothing_is_told_before_the_rooms_sid_is_known() {
+        let mut bench = Bench::new(Role::Subscriber);
+        bench.accept(join("", &["TR_1"]));
+        let before = bench.outline();
+
+        let room = Room {
+            sid: "RM_1".into(),
+            ..Default::default()
+        };
+        bench.say(Response::RoomUpdate(RoomUpdate { room: Some(room) }));
+
+        assert_eq!(before, ["dial to join"]);
+        assert_eq!(bench.outline(), ["joined RM_1", "published TR_1"]);
+    }
+
+    #[test]
+    fn a_session_of_the_wrong_kind_is_refused() {
+        let mut bench = Bench::new(Role::Publisher);
+
+        bench.accept(join("RM_1", &[]));
+
+        assert!(
+            bench
+                .outline()
+                .last()
+                .unwrap()
+                .starts_with("failed: the token does not fit")
+        );
+    }
+
+    #[test]
+    fn the_first_list_after_a_resume_names_everybody() {
+        let mut bench = Bench::new(Role::Subscriber);
+        bench.accept(join("RM_1", &["TR_1", "TR_2"]));
+        bench.close();
+        bench.accept(resumed());
+        bench.outline();
+
+        bench.say(Response::Update(ParticipantUpdate { participants: vec![] }));
+        let full = bench.outline();
+        bench.say(update(9, &["TR_3"]));
+        bench.say(Response::Update(ParticipantUpdate { participants: vec![] }));
+
+        assert_eq!(full, ["unpublished TR_1", "unpublished TR_2"]);
+        assert_eq!(bench.outline(), ["published TR_3"]);
+    }
+
+    #[test]
+    fn a_resume_tells_the_server_what_is_wanted() {
+        let mut bench = Bench::joined();
+        bench.signal.subscribe(bench.now, "TR_1".into());
+        bench.close();
+        bench.outline();
+
+        bench.accept(resumed());
+
+        let sync = bench.outputs().into_iter().find_map(|output| match output {
+            super::super::Output::Send(livekit_protocol::signal_request::Message::SyncState(sync)) => sync.subscription,
+            _ => None,
+        });
+        let sync = sync.unwrap();
+        assert_eq!((sync.track_sids, sync.subscribe), (vec!["TR_1".to_owned()], true));
+    }
+
+    #[test]
+    fn a_track_of_a_foreign_codec_is_reported_and_not_asked_for_again() {
+        let mut bench = Bench::joined();
+        bench.say(update(2, &["TR_1"]));
+        bench.signal.subscribe(bench.now, "TR_1".into());
+        bench.outline();
+
+        bench.say(subscription_failed("TR_1", 1));
+
+        let mut said = bench.outline();
+        bench.wait();
+        said.extend(bench.outline());
+        assert_eq!(
+            said,
+            ["TR_1 failed: the track cannot be had as plain Opus", "unsubscribe TR_1"]
+        );
+    }
+
+    #[test]
+    fn a_track_that_could_not_be_bound_is_asked_for_again_while_it_is_listed() {
+        let mut bench = Bench::joined();
+        bench.say(update(2, &["TR_1"]));
+        bench.signal.subscribe(bench.now, "TR_1".into());
+        bench.outline();
+
+        bench.say(subscription_failed("TR_1", 0));
+        for _ in 0..2 {
+            bench.wait();
+        }
+
+        assert_eq!(bench.outline(), ["unsubscribe TR_1", "subscribe TR_1"]);
+    }
+
+    #[test]
+    fn a_track_that_nobody_lists_is_not_found() {
+        let mut bench = Bench::joined();
+        bench.signal.subscribe(bench.now, "TR_1".into());
+        bench.outline();
+
+        bench.say(subscription_failed("TR_1", 2));
+        bench.say(subscription_failed("TR_other", 2));
+
+        assert_eq!(bench.outline()[0], "TR_1 failed: the track does not exist");
+        assert_eq!(bench.outline(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_room_that_moves_is_left() {
+        let mut bench = Bench::joined();
+        let room = Room {
+            sid: "RM_2".into(),
+            ..Default::default()
+        };
+
+        bench.say(Response::RoomMoved(RoomMovedResponse {
+            room: Some(room),
+            ..Default::default()
+        }));
+
+        assert!(
+            bench
+                .outline()
+                .contains(&"left: the room RM_1 is gone, its name belongs to RM_2 now".to_owned())
+        );
+    }
+
+    #[test]
+    fn pings_go_out_and_silence_is_a_loss() {
+        let mut bench = Bench::joined();
+
+        let waits: Vec<_> = (0..3).map(|_| bench.wait()).collect();
+
+        assert_eq!(waits, [5000, 5000, 5000]);
+        assert_eq!(
+            bench.outline(),
+            ["send ping", "send ping", "reconnecting", "dial to resume"]
+        );
+    }
+
+    #[test]
+    fn any_message_is_a_sign_of_life() {
+        let mut bench = Bench::joined();
+
+        for _ in 0..10 {
+            bench.wait();
+            bench.say(Response::PongResp(Pong::default()));
+        }
+
+        assert!(bench.outline().iter().all(|said| said == "send ping"));
+    }
+
+    #[test]
+    fn after_the_end_nothing_is_heard() {
+        let mut bench = Bench::joined();
+        bench.signal.leave();
+        bench.outline();
+
+        bench.accept(join("RM_1", &["TR_1"]));
+        bench.say(update(9, &["TR_2"]));
+        bench.say(leave(Action::Resume));
+
+        assert_eq!(bench.outline(), Vec::<String>::new());
+    }
+
+    proptest! {
+        /// Frames that decode to something, in any order, and time that goes on.
+        #[test]
+        fn no_server_makes_the_machine_panic(
+            frames in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..40), 1u8..32, 0u64..20), 0..60),
+        ) {
+            let mut bench = Bench::joined();
+            for (body, field, seconds) in frames {
+                let frame = [&[(field << 3) | 2, u8::try_from(body.len()).unwrap()][..], &body].concat();
+                for frame in [frame, body] {
+                    if let Ok(Some(message)) = wire::decode(&frame) {
+                        bench.accept(message);
+                    }
+                }
+                bench.pass(seconds);
+                bench.signal.handle_timeout(bench.now);
+                bench.outline();
+            }
         }
     }
 }

@@ -1,14 +1,19 @@
 //! What is said over the WebSocket: pure, with time as an argument and deadlines as data.
 
 mod backoff;
+mod events;
 mod keep_alive;
 mod leave;
 mod machine;
 mod messages;
 mod participants;
+mod recovery;
 mod subscriptions;
+#[cfg(test)]
+mod testing;
 pub(crate) mod url;
 pub(crate) mod wire;
 
-pub(crate) use machine::{Dial, DialError, Limits, Output, Own, Role, Signal, SignalEvent};
+pub(crate) use events::{Dial, DialError, Limits, Output, Own, Role, SignalEvent};
+pub(crate) use machine::Signal;
 pub(crate) use participants::TrackChange;

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Instant};
 
-use livekit_protocol::{SessionDescription, signal_request::Message as Request};
+use livekit_protocol::SessionDescription;
 
 use super::{RoomEvent, TrackEnd, tracks::Tracks, watchdog::Watchdog};
 use crate::{
@@ -150,16 +150,6 @@ impl Core {
         }
     }
 
-    fn simulate(&mut self, now: Instant, fault: Fault) {
-        match (fault.scenario(), fault) {
-            (Some(scenario), _) => {
-                self.connection.signal.send(Request::Simulate(scenario));
-            }
-            (None, Fault::FailMedia) => self.connection.signal.handle_media_failed(now, "simulated".into()),
-            (None, _) => self.connection.signal.drop_signal(now),
-        }
-    }
-
     fn fail(&mut self, error: JoinError) {
         self.over = true;
         self.outputs.push_back(Output::Failed(error));
@@ -195,7 +185,7 @@ impl Session for Core {
                 self.tracks.end(now, &sid, TrackEnd::Unsubscribed);
                 self.connection.signal.unsubscribe(now, &sid);
             }
-            Command::Simulate(fault) => self.simulate(now, fault),
+            Command::Simulate(fault) => self.connection.simulate(now, fault),
             Command::Leave => self.connection.signal.leave(),
         }
     }

@@ -143,3 +143,33 @@ async fn a_server_that_stays_away_is_given_up_in_the_time_allowed() {
 
     assert!(matches!(listener.left, Some(LeaveReason::GaveUp(_))));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn media_that_stops_without_a_word_is_missed_after_six_seconds() {
+    let server = LiveKit::start();
+    let (_alice, track) = publish(&server, "room", "alice").await;
+    let mut listener = Listener::join(server.recorder("room")).await;
+    listener
+        .until("the track is subscribed", |l| l.subscribed.len() == 1)
+        .await;
+    let (frames, sid) = (frames(1, 450), track.sid().to_owned());
+    let playing = {
+        let frames = frames.clone();
+        tokio::spawn(async move { track.play(frames).await })
+    };
+    listener
+        .until("some packets are there", |l| l.payloads(&sid).len() > 10)
+        .await;
+
+    listener.subscriber.simulate(Fault::LoseMedia { one_in: 1 });
+    listener
+        .until("the silence is noticed", |l| l.was_told("resumed"))
+        .await;
+    listener.subscriber.simulate(Fault::LoseMedia { one_in: 0 });
+    listener
+        .until("the last frame is there", |l| l.heard(&sid, &frames[449]))
+        .await;
+
+    playing.await.unwrap().unwrap();
+    assert!(!listener.was_told("reconnected"));
+}

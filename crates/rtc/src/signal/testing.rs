@@ -1,0 +1,161 @@
+//! A signalling machine on a made-up clock, with a server that says what the test wants.
+
+use std::time::{Duration, Instant};
+
+use livekit_protocol::{
+    JoinResponse, LeaveRequest, ParticipantInfo, ReconnectResponse, Room, TrackInfo, leave_request::Action,
+    participant_info::State as ParticipantState, signal_request::Message as Request,
+    signal_response::Message as Response,
+};
+
+use super::{
+    events::{DialError, Limits, Output, Role, SignalEvent},
+    machine::Signal,
+    participants::TrackChange,
+    url::Attempt,
+};
+
+pub(super) struct Bench {
+    pub signal: Signal,
+    pub now: Instant,
+}
+
+impl Bench {
+    pub fn new(role: Role) -> Self {
+        let now = Instant::now();
+        let limits = Limits {
+            reconnect_for: Duration::from_secs(60),
+            seed: 7,
+        };
+        Self {
+            signal: Signal::new(now, role, limits),
+            now,
+        }
+    }
+
+    /// A subscriber that has joined, its outputs read.
+    pub fn joined() -> Self {
+        let mut bench = Self::new(Role::Subscriber);
+        bench.accept(join("RM_1", &[]));
+        bench.outline();
+        bench
+    }
+
+    /// The WebSocket opens and `first` is the first message.
+    pub fn accept(&mut self, first: Response) {
+        self.signal.handle_opened(self.now);
+        self.say(first);
+    }
+
+    pub fn say(&mut self, message: Response) {
+        self.signal.handle_message(self.now, message);
+    }
+
+    pub fn refuse(&mut self, status: u16) {
+        self.signal.handle_dial_failed(
+            self.now,
+            DialError::Refused {
+                status,
+                text: "no".into(),
+            },
+        );
+    }
+
+    pub fn close(&mut self) {
+        self.signal.handle_closed(self.now, "reset".into());
+    }
+
+    /// Moves the clock to the next deadline; gives the milliseconds that passed.
+    pub fn wait(&mut self) -> u128 {
+        let deadline = self.signal.deadline().unwrap();
+        let waited = deadline.saturating_duration_since(self.now);
+        self.now = deadline.max(self.now);
+        self.signal.handle_timeout(self.now);
+        waited.as_millis()
+    }
+
+    pub fn pass(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+    }
+
+    pub fn outputs(&mut self) -> Vec<Output> {
+        std::iter::from_fn(|| self.signal.poll_output()).collect()
+    }
+
+    /// All outputs, in words.
+    pub fn outline(&mut self) -> Vec<String> {
+        self.outputs().iter().map(outline).collect()
+    }
+}
+
+pub(super) fn join(room_sid: &str, tracks: &[&str]) -> Response {
+    Response::Join(JoinResponse {
+        room: Some(Room {
+            sid: room_sid.into(),
+            ..Default::default()
+        }),
+        participant: Some(ParticipantInfo {
+            sid: "PA_me".into(),
+            identity: "me".into(),
+            ..Default::default()
+        }),
+        other_participants: vec![alice(1, tracks)],
+        subscriber_primary: true,
+        ..Default::default()
+    })
+}
+
+pub(super) fn resumed() -> Response {
+    Response::Reconnect(ReconnectResponse::default())
+}
+
+pub(super) fn leave(action: Action) -> Response {
+    Response::Leave(LeaveRequest {
+        action: action as i32,
+        ..Default::default()
+    })
+}
+
+pub(super) fn alice(version: u32, tracks: &[&str]) -> ParticipantInfo {
+    ParticipantInfo {
+        sid: "PA_alice".into(),
+        identity: "alice".into(),
+        state: ParticipantState::Active as i32,
+        version,
+        tracks: tracks
+            .iter()
+            .map(|sid| TrackInfo {
+                sid: (*sid).into(),
+                ..Default::default()
+            })
+            .collect(),
+        ..Default::default()
+    }
+}
+
+fn outline(output: &Output) -> String {
+    match output {
+        Output::Dial(dial) if dial.attempt == Attempt::Join => "dial to join".into(),
+        Output::Dial(_) => "dial to resume".into(),
+        Output::Hangup => "hang up".into(),
+        Output::Send(request) => match request {
+            Request::PingReq(_) => "send ping".into(),
+            Request::Leave(_) => "send leave".into(),
+            Request::SyncState(_) => "send sync state".into(),
+            Request::Subscription(wish) if wish.subscribe => format!("subscribe {}", wish.track_sids.join(" ")),
+            Request::Subscription(wish) => format!("unsubscribe {}", wish.track_sids.join(" ")),
+            other => format!("send {other:?}"),
+        },
+        Output::Event(event) => match event {
+            SignalEvent::Joined(own) => format!("joined {}", own.room_sid),
+            SignalEvent::Track(TrackChange::Published(track)) => format!("published {}", track.sid),
+            SignalEvent::Track(TrackChange::Unpublished { sid }) => format!("unpublished {sid}"),
+            SignalEvent::SubscriptionFailed { sid, error } => format!("{sid} failed: {error}"),
+            SignalEvent::Failed(error) => format!("failed: {error}"),
+            SignalEvent::Left(reason) => format!("left: {reason}"),
+            SignalEvent::Reconnecting => "reconnecting".into(),
+            SignalEvent::Resumed => "resumed".into(),
+            other => format!("{other:?}"),
+        },
+    }
+}
