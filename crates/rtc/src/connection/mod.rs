@@ -26,7 +26,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 pub(crate) enum Action {
     /// Open a WebSocket in place of the one before.
     Dial(Dial),
-    Send(Request),
+    Send(Box<Request>),
     /// Close the WebSocket when everything is sent.
     Hangup,
     /// Open new UDP sockets in place of those before, tell their addresses by `handle_sockets`, forget TCP streams.
@@ -172,7 +172,7 @@ impl Connection {
     fn handle_signal_output(&mut self, now: Instant, output: signal::Output) {
         let output = match output {
             signal::Output::Dial(dial) => Output::Action(Action::Dial(dial)),
-            signal::Output::Send(request) => Output::Action(Action::Send(request)),
+            signal::Output::Send(request) => Output::Action(Action::Send(request.into())),
             signal::Output::Hangup => Output::Action(Action::Hangup),
             signal::Output::Event(SignalEvent::Trickle(trickle)) => return self.handle_trickle(now, &trickle),
             signal::Output::Event(event) => {

@@ -136,7 +136,7 @@ impl<S: Session> Driver<S> {
     fn act(&mut self, action: Action) {
         match action {
             Action::Dial(dial) => self.dial(dial),
-            Action::Send(request) => self.send(request),
+            Action::Send(request) => self.send(*request),
             Action::Hangup => {
                 if let Some(link) = self.link.take() {
                     self.closing.spawn(link.close());
@@ -256,7 +256,7 @@ impl<S: Session> Driver<S> {
         match input.kind {
             SignalInputKind::Opened => signal.handle_opened(now),
             SignalInputKind::DialFailed(error) => signal.handle_dial_failed(now, error),
-            SignalInputKind::Message(message) => signal.handle_message(now, message),
+            SignalInputKind::Message(message) => signal.handle_message(now, *message),
             SignalInputKind::Closed(cause) => signal.handle_closed(now, cause),
         }
     }

@@ -45,7 +45,7 @@ pub(super) struct SignalInput {
 pub(super) enum SignalInputKind {
     Opened,
     DialFailed(DialError),
-    Message(Response),
+    Message(Box<Response>),
     Closed(BoxError),
 }
 
@@ -130,7 +130,7 @@ async fn talk(mut socket: Socket, mut queue: mpsc::UnboundedReceiver<Request>, r
             }
             frame = socket.next() => match frame {
                 Some(Ok(Message::Binary(frame))) => match wire::decode(&frame) {
-                    Ok(Some(message)) => reporter.report(SignalInputKind::Message(message)).await,
+                    Ok(Some(message)) => reporter.report(SignalInputKind::Message(message.into())).await,
                     Ok(None) => tracing::debug!("a message of a later protocol"),
                     Err(error) => return error.into(),
                 },

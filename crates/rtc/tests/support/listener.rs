@@ -103,8 +103,8 @@ impl Listener {
 
     fn note(&mut self, event: RoomEvent) {
         match event {
-            RoomEvent::Packet { sid, packet } => return self.packets.entry(sid).or_default().push(packet),
-            RoomEvent::SenderReport { .. } => return self.reports += 1,
+            RoomEvent::Packet { sid, packet } => self.packets.entry(sid).or_default().push(packet),
+            RoomEvent::SenderReport { .. } => self.reports += 1,
             RoomEvent::TrackPublished(track) => {
                 if self.subscribes {
                     self.subscriber.subscribe(&track.sid);
