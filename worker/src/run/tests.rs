@@ -296,11 +296,9 @@ async fn a_worker_that_stops_gives_its_job_back_uncounted(pool: PgPool) {
     let redis = RedisServer::start().await;
     let world = World::with_engine(pool, FakeEngine::held_up()).await;
     something_to_transcribe(&world).await;
+    world.do_jobs_until_accepted().await;
     let worker = Worker::start(&world.ctx, &redis).await;
-    eventually("it transcribes", || async {
-        world.count_jobs("running").await == 1 && world.count_jobs("done").await == 2
-    })
-    .await;
+    until_jobs(&world, 1, "running").await;
 
     worker.stop().await;
 
