@@ -40,7 +40,7 @@ pub fn upload(succeeded: Result<(), ()>, took: Duration) {
     histogram!("trackscribe_egress_upload_seconds").record(took.as_secs_f64());
 }
 
-/// From the arrival of the request to the first packet that was handed to the recording.
+/// From the arrival of the request to the first packet in the spool.
 pub fn first_packet(after: Duration) {
     histogram!("trackscribe_egress_first_packet_seconds").record(after.as_secs_f64());
 }

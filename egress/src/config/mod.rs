@@ -64,3 +64,6 @@ pub struct TrackscribeConfig {
     /// Where health and metrics listen.
     pub bind: IpAddr,
 }
+
+#[cfg(test)]
+mod tests;

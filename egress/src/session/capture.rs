@@ -10,10 +10,14 @@ use media::{Output, RecorderConfig, Summary, TrackRecorder};
 
 use crate::spool::{Spool, SpoolFile, Spooled};
 
+/// Pages before the first sound: `OpusHead` and `OpusTags` (RFC 7845 section 3).
+const HEADER_PAGES: u64 = 2;
+
 /// The recorder of one track and its file.
 pub struct Capture {
     pub recorder: TrackRecorder,
     file: SpoolFile,
+    pages: u64,
 }
 
 /// What there is to do next.
@@ -34,6 +38,7 @@ impl Capture {
         Ok(Self {
             recorder: TrackRecorder::new(config),
             file: spool.create(egress_id).await?,
+            pages: 0,
         })
     }
 
@@ -41,12 +46,20 @@ impl Capture {
     pub async fn write(&mut self) -> io::Result<Next> {
         loop {
             match self.recorder.poll_output() {
-                Output::Page(page) => self.file.append(&page).await?,
+                Output::Page(page) => {
+                    self.file.append(&page).await?;
+                    self.pages += 1;
+                }
                 Output::Wait(until) => return Ok(Next::At(until)),
                 Output::Idle => return Ok(Next::OnPacket),
                 Output::Done(summary) => return Ok(Next::Nothing(Box::new(summary))),
             }
         }
+    }
+
+    /// Whether the first packet is in the spool.
+    pub fn has_sound(&self) -> bool {
+        self.pages > HEADER_PAGES
     }
 
     pub fn size_bytes(&self) -> u64 {

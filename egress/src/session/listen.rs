@@ -45,11 +45,16 @@ impl Session {
         let limits = self.context.limits;
         let interrupts = self.interrupts.clone();
         let ends_at = limits.max_duration.map(|limit| Instant::now() + limit);
+        let mut is_spooled = false;
         loop {
             let next = match capture.write().await? {
                 Next::At(deadline) => Some(deadline),
                 Next::OnPacket | Next::Nothing(_) => None,
             };
+            if !is_spooled && capture.has_sound() {
+                is_spooled = true;
+                self.note_spooled();
+            }
             if limits.max_size_bytes.is_some_and(|limit| capture.size_bytes() >= limit) {
                 return Ok(Ending::Limit(unix_ns()));
             }
@@ -103,12 +108,17 @@ impl Session {
             }
             _ => return,
         }
+        let after_ms = milliseconds(self.order.received.elapsed());
+        tracing::info!(after_ms, "the first packet came {after_ms} ms after the request");
+    }
+
+    fn note_spooled(&self) {
         let after = self.order.received.elapsed();
         metrics::first_packet(after);
+        let after_ms = milliseconds(after);
         tracing::info!(
-            after_ms = milliseconds(after),
-            "the first packet has come {} ms after the request",
-            milliseconds(after)
+            after_ms,
+            "the first packet was in the spool {after_ms} ms after the request"
         );
     }
 }

@@ -1,10 +1,14 @@
 //! What livekit-server hears of a worker.
 
 use e2e::wait_until;
-use livekit_protocol::EgressStatus;
+use livekit_protocol::{EgressInfo, EgressStatus};
+use prost::Message;
 use rtc::publisher::AudioOptions;
 
-use crate::support::{PATIENCE, World};
+use crate::{
+    caller::{ActiveEgresses, call, publish, start},
+    support::{PATIENCE, World},
+};
 
 #[tokio::test]
 async fn of_two_workers_each_request_is_taken_by_one() {
@@ -68,5 +72,55 @@ async fn a_full_worker_takes_no_more() {
     world.livekit.egress().stop_egress(&first.egress_id).await.unwrap();
 
     assert!(second.is_err() || second.unwrap().is_err());
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_repeated_egress_id_begins_nothing_and_is_answered_as_it_stands() {
+    let world = World::start().await;
+    let worker = world.worker("one", "").await;
+    let ada = world.speaker("ada", AudioOptions::default()).await;
+    let (first, affinity) = call(&world, "StartEgress", start("EG_twice", ada.sid())).await;
+    ada.say(440.0, 500).await;
+    world.egress_in("EG_twice", EgressStatus::EgressActive).await;
+
+    let (again, _) = call(&world, "StartEgress", start("EG_twice", ada.sid())).await;
+    let (list, _) = call(&world, "ListActiveEgress", Vec::new()).await;
+    ada.track.unpublish().unwrap();
+    world.egress_in("EG_twice", EgressStatus::EgressComplete).await;
+    let (late, _) = call(&world, "StartEgress", start("EG_twice", "TR_other")).await;
+
+    let status = |response: &[u8]| EgressInfo::decode(response).unwrap().status();
+    assert_eq!((affinity, first.error.as_str()), (1.0, ""));
+    assert_eq!(status(&first.raw_response), EgressStatus::EgressStarting);
+    assert_eq!(status(&again.raw_response), EgressStatus::EgressActive);
+    assert_eq!(status(&late.raw_response), EgressStatus::EgressComplete);
+    assert_eq!(
+        ActiveEgresses::decode(list.raw_response.as_slice()).unwrap().egress_ids,
+        ["EG_twice"]
+    );
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn rubbish_on_the_bus_changes_nothing() {
+    let world = World::start().await;
+    let worker = world.worker("one", "").await;
+    let channels = [
+        "EgressInternal|StartEgress|REQ",
+        "EgressInternal|StartEgress|RCLAIM",
+        "EgressInternal|ListActiveEgress|REQ",
+    ];
+
+    for channel in channels {
+        for payload in [vec![], vec![0xff; 64], b"{\"json\": true}".to_vec()] {
+            publish(&world, channel, payload).await;
+        }
+    }
+    let (malformed, _) = call(&world, "StartEgress", vec![0x0a, 0xff, 0xff]).await;
+    let (hostile, affinity) = call(&world, "StartEgress", start("../../EG", "TR_1")).await;
+
+    assert_eq!(malformed.code, "malformed_request");
+    assert_eq!((hostile.code.as_str(), affinity), ("invalid_argument", 1.0));
     worker.stop().await;
 }

@@ -32,13 +32,14 @@ async fn a_track_becomes_a_file_with_its_manifest_when_its_publisher_ends_it() {
         (file.filename.as_str(), info.details.as_str()),
         (key.as_str(), "End reason: Source closed")
     );
+    // LiveKit adds up to 0.2 s of silence at the end of a track.
     assert!(
-        (2700.0..=3050.0).contains(&recorded.duration_ms()),
+        (2700.0..=3250.0).contains(&recorded.duration_ms()),
         "{} ms",
         recorded.duration_ms()
     );
     assert!((file.duration as f64 / 1e6 - recorded.duration_ms()).abs() < 1.0);
-    assert!(tone_share(recorded.between_ms(500, 2500), 440.0) > 0.95);
+    assert!(tone_share(recorded.part(0, 500..2500), 440.0) > 0.95);
     assert_eq!(file.size as u64, manifest.trackscribe.size_bytes);
     assert_eq!(manifest.files[0].location, file.location);
     assert!(info.manifest_location.ends_with(&key.replace(".ogg", ".json")));
@@ -95,7 +96,7 @@ async fn two_tracks_of_a_room_share_one_connection_which_leaves_after_the_last()
     wait_until("the recorder has left", PATIENCE, left).await;
     for (key, hz) in [("ada.ogg", 440.0), ("bob.ogg", 660.0)] {
         let recorded = RecordedFile::open(&world.object(key));
-        assert!(tone_share(recorded.between_ms(300, 1000), hz) > 0.95, "{key}");
+        assert!(tone_share(recorded.part(0, 300..1000), hz) > 0.95, "{key}");
     }
     worker.stop().await;
 }
