@@ -17,7 +17,8 @@ use objects::{StorageArgs, StoreConfig};
 use platform::livekit::LivekitConfig;
 pub use problems::ConfigError;
 use problems::Problems;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use crate::{limits::LimitOptions, state::Options};
 
@@ -96,6 +97,11 @@ impl ServerConfig {
     pub fn check(&self) -> Result<Settings, ConfigError> {
         let mut problems = Problems::default();
         let database_url = problems.take(self.database_url());
+        if database_url.as_ref().is_some_and(|url| !is_postgres(url)) {
+            problems.add(
+                "DATABASE_URL is no address of PostgreSQL; an example: postgres://user:password@host:5432/trackscribe",
+            );
+        }
         let livekit = self.livekit.check(&mut problems);
         let store = problems.take(self.storage.recordings());
         if self.default_video_platform != PlatformKind::Livekit {
@@ -140,6 +146,12 @@ impl ServerConfig {
             },
         }
     }
+}
+
+/// Looks at the scheme alone, and says nothing of the rest: it holds a password.
+fn is_postgres(url: &SecretString) -> bool {
+    let url = Url::parse(url.expose_secret());
+    url.is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"))
 }
 
 #[cfg(test)]
@@ -190,6 +202,19 @@ mod tests {
         ] {
             assert!(complaint.contains(name), "{name} is missing in: {complaint}");
         }
+    }
+
+    #[test]
+    fn a_wrong_address_of_the_database_is_named_and_not_shown() {
+        let mut args = GOOD;
+        args[0] = "--database-url=mysql://root:hush@localhost/trackscribe";
+
+        let complaint = check(&args).err().unwrap().to_string();
+
+        assert!(
+            complaint.contains("DATABASE_URL") && !complaint.contains("hush"),
+            "{complaint}"
+        );
     }
 
     #[test]
