@@ -1,7 +1,15 @@
 //! What Trackscribe does, seen from outside: a file a behaviour. Each test has its own servers.
 
+mod alignment;
 mod late_joiner;
+mod livekit_down;
 mod lost_webhook;
+mod muted_track;
+mod official_sdk;
+mod one_meeting;
 mod record_track;
 mod redelivered_webhook;
+mod redis_restarted;
 mod servers;
+mod stop_recording;
+mod two_workers;

@@ -4,12 +4,14 @@ mod opus;
 mod recorded;
 mod tone;
 mod voice;
+mod words;
 
 pub use media::chirp::Chirp;
 pub use opus::{FRAME_SAMPLES, FrameEncoder, encode};
 pub use recorded::{RecordedFile, check_with_other_programs};
 pub use tone::{loudness, tone, tone_share};
 pub use voice::Voice;
+pub use words::{words, words_hit};
 
 /// Samples per second of every sound here.
 pub const SAMPLE_RATE: usize = 48_000;

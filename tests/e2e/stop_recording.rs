@@ -1,0 +1,28 @@
+//! An operator stops an egress by LiveKit's own API.
+
+use e2e::{audio::Chirp, stack::Stack};
+
+#[tokio::test]
+async fn an_egress_that_is_stopped_by_hand_leaves_an_accepted_file() {
+    let stack = Stack::start().await;
+    stack.api().create_room("standup").await;
+    let ada = stack.join("standup", "Ada").await;
+    let microphone = ada.microphone().await;
+    let track = microphone.sid().to_owned();
+    let active = stack.active_recording("standup", &track).await;
+    let chirp = Chirp::default();
+    microphone.play(&chirp.at(&[0, 24_000], 48_000)).await;
+
+    let stopped = stack
+        .livekit
+        .egress()
+        .stop_egress(&active.egress_id.unwrap())
+        .await
+        .unwrap();
+
+    let recording = stack.accepted_recording("standup", &track).await;
+    assert_eq!(stopped.egress_id, recording.egress_id.clone().unwrap());
+    assert_eq!(chirp.find(&stack.listen(&recording).await.samples).len(), 2);
+    ada.leave().await;
+    stack.finish().await;
+}
