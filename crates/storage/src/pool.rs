@@ -74,4 +74,16 @@ mod tests {
 
         ping(&pool).await.unwrap();
     }
+
+    #[tokio::test]
+    async fn a_database_that_is_not_there_yet_is_worth_waiting_for() {
+        let soon = Duration::from_millis(50);
+        let nowhere = PgPoolOptions::new()
+            .acquire_timeout(soon)
+            .connect_lazy("postgres://nobody@127.0.0.1:9/none");
+
+        let error = migrate(&nowhere.unwrap()).await.unwrap_err();
+
+        assert!(error.is_transient(), "{error:?}");
+    }
 }
