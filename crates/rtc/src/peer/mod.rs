@@ -4,6 +4,7 @@
 //! keeps what came out, so that callers need not know.
 
 mod candidate;
+mod negotiate;
 mod publish;
 mod tcp;
 
@@ -16,22 +17,17 @@ use std::{
 use bytes::Bytes;
 use str0m::{
     Candidate, Event, IceConnectionState, Input, Output as RtcOutput, Rtc, RtcError,
-    change::{SdpOffer, SdpPendingOffer},
-    net::{Protocol, Receive, TcpType},
+    change::SdpPendingOffer,
+    net::{Protocol, Receive},
 };
 use thiserror::Error;
 
 pub(crate) use self::publish::{Codec, OutgoingTrack, Send};
 use self::{candidate::Trickled, tcp::TcpPeers};
-use crate::{
-    packet::{RtpPacket, SenderReport},
-    sdp,
-};
+use crate::packet::{RtpPacket, SenderReport};
 
 /// Receiver reports once a second: the server derives its round trip time, and with it its NACK spacing, from them.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// Candidates that may wait for the offer which they belong to.
-const MAX_EARLY_CANDIDATES: usize = 64;
 /// If str0m names no time.
 const IDLE_WAKE: Duration = Duration::from_secs(1);
 
@@ -141,22 +137,6 @@ impl Peer {
         peer
     }
 
-    /// Takes the server's offer and gives the answer. `offer` is the scan of `sdp`.
-    pub fn accept_offer(&mut self, now: Instant, sdp: &str, offer: &sdp::Offer<'_>) -> Result<String, PeerError> {
-        self.check_fingerprint(offer.fingerprint)?;
-        let parsed = SdpOffer::from_sdp_string(&sdp::rewrite_directions(sdp))
-            .map_err(|error| PeerError::BadDescription(error.to_string()))?;
-        let answer = self
-            .rtc
-            .sdp_api()
-            .accept_offer(parsed)
-            .map_err(|error| PeerError::BadDescription(error.to_string()))?
-            .to_sdp_string();
-        self.settle(now);
-        self.describe_remote(now, offer);
-        Ok(answer)
-    }
-
     /// Asks the server again for packets of this stream that are missing. LiveKit repeats them on the same SSRC, which
     /// str0m does not expect of a stream without RTX; so it has to be told for each SSRC.
     pub fn enable_nack(&mut self, now: Instant, ssrc: u32) {
@@ -173,21 +153,6 @@ impl Peer {
         self.settle(now);
     }
 
-    /// A candidate of the server, as the JSON text of a trickle message. What cannot be read is passed over.
-    pub fn add_candidate(&mut self, now: Instant, candidate_init: &str) {
-        let Some(trickled) = Trickled::parse(candidate_init) else {
-            tracing::debug!(candidate_init, "unusable candidate");
-            return;
-        };
-        if self.is_early(&trickled) {
-            if self.early.len() < MAX_EARLY_CANDIDATES {
-                self.early.push_back(trickled);
-            }
-            return;
-        }
-        self.apply_candidate(now, trickled);
-    }
-
     pub fn handle_datagram(&mut self, now: Instant, datagram: &Datagram<&[u8]>) {
         let protocol = match datagram.transport {
             Transport::Udp => Protocol::Udp,
@@ -198,25 +163,6 @@ impl Peer {
             return;
         };
         self.input(now, Input::Receive(now, receive));
-    }
-
-    pub fn handle_tcp_up(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
-        let candidate = Candidate::builder().tcp().host(local).tcptype(TcpType::Active).build();
-        if let Ok(candidate) = candidate {
-            self.rtc.add_local_candidate(candidate);
-            self.settle(now);
-        }
-        if let Some(candidate) = self.tcp.connected(remote) {
-            self.rtc.add_remote_candidate(candidate);
-        }
-        self.kick(now);
-    }
-
-    pub fn handle_tcp_down(&mut self, now: Instant, local: SocketAddr) {
-        if let Ok(candidate) = Candidate::builder().tcp().host(local).tcptype(TcpType::Active).build() {
-            self.rtc.direct_api().invalidate_candidate(&candidate);
-        }
-        self.kick(now);
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -315,57 +261,6 @@ impl Peer {
                 .push_back(Output::Event(PeerEvent::Failed(PeerError::Broken(error.to_string()))));
         }
     }
-
-    /// str0m goes by the first fingerprint it saw; another one would end in silence.
-    fn check_fingerprint(&mut self, fingerprint: &str) -> Result<(), PeerError> {
-        if self.fingerprint.is_empty() {
-            fingerprint.clone_into(&mut self.fingerprint);
-        }
-        if self.fingerprint == fingerprint {
-            Ok(())
-        } else {
-            Err(PeerError::CertificateChanged)
-        }
-    }
-
-    /// A description of the server was accepted: what waited for it may go on.
-    fn describe_remote(&mut self, now: Instant, remote: &sdp::Offer<'_>) {
-        remote.ice_ufrag.clone_into(&mut self.remote_ufrag);
-        for candidate in remote
-            .candidates
-            .iter()
-            .filter_map(|line| Trickled::from_sdp(line, remote.ice_ufrag))
-        {
-            // Others str0m has read itself.
-            if candidate.is_passive_tcp() {
-                self.apply_candidate(now, candidate);
-            }
-        }
-        for candidate in std::mem::take(&mut self.early) {
-            if candidate.fits(remote.ice_ufrag) {
-                self.apply_candidate(now, candidate);
-            }
-        }
-        self.kick(now);
-    }
-
-    /// It came before the offer, or belongs to an ICE restart whose offer is still on its way.
-    fn is_early(&self, candidate: &Trickled) -> bool {
-        self.remote_ufrag.is_empty() || !candidate.fits(&self.remote_ufrag)
-    }
-
-    fn apply_candidate(&mut self, now: Instant, trickled: Trickled) {
-        if trickled.is_passive_tcp() {
-            if let Some(address) = self.tcp.offered(&self.remote_ufrag, &trickled.candidate) {
-                self.outputs.push_back(Output::DialTcp(address));
-            }
-            return;
-        }
-        if trickled.candidate.proto() == Protocol::Udp {
-            self.rtc.add_remote_candidate(trickled.candidate);
-            self.kick(now);
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -382,4 +277,130 @@ impl From<RtcError> for PeerError {
 
 fn low_32_bits(timestamp: u64) -> u32 {
     u32::try_from(timestamp & u64::from(u32::MAX)).expect("32 bits fit into 32 bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sdp;
+
+    /// A publisher and a subscriber on a made-up network and clock.
+    struct Pair {
+        now: Instant,
+        publisher: Peer,
+        subscriber: Peer,
+        track: OutgoingTrack,
+        heard: Vec<RtpPacket>,
+        connected: usize,
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            let now = Instant::now();
+            let [one, other] = ["10.0.0.1:1000", "10.0.0.2:2000"].map(|address| address.parse().unwrap());
+            let (mut publisher, mut subscriber) = (Peer::publisher(now, &[one]), Peer::subscriber(now, &[other]));
+            let (track, offer) = publisher.offer_track(now, "TR_1", Codec::Opus).unwrap();
+            let answer = subscriber.accept_offer(now, &offer, &sdp::scan(&offer)).unwrap();
+            publisher.accept_answer(now, &answer).unwrap();
+            Self {
+                now,
+                publisher,
+                subscriber,
+                track,
+                heard: Vec::new(),
+                connected: 0,
+            }
+        }
+
+        fn run(&mut self, time: Duration) {
+            let until = self.now + time;
+            while self.now < until {
+                self.exchange();
+                self.now += Duration::from_millis(5);
+                self.publisher.handle_timeout(self.now);
+                self.subscriber.handle_timeout(self.now);
+            }
+        }
+
+        fn exchange(&mut self) {
+            loop {
+                let (ours, theirs) = (self.publisher.poll_output(), self.subscriber.poll_output());
+                if ours.is_none() && theirs.is_none() {
+                    return;
+                }
+                deliver(self.now, ours, &mut self.subscriber);
+                match theirs {
+                    Some(Output::Event(PeerEvent::Packet(packet))) => self.heard.push(packet),
+                    Some(Output::Event(PeerEvent::Connected)) => self.connected += 1,
+                    other => deliver(self.now, other, &mut self.publisher),
+                }
+            }
+        }
+    }
+
+    fn deliver(now: Instant, output: Option<Output>, to: &mut Peer) {
+        if let Some(Output::Transmit(sent)) = output {
+            let (local, remote) = (sent.remote, sent.local);
+            to.handle_datagram(
+                now,
+                &Datagram {
+                    transport: sent.transport,
+                    local,
+                    remote,
+                    contents: &sent.contents,
+                },
+            );
+        }
+    }
+
+    #[test]
+    fn two_peers_find_each_other_and_packets_keep_their_numbers_and_payloads() {
+        let mut pair = Pair::new();
+        pair.run(Duration::from_secs(2));
+
+        for seq_no in [0, 1, 2, 5] {
+            let payload = vec![0xf8, u8::try_from(seq_no).unwrap()];
+            let packet = Send {
+                seq_no,
+                timestamp: 960,
+                at: pair.now,
+                marker: false,
+                payload,
+            };
+            pair.publisher.send(pair.now, pair.track, packet);
+            pair.run(Duration::from_millis(20));
+        }
+
+        assert_eq!(pair.connected, 1);
+        let heard: Vec<_> = pair
+            .heard
+            .iter()
+            .map(|packet| (packet.seq_no, packet.payload[1]))
+            .collect();
+        assert_eq!(heard, [(0, 0), (1, 1), (2, 2), (5, 5)]);
+    }
+
+    #[test]
+    fn datagrams_from_nowhere_change_nothing() {
+        let mut pair = Pair::new();
+        pair.run(Duration::from_secs(2));
+        let local = "10.0.0.2:2000".parse().unwrap();
+        let remote = "192.0.2.9:9".parse().unwrap();
+
+        for first in 0..=255u8 {
+            for length in [0, 1, 12, 20, 100] {
+                let contents = &vec![first; length][..];
+                let datagram = Datagram {
+                    transport: Transport::Udp,
+                    local,
+                    remote,
+                    contents,
+                };
+                pair.subscriber.handle_datagram(pair.now, &datagram);
+            }
+        }
+        pair.run(Duration::from_millis(50));
+
+        assert!(pair.heard.is_empty() && !pair.subscriber.failed);
+    }
 }

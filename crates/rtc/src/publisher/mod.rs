@@ -2,6 +2,7 @@
 //! media connection is lost is over instead of being built anew.
 
 mod core;
+mod exchange;
 mod frames;
 mod red;
 mod track;

