@@ -51,10 +51,11 @@ pub async fn run(config: EgressConfig, shutdown: CancellationToken) -> anyhow::R
     );
     let server = Server::new(bus.clone());
     let end_now = CancellationToken::new();
+    let rooms = Rooms::new(access(&config));
     let sessions = Sessions::new(Context {
         reports,
         server: server.clone(),
-        rooms: Rooms::new(access(&config)),
+        rooms: rooms.clone(),
         spool,
         limits: config.limits,
         wall: WallClock {
@@ -83,6 +84,7 @@ pub async fn run(config: EgressConfig, shutdown: CancellationToken) -> anyhow::R
     let (drained, ()) = tokio::join!(drained, sleep(GRANT_LINGER));
     drop(methods);
     server.finish().await;
+    rooms.finish().await;
     drained
 }
 

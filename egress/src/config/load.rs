@@ -1,16 +1,16 @@
 //! From a file, or from text, with the environment on top.
 
-use std::{fs, io, net::IpAddr, path::PathBuf, time::Duration};
+use std::{fs, net::IpAddr, path::PathBuf, time::Duration};
 
 use boot::secret::SecretSource;
-use clap::Args;
 use rand::{Rng, distr::Alphanumeric};
 use secrecy::SecretString;
 use serde_norway::Value;
 use url::Url;
 
-use super::{EgressConfig, RedisConfig, SessionLimits, TrackscribeConfig, section::Section, storage};
-use crate::control::psrpc::RedisTls;
+use super::{
+    ConfigArgs, ConfigError, EgressConfig, SessionLimits, TrackscribeConfig, redis, section::Section, storage,
+};
 
 /// Where recordings wait if nobody says.
 const DEFAULT_SPOOL: &str = "/var/lib/trackscribe/spool";
@@ -55,64 +55,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "s3_assume_role_external_id",
 ];
 
-/// Where the configuration stands; flattened into the command line of `egress`.
-#[derive(Clone, Debug, Default, Args)]
-pub struct ConfigArgs {
-    /// File with the configuration
-    #[arg(long, env = "EGRESS_CONFIG_FILE", value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// The configuration itself; wins over the file
-    #[arg(long, env = "EGRESS_CONFIG_BODY", value_name = "YAML", hide_env_values = true)]
-    pub config_body: Option<SecretString>,
-    /// API key of livekit-server; wins over `api_key` in the file
-    #[arg(long, env = "LIVEKIT_API_KEY", value_name = "KEY")]
-    pub api_key: Option<String>,
-    /// Secret of that key; from the environment only, an argument is seen by all
-    #[arg(
-        long,
-        env = "LIVEKIT_API_SECRET",
-        value_name = "SECRET",
-        hide = true,
-        hide_env_values = true
-    )]
-    pub api_secret: Option<SecretString>,
-    /// File that holds the secret
-    #[arg(long, env = "LIVEKIT_API_SECRET_FILE", value_name = "FILE")]
-    pub api_secret_file: Option<PathBuf>,
-    /// Where livekit-server's signalling is; wins over `ws_url` in the file
-    #[arg(long, env = "LIVEKIT_WS_URL", value_name = "URL")]
-    pub ws_url: Option<String>,
-}
-
-/// Why the worker does not start. Names the key and what to write there; never shows a secret.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    #[error("no configuration: pass --config FILE, or set EGRESS_CONFIG_FILE or EGRESS_CONFIG_BODY")]
-    None,
-    #[error("the configuration file {path} cannot be read")]
-    Unreadable { path: String, source: io::Error },
-    #[error("the configuration is no YAML; compare it with egress.yaml of this repository")]
-    Yaml(#[from] serde_norway::Error),
-    #[error("the configuration is no mapping; it begins with lines such as `ws_url: ws://127.0.0.1:7880`")]
-    NotAMapping,
-    #[error("{key} is missing; for example `{example}`")]
-    Missing { key: String, example: String },
-    #[error("{key} is missing; write it into the configuration, or set {variable}")]
-    Unset { key: &'static str, variable: &'static str },
-    #[error("{key} must be {expected}; for example `{example}`")]
-    Value {
-        key: String,
-        expected: &'static str,
-        example: String,
-    },
-    #[error("{key} is not supported; {remedy}")]
-    Unsupported { key: String, remedy: &'static str },
-    #[error("{new} and {old} are both set; remove one of them")]
-    Both { new: &'static str, old: &'static str },
-    #[error(transparent)]
-    Secret(#[from] boot::SecretError),
-}
-
 impl EgressConfig {
     /// Reads the text or the file that `args` name.
     pub fn load(args: &ConfigArgs) -> Result<Self, ConfigError> {
@@ -140,7 +82,7 @@ impl EgressConfig {
             api_key: api_key(&mut root, args)?,
             api_secret: api_secret(&mut root, args)?,
             ws_url: ws_url(&mut root, args)?,
-            redis: redis(&mut root, &mut warnings)?,
+            redis: redis::read(&mut root, &mut warnings)?,
             storage: storage::read(&mut root, &mut warnings)?,
             log_level: log_level(&mut root, &mut warnings)?,
             health_port: root.whole("health_port", 7082)?.unwrap_or_default(),
@@ -190,64 +132,6 @@ fn ws_url(root: &mut Section, args: &ConfigArgs) -> Result<Url, ConfigError> {
         .ok()
         .filter(|url| matches!(url.scheme(), "ws" | "wss" | "http" | "https"));
     url.ok_or_else(|| root.bad("ws_url", "an address that begins with ws:// or wss://", example))
-}
-
-fn redis(root: &mut Section, warnings: &mut Vec<String>) -> Result<RedisConfig, ConfigError> {
-    let mut redis = root
-        .section("redis")?
-        .ok_or_else(|| root.missing("redis", "{address: 127.0.0.1:6379}"))?;
-    for key in ["sentinel_master_name", "sentinel_addresses", "cluster_addresses"] {
-        redis.refuse(key, "use redis.address of one Redis")?;
-    }
-    redis.ignore(&[
-        "sentinel_username",
-        "sentinel_password",
-        "max_redirects",
-        "dial_timeout",
-        "read_timeout",
-        "write_timeout",
-        "pool_timeout",
-        "pool_size",
-    ]);
-    let address = redis
-        .text("address")?
-        .ok_or_else(|| redis.missing("address", "127.0.0.1:6379"))?;
-    let (host, port) = host_and_port(&address).ok_or_else(|| redis.bad("address", "host:port", "127.0.0.1:6379"))?;
-    let config = RedisConfig {
-        host,
-        port,
-        username: redis.text("username")?,
-        password: redis.secret("password")?,
-        db: redis.whole("db", 0)?.unwrap_or_default(),
-        tls: redis_tls(&mut redis, warnings)?,
-    };
-    redis.finish(warnings);
-    Ok(config)
-}
-
-/// `host:port`, `[v6]:port`; 6379 where no port stands.
-fn host_and_port(address: &str) -> Option<(String, u16)> {
-    let url = Url::parse(&format!("redis://{address}")).ok()?;
-    let bare = url.path().is_empty() && url.username().is_empty() && url.password().is_none() && url.query().is_none();
-    let host = url.host_str().filter(|host| bare && !host.is_empty())?;
-    Some((host.trim_matches(['[', ']']).to_owned(), url.port().unwrap_or(6379)))
-}
-
-fn redis_tls(redis: &mut Section, warnings: &mut Vec<String>) -> Result<Option<RedisTls>, ConfigError> {
-    let simple = redis.flag("use_tls")?.unwrap_or_default();
-    let Some(mut tls) = redis.section("tls")? else {
-        return Ok(simple.then(RedisTls::default));
-    };
-    tls.refuse("server_name", "name the server in redis.address")?;
-    let enabled = tls.flag("enabled")?.unwrap_or_default();
-    let config = RedisTls {
-        insecure: tls.flag("insecure")?.unwrap_or_default(),
-        ca_cert_file: tls.path("ca_cert_file")?,
-        client_cert_file: tls.path("client_cert_file")?,
-        client_key_file: tls.path("client_key_file")?,
-    };
-    tls.finish(warnings);
-    Ok((simple || enabled).then_some(config))
 }
 
 fn log_level(root: &mut Section, warnings: &mut Vec<String>) -> Result<Option<String>, ConfigError> {

@@ -3,8 +3,11 @@
 //! A bad value stops the start with a message that names its key; an unknown key is a warning, so that a file made
 //! for LiveKit's own worker can be used as it is.
 
+mod args;
 mod duration;
+mod error;
 mod load;
+mod redis;
 mod section;
 pub mod storage;
 
@@ -14,7 +17,8 @@ use secrecy::SecretString;
 use url::Url;
 
 pub use self::{
-    load::{ConfigArgs, ConfigError},
+    args::ConfigArgs,
+    error::ConfigError,
     storage::{StorageConfig, StoreConfig},
 };
 pub use crate::control::psrpc::RedisConfig;

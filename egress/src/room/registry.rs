@@ -6,11 +6,13 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use domain::{PlatformRoomSid, TrackSid};
 use rtc::token::ApiKey;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::{
@@ -18,6 +20,9 @@ use super::{
     feed::{Command, Feed},
     switchboard::Switchboard,
 };
+
+/// How long good-byes may take: `leave` waits two seconds at most.
+const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
 /// What is needed to enter any room.
 #[derive(Clone, Debug)]
@@ -38,6 +43,7 @@ struct Inner {
     access: RoomAccess,
     next_feed: AtomicU64,
     open: Mutex<HashMap<RoomKey, mpsc::UnboundedSender<Command>>>,
+    connections: TaskTracker,
 }
 
 /// A room by name and sid: a new room of an old name is another one.
@@ -55,6 +61,7 @@ impl Rooms {
                 access,
                 next_feed: AtomicU64::new(1),
                 open: Mutex::default(),
+                connections: TaskTracker::new(),
             }),
         }
     }
@@ -85,6 +92,12 @@ impl Rooms {
         }
     }
 
+    /// Waits until every room has been left, once nobody listens any more.
+    pub async fn finish(&self) {
+        self.inner.connections.close();
+        let _in_time = timeout(LEAVE_WITHIN, self.inner.connections.wait()).await;
+    }
+
     /// Takes a room that nobody needs off the list; false if somebody has come meanwhile.
     pub(super) fn close(&self, key: &RoomKey, commands: &mpsc::UnboundedReceiver<Command>) -> bool {
         let mut open = self.open();
@@ -105,7 +118,7 @@ impl Rooms {
             commands,
             board: Switchboard::default(),
         };
-        tokio::spawn(connection.run());
+        self.inner.connections.spawn(connection.run());
         to_room
     }
 

@@ -4,6 +4,7 @@
 mod capture;
 pub mod failure;
 mod handle;
+mod info;
 mod keep;
 mod listen;
 mod manifest;

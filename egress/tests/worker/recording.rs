@@ -112,6 +112,7 @@ async fn a_worker_that_is_told_to_stop_stores_what_it_records() {
     worker.stop().await;
 
     let info = world.egress(&started.egress_id).await.unwrap();
+    assert_eq!(world.identities().await, ["ada"]);
     assert_eq!(
         (info.status(), info.details.as_str()),
         (EgressStatus::EgressComplete, "End reason: Worker shutting down")

@@ -6,6 +6,7 @@
 mod bus;
 mod channel;
 mod client;
+mod driver;
 mod envelope;
 mod error;
 mod id;
