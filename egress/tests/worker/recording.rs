@@ -51,6 +51,12 @@ async fn a_track_becomes_a_file_with_its_manifest_when_its_publisher_ends_it() {
     assert_eq!(manifest.trackscribe.end.status, "EGRESS_COMPLETE");
     assert!(matches!(info.request, Some(egress_info::Request::Track(_))));
     assert_eq!(world.spooled("one"), 0);
+    let told = async || (world.egress_events().last()? == "egress_ended").then(|| world.egress_events());
+    let events = wait_until("the end was announced", PATIENCE, told).await;
+    assert_eq!(
+        events,
+        ["egress_started", "egress_updated", "egress_updated", "egress_ended"]
+    );
     worker.stop().await;
 }
 
@@ -145,5 +151,30 @@ async fn a_muted_track_is_active_at_once_and_aborted_if_it_never_speaks() {
         info.error
     );
     assert_eq!(world.spooled("one"), 0);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_recording_that_reaches_its_limit_is_stored_as_such() {
+    let world = World::start().await;
+    let worker = world
+        .worker("one", "session_limits: {file_output_max_duration: 1s}\n")
+        .await;
+    let ada = world.speaker("ada", AudioOptions::default()).await;
+    let started = world.record(ada.sid(), "a.ogg").await.unwrap();
+
+    ada.say(440.0, 2000).await;
+    let info = world
+        .egress_in(&started.egress_id, EgressStatus::EgressLimitReached)
+        .await;
+
+    assert_eq!((info.error.as_str(), info.error_code), ("Session limit reached", 413));
+    let recorded = RecordedFile::open(&world.object("a.ogg"));
+    assert!(
+        (600.0..=1100.0).contains(&recorded.duration_ms()),
+        "{} ms",
+        recorded.duration_ms()
+    );
+    assert_eq!(world.manifest("a.json").trackscribe.end.status, "EGRESS_LIMIT_REACHED");
     worker.stop().await;
 }

@@ -8,7 +8,7 @@ use std::{
 use domain::manifest::Manifest;
 use e2e::{
     audio,
-    stack::{LivekitServer, RedisServer},
+    stack::{LivekitServer, RedisServer, WebhookRelay},
     wait_until,
 };
 use egress::config::{ConfigArgs, EgressConfig};
@@ -36,6 +36,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct World {
     pub livekit: LivekitServer,
     pub redis: RedisServer,
+    pub webhooks: WebhookRelay,
     folder: TempDir,
 }
 
@@ -63,10 +64,16 @@ impl World {
         boot::telemetry::init(&args).unwrap();
         boot::tls::install_provider();
         let redis = RedisServer::start().await;
-        let livekit = LivekitServer::start(&redis).await;
+        let webhooks = WebhookRelay::start().await;
+        // Everything is lost behind the relay: what came is all that a test wants to know.
+        for event in ["egress_started", "egress_updated", "egress_ended"] {
+            webhooks.lose(event);
+        }
+        let livekit = LivekitServer::builder().webhook(webhooks.url()).start(&redis).await;
         Self {
             livekit,
             redis,
+            webhooks,
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -143,6 +150,15 @@ impl World {
         participants
             .into_iter()
             .map(|participant| participant.identity)
+            .collect()
+    }
+
+    /// The egress events that livekit-server sent, in order.
+    pub fn egress_events(&self) -> Vec<String> {
+        self.webhooks
+            .came()
+            .into_iter()
+            .filter(|event| event.starts_with("egress_"))
             .collect()
     }
 
