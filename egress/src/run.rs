@@ -30,6 +30,16 @@ const GRANT_LINGER: Duration = Duration::from_secs(2);
 /// 60 s that `up` waits. What is not stored by then lies in the spool folder.
 const FINISH_WITHIN: Duration = Duration::from_secs(45);
 
+/// What lives as long as the worker.
+struct Worker {
+    bus: Bus,
+    server: Server,
+    rooms: Rooms,
+    sessions: Sessions,
+    /// Ends what runs.
+    end_now: CancellationToken,
+}
+
 /// Runs the worker until `shutdown`: then takes nothing new, lets recordings go on for `drain_timeout`, ends those
 /// that are left, stores and reports them, and returns.
 ///
@@ -39,21 +49,52 @@ pub async fn run(config: EgressConfig, shutdown: CancellationToken) -> anyhow::R
     for warning in &config.warnings {
         tracing::warn!("egress.yaml: {warning}");
     }
+    let spool = open_spool(&config)?;
+    let worker = connect(&config, spool, &shutdown).await?;
+    let stop_pages = CancellationToken::new();
+    let _pages_end_with_us = stop_pages.clone().drop_guard();
+    let check = health::check(worker.bus.clone(), worker.sessions.clone());
+    health::serve_pages(&config, check, &stop_pages).await?;
+    worker.sessions.show_occupancy();
+    let start = Start {
+        sessions: worker.sessions.clone(),
+        storage: config.storage.clone(),
+        max_recordings: config.trackscribe.max_recordings,
+        declines: config.trackscribe.decline,
+    };
+    let methods = serve_worker(&worker.server, start).await?;
+    tracing::info!(redis = config.redis.address(), livekit = %config.ws_url, "the egress worker is ready");
+
+    shutdown.cancelled().await;
+
+    worker.sessions.show_occupancy();
+    tracing::info!(recordings = worker.sessions.running(), "stopping: nothing new is taken");
+    let drained = drain(&worker.sessions, config.trackscribe.drain_timeout, &worker.end_now);
+    let (drained, ()) = tokio::join!(drained, sleep(GRANT_LINGER));
+    drop(methods);
+    worker.server.finish().await;
+    worker.rooms.finish().await;
+    drained
+}
+
+fn open_spool(config: &EgressConfig) -> anyhow::Result<Spool> {
     let spool = Spool::open(&config.trackscribe.spool)?;
     for folder in spool.leftovers() {
         tracing::warn!("a recording that was not stored lies in {}", folder.display());
     }
+    Ok(spool)
+}
+
+async fn connect(config: &EgressConfig, spool: Spool, shutdown: &CancellationToken) -> anyhow::Result<Worker> {
     let bus = Bus::connect(&config.redis).await?;
-    let reports = Reports::new(
-        Client::new(bus.clone(), IO_SERVICE)
-            .await
-            .context("no replies can be heard on Redis")?,
-    );
+    let client = Client::new(bus.clone(), IO_SERVICE)
+        .await
+        .context("no replies can be heard on Redis")?;
     let server = Server::new(bus.clone());
+    let rooms = Rooms::new(access(config));
     let end_now = CancellationToken::new();
-    let rooms = Rooms::new(access(&config));
     let sessions = Sessions::new(Context {
-        reports,
+        reports: Reports::new(client),
         server: server.clone(),
         rooms: rooms.clone(),
         spool,
@@ -65,27 +106,13 @@ pub async fn run(config: EgressConfig, shutdown: CancellationToken) -> anyhow::R
         stopping: shutdown.clone(),
         end_now: end_now.clone(),
     });
-    let stop_pages = CancellationToken::new();
-    let _pages_end_with_us = stop_pages.clone().drop_guard();
-    health::serve_pages(&config, health::check(bus, sessions.clone()), &stop_pages).await?;
-    let start = Start {
-        sessions: sessions.clone(),
-        storage: config.storage.clone(),
-        max_recordings: config.trackscribe.max_recordings,
-        declines: config.trackscribe.decline,
-    };
-    let methods = serve_worker(&server, start).await?;
-    tracing::info!(redis = config.redis.address(), livekit = %config.ws_url, "the egress worker is ready");
-
-    shutdown.cancelled().await;
-
-    tracing::info!(recordings = sessions.running(), "stopping: nothing new is taken");
-    let drained = drain(&sessions, config.trackscribe.drain_timeout, &end_now);
-    let (drained, ()) = tokio::join!(drained, sleep(GRANT_LINGER));
-    drop(methods);
-    server.finish().await;
-    rooms.finish().await;
-    drained
+    Ok(Worker {
+        bus,
+        server,
+        rooms,
+        sessions,
+        end_now,
+    })
 }
 
 /// Waits for the recordings: first as long as they like, then ends them.

@@ -118,6 +118,11 @@ impl Sessions {
             .collect()
     }
 
+    /// Brings the gauges up to date.
+    pub fn show_occupancy(&self) {
+        self.count(self.running());
+    }
+
     pub fn is_stopping(&self) -> bool {
         self.inner.context.stopping.is_cancelled()
     }
@@ -189,7 +194,7 @@ impl Sessions {
             }
             Err(error) => {
                 self.known().remove(handle.egress_id());
-                self.count(self.running());
+                self.show_occupancy();
                 Err(error)
             }
         }
@@ -215,7 +220,7 @@ impl Sessions {
 
     async fn run(self, session: Session, egress_id: EgressId, methods: EgressMethods) {
         session.run().await;
-        self.count(self.running());
+        self.show_occupancy();
         // Not among the tracked tasks: a worker that stops need not remember.
         tokio::spawn(async move {
             tokio::time::sleep(REMEMBER).await;
