@@ -45,9 +45,17 @@ async fn lose_queues(stack: &Stack) {
     let mut redis = stack.redis.connect().await;
     for queue in Queue::ALL {
         let pattern = format!("{}:*", queue.as_str());
-        let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut redis).await.unwrap();
+        let keys: Vec<String> = redis::cmd("KEYS")
+            .arg(pattern)
+            .query_async(&mut redis)
+            .await
+            .expect("Redis answers");
         for key in keys {
-            let () = redis::cmd("DEL").arg(key).query_async(&mut redis).await.unwrap();
+            let () = redis::cmd("DEL")
+                .arg(key)
+                .query_async(&mut redis)
+                .await
+                .expect("Redis answers");
         }
     }
 }
