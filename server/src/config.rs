@@ -1,24 +1,20 @@
 //! What the operator sets: the environment, or arguments of the same names. `--help` is the reference.
 
 mod livekit;
-mod problems;
 
 use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
-    path::PathBuf,
 };
 
-use boot::secret::SecretSource;
+pub use boot::config::ConfigError;
+use boot::config::{DatabaseArgs, Problems};
 use clap::Args;
 use domain::event::PlatformKind;
 pub use livekit::LivekitArgs;
 use objects::{StorageArgs, StoreConfig};
 use platform::livekit::LivekitConfig;
-pub use problems::ConfigError;
-use problems::Problems;
-use secrecy::{ExposeSecret, SecretString};
-use url::Url;
+use secrecy::SecretString;
 
 use crate::{limits::LimitOptions, state::Options};
 
@@ -34,20 +30,8 @@ pub struct ServerConfig {
         value_name = "ADDRESS:PORT"
     )]
     pub bind: SocketAddr,
-    /// PostgreSQL, for example postgres://user:password@host:5432/trackscribe
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub database_url: Option<SecretString>,
-    /// File that holds it
-    #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE")]
-    pub database_url_file: Option<PathBuf>,
-    /// Connections to PostgreSQL at most
-    #[arg(
-        long,
-        env = "TRACKSCRIBE_DATABASE_CONNECTIONS",
-        default_value = "20",
-        value_name = "N"
-    )]
-    pub database_connections: NonZeroU32,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
     /// The platform of rooms that name none
     #[arg(
         long,
@@ -96,12 +80,7 @@ impl ServerConfig {
     /// Checks everything, and names all that is wrong at once.
     pub fn check(&self) -> Result<Settings, ConfigError> {
         let mut problems = Problems::default();
-        let database_url = problems.take(self.database_url());
-        if database_url.as_ref().is_some_and(|url| !is_postgres(url)) {
-            problems.add(
-                "DATABASE_URL is no address of PostgreSQL; an example: postgres://user:password@host:5432/trackscribe",
-            );
-        }
+        let database_url = self.database.check(&mut problems);
         let livekit = self.livekit.check(&mut problems);
         let store = problems.take(self.storage.recordings());
         if self.default_video_platform != PlatformKind::Livekit {
@@ -114,25 +93,15 @@ impl ServerConfig {
             (Some(database_url), Some(livekit), Some(store)) if problems.is_empty() => {
                 Ok(self.settings(database_url, livekit, store))
             }
-            _ => Err(problems.into()),
+            _ => Err(problems.error("the server's settings")),
         }
-    }
-
-    fn database_url(&self) -> Result<SecretString, boot::SecretError> {
-        let (value, file) = (self.database_url.as_ref(), self.database_url_file.as_deref());
-        SecretSource {
-            name: "DATABASE_URL",
-            value,
-            file,
-        }
-        .required()
     }
 
     fn settings(&self, database_url: SecretString, livekit: LivekitConfig, store: StoreConfig) -> Settings {
         Settings {
             bind: self.bind,
             database_url,
-            database_connections: self.database_connections.get(),
+            database_connections: self.database.database_connections.get(),
             livekit,
             store,
             limits: LimitOptions {
@@ -146,12 +115,6 @@ impl ServerConfig {
             },
         }
     }
-}
-
-/// Looks at the scheme alone, and says nothing of the rest: it holds a password.
-fn is_postgres(url: &SecretString) -> bool {
-    let url = Url::parse(url.expose_secret());
-    url.is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"))
 }
 
 #[cfg(test)]
@@ -202,19 +165,6 @@ mod tests {
         ] {
             assert!(complaint.contains(name), "{name} is missing in: {complaint}");
         }
-    }
-
-    #[test]
-    fn a_wrong_address_of_the_database_is_named_and_not_shown() {
-        let mut args = GOOD;
-        args[0] = "--database-url=mysql://root:hush@localhost/trackscribe";
-
-        let complaint = check(&args).err().unwrap().to_string();
-
-        assert!(
-            complaint.contains("DATABASE_URL") && !complaint.contains("hush"),
-            "{complaint}"
-        );
     }
 
     #[test]

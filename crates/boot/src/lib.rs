@@ -3,6 +3,7 @@
 //!
 //! It knows no role and no domain type; what a process does, and when it is ready, is left to the services.
 
+pub mod config;
 pub mod health;
 pub mod prometheus;
 pub mod secret;

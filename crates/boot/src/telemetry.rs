@@ -12,7 +12,7 @@ pub struct TelemetryArgs {
     #[arg(
         long = "log",
         env = "TRACKSCRIBE_LOG",
-        default_value = "info",
+        default_value = Self::DEFAULT_FILTER,
         global = true,
         value_name = "FILTER"
     )]
@@ -20,6 +20,11 @@ pub struct TelemetryArgs {
     /// How a log line looks
     #[arg(long, env = "TRACKSCRIBE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto, global = true)]
     pub log_format: LogFormat,
+}
+
+impl TelemetryArgs {
+    /// What is logged if nobody says.
+    pub const DEFAULT_FILTER: &str = "info";
 }
 
 /// The shape of a log line.

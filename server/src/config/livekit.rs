@@ -2,40 +2,27 @@
 
 use std::path::PathBuf;
 
-use boot::{SecretError, secret::SecretSource};
+use boot::{
+    SecretError,
+    config::{LivekitApiArgs, Problems, livekit_address},
+    secret::SecretSource,
+};
 use chrono::TimeDelta;
 use clap::Args;
 use platform::livekit::{LivekitConfig, WebhookKey};
 use secrecy::SecretString;
 use url::Url;
 
-use super::problems::Problems;
 use crate::state::random_ids;
 
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 pub struct LivekitArgs {
-    /// How we reach LiveKit, for example ws://127.0.0.1:7880
-    #[arg(long, env = "LIVEKIT_URL", value_name = "URL")]
-    pub livekit_url: Option<Url>,
+    #[command(flatten)]
+    pub api: LivekitApiArgs,
     /// How browsers reach LiveKit, for example wss://livekit.example.org; LIVEKIT_URL if not set
     #[arg(long, env = "LIVEKIT_PUBLIC_URL", value_name = "URL")]
     pub livekit_public_url: Option<Url>,
-    /// The id of the API key
-    #[arg(long, env = "LIVEKIT_API_KEY", value_name = "ID")]
-    pub livekit_api_key: Option<String>,
-    /// The secret of the API key; from the environment rather, an argument is seen by all
-    #[arg(
-        long,
-        env = "LIVEKIT_API_SECRET",
-        hide_env_values = true,
-        hide = true,
-        value_name = "SECRET"
-    )]
-    pub livekit_api_secret: Option<SecretString>,
-    /// File that holds the secret of the API key
-    #[arg(long, env = "LIVEKIT_API_SECRET_FILE", value_name = "FILE")]
-    pub livekit_api_secret_file: Option<PathBuf>,
     /// The secret with which webhooks are signed; the API secret if not set
     #[arg(
         long,
@@ -74,51 +61,28 @@ pub struct LivekitArgs {
 
 impl LivekitArgs {
     pub(super) fn check(&self, problems: &mut Problems) -> Option<LivekitConfig> {
-        let url = address(
-            problems,
-            "LIVEKIT_URL",
-            self.livekit_url.as_ref(),
-            &["ws", "wss", "http", "https"],
-        );
+        let api = self.api.check(problems);
         let public_url = match &self.livekit_public_url {
-            Some(public) => address(problems, "LIVEKIT_PUBLIC_URL", Some(public), &["ws", "wss"]),
-            None => url.as_deref().map(as_websocket),
+            Some(public) => livekit_address(problems, "LIVEKIT_PUBLIC_URL", Some(public), &["ws", "wss"]),
+            None => api.as_ref().map(|api| as_websocket(&api.url)),
         };
-        let api_key = self.livekit_api_key.clone().filter(|key| !key.is_empty());
-        if api_key.is_none() {
-            problems.add("LIVEKIT_API_KEY is not set; set it to the id of a key of livekit.yaml");
-        }
-        let api_secret = problems.take(self.api_secret());
         let webhook_secret = problems.take(self.webhook_secret());
-        let (url, public_url, api_key, api_secret) = (url?, public_url?, api_key?, api_secret?);
+        let (api, public_url) = (api?, public_url?);
         let webhook_key = WebhookKey {
-            id: self.livekit_webhook_key.clone().unwrap_or_else(|| api_key.clone()),
-            secret: webhook_secret?.unwrap_or_else(|| api_secret.clone()),
+            id: self.livekit_webhook_key.clone().unwrap_or_else(|| api.key.clone()),
+            secret: webhook_secret?.unwrap_or_else(|| api.secret.clone()),
         };
         Some(LivekitConfig {
-            url,
+            url: api.url,
             public_url,
-            api_key,
-            api_secret,
+            api_key: api.key,
+            api_secret: api.secret,
             webhook_keys: vec![webhook_key],
             departure_timeout: TimeDelta::seconds(self.departure_timeout_s.into()),
             empty_timeout: TimeDelta::seconds(self.empty_timeout_s.into()),
             max_participants: self.max_participants,
             identities: random_ids(),
         })
-    }
-
-    fn api_secret(&self) -> Result<SecretString, SecretError> {
-        let (value, file) = (
-            self.livekit_api_secret.as_ref(),
-            self.livekit_api_secret_file.as_deref(),
-        );
-        SecretSource {
-            name: "LIVEKIT_API_SECRET",
-            value,
-            file,
-        }
-        .required()
     }
 
     fn webhook_secret(&self) -> Result<Option<SecretString>, SecretError> {
@@ -133,21 +97,6 @@ impl LivekitArgs {
         }
         .optional()
     }
-}
-
-fn address(problems: &mut Problems, name: &str, url: Option<&Url>, schemes: &[&str]) -> Option<String> {
-    let Some(url) = url else {
-        problems.add(format!("{name} is not set; an example: ws://127.0.0.1:7880"));
-        return None;
-    };
-    if !schemes.contains(&url.scheme()) {
-        problems.add(format!(
-            "{name}={url} must begin with one of: {}://",
-            schemes.join("://, ")
-        ));
-        return None;
-    }
-    Some(url.as_str().trim_end_matches('/').to_owned())
 }
 
 /// Clients connect by WebSocket, whatever we ourselves use.

@@ -4,10 +4,14 @@ use std::{error::Error, fmt};
 
 /// Settings that cannot be used. Each line names its variable and what would be right.
 #[derive(Debug, thiserror::Error)]
-#[error("the settings cannot be used:\n  {}", .0.join("\n  "))]
-pub struct ConfigError(Vec<String>);
+#[error("{what} cannot be used:\n  {}", problems.join("\n  "))]
+pub struct ConfigError {
+    what: &'static str,
+    problems: Vec<String>,
+}
 
-#[derive(Default)]
+/// What is wrong so far.
+#[derive(Debug, Default)]
 pub struct Problems(Vec<String>);
 
 impl Problems {
@@ -23,11 +27,12 @@ impl Problems {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
 
-impl From<Problems> for ConfigError {
-    fn from(problems: Problems) -> Self {
-        Self(problems.0)
+    /// All of them, each once, as one error about `what` (“the server's settings”).
+    pub fn error(mut self, what: &'static str) -> ConfigError {
+        let mut seen = std::collections::HashSet::new();
+        self.0.retain(|problem| seen.insert(problem.clone()));
+        ConfigError { what, problems: self.0 }
     }
 }
 
