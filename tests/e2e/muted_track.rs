@@ -74,3 +74,22 @@ async fn a_microphone_that_is_swapped_leaves_two_files_of_one_person() {
     assert_eq!(recordings[0].identity, recordings[1].identity);
     stack.finish().await;
 }
+
+#[tokio::test]
+async fn a_microphone_that_is_muted_at_first_is_recorded_from_its_first_word() {
+    let stack = Stack::start().await;
+    stack.api().create_room("standup").await;
+    let ada = stack.join("standup", "Ada").await;
+    let microphone = ada.muted_microphone().await;
+    let track = microphone.sid().to_owned();
+    stack.active_recording("standup", &track).await;
+    let chirp = Chirp::default();
+
+    microphone.unmute();
+    microphone.play(&chirp.at(&[12_000, 36_000], 60_000)).await;
+    ada.leave().await;
+
+    let recording = stack.accepted_recording("standup", &track).await;
+    assert_eq!(chirp.find(&stack.listen(&recording).await.samples).len(), 2);
+    stack.finish().await;
+}

@@ -20,6 +20,13 @@ const FRAME: Duration = Duration::from_millis(20);
 /// How long before its time a sound must be known; more than `rtc` wants a frame before it goes out.
 const LEAD: Duration = Duration::from_millis(200);
 
+/// How a microphone begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MuteState {
+    Live,
+    Muted,
+}
+
 /// Ends, unpublished, when it is told to or when the session is over.
 #[derive(Debug)]
 pub struct Microphone {
@@ -41,13 +48,13 @@ enum Command {
 }
 
 impl Microphone {
-    pub(crate) fn new(track: AudioTrack) -> Self {
+    pub(crate) fn new(track: AudioTrack, state: MuteState) -> Self {
         let (commands, orders) = mpsc::unbounded_channel();
         let sid = track.sid().to_owned();
         Self {
             sid,
             commands,
-            _sending: tokio::spawn(Sender::new(track, orders).run()),
+            _sending: tokio::spawn(Sender::new(track, orders, state).run()),
         }
     }
 
@@ -107,7 +114,7 @@ struct Sender {
 }
 
 impl Sender {
-    fn new(track: AudioTrack, orders: mpsc::UnboundedReceiver<Command>) -> Self {
+    fn new(track: AudioTrack, orders: mpsc::UnboundedReceiver<Command>, state: MuteState) -> Self {
         let at = Instant::now() + FRAME;
         let next = (at, track.timestamp_at(at));
         let (waiting, encoder) = (VecDeque::new(), FrameEncoder::default());
@@ -118,7 +125,7 @@ impl Sender {
             next,
             waiting,
             played: None,
-            is_muted: false,
+            is_muted: state == MuteState::Muted,
         }
     }
 

@@ -3,12 +3,16 @@
 use livekit_api::access_token::{AccessToken, TokenVerifier, VideoGrants};
 use rtc::{
     ConnectConfig,
-    publisher::{self, AudioOptions, Publisher, PublisherEvent},
+    publisher::{self, AudioOptions, AudioTrack, Publisher, PublisherEvent},
 };
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
-use crate::{api::Joined, microphone::Microphone, stack::LivekitServer};
+use crate::{
+    api::Joined,
+    microphone::{Microphone, MuteState},
+    stack::LivekitServer,
+};
 
 /// Joined by a token of our API; hears nothing.
 #[derive(Debug)]
@@ -41,13 +45,28 @@ impl Participant {
     /// # Panics
     /// When LiveKit refuses the track.
     pub async fn microphone(&self) -> Microphone {
-        self.publish(AudioOptions::default()).await
+        Microphone::new(self.publish(AudioOptions::default()).await, MuteState::Live)
+    }
+
+    /// Publishes a microphone that is muted; not one packet is sent before it is unmuted.
+    ///
+    /// # Panics
+    /// When LiveKit refuses the track.
+    pub async fn muted_microphone(&self) -> Microphone {
+        Microphone::new(
+            self.publish(AudioOptions {
+                muted: true,
+                ..AudioOptions::default()
+            })
+            .await,
+            MuteState::Muted,
+        )
     }
 
     /// # Panics
     /// When LiveKit refuses the track.
-    pub async fn publish(&self, options: AudioOptions) -> Microphone {
-        Microphone::new(self.publisher.publish_audio(options).await.expect("the track is taken"))
+    pub async fn publish(&self, options: AudioOptions) -> AudioTrack {
+        self.publisher.publish_audio(options).await.expect("the track is taken")
     }
 
     pub async fn leave(self) {
