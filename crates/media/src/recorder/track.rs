@@ -12,10 +12,10 @@ use crate::opus::{is_injected, packet_samples};
 use crate::rtp::{MAX_SEQUENCE_JUMP, Pushed, Released, ReorderBuffer, RtpPacket, SenderReport};
 use crate::{SAMPLE_RATE, WallClock};
 
-/// Frames of silence that the server sends when a publisher is gone: 0.2 s and one.
+/// Frames of silence that the server sends when a track ends: 0.2 s and one. At a mute it sends 50.
 const MAX_CLOSING_FRAMES: usize = 11;
 
-/// A publisher is held for gone if the server's silence follows a pause of more than 1 s.
+/// The server's silence after a pause of more than 1 s is not that of the mute before.
 const CLOSING_PAUSE: i64 = SAMPLE_RATE as i64;
 
 /// Records one track. Time only moves by the instants that it is given.
@@ -32,8 +32,10 @@ pub struct TrackRecorder {
     continuity: Continuity,
     /// Lost since the last packet that was Opus.
     lost: u64,
-    /// The server's silence after a pause: perhaps the end, perhaps not.
+    /// The server's silence: perhaps the end, perhaps not.
     closing: Vec<Arrival>,
+    /// The server's silence is longer than that of an end.
+    is_muted_by_server: bool,
     assembly: Assembly,
     mutes: Mutes,
     anchors: Anchors,
@@ -51,6 +53,7 @@ impl TrackRecorder {
             continuity: Continuity::SameSource,
             lost: 0,
             closing: Vec::new(),
+            is_muted_by_server: false,
             assembly: Assembly::new(config),
             mutes: Mutes::default(),
             anchors: Anchors::default(),
@@ -190,6 +193,7 @@ impl TrackRecorder {
             self.closing.push(arrival);
             return;
         }
+        self.is_muted_by_server = is_injected(&arrival.payload);
         for held in std::mem::take(&mut self.closing) {
             self.write(held);
         }
@@ -219,15 +223,14 @@ impl TrackRecorder {
         })
     }
 
-    /// Whether this is the silence that the server sends after a publisher's end. It is held back until a real packet
-    /// follows: its timestamps claim silence up to the moment at which the server noticed.
+    /// Whether this may be the silence that the server sends when a track ends. It is held back until something else
+    /// follows: nobody sent it, and after a publisher's death its timestamps claim silence up to the moment at which the
+    /// server noticed.
     fn may_be_closing(&self, arrival: &Arrival) -> bool {
         if !is_injected(&arrival.payload) || self.closing.len() >= MAX_CLOSING_FRAMES {
             return false;
         }
-        !self.closing.is_empty()
-            || self.assembly.pages.planned() == 0
-            || self.assembly.pause_before(arrival) > CLOSING_PAUSE
+        !self.is_muted_by_server || self.assembly.pause_before(arrival) > CLOSING_PAUSE || !self.closing.is_empty()
     }
 
     fn write(&mut self, arrival: Arrival) {

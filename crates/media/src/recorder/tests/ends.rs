@@ -51,15 +51,29 @@ fn the_servers_silence_after_a_publishers_death_does_not_lengthen_the_file() {
 }
 
 #[test]
-fn the_servers_silence_right_behind_the_last_word_is_kept() {
+fn the_servers_silence_right_behind_the_last_word_is_not_the_publishers() {
     let mut studio = Studio::open();
     studio.talk(50);
 
     studio.inject(10);
     let recording = studio.finish();
 
-    assert_eq!(recording.ms(), 1200);
-    assert_eq!(recording.summary.counts.injected_dropped, 0);
+    assert_eq!(recording.ms(), 1000);
+    assert_eq!(recording.summary.counts.injected_dropped, 10);
+}
+
+#[test]
+fn a_mute_keeps_its_silence_and_loses_that_of_the_end() {
+    let mut studio = Studio::open();
+    studio.talk(50);
+
+    studio.inject(50);
+    studio.silence(5000);
+    studio.inject(10);
+    let recording = studio.finish();
+
+    assert_eq!(recording.ms(), 2000);
+    assert_eq!(recording.summary.counts.injected_dropped, 10);
 }
 
 #[test]
