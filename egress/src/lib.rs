@@ -15,6 +15,7 @@ pub mod config;
 mod control;
 mod health;
 mod metrics;
+mod probe;
 mod room;
 mod run;
 mod session;

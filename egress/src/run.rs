@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use media::WallClock;
 use rtc::token::ApiKey;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     clock::unix_ns,
@@ -16,7 +16,7 @@ use crate::{
         report::{IO_SERVICE, Reports},
         request::{Start, serve_worker},
     },
-    health,
+    health, probe,
     room::{RoomAccess, Rooms},
     session::{Context, Sessions},
     spool::Spool,
@@ -63,6 +63,7 @@ pub async fn run(config: EgressConfig, shutdown: CancellationToken) -> anyhow::R
         declines: config.trackscribe.decline,
     };
     let methods = serve_worker(&worker.server, start).await?;
+    let _probe_ends_with_us = probe_store(&config, &shutdown);
     tracing::info!(redis = config.redis.address(), livekit = %config.ws_url, "the egress worker is ready");
 
     shutdown.cancelled().await;
@@ -75,6 +76,15 @@ pub async fn run(config: EgressConfig, shutdown: CancellationToken) -> anyhow::R
     worker.server.finish().await;
     worker.rooms.finish().await;
     drained
+}
+
+/// The task ends when what is returned is dropped.
+fn probe_store(config: &EgressConfig, shutdown: &CancellationToken) -> Option<AbortOnDropHandle<()>> {
+    let store = config.storage.as_ref()?.store.clone()?;
+    Some(AbortOnDropHandle::new(tokio::spawn(probe::leave(
+        store,
+        shutdown.clone(),
+    ))))
 }
 
 fn open_spool(config: &EgressConfig) -> anyhow::Result<Spool> {
