@@ -1,0 +1,201 @@
+//! What must be in the data folder before anything is started: secrets, `.env`, and the configuration of each program.
+//!
+//! Safe to repeat: a second run reuses secrets and data, and rewrites only what it wrote itself: the lines of `.env`
+//! that it knows, and the values that are marked `# setup:` in the YAML files.
+
+pub mod data_dir;
+mod env_file;
+mod fill;
+mod secrets;
+mod templates;
+mod write;
+
+use std::net::IpAddr;
+
+use anyhow::{Context, Result};
+use secrecy::ExposeSecret;
+
+pub use self::{data_dir::DataDir, env_file::EnvFile, secrets::Secrets, write::secret as write_secret};
+use crate::up::ports::Ports;
+
+/// Where a stack of one machine lives and listens.
+#[derive(Clone, Debug)]
+pub struct Site {
+    pub data: DataDir,
+    pub ports: Ports,
+    /// The address that LiveKit tells clients to send media to.
+    pub node_ip: String,
+    /// Settings of the roles for this run only; they are not written down.
+    pub settings: Vec<(&'static str, String)>,
+}
+
+/// A data folder that is ready, and what the programs in it need to know.
+#[derive(Debug)]
+pub struct Prepared {
+    pub site: Site,
+    pub secrets: Secrets,
+    /// All of `.env`, what the user added included.
+    pub env: EnvFile,
+}
+
+/// Makes or updates everything in the data folder.
+pub fn prepare(site: Site) -> Result<Prepared> {
+    site.data.create()?;
+    let path = site.data.env_file();
+    let mut env = EnvFile::read(&path)?;
+    let secrets = Secrets::from_env_or_new(&env);
+    for (name, value) in settings(&site, &secrets) {
+        env.set(name, &value);
+    }
+    let public = env.get("LIVEKIT_PUBLIC_URL").map(str::to_owned);
+    if public.is_none_or(|url| is_ours(&url)) {
+        env.set("LIVEKIT_PUBLIC_URL", &site.livekit_public_url());
+    }
+    write::secret(&path, &env.to_string())?;
+    templates::write_all(&site, &secrets).context("cannot write the configuration files")?;
+    Ok(Prepared { site, secrets, env })
+}
+
+impl Site {
+    pub fn api_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.api)
+    }
+
+    /// Where livekit-server listens for signalling: everywhere, unless only this machine can reach its media anyway.
+    pub fn livekit_bind(&self) -> String {
+        let is_loopback = self.node_ip.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        if is_loopback {
+            self.node_ip.clone()
+        } else {
+            String::new()
+        }
+    }
+
+    /// Where the roles on this machine reach LiveKit.
+    pub fn livekit_url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.ports.livekit)
+    }
+
+    /// Where clients reach LiveKit.
+    pub fn livekit_public_url(&self) -> String {
+        format!("ws://{}:{}", self.node_ip, self.ports.livekit)
+    }
+}
+
+/// The lines of `.env` that follow from ports and secrets; the rest of the file is the user's.
+fn settings(site: &Site, secrets: &Secrets) -> Vec<(&'static str, String)> {
+    let ports = &site.ports;
+    let (postgres, redis) = (
+        secrets.postgres_password.expose_secret(),
+        secrets.redis_password.expose_secret(),
+    );
+    vec![
+        (
+            "DATABASE_URL",
+            format!(
+                "postgres://trackscribe:{postgres}@127.0.0.1:{}/trackscribe",
+                ports.postgres
+            ),
+        ),
+        ("REDIS_URL", format!("redis://:{redis}@127.0.0.1:{}", ports.redis)),
+        ("LIVEKIT_URL", site.livekit_url()),
+        ("LIVEKIT_API_KEY", secrets.livekit_api_key.clone()),
+        (
+            "LIVEKIT_API_SECRET",
+            secrets.livekit_api_secret.expose_secret().to_owned(),
+        ),
+        ("TRACKSCRIBE_STORAGE", site.data.objects_url()),
+        ("TRACKSCRIBE_BIND", format!("127.0.0.1:{}", ports.api)),
+        ("TRACKSCRIBE_WORKER_BIND", format!("127.0.0.1:{}", ports.worker)),
+    ]
+}
+
+/// Whether an address looks like one that setup wrote: plain WebSocket to a bare IP address. Anything else was chosen.
+fn is_ours(url: &str) -> bool {
+    let host = url
+        .strip_prefix("ws://")
+        .and_then(|rest| rest.rsplit_once(':'))
+        .map(|(host, _)| host);
+    host.is_some_and(|host| host.parse::<IpAddr>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use super::*;
+
+    fn site(root: &std::path::Path, ports: Ports) -> Site {
+        let data = DataDir::at(root).unwrap();
+        Site {
+            data,
+            ports,
+            node_ip: "127.0.0.1".into(),
+            settings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_second_run_keeps_secrets_and_what_the_user_wrote() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = prepare(site(folder.path(), Ports::default())).unwrap();
+        let path = first.site.data.env_file();
+        let edited = fs::read_to_string(&path).unwrap() + "# mine\nTRACKSCRIBE_ADOPT_ROOMS=true\n";
+        fs::write(&path, edited).unwrap();
+        let yaml = first.site.data.livekit_yaml();
+        fs::write(&yaml, fs::read_to_string(&yaml).unwrap() + "# also mine\n").unwrap();
+
+        let moved = Ports {
+            redis: 26379,
+            livekit: 27880,
+            ..Ports::default()
+        };
+        let second = prepare(site(folder.path(), moved)).unwrap();
+
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(first.secrets.livekit_api_key, second.secrets.livekit_api_key);
+        assert_eq!(
+            first.secrets.redis_password.expose_secret(),
+            second.secrets.redis_password.expose_secret()
+        );
+        assert_eq!(
+            first.secrets.postgres_password.expose_secret(),
+            second.secrets.postgres_password.expose_secret()
+        );
+        assert!(
+            text.contains("# mine\nTRACKSCRIBE_ADOPT_ROOMS=true\n") && text.contains(":26379"),
+            "{text}"
+        );
+        assert_eq!(second.env.get("LIVEKIT_PUBLIC_URL"), Some("ws://127.0.0.1:27880"));
+        let livekit = fs::read_to_string(&yaml).unwrap();
+        assert!(
+            livekit.contains("# also mine") && livekit.contains("port: 27880"),
+            "{livekit}"
+        );
+    }
+
+    #[test]
+    fn every_file_with_a_secret_is_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+
+        let data = prepare(site(folder.path(), Ports::default())).unwrap().site.data;
+
+        let files = [
+            data.env_file(),
+            data.livekit_yaml(),
+            data.livekit_keys(),
+            data.egress_yaml(),
+            data.redis_conf(),
+        ];
+        for file in files {
+            let mode = fs::metadata(&file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+        }
+    }
+
+    #[test]
+    fn an_address_that_someone_chose_stays() {
+        assert!(is_ours("ws://192.168.1.5:7880") && is_ours("ws://127.0.0.1:7880"));
+        assert!(!is_ours("wss://meet.example.org") && !is_ours("ws://meet.example.org:7880") && !is_ours(""));
+    }
+}

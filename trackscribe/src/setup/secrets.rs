@@ -1,0 +1,52 @@
+//! The secrets of one machine's stack, made at the first start and read from `.env` afterwards.
+
+use rand::{RngCore, distr::Alphanumeric, distr::SampleString};
+use secrecy::SecretString;
+use url::Url;
+
+use super::EnvFile;
+
+/// Random bytes of a secret, written as hex: more than the 32 characters that LiveKit asks for.
+const SECRET_BYTES: usize = 32;
+
+/// Characters after `API` in LiveKit's keys.
+const KEY_CHARS: usize = 12;
+
+/// See the module. The key is no secret: it stands in every token.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    pub livekit_api_key: String,
+    pub livekit_api_secret: SecretString,
+    pub redis_password: SecretString,
+    pub postgres_password: SecretString,
+}
+
+impl Secrets {
+    pub fn from_env_or_new(env: &EnvFile) -> Self {
+        let key = env
+            .get("LIVEKIT_API_KEY")
+            .filter(|key| !key.is_empty())
+            .map(str::to_owned);
+        Self {
+            livekit_api_key: key
+                .unwrap_or_else(|| format!("API{}", Alphanumeric.sample_string(&mut rand::rng(), KEY_CHARS))),
+            livekit_api_secret: env.secret("LIVEKIT_API_SECRET").unwrap_or_else(random),
+            redis_password: password_in(env, "REDIS_URL").unwrap_or_else(random),
+            postgres_password: password_in(env, "DATABASE_URL").unwrap_or_else(random),
+        }
+    }
+}
+
+fn password_in(env: &EnvFile, name: &str) -> Option<SecretString> {
+    let url = Url::parse(env.get(name)?).ok()?;
+    url.password()
+        .filter(|password| !password.is_empty())
+        .map(SecretString::from)
+}
+
+/// Hex, so that it needs no quoting in any file or address.
+fn random() -> SecretString {
+    let mut bytes = [0; SECRET_BYTES];
+    rand::rng().fill_bytes(&mut bytes);
+    SecretString::from(hex::encode(bytes))
+}
