@@ -1,0 +1,121 @@
+//! `trackscribe up`: one machine without containers. Starts PostgreSQL, Redis, livekit-server and our three roles as
+//! children, watches and restarts them, and stops them in order.
+//!
+//! What stands in the data folder is left to `setup`; what each program does with it, to the program.
+
+mod child;
+mod lock;
+mod log;
+mod plan;
+pub mod ports;
+mod postgres;
+pub mod programs;
+mod ready;
+pub mod stack;
+
+use std::{
+    net::{IpAddr, Ipv4Addr, UdpSocket},
+    path::PathBuf,
+};
+
+use anyhow::Result;
+use boot::Shutdown;
+use clap::Args;
+
+use self::{ports::PortArgs, programs::ProgramArgs};
+use crate::setup::{DataDir, Site};
+
+/// Any address that is not of this machine (RFC 5737): asking the system for the way there sends nothing.
+const ANYWHERE: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
+
+/// Starts everything on this machine and keeps it running, until Ctrl-C
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// Where data, secrets, logs and configuration are kept; made at the first start
+    #[arg(long, env = "TRACKSCRIBE_DATA_DIR", default_value = "./data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// The address at which clients reach this machine's media [default: the one that this machine uses itself]
+    #[arg(long, value_name = "IP")]
+    pub node_ip: Option<IpAddr>,
+    #[command(flatten)]
+    pub ports: PortArgs,
+    #[command(flatten)]
+    pub programs: ProgramArgs,
+}
+
+pub async fn run(args: UpArgs, shutdown: Shutdown) -> Result<()> {
+    let data = DataDir::at(&args.data_dir)?;
+    let node_ip = args.node_ip.unwrap_or_else(own_address).to_string();
+    let programs = args.programs.find()?;
+    let site = Site {
+        data,
+        ports: args.ports.resolve()?,
+        node_ip,
+        settings: Vec::new(),
+    };
+    let Some(stack) = stack::start(site, programs, &shutdown).await? else {
+        return Ok(());
+    };
+    println!(
+        "{}",
+        announcement(&stack.prepared.site, stack.prepared.env.get("LIVEKIT_PUBLIC_URL"))
+    );
+    shutdown.graceful.cancelled().await;
+    stack.stop().await;
+    println!("stopped");
+    Ok(())
+}
+
+/// What someone needs who has just started it; never a secret.
+fn announcement(site: &Site, livekit: Option<&str>) -> String {
+    let (api, data) = (site.api_url(), site.data.path().display());
+    let livekit = livekit.map_or_else(|| site.livekit_public_url(), str::to_owned);
+    format!(
+        "ready\n  \
+         API          {api}        (its description: {api}/docs)\n  \
+         LiveKit      {livekit}\n  \
+         admin key    {data}/admin.key\n  \
+         data, logs   {data}\n\n\
+         A token for any LiveKit client:\n  \
+         trackscribe token --data-dir {data} --room standup --name Ada\n\n\
+         Ctrl-C stops everything."
+    )
+}
+
+/// The address from which this machine would reach others; loopback where it has no network.
+fn own_address() -> IpAddr {
+    let ask = || {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        socket.connect(ANYWHERE)?;
+        socket.local_addr()
+    };
+    ask().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_announcement_says_where_the_key_lies_and_how_to_get_a_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::at(folder.path()).unwrap();
+        let site = Site {
+            data,
+            ports: ports::Ports::default(),
+            node_ip: "192.0.2.7".into(),
+            settings: Vec::new(),
+        };
+
+        let text = announcement(&site, None);
+
+        for part in [
+            "http://127.0.0.1:1250",
+            "ws://192.0.2.7:7880",
+            "/admin.key",
+            "trackscribe token",
+        ] {
+            assert!(text.contains(part), "{part} is missing in {text}");
+        }
+    }
+}

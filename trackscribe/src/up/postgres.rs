@@ -1,0 +1,211 @@
+//! PostgreSQL's files: made once, by a user that it accepts, in a folder which that user can enter.
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown},
+    path::{Path, PathBuf},
+    process::Output,
+};
+
+use anyhow::{Context, Result, bail};
+use rand::RngCore;
+use secrecy::ExposeSecret;
+use tokio::process::Command;
+
+use super::{child::User, programs::Programs};
+use crate::setup::{DataDir, Prepared};
+
+pub const NAME: &str = "postgres";
+
+/// Owner of the schema, and the database's name.
+const ROLE: &str = "trackscribe";
+
+/// Below it lie the clusters of stacks that root started: PostgreSQL refuses root, and others cannot enter root's home.
+const ELSEWHERE: &str = "/var/lib/trackscribe";
+
+/// Who runs PostgreSQL for root: its own user where the package made one, else nobody.
+const USERS: [&str; 2] = ["postgres", "nobody"];
+
+/// A cluster that is ready to be started.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    pub folder: PathBuf,
+    /// Where `postgres` and its companions are.
+    pub programs: PathBuf,
+    /// `None`: whoever we are.
+    pub user: Option<User>,
+}
+
+/// Finds the cluster of the data folder, or makes it.
+pub async fn prepare(prepared: &Prepared, programs: &Programs) -> Result<Cluster> {
+    let user = if rustix::process::geteuid().is_root() {
+        Some(someone_else().await?)
+    } else {
+        None
+    };
+    let folder = place(&prepared.site.data, user)?;
+    let major = version_of(&folder)?;
+    let cluster = Cluster {
+        programs: programs.postgres(major)?,
+        folder,
+        user,
+    };
+    if major.is_none() {
+        init(&cluster, prepared).await?;
+    }
+    Ok(cluster)
+}
+
+/// Makes the database, once PostgreSQL answers; one that is there stays.
+pub async fn create_database(cluster: &Cluster, prepared: &Prepared) -> Result<()> {
+    let mut command = Command::new(cluster.programs.join("createdb"));
+    command.args([
+        "-h",
+        "127.0.0.1",
+        "-p",
+        &prepared.site.ports.postgres.to_string(),
+        "-U",
+        ROLE,
+        "-w",
+        ROLE,
+    ]);
+    command.env("PGPASSWORD", prepared.secrets.postgres_password.expose_secret());
+    let output = run(command, cluster).await?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() || said.contains("already exists") {
+        return Ok(());
+    }
+    bail!("the database cannot be made: {}", said.trim())
+}
+
+/// Whether PostgreSQL takes connections.
+pub async fn is_ready(cluster: &Cluster, port: u16) -> bool {
+    let mut command = Command::new(cluster.programs.join("pg_isready"));
+    command.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
+    run(command, cluster).await.is_ok_and(|output| output.status.success())
+}
+
+/// Where the cluster lies, for a user who may not be us.
+fn place(data: &DataDir, user: Option<User>) -> Result<PathBuf> {
+    let Some(user) = user else { return Ok(data.postgres()) };
+    let note = data.postgres_elsewhere();
+    let folder = match fs::read_to_string(&note) {
+        Ok(path) => PathBuf::from(path.trim()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let mut random = [0; 8];
+            rand::rng().fill_bytes(&mut random);
+            Path::new(ELSEWHERE).join(hex::encode(random)).join(NAME)
+        }
+        Err(e) => return Err(e).with_context(|| format!("cannot read {}", note.display())),
+    };
+    let home = folder
+        .parent()
+        .with_context(|| format!("{} names no folder", note.display()))?;
+    let make = || {
+        DirBuilder::new().recursive(true).mode(0o755).create(ELSEWHERE)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(home)?;
+        chown(home, Some(user.uid), Some(user.gid))?;
+        fs::write(&note, format!("{}\n", folder.display()))
+    };
+    make().with_context(|| format!("cannot prepare {} for PostgreSQL", home.display()))?;
+    Ok(folder)
+}
+
+/// The major version that made the cluster; `None` where there is no cluster yet.
+fn version_of(folder: &Path) -> Result<Option<u32>> {
+    let path = folder.join("PG_VERSION");
+    match fs::read_to_string(&path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        text => {
+            let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+            let major = text
+                .trim()
+                .parse()
+                .with_context(|| format!("{} holds no version", path.display()))?;
+            Ok(Some(major))
+        }
+    }
+}
+
+/// Makes the cluster beside its place and renames it, so that a half-made one is never started.
+async fn init(cluster: &Cluster, prepared: &Prepared) -> Result<()> {
+    let unfinished = cluster.folder.with_extension("unfinished");
+    let password = cluster.folder.with_extension("password");
+    remove_all(&unfinished)?;
+    write_for(
+        &password,
+        prepared.secrets.postgres_password.expose_secret(),
+        cluster.user,
+    )
+    .with_context(|| format!("cannot write {}", password.display()))?;
+    let mut command = Command::new(cluster.programs.join("initdb"));
+    command.arg("-D").arg(&unfinished).arg("--pwfile").arg(&password);
+    command.args([
+        "-U",
+        ROLE,
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale=C.UTF-8",
+    ]);
+    let output = run(command, cluster).await;
+    // Whatever came of it, the password's file has done its duty.
+    let removed = fs::remove_file(&password);
+    let output = output?;
+    removed.with_context(|| format!("cannot remove {}", password.display()))?;
+    if !output.status.success() {
+        bail!("initdb failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    fs::rename(&unfinished, &cluster.folder).with_context(|| format!("cannot make {}", cluster.folder.display()))
+}
+
+fn remove_all(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(e).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write_for(path: &Path, text: &str, user: Option<User>) -> std::io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())?;
+    match user {
+        Some(user) => chown(path, Some(user.uid), Some(user.gid)),
+        None => Ok(()),
+    }
+}
+
+/// Runs a companion of PostgreSQL as its user, with messages in English.
+async fn run(mut command: Command, cluster: &Cluster) -> Result<Output> {
+    command.current_dir("/").env("LC_ALL", "C.UTF-8").kill_on_drop(true);
+    if let Some(user) = cluster.user {
+        command.uid(user.uid).gid(user.gid);
+    }
+    let name = command.as_std().get_program().to_string_lossy().into_owned();
+    command.output().await.with_context(|| format!("{name} cannot be run"))
+}
+
+async fn someone_else() -> Result<User> {
+    for name in USERS {
+        if let (Some(uid), Some(gid)) = (id("-u", name).await, id("-g", name).await) {
+            return Ok(User { uid, gid });
+        }
+    }
+    bail!("PostgreSQL refuses to run as root, and there is neither a user postgres nor a user nobody to run it as")
+}
+
+/// Asks the system's own program, which knows every source of users.
+async fn id(flag: &str, name: &str) -> Option<u32> {
+    let output = Command::new("id").args([flag, name]).output().await.ok()?;
+    if !output.status.success() {
+        return None;
+    }
+    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+}

@@ -1,0 +1,175 @@
+//! Everything that one machine runs, started in order and stopped in order.
+
+use anyhow::{Context, Result};
+use boot::Shutdown;
+use secrecy::{ExposeSecret, SecretString};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    child::{Child, ChildSpec},
+    lock::{self, Lock},
+    plan,
+    postgres::{self, Cluster},
+    programs::Programs,
+    ready::{self, Check},
+};
+use crate::setup::{self, Prepared, Site};
+
+/// Connections for the few statements of the start.
+const CONNECTIONS: u32 = 2;
+
+/// A data folder that is ours, and the children that run in it.
+#[derive(Debug)]
+pub struct Stack {
+    pub prepared: Prepared,
+    programs: Programs,
+    children: Vec<Child>,
+    /// Ends all patience.
+    now: CancellationToken,
+    _lock: Lock,
+}
+
+impl Stack {
+    /// Takes the data folder, ends what an earlier run left in it, and writes the configuration. Starts nothing.
+    pub async fn prepare(site: Site, programs: Programs, now: CancellationToken) -> Result<Self> {
+        site.data.create()?;
+        let lock = Lock::take(&site.data)?;
+        lock::end_leftovers(&site.data, &plan::STOP_ORDER).await?;
+        let prepared = setup::prepare(site)?;
+        Ok(Self {
+            prepared,
+            programs,
+            children: Vec::new(),
+            now,
+            _lock: lock,
+        })
+    }
+
+    /// Starts everything and returns when all of it answers. To be followed by [`Stack::stop`] whatever comes of it.
+    pub async fn start(&mut self) -> Result<()> {
+        let cluster = postgres::prepare(&self.prepared, &self.programs).await?;
+        let ports = self.prepared.site.ports;
+        let (redis, livekit) = (
+            plan::redis(&self.prepared, &self.programs),
+            plan::livekit(&self.prepared, &self.programs),
+        );
+        self.launch(plan::postgres(&self.prepared, &cluster))?;
+        self.launch(redis)?;
+        self.ready(plan::REDIS, Check::Redis).await?;
+        self.launch(livekit)?;
+        self.ready(postgres::NAME, Check::Postgres(&cluster)).await?;
+        self.prepare_database(&cluster).await?;
+        self.ready(
+            plan::LIVEKIT,
+            Check::Http {
+                port: ports.livekit,
+                path: "/",
+            },
+        )
+        .await?;
+        for role in plan::roles(&self.prepared, &self.programs) {
+            self.launch(role)?;
+        }
+        self.ready(
+            plan::EGRESS,
+            Check::Http {
+                port: ports.egress_health,
+                path: "/healthz",
+            },
+        )
+        .await?;
+        self.ready(
+            plan::WORKER,
+            Check::Http {
+                port: ports.worker,
+                path: "/healthz",
+            },
+        )
+        .await?;
+        self.ready(
+            plan::SERVER,
+            Check::Http {
+                port: ports.api,
+                path: "/readyz",
+            },
+        )
+        .await
+    }
+
+    /// Ends all children, each when the one before is gone.
+    pub async fn stop(mut self) {
+        for name in plan::STOP_ORDER {
+            while let Some(at) = self.children.iter().position(|child| child.spec.name == name) {
+                tracing::info!("stopping {name}");
+                self.children.remove(at).stop().await;
+            }
+        }
+    }
+
+    fn launch(&mut self, spec: ChildSpec) -> Result<()> {
+        tracing::info!("starting {}", spec.name);
+        self.children
+            .push(Child::start(spec, &self.prepared.site.data, self.now.clone())?);
+        Ok(())
+    }
+
+    async fn ready(&self, name: &str, check: Check<'_>) -> Result<()> {
+        let child = self.children.iter().find(|child| child.spec.name == name);
+        ready::wait(
+            child.with_context(|| format!("{name} was not started"))?,
+            check,
+            &self.prepared,
+        )
+        .await
+    }
+
+    /// Schema and admin key, before any role looks for them.
+    async fn prepare_database(&self, cluster: &Cluster) -> Result<()> {
+        postgres::create_database(cluster, &self.prepared).await?;
+        let url = self
+            .prepared
+            .env
+            .get("DATABASE_URL")
+            .context("setup wrote no DATABASE_URL")?;
+        let pool = storage::pool::connect_lazy(url, "up", CONNECTIONS)?;
+        storage::pool::migrate(&pool)
+            .await
+            .context("the database's schema cannot be brought up to date")?;
+        let made = self.ensure_admin_key(&pool).await;
+        pool.close().await;
+        made
+    }
+
+    /// Keeps the key of an earlier start, unless the database does not know it.
+    async fn ensure_admin_key(&self, pool: &storage::PgPool) -> Result<()> {
+        let path = self.prepared.site.data.admin_key();
+        if let Ok(text) = std::fs::read_to_string(&path) {
+            let digest = server::keys::digest(&SecretString::from(text.trim()));
+            if storage::api_keys::find_by_hash(&mut *pool.acquire().await?, &digest)
+                .await?
+                .is_some()
+            {
+                return Ok(());
+            }
+        }
+        let key = server::keys::create(pool, "admin", &[server::keys::Scope::Admin]).await?;
+        setup::write_secret(&path, &format!("{}\n", key.text.expose_secret()))
+    }
+}
+
+/// Starts the stack unless it is told to stop meanwhile; then, or if a child fails, ends what runs.
+pub async fn start(site: Site, programs: Programs, shutdown: &Shutdown) -> Result<Option<Stack>> {
+    let mut stack = Stack::prepare(site, programs, shutdown.now.clone()).await?;
+    let outcome = shutdown.graceful.run_until_cancelled(stack.start()).await;
+    match outcome {
+        Some(Ok(())) => return Ok(Some(stack)),
+        Some(Err(error)) => {
+            stack.stop().await;
+            Err(error)
+        }
+        None => {
+            stack.stop().await;
+            Ok(None)
+        }
+    }
+}
