@@ -1,0 +1,30 @@
+//! `trackscribe token`.
+
+use anyhow::Result;
+use domain::RoomName;
+use secrecy::ExposeSecret;
+
+use crate::api::ApiArgs;
+
+/// Prints the address of LiveKit and a token with which any LiveKit client joins the room as this person. The room is
+/// made if it is not there, with the default settings: it is recorded.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Name of the room: 1 to 63 characters of a-z, 0-9 and '-'
+    #[arg(long, value_name = "ROOM", value_parser = |name: &str| RoomName::parse(name))]
+    room: RoomName,
+    /// What the person is called
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    api: ApiArgs,
+}
+
+pub async fn run(args: Args) -> Result<()> {
+    let api = args.api.connect()?;
+    api.ensure_room(args.room.as_str()).await?;
+    let join = api.join(args.room.as_str(), &args.name).await?;
+    println!("url    {}", join.url);
+    println!("token  {}", join.token.expose_secret());
+    Ok(())
+}

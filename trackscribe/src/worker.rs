@@ -1,0 +1,10 @@
+//! `trackscribe worker`.
+
+use anyhow::Result;
+use boot::Shutdown;
+
+pub type Args = ::worker::config::WorkerConfig;
+
+pub async fn run(args: Args, shutdown: Shutdown) -> Result<()> {
+    crate::role::until_insisted(&shutdown, ::worker::run(args, shutdown.token())).await
+}
