@@ -6,7 +6,7 @@ use e2e::{audio::tone, stack::Stack};
 
 #[tokio::test]
 async fn a_late_joiner_has_a_file_that_begins_later_in_the_same_meeting() {
-    let stack = Stack::start().await;
+    let stack = Stack::builder().folder_store().start().await;
     stack.api().create_room("standup").await;
     let ada = stack.join("standup", "Ada").await;
     let early = ada.microphone().await;

@@ -4,7 +4,7 @@ use e2e::{audio::tone, stack::Stack};
 
 #[tokio::test]
 async fn webhooks_posted_three_times_at_once_start_one_egress_per_track() {
-    let stack = Stack::start().await;
+    let stack = Stack::builder().workers(2).start().await;
     stack.webhooks.repeat(3);
     stack.api().create_room("standup").await;
     let (ada, bob) = (stack.join("standup", "Ada").await, stack.join("standup", "Bob").await);

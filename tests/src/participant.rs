@@ -72,11 +72,6 @@ impl Participant {
     pub async fn leave(self) {
         self.publisher.leave().await;
     }
-
-    /// As when a machine loses its power.
-    pub fn vanish(self) {
-        self.publisher.drop_abruptly();
-    }
 }
 
 /// The same token without the right to subscribe: `rtc`'s publisher has no second connection to receive by.

@@ -41,8 +41,6 @@ pub struct Stack {
     environment: Vec<(&'static str, String)>,
     key: String,
     folder: TempDir,
-    /// A test that fails on purpose leaves jobs.
-    may_leave_jobs: bool,
 }
 
 impl Default for StackBuilder {
@@ -105,7 +103,6 @@ impl StackBuilder {
             environment,
             key: String::new(),
             folder,
-            may_leave_jobs: false,
         };
         stack.start_server().await;
         stack.key = stack.create_key();
@@ -161,10 +158,6 @@ impl Stack {
         self.workers.push(worker);
     }
 
-    pub fn workers(&self) -> &[Role] {
-        &self.workers
-    }
-
     /// Ends the oldest worker as a crash would.
     ///
     /// # Panics
@@ -177,11 +170,6 @@ impl Stack {
     /// When it does not start.
     pub async fn start_egress(&mut self) {
         self.egress = Some(self.start_role("egress", "egress", &[]).await);
-    }
-
-    /// For a test after which work is left on purpose.
-    pub fn leave_jobs(&mut self) {
-        self.may_leave_jobs = true;
     }
 
     /// Waits until every job that was caused is done, and ends everything.
@@ -274,7 +262,7 @@ impl Drop for Stack {
         {
             role.stop();
         }
-        if !std::thread::panicking() && !self.may_leave_jobs {
+        if !std::thread::panicking() {
             assert!(left.is_empty(), "jobs are left: {}", list(&left));
         }
     }

@@ -99,11 +99,6 @@ impl LivekitServer {
         format!("http://127.0.0.1:{}", self.ports[0].number())
     }
 
-    /// The one port of all media over UDP.
-    pub fn udp_port(&self) -> u16 {
-        self.ports[2].number()
-    }
-
     pub fn api_key(&self) -> &str {
         API_KEY
     }

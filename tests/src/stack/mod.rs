@@ -15,7 +15,7 @@ pub use builder::{Stack, StackBuilder};
 pub use database::{Database, OpenJob};
 pub use livekit::{LivekitBuilder, LivekitServer};
 pub use port::Port;
-pub use process::{End, Process, find_program};
+pub use process::{End, Process};
 pub use redis_server::RedisServer;
 pub use role::Role;
 pub use store::Store;

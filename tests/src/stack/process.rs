@@ -1,7 +1,6 @@
 //! One child process: started with its output in a file, ended by its id.
 
 use std::{
-    ffi::OsStr,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -149,12 +148,4 @@ fn dies_with_its_parent(command: &Command) -> Command {
         wrapped.current_dir(folder);
     }
     wrapped
-}
-
-/// Where a program lies, looked for on PATH; tests that can do without it skip themselves by this.
-pub fn find_program(name: impl AsRef<OsStr>) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(name.as_ref()))
-        .find(|file| file.is_file())
 }
