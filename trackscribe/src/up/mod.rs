@@ -15,7 +15,7 @@ pub mod stack;
 
 use std::{
     net::{IpAddr, Ipv4Addr, UdpSocket},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Result;
@@ -23,7 +23,7 @@ use boot::Shutdown;
 use clap::Args;
 
 use self::{ports::PortArgs, programs::ProgramArgs};
-use crate::setup::{DataDir, Site};
+use crate::setup::{DataDir, Prepared, Site};
 
 /// Any address that is not of this machine (RFC 5737): asking the system for the way there sends nothing.
 const ANYWHERE: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
@@ -53,13 +53,11 @@ pub async fn run(args: UpArgs, shutdown: Shutdown) -> Result<()> {
         node_ip,
         settings: Vec::new(),
     };
+    let program = programs.trackscribe.clone();
     let Some(stack) = stack::start(site, programs, &shutdown).await? else {
         return Ok(());
     };
-    println!(
-        "{}",
-        announcement(&stack.prepared.site, stack.prepared.env.get("LIVEKIT_PUBLIC_URL"))
-    );
+    println!("{}", announcement(&stack.prepared, &program));
     shutdown.graceful.cancelled().await;
     stack.stop().await;
     println!("stopped");
@@ -67,9 +65,10 @@ pub async fn run(args: UpArgs, shutdown: Shutdown) -> Result<()> {
 }
 
 /// What someone needs who has just started it; never a secret.
-fn announcement(site: &Site, livekit: Option<&str>) -> String {
-    let (api, data) = (site.api_url(), site.data.path().display());
-    let livekit = livekit.map_or_else(|| site.livekit_public_url(), str::to_owned);
+fn announcement(prepared: &Prepared, program: &Path) -> String {
+    let (api, data) = (prepared.site.api_url(), prepared.site.data.path().display());
+    let livekit = prepared.env.get("LIVEKIT_PUBLIC_URL").unwrap_or_default();
+    let program = program.display();
     format!(
         "ready\n  \
          API          {api}        (its description: {api}/docs)\n  \
@@ -77,7 +76,7 @@ fn announcement(site: &Site, livekit: Option<&str>) -> String {
          admin key    {data}/admin.key\n  \
          data, logs   {data}\n\n\
          A token for any LiveKit client:\n  \
-         trackscribe token --data-dir {data} --room standup --name Ada\n\n\
+         {program} token --data-dir {data} --room standup --name Ada\n\n\
          Ctrl-C stops everything."
     )
 }
@@ -94,6 +93,8 @@ fn own_address() -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     #[test]
@@ -106,16 +107,21 @@ mod tests {
             node_ip: "192.0.2.7".into(),
             settings: Vec::new(),
         };
+        let prepared = crate::setup::prepare(site).unwrap();
 
-        let text = announcement(&site, None);
+        let text = announcement(&prepared, Path::new("/opt/trackscribe"));
 
         for part in [
             "http://127.0.0.1:1250",
             "ws://192.0.2.7:7880",
             "/admin.key",
-            "trackscribe token",
+            "/opt/trackscribe token",
         ] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
+        assert!(
+            !text.contains(prepared.secrets.livekit_api_secret.expose_secret()),
+            "{text}"
+        );
     }
 }

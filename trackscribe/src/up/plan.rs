@@ -1,6 +1,6 @@
 //! What runs, how it is started, and in which order it ends. Values only: nothing is started here.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::Path, time::Duration};
 
 use rustix::process::Signal;
 
@@ -105,16 +105,10 @@ pub fn roles(prepared: &Prepared, programs: &Programs) -> [ChildSpec; 3] {
     ]
 }
 
-fn role(
-    name: &'static str,
-    patience: Duration,
-    prepared: &Prepared,
-    program: &PathBuf,
-    args: &[OsString],
-) -> ChildSpec {
+fn role(name: &'static str, patience: Duration, prepared: &Prepared, program: &Path, args: &[OsString]) -> ChildSpec {
     ChildSpec {
         name,
-        program: program.clone(),
+        program: program.to_owned(),
         args: [&[name.into()], args].concat(),
         env: Environment::With(environment(prepared)),
         user: None,

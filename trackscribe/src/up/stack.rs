@@ -160,16 +160,11 @@ impl Stack {
 /// Starts the stack unless it is told to stop meanwhile; then, or if a child fails, ends what runs.
 pub async fn start(site: Site, programs: Programs, shutdown: &Shutdown) -> Result<Option<Stack>> {
     let mut stack = Stack::prepare(site, programs, shutdown.now.clone()).await?;
-    let outcome = shutdown.graceful.run_until_cancelled(stack.start()).await;
-    match outcome {
+    let outcome = match shutdown.graceful.run_until_cancelled(stack.start()).await {
         Some(Ok(())) => return Ok(Some(stack)),
-        Some(Err(error)) => {
-            stack.stop().await;
-            Err(error)
-        }
-        None => {
-            stack.stop().await;
-            Ok(None)
-        }
-    }
+        Some(Err(error)) => Err(error),
+        None => Ok(None),
+    };
+    stack.stop().await;
+    outcome
 }
