@@ -105,10 +105,10 @@ fn place(data: &DataDir, user: Option<User>) -> Result<PathBuf> {
     let make = || {
         DirBuilder::new().recursive(true).mode(0o755).create(ELSEWHERE)?;
         DirBuilder::new().recursive(true).mode(0o700).create(home)?;
-        chown(home, Some(user.uid), Some(user.gid))?;
-        fs::write(&note, format!("{}\n", folder.display()))
+        chown(home, Some(user.uid), Some(user.gid))
     };
     make().with_context(|| format!("cannot prepare {} for PostgreSQL", home.display()))?;
+    crate::setup::write_secret(&note, &format!("{}\n", folder.display()))?;
     Ok(folder)
 }
 
