@@ -9,8 +9,10 @@ mod log;
 mod plan;
 pub mod ports;
 mod postgres;
+mod process;
 pub mod programs;
 mod ready;
+mod spec;
 pub mod stack;
 
 use std::{

@@ -5,9 +5,9 @@ use std::{ffi::OsString, path::Path, time::Duration};
 use rustix::process::Signal;
 
 use super::{
-    child::{ChildSpec, Environment, StopPlan},
     postgres::{self, Cluster},
     programs::Programs,
+    spec::{ChildSpec, Environment, StopPlan},
 };
 use crate::setup::Prepared;
 

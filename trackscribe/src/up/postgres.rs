@@ -13,7 +13,7 @@ use rand::RngCore;
 use secrecy::ExposeSecret;
 use tokio::process::Command;
 
-use super::{child::User, programs::Programs};
+use super::{programs::Programs, spec::User};
 use crate::setup::{DataDir, Prepared};
 
 pub const NAME: &str = "postgres";

@@ -6,12 +6,13 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    child::{Child, ChildSpec},
+    child::Child,
     lock::{self, Lock},
     plan,
     postgres::{self, Cluster},
     programs::Programs,
     ready::{self, Check},
+    spec::ChildSpec,
 };
 use crate::setup::{self, Prepared, Site};
 
