@@ -13,3 +13,4 @@ mod redis_restarted;
 mod servers;
 mod stop_recording;
 mod two_workers;
+mod video_track;

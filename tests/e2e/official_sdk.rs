@@ -1,10 +1,11 @@
 //! A publisher that we did not write: LiveKit's own SDK on libwebrtc, with DTX and RED as it comes.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{process::Stdio, time::Duration};
 
 use e2e::{
     api::Recording,
     audio::{loudness, tone_share},
+    sdk,
     stack::Stack,
 };
 use tokio::process::Command;
@@ -21,7 +22,7 @@ async fn what_the_official_sdk_publishes_is_recorded_at_its_place_with_its_pause
     stack.api().create_room("standup").await;
     let joined = stack.api().join("standup", "Ada").await;
 
-    let output = Command::new(python())
+    let output = Command::new(sdk::python())
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/sdk_publisher.py"))
         .args([&joined.url, &joined.token])
         .stdin(Stdio::null())
@@ -60,17 +61,4 @@ fn onset(sound: &[f32], from: usize, hz: f64) -> usize {
     };
     let heard = (from..sound.len() - 960).step_by(step).find(is_tone);
     heard.unwrap_or_else(|| panic!("no tone of {hz} Hz after sample {from}"))
-}
-
-/// Where `scripts/install-deps.sh tests` puts the SDK.
-fn python() -> PathBuf {
-    let tools = std::env::var_os("TRACKSCRIBE_TOOLS")
-        .map(PathBuf::from)
-        .unwrap_or_else(|| {
-            let home = std::env::var_os("HOME").expect("a user has a home");
-            std::env::var_os("XDG_CACHE_HOME")
-                .map_or_else(|| PathBuf::from(home).join(".cache"), PathBuf::from)
-                .join("trackscribe/tools")
-        });
-    tools.join("python/bin/python")
 }

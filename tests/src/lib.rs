@@ -13,6 +13,7 @@ pub mod api;
 pub mod audio;
 pub mod microphone;
 pub mod participant;
+pub mod sdk;
 pub mod stack;
 mod wait;
 
