@@ -4,6 +4,8 @@
 //! No input or output happens here: no socket, file, clock, random source or runtime. Values that come from
 //! outside (the time, new ids) are arguments.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod clock;
 pub mod event;
 pub mod ids;

@@ -11,6 +11,8 @@
 //! `egress`, finding speech in what was decoded to `worker`. The feature `decode` needs libopus; the recorder does
 //! without.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 #[cfg(feature = "decode")]
 pub mod chirp;
 pub mod ogg;

@@ -2,6 +2,8 @@
 //!
 //! A transition consumes the egress. A terminal state is never left.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 use domain::{EgressId, PlatformRoomSid};
 use livekit_protocol::{EgressStatus, egress_info};
 

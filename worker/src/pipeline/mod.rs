@@ -15,6 +15,8 @@
 //!
 //! Positions are samples at [`RATE`] from the start of the recording, unless a name says otherwise.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod align;
 pub mod audio;
 pub mod filter;

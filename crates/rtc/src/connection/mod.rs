@@ -3,6 +3,8 @@
 //! What comes in is given to the methods here; what is to be done about it is read from `poll_output`, one at a time,
 //! each done before the next is read.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 use std::{
     collections::VecDeque,
     net::SocketAddr,

@@ -3,6 +3,8 @@
 //! str0m wants each change to be followed by reading all its output before the next. Every method here does so and
 //! keeps what came out, so that callers need not know.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod candidate;
 mod negotiate;
 mod publish;

@@ -1,5 +1,7 @@
 //! What is said over the WebSocket: pure, with time as an argument and deadlines as data.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 mod backoff;
 mod events;
 mod keep_alive;
