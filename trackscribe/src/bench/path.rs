@@ -5,11 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use domain::{ObjectKey, manifest::Manifest};
 
-use super::{
-    figures,
-    speaker::{Speaker, Talking},
-    stand::Stand,
-};
+use super::{figures, speaker::Talking, stand::Stand};
 
 /// Samples of a millisecond.
 const SAMPLES_PER_MS: f64 = 48.0;
@@ -19,6 +15,9 @@ const TALK: Duration = Duration::from_secs(2);
 
 /// How long files may take to be stored and accepted.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the delay and the missing audio have to do with each other.
+const MISSING: &str = "the same less the way of a packet";
 
 #[derive(Default)]
 struct Measured {
@@ -32,51 +31,21 @@ pub async fn run(stand: &Stand, runs: u32) -> Result<()> {
         one_room(stand, &mut fresh, &mut joined)
             .await
             .with_context(|| format!("run {number}"))?;
-        println!(
-            "  {number:>3}/{runs}  room not joined {:6.1} ms   room joined {:6.1} ms",
-            fresh.delay_ms.last().unwrap_or(&f64::NAN),
-            joined.delay_ms.last().unwrap_or(&f64::NAN),
-        );
+        let last = |of: &Measured| of.delay_ms.last().copied().unwrap_or(f64::NAN);
+        let (fresh, joined) = (last(&fresh), last(&joined));
+        println!("  {number:>3}/{runs}  room not joined {fresh:6.1} ms   room joined {joined:6.1} ms");
     }
     println!("publisher's first packet sent → first packet in the file");
-    println!(
-        "{}",
-        figures::line(
-            "  room joined    ",
-            &joined.delay_ms,
-            "ms",
-            "median should be at most 400"
-        )
-    );
-    println!(
-        "{}",
-        figures::line(
-            "  room not joined",
-            &fresh.delay_ms,
-            "ms",
-            "median should be at most 700"
-        )
-    );
+    show("room joined    ", &joined.delay_ms, "median should be at most 400");
+    show("room not joined", &fresh.delay_ms, "median should be at most 700");
     println!("audio missing at the start of the file, by RTP timestamps");
-    println!(
-        "{}",
-        figures::line(
-            "  room joined    ",
-            &joined.missing_ms,
-            "ms",
-            "the same less the way of a packet"
-        )
-    );
-    println!(
-        "{}",
-        figures::line(
-            "  room not joined",
-            &fresh.missing_ms,
-            "ms",
-            "the same less the way of a packet"
-        )
-    );
+    show("room joined    ", &joined.missing_ms, MISSING);
+    show("room not joined", &fresh.missing_ms, MISSING);
     Ok(())
+}
+
+fn show(what: &str, values: &[f64], target: &str) {
+    println!("  {}", figures::line(what, values, "ms", target));
 }
 
 /// Two people one after the other in a room that records by itself.
@@ -84,9 +53,9 @@ async fn one_room(stand: &Stand, fresh: &mut Measured, joined: &mut Measured) ->
     let room = stand.new_room();
     stand.api.ensure_room(&room).await?;
     let tone = super::chirp::tone_frames()?;
-    let first = in_room(stand, &room, "first", tone.clone()).await?.talk();
+    let first = stand.speaker(&room, "first", tone.clone()).await?.talk();
     tokio::time::sleep(TALK).await;
-    let second = in_room(stand, &room, "second", tone).await?.talk();
+    let second = stand.speaker(&room, "second", tone).await?.talk();
     tokio::time::sleep(TALK).await;
     let sent = [sent(&first), sent(&second)];
     first.stop().await;
@@ -95,10 +64,6 @@ async fn one_room(stand: &Stand, fresh: &mut Measured, joined: &mut Measured) ->
         of.add(&sent, &manifest(stand, &room, &sent.track_sid).await?);
     }
     Ok(())
-}
-
-async fn in_room(stand: &Stand, room: &str, identity: &str, frames: Vec<bytes::Bytes>) -> Result<Speaker> {
-    stand.speaker(room, identity, frames).await
 }
 
 /// What is known of a track before it is recorded.
