@@ -7,6 +7,7 @@ mod lost_webhook;
 mod muted_track;
 mod official_sdk;
 mod one_meeting;
+mod own_bucket;
 mod record_track;
 mod redelivered_webhook;
 mod redis_restarted;

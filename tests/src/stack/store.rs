@@ -8,6 +8,7 @@ use aws_sdk_s3::{
 };
 use aws_smithy_http_client::{Builder, tls};
 use domain::ObjectKey;
+use livekit_protocol::S3Upload;
 use objects::{FolderConfig, Objects, S3Config, StoreConfig};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
@@ -95,6 +96,25 @@ impl Store {
     pub async fn keys(&self, prefix: &str) -> Vec<String> {
         let listed = self.objects().list(prefix).await.expect("the store answers");
         listed.into_iter().map(|object| object.key.to_string()).collect()
+    }
+
+    /// The bucket as a request to LiveKit carries it.
+    ///
+    /// # Panics
+    /// When the store is a folder.
+    pub fn s3_upload(&self) -> S3Upload {
+        let StoreConfig::S3(s3) = &self.config else {
+            panic!("a folder is no bucket")
+        };
+        S3Upload {
+            access_key: s3.access_key.expose_secret().to_owned(),
+            secret: s3.secret.expose_secret().to_owned(),
+            region: s3.region.clone(),
+            endpoint: s3.endpoint.as_ref().map_or_else(String::new, ToString::to_string),
+            bucket: s3.bucket.clone(),
+            force_path_style: s3.force_path_style,
+            ..Default::default()
+        }
     }
 
     /// Environment of `server` and `worker`.
