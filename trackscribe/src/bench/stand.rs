@@ -1,6 +1,6 @@
 //! What a bench runs against: a whole stack on free ports, and the ways into it.
 
-use std::{net::Ipv4Addr, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use boot::Shutdown;
@@ -13,12 +13,9 @@ use url::Url;
 use super::speaker::Speaker;
 use crate::{
     api::Api,
-    setup::{DataDir, Site},
-    up::{ports::Ports, programs::ProgramArgs, stack, stack::Stack},
+    setup::Site,
+    up::{programs::ProgramArgs, stack, stack::Stack},
 };
-
-/// A room closes so soon after its last participant: benches make many.
-const DEPARTURE_TIMEOUT_S: u32 = 2;
 
 #[derive(Debug, Args)]
 pub struct StandArgs {
@@ -46,12 +43,7 @@ impl Stand {
         bench: impl AsyncFnOnce(&Self) -> Result<()>,
     ) -> Result<()> {
         println!("starting PostgreSQL, Redis, livekit-server, server, worker and egress on free ports");
-        let site = Site {
-            data: DataDir::at(&args.data_dir)?,
-            ports: Ports::free()?,
-            node_ip: Ipv4Addr::LOCALHOST.to_string(),
-            settings: vec![("TRACKSCRIBE_DEPARTURE_TIMEOUT_S", DEPARTURE_TIMEOUT_S.to_string())],
-        };
+        let site = Site::brief(&args.data_dir)?;
         let Some(stack) = stack::start(site, args.programs.find()?, shutdown).await? else {
             bail!("stopped")
         };

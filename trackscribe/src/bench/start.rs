@@ -10,12 +10,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 use livekit_api::services::egress::{EgressListFilter, EgressListOptions, TrackEgressOutput};
 use livekit_protocol::{DirectFileOutput, EgressStatus};
-use media::ogg::OggReader;
+use media::opus::PacketStream;
 
 use super::{figures, speaker::Talking, stand::Stand};
-
-/// Header packets of an Opus stream (RFC 7845 section 3).
-const HEADERS: usize = 2;
 
 /// Between two looks at the spool; the figures are tens of milliseconds.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
@@ -129,10 +126,8 @@ fn files(spool: &Path) -> BTreeSet<PathBuf> {
 
 fn has_sound(file: &Path) -> bool {
     let Ok(bytes) = fs::read(file) else { return false };
-    let mut reader = OggReader::new(bytes.as_slice());
-    let mut packets = 0;
-    while let Ok(Some(page)) = reader.next_page() {
-        packets += page.packets.len();
-    }
-    packets > HEADERS
+    let Ok(mut stream) = PacketStream::open(bytes.as_slice()) else {
+        return false;
+    };
+    matches!(stream.next_packet(), Ok(Some(_)))
 }

@@ -10,7 +10,7 @@ mod report;
 mod score;
 mod voices;
 
-use std::{net::Ipv4Addr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use boot::Shutdown;
@@ -26,12 +26,9 @@ use self::{
 };
 use crate::{
     api::{Api, Meeting, Recording},
-    setup::{DataDir, Prepared, Site},
-    up::{ports::Ports, programs::ProgramArgs, stack},
+    setup::{Prepared, Site},
+    up::{programs::ProgramArgs, stack},
 };
-
-/// The room closes so soon after the last one has left; nobody comes back here.
-const DEPARTURE_TIMEOUT_S: u32 = 2;
 
 /// How long the recorder may take to hear both.
 const RECORDING_PATIENCE: Duration = Duration::from_secs(30);
@@ -59,15 +56,9 @@ pub struct DemoArgs {
 pub async fn run(args: DemoArgs, shutdown: Shutdown) -> Result<ExitCode> {
     let mut progress = Progress::start();
     progress.begin("Starting PostgreSQL, Redis, livekit-server, server, worker and egress on free ports");
-    let site = Site {
-        data: DataDir::at(&args.data_dir)?,
-        ports: Ports::free()?,
-        node_ip: Ipv4Addr::LOCALHOST.to_string(),
-        settings: vec![
-            ("TRACKSCRIBE_DEPARTURE_TIMEOUT_S", DEPARTURE_TIMEOUT_S.to_string()),
-            ("TRACKSCRIBE_TRANSCRIBE_CONCURRENCY", VOICES.len().to_string()),
-        ],
-    };
+    let mut site = Site::brief(&args.data_dir)?;
+    let speakers = VOICES.len().to_string();
+    site.settings.push(("TRACKSCRIBE_TRANSCRIBE_CONCURRENCY", speakers));
     let Some(stack) = stack::start(site, args.programs.find()?, &shutdown).await? else {
         bail!("stopped")
     };

@@ -1,10 +1,9 @@
 //! The two voices that come with the program: what they sound like, and what they say.
 
 use anyhow::{Context, Result, ensure};
-use media::ogg::OggReader;
+use media::opus::PacketStream;
 
-/// Header packets of an Opus stream: `OpusHead` and `OpusTags` (RFC 7845 section 3).
-const HEADERS: usize = 2;
+const UNREADABLE: &str = "a voice of the demo cannot be read";
 
 /// Someone who talks in the demo.
 #[derive(Debug)]
@@ -32,13 +31,13 @@ pub const VOICES: [Voice; 2] = [
 impl Voice {
     /// Its Opus packets, 20 ms each, from the start of the conversation to its end.
     pub fn frames(&self) -> Result<Vec<bytes::Bytes>> {
-        let mut reader = OggReader::new(self.ogg);
+        let mut stream = PacketStream::open(self.ogg).context(UNREADABLE)?;
         let mut packets = Vec::new();
-        while let Some(page) = reader.next_page().context("a voice of the demo cannot be read")? {
-            packets.extend(page.packets);
+        while let Some(packet) = stream.next_packet().context(UNREADABLE)? {
+            packets.push(packet.data);
         }
-        ensure!(packets.len() > HEADERS, "a voice of the demo holds no sound");
-        Ok(packets.split_off(HEADERS))
+        ensure!(!packets.is_empty(), "a voice of the demo holds no sound");
+        Ok(packets)
     }
 }
 

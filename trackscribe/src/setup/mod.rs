@@ -10,7 +10,10 @@ mod secrets;
 mod templates;
 mod write;
 
-use std::net::IpAddr;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::Path,
+};
 
 use anyhow::{Context, Result};
 use secrecy::ExposeSecret;
@@ -56,7 +59,20 @@ pub fn prepare(site: Site) -> Result<Prepared> {
     Ok(Prepared { site, secrets, env })
 }
 
+/// A room of demo or bench closes so soon after the last one has left; nobody comes back there.
+const BRIEF_DEPARTURE_TIMEOUT_S: u32 = 2;
+
 impl Site {
+    /// For a run that ends by itself: free ports, this machine alone, rooms that close soon.
+    pub fn brief(data_dir: &Path) -> Result<Self> {
+        Ok(Self {
+            data: DataDir::at(data_dir)?,
+            ports: Ports::free()?,
+            node_ip: Ipv4Addr::LOCALHOST.to_string(),
+            settings: vec![("TRACKSCRIBE_DEPARTURE_TIMEOUT_S", BRIEF_DEPARTURE_TIMEOUT_S.to_string())],
+        })
+    }
+
     pub fn api_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports.api)
     }

@@ -32,6 +32,12 @@ pub enum Check<'a> {
     },
 }
 
+impl Check<'_> {
+    pub fn http(port: u16, path: &'static str) -> Self {
+        Self::Http { port, path }
+    }
+}
+
 /// Returns once `check` succeeds; fails at once where the child dies first.
 pub async fn wait(child: &Child, check: Check<'_>, prepared: &Prepared) -> Result<()> {
     let name = child.spec.name;

@@ -60,41 +60,14 @@ impl Stack {
         self.launch(livekit)?;
         self.ready(postgres::NAME, Check::Postgres(&cluster)).await?;
         self.prepare_database(&cluster).await?;
-        self.ready(
-            plan::LIVEKIT,
-            Check::Http {
-                port: ports.livekit,
-                path: "/",
-            },
-        )
-        .await?;
+        self.ready(plan::LIVEKIT, Check::http(ports.livekit, "/")).await?;
         for role in plan::roles(&self.prepared, &self.programs) {
             self.launch(role)?;
         }
-        self.ready(
-            plan::EGRESS,
-            Check::Http {
-                port: ports.egress_health,
-                path: "/healthz",
-            },
-        )
-        .await?;
-        self.ready(
-            plan::WORKER,
-            Check::Http {
-                port: ports.worker,
-                path: "/healthz",
-            },
-        )
-        .await?;
-        self.ready(
-            plan::SERVER,
-            Check::Http {
-                port: ports.api,
-                path: "/readyz",
-            },
-        )
-        .await
+        self.ready(plan::EGRESS, Check::http(ports.egress_health, "/healthz"))
+            .await?;
+        self.ready(plan::WORKER, Check::http(ports.worker, "/healthz")).await?;
+        self.ready(plan::SERVER, Check::http(ports.api, "/readyz")).await
     }
 
     /// Ends all children, each when the one before is gone.
