@@ -14,6 +14,7 @@ mod driver;
 mod error;
 mod packet;
 mod peer;
+mod publish_only_token;
 pub mod publisher;
 mod sdp;
 mod signal;

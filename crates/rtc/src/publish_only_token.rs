@@ -1,69 +1,62 @@
-//! A join token without the right to receive.
+//! Removes the right to subscribe from a join token.
 //!
-//! The API's tokens let people hear each other. `rtc`'s publisher has one connection and only sends, and LiveKit waits
-//! for a second one where a token allows more; so the same claims are signed anew, narrowed.
+//! Tokens of Trackscribe's API let people hear each other. LiveKit opens a second connection for a participant that may
+//! subscribe, and [`crate::publisher`] has only one. So the same claims are signed again without that right.
 
-use anyhow::{Context, Result};
 use livekit_api::access_token::{AccessToken, TokenVerifier, VideoGrants};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::setup::Secrets;
+use crate::token::{ApiKey, TokenError, into_secret};
 
-/// `token` with all its claims, but `canSubscribe`.
-pub fn without(token: &SecretString, secrets: &Secrets) -> Result<SecretString> {
-    let (key, secret) = (
-        secrets.livekit_api_key.as_str(),
-        secrets.livekit_api_secret.expose_secret(),
-    );
-    let claims = TokenVerifier::with_api_key(key, secret)
-        .verify(token.expose_secret())
-        .context("the API's token is not signed with this stack's key")?;
-    let grants = VideoGrants {
-        can_subscribe: Some(false),
-        ..claims.video
-    };
-    let narrowed = AccessToken::with_api_key(key, secret)
-        .with_identity(&claims.sub)
-        .with_name(&claims.name)
-        .with_metadata(&claims.metadata)
-        .with_grants(grants);
-    let narrowed = match claims.room_config {
-        Some(config) => narrowed.with_room_config(config),
-        None => narrowed,
-    };
-    Ok(SecretString::from(
-        narrowed.to_jwt().context("the narrowed token cannot be signed")?,
-    ))
+impl ApiKey {
+    /// Returns `token` with the same claims except `canSubscribe`, which becomes false.
+    ///
+    /// # Errors
+    /// [`TokenError::NotOurs`] if this key did not sign `token`.
+    pub fn publish_only_token(&self, token: &SecretString) -> Result<SecretString, TokenError> {
+        let claims = TokenVerifier::with_api_key(&self.key, self.secret.expose_secret())
+            .verify(token.expose_secret())
+            .map_err(TokenError::NotOurs)?;
+        let grants = VideoGrants {
+            can_subscribe: Some(false),
+            ..claims.video
+        };
+        let token = AccessToken::with_api_key(&self.key, self.secret.expose_secret())
+            .with_identity(&claims.sub)
+            .with_name(&claims.name)
+            .with_metadata(&claims.metadata)
+            .with_grants(grants);
+        into_secret(match claims.room_config {
+            Some(config) => token.with_room_config(config),
+            None => token,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::setup::EnvFile;
 
     #[test]
-    fn everything_but_the_right_to_receive_stays() {
-        let secrets = Secrets::from_env_or_new(&EnvFile::default());
-        let (key, secret) = (
-            secrets.livekit_api_key.as_str(),
-            secrets.livekit_api_secret.expose_secret(),
-        );
+    fn every_claim_except_the_right_to_subscribe_is_kept() {
+        let key = ApiKey::new("devkey", "secretsecretsecretsecretsecretsecret");
+        let secret = key.secret.expose_secret();
         let grants = VideoGrants {
             room_join: true,
             room: "demo".into(),
             can_publish: Some(true),
             ..Default::default()
         };
-        let wide = AccessToken::with_api_key(key, secret)
+        let token = AccessToken::with_api_key(&key.key, secret)
             .with_identity("p1")
             .with_name("Ada")
             .with_grants(grants.clone());
-        let wide = SecretString::from(wide.to_jwt().unwrap());
+        let token = SecretString::from(token.to_jwt().unwrap());
 
-        let narrow = without(&wide, &secrets).unwrap();
+        let publish_only = key.publish_only_token(&token).unwrap();
 
-        let claims = TokenVerifier::with_api_key(key, secret)
-            .verify(narrow.expose_secret())
+        let claims = TokenVerifier::with_api_key(&key.key, secret)
+            .verify(publish_only.expose_secret())
             .unwrap();
         assert_eq!((claims.sub.as_str(), claims.name.as_str()), ("p1", "Ada"));
         assert_eq!(
@@ -73,5 +66,18 @@ mod tests {
                 ..grants
             }
         );
+    }
+
+    #[test]
+    fn a_token_of_another_key_is_refused() {
+        let (ours, other) = (
+            ApiKey::new("devkey", "a".repeat(32)),
+            ApiKey::new("devkey", "b".repeat(32)),
+        );
+        let token = other.publisher_token("demo", "p1", "Ada").unwrap();
+
+        let refused = ours.publish_only_token(&token);
+
+        assert!(matches!(refused, Err(TokenError::NotOurs(_))));
     }
 }

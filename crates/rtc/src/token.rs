@@ -22,6 +22,8 @@ pub struct ApiKey {
 pub enum TokenError {
     #[error("no access token can be made; check that API key, secret, identity and room are not empty")]
     Unmade(#[source] AccessTokenError),
+    #[error("the token is not signed with this API key")]
+    NotOurs(#[source] AccessTokenError),
 }
 
 impl ApiKey {
@@ -75,7 +77,7 @@ impl ApiKey {
     }
 }
 
-fn into_secret(token: AccessToken) -> Result<SecretString, TokenError> {
+pub(crate) fn into_secret(token: AccessToken) -> Result<SecretString, TokenError> {
     token.to_jwt().map(SecretString::from).map_err(TokenError::Unmade)
 }
 

@@ -58,11 +58,11 @@ impl Stand {
         let admin = std::fs::read_to_string(site.data.admin_key()).context("the admin key cannot be read")?;
         let livekit = Url::parse(&site.livekit_url())?;
         let http = site.livekit_url().replacen("ws", "http", 1);
-        let secret = secrets.livekit_api_secret.expose_secret();
+        let secret = secrets.livekit.secret.expose_secret();
         Ok(Self {
             api: Api::new(&site.api_url(), SecretString::from(admin.trim()))?,
-            egress: EgressClient::with_api_key(&http, &secrets.livekit_api_key, secret),
-            key: ApiKey::new(&secrets.livekit_api_key, secret),
+            egress: EgressClient::with_api_key(&http, &secrets.livekit.key, secret),
+            key: secrets.livekit.clone(),
             livekit,
             site,
         })

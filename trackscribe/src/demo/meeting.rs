@@ -16,7 +16,7 @@ use rtc::{
 };
 use url::Url;
 
-use super::{ears, voices::Voice};
+use super::voices::Voice;
 use crate::{api::Api, setup::Secrets};
 
 /// A packet of each voice's first second, in which it is silent.
@@ -57,7 +57,11 @@ impl Participant {
     pub async fn join(venue: Venue<'_>, voice: &Voice, name: &str) -> Result<Self> {
         let failed = || format!("{} cannot join the room", voice.name);
         let join = venue.api.join(venue.room, name).await.with_context(failed)?;
-        let token = ears::without(&join.token, venue.secrets)?;
+        let token = venue
+            .secrets
+            .livekit
+            .publish_only_token(&join.token)
+            .with_context(failed)?;
         let url = Url::parse(&join.url).context("the API gives an address that is none")?;
         let config = ConnectConfig::new(url, move || token.clone());
         let (publisher, events) = publisher::join(config).await.with_context(failed)?;

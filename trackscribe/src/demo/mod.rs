@@ -3,7 +3,6 @@
 //!
 //! Nothing is short-cut: tokens from the API, WebRTC through livekit-server, webhooks, recorder, recogniser, export.
 
-mod ears;
 mod meeting;
 mod progress;
 mod report;

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use domain::transcript::accuracy::{words, words_hit};
+
 /// So many words in a row are no coincidence.
 const RUN_WORDS: usize = 3;
 
@@ -29,48 +31,10 @@ impl Score {
 pub fn score(heard: &str, said: &str, said_by_others: &str) -> Score {
     let (heard, said, others) = (words(heard), words(said), words(said_by_others));
     Score {
-        hits: hits(&said, &heard),
+        hits: words_hit(&said, &heard),
         words: said.len(),
         foreign_runs: foreign_runs(&heard, &said, &others),
     }
-}
-
-/// Lower case, letters and digits only.
-fn words(text: &str) -> Vec<String> {
-    let bare = |word: &str| {
-        word.chars()
-            .filter(|c| c.is_alphanumeric())
-            .flat_map(char::to_lowercase)
-            .collect()
-    };
-    text.split_whitespace()
-        .map(bare)
-        .filter(|word: &String| !word.is_empty())
-        .collect()
-}
-
-/// The most words of `said` that any alignment with the fewest edits (Levenshtein: substitution, insertion, deletion
-/// cost one each) keeps unchanged.
-fn hits(said: &[String], heard: &[String]) -> usize {
-    // A cell is (edits, words missed), so that of two alignments with as many edits the one with more hits wins.
-    let mut row: Vec<(usize, usize)> = (0..=heard.len()).map(|n| (n, 0)).collect();
-    for (at, word) in said.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = (at + 1, at + 1);
-        for (other, column) in heard.iter().zip(1..) {
-            let above = row[column];
-            let kept = if word == other {
-                diagonal
-            } else {
-                (diagonal.0 + 1, diagonal.1 + 1)
-            };
-            let deleted = (above.0 + 1, above.1 + 1);
-            let inserted = (row[column - 1].0 + 1, row[column - 1].1);
-            row[column] = kept.min(deleted).min(inserted);
-            diagonal = above;
-        }
-    }
-    said.len() - row[heard.len()].1
 }
 
 /// Stretches of at least [`RUN_WORDS`] words that the others said and this speaker did not.

@@ -115,11 +115,8 @@ fn settings(site: &Site, secrets: &Secrets) -> Vec<(&'static str, String)> {
         ),
         ("REDIS_URL", format!("redis://:{redis}@127.0.0.1:{}", ports.redis)),
         ("LIVEKIT_URL", site.livekit_url()),
-        ("LIVEKIT_API_KEY", secrets.livekit_api_key.clone()),
-        (
-            "LIVEKIT_API_SECRET",
-            secrets.livekit_api_secret.expose_secret().to_owned(),
-        ),
+        ("LIVEKIT_API_KEY", secrets.livekit.key.clone()),
+        ("LIVEKIT_API_SECRET", secrets.livekit.secret.expose_secret().to_owned()),
         ("TRACKSCRIBE_STORAGE", site.data.objects_url()),
         ("TRACKSCRIBE_BIND", format!("127.0.0.1:{}", ports.api)),
         ("TRACKSCRIBE_WORKER_BIND", format!("127.0.0.1:{}", ports.worker)),
@@ -169,7 +166,7 @@ mod tests {
         let second = prepare(site(folder.path(), moved)).unwrap();
 
         let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(first.secrets.livekit_api_key, second.secrets.livekit_api_key);
+        assert_eq!(first.secrets.livekit.key, second.secrets.livekit.key);
         assert_eq!(
             first.secrets.redis_password.expose_secret(),
             second.secrets.redis_password.expose_secret()

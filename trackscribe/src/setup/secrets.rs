@@ -1,6 +1,7 @@
 //! The secrets of one machine's stack, made at the first start and read from `.env` afterwards.
 
 use rand::{RngCore, distr::Alphanumeric, distr::SampleString};
+use rtc::token::ApiKey;
 use secrecy::SecretString;
 use url::Url;
 
@@ -15,8 +16,7 @@ const KEY_CHARS: usize = 12;
 /// See the module. The key is no secret: it stands in every token.
 #[derive(Clone, Debug)]
 pub struct Secrets {
-    pub livekit_api_key: String,
-    pub livekit_api_secret: SecretString,
+    pub livekit: ApiKey,
     pub redis_password: SecretString,
     pub postgres_password: SecretString,
 }
@@ -27,10 +27,10 @@ impl Secrets {
             .get("LIVEKIT_API_KEY")
             .filter(|key| !key.is_empty())
             .map(str::to_owned);
+        let key = key.unwrap_or_else(|| format!("API{}", Alphanumeric.sample_string(&mut rand::rng(), KEY_CHARS)));
+        let secret = env.secret("LIVEKIT_API_SECRET").unwrap_or_else(random);
         Self {
-            livekit_api_key: key
-                .unwrap_or_else(|| format!("API{}", Alphanumeric.sample_string(&mut rand::rng(), KEY_CHARS))),
-            livekit_api_secret: env.secret("LIVEKIT_API_SECRET").unwrap_or_else(random),
+            livekit: ApiKey { key, secret },
             redis_password: password_in(env, "REDIS_URL").unwrap_or_else(random),
             postgres_password: password_in(env, "DATABASE_URL").unwrap_or_else(random),
         }

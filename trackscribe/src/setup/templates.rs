@@ -18,7 +18,7 @@ const EGRESS: &str = include_str!("../../../egress.yaml");
 /// Writes all of them. An edited file keeps its edits: only values at marks change.
 pub fn write_all(site: &Site, secrets: &Secrets) -> Result<()> {
     let data = &site.data;
-    let (key, secret) = (&secrets.livekit_api_key, secrets.livekit_api_secret.expose_secret());
+    let (key, secret) = (&secrets.livekit.key, secrets.livekit.secret.expose_secret());
     write::secret(&data.livekit_keys(), &format!("{key}: {secret}\n"))?;
     write::secret(&data.redis_conf(), &redis_conf(site, secrets))?;
     refill(&data.livekit_yaml(), LIVEKIT, &livekit_values(site, secrets))?;
@@ -54,7 +54,7 @@ fn livekit_values(site: &Site, secrets: &Secrets) -> BTreeMap<&'static str, Scal
         ("node_ip", text(&site.node_ip)),
         ("redis_address", text(&format!("127.0.0.1:{}", ports.redis))),
         ("redis_password", text(secrets.redis_password.expose_secret())),
-        ("livekit_api_key", text(&secrets.livekit_api_key)),
+        ("livekit_api_key", text(&secrets.livekit.key)),
         ("webhook_url", text(&format!("{}/v1/livekit/webhook", site.api_url()))),
     ])
 }
@@ -62,8 +62,8 @@ fn livekit_values(site: &Site, secrets: &Secrets) -> BTreeMap<&'static str, Scal
 fn egress_values(site: &Site, secrets: &Secrets) -> BTreeMap<&'static str, Scalar> {
     let ports = &site.ports;
     BTreeMap::from([
-        ("livekit_api_key", text(&secrets.livekit_api_key)),
-        ("livekit_api_secret", text(secrets.livekit_api_secret.expose_secret())),
+        ("livekit_api_key", text(&secrets.livekit.key)),
+        ("livekit_api_secret", text(secrets.livekit.secret.expose_secret())),
         ("livekit_url", text(&site.livekit_url())),
         ("redis_address", text(&format!("127.0.0.1:{}", ports.redis))),
         ("redis_password", text(secrets.redis_password.expose_secret())),
@@ -147,7 +147,7 @@ mod tests {
         let config = egress::config::EgressConfig::parse(&filled, &Default::default()).unwrap();
         assert_eq!(
             config.api_secret.expose_secret(),
-            secrets.livekit_api_secret.expose_secret()
+            secrets.livekit.secret.expose_secret()
         );
         assert_eq!(config.trackscribe.spool, site.data.spool());
     }

@@ -122,7 +122,7 @@ mod tests {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
         assert!(
-            !text.contains(prepared.secrets.livekit_api_secret.expose_secret()),
+            !text.contains(prepared.secrets.livekit.secret.expose_secret()),
             "{text}"
         );
     }
