@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Identity, MeetingId, RecordingId};
 
+pub mod accuracy;
 pub mod render;
 
 /// One spoken word on the meeting's clock.
