@@ -1,12 +1,13 @@
-//! Redis is restarted in the middle of a meeting, and our queues are lost with it.
+//! Redis restarts during a meeting and loses our queues.
 
 use std::time::Duration;
 
 use domain::job::Queue;
-use e2e::{audio::Chirp, stack::Stack};
+use e2e::{api::Recording, stack::Stack};
+use test_support::audio::Chirp;
 
 #[tokio::test]
-async fn a_redis_restart_harms_no_recording_and_loses_no_job() {
+async fn a_redis_restart_that_loses_the_queues_loses_no_audio_and_no_job() {
     let mut stack = Stack::start().await;
     stack.api().create_room("standup").await;
     let ada = stack.join("standup", "Ada").await;
@@ -20,11 +21,11 @@ async fn a_redis_restart_harms_no_recording_and_loses_no_job() {
     stack.redis.stop();
     microphone.play(&sound).await;
     stack.redis.start_again().await;
-    lose_queues(&stack).await;
+    delete_queues(&stack).await;
     microphone.play(&sound).await;
     ada.leave().await;
 
-    let is_accepted = |recording: &e2e::api::Recording| recording.state == "complete" && recording.offset_ms.is_some();
+    let is_accepted = |recording: &Recording| recording.state == "complete" && recording.offset_ms.is_some();
     let recording = stack
         .recording(
             "standup",
@@ -35,27 +36,28 @@ async fn a_redis_restart_harms_no_recording_and_loses_no_job() {
         )
         .await;
     let manifest = stack.manifest(&recording).await;
-    assert_eq!(chirp.find(&stack.listen(&recording).await.samples).len(), 6);
+    assert_eq!(chirp.find(&stack.decode(&recording).await.samples).len(), 6);
     assert_eq!(manifest.trackscribe.counts.lost, 0);
     stack.finish().await;
 }
 
-/// Deletes every key of our queues; LiveKit's own stay.
-async fn lose_queues(stack: &Stack) {
+/// Deletes every key of our queues. LiveKit's own keys stay.
+async fn delete_queues(stack: &Stack) {
     let mut redis = stack.redis.connect().await;
     for queue in Queue::ALL {
-        let pattern = format!("{}:*", queue.as_str());
+        // The keys begin with the queue's name in `worker/src/queue.rs`.
+        let pattern = format!("{{trackscribe:{}}}:*", queue.as_str());
         let keys: Vec<String> = redis::cmd("KEYS")
-            .arg(pattern)
+            .arg(&pattern)
             .query_async(&mut redis)
             .await
             .expect("Redis answers");
-        for key in keys {
-            let () = redis::cmd("DEL")
-                .arg(key)
-                .query_async(&mut redis)
-                .await
-                .expect("Redis answers");
-        }
+        assert!(!keys.is_empty(), "no key matches {pattern}");
+        let deleted: usize = redis::cmd("DEL")
+            .arg(&keys)
+            .query_async(&mut redis)
+            .await
+            .expect("Redis answers");
+        assert!(deleted > 0, "none of {keys:?} was deleted");
     }
 }
