@@ -1,17 +1,17 @@
-//! Two people hear the same thing at the same time; their files must say so.
+//! Two tracks with the same sound at the same time are aligned by their manifests.
 
 use std::time::{Duration, Instant};
 
 use domain::manifest::Manifest;
-use e2e::{audio::Chirp, stack::Stack};
+use e2e::stack::Stack;
 use media::timeline;
+use test_support::audio::Chirp;
 
-/// How far apart the same moment may lie in two files. Loose: the strict figure is measured by a bench, on a machine
-/// that does nothing else.
-const APART_MS: u64 = 100;
+/// Largest difference between the two files. `trackscribe bench alignment` measures the exact figure on an idle machine.
+const TOLERANCE_MS: u64 = 100;
 
 #[tokio::test]
-async fn the_same_moment_in_two_files_is_the_same_moment_by_their_manifests() {
+async fn the_manifests_of_two_files_agree_on_when_the_same_sound_was_played() {
     let stack = Stack::start().await;
     stack.api().create_room("standup").await;
     let (ada, bob) = (stack.join("standup", "Ada").await, stack.join("standup", "Bob").await);
@@ -29,29 +29,29 @@ async fn the_same_moment_in_two_files_is_the_same_moment_by_their_manifests() {
     ada.leave().await;
     bob.leave().await;
 
-    let mut moments = Vec::new();
+    let mut times_ms = Vec::new();
     for track in &tracks {
         let recording = stack.accepted_recording("standup", track).await;
         let manifest = stack.manifest(&recording).await;
-        let found = chirp.find(&stack.listen(&recording).await.samples);
-        moments.push(
+        let found = chirp.find(&stack.decode(&recording).await.samples);
+        times_ms.push(
             found
                 .iter()
                 .map(|&sample| wall_ms(&manifest, sample))
                 .collect::<Vec<_>>(),
         );
     }
-    assert_eq!([moments[0].len(), moments[1].len()], [20, 20]);
-    let apart: Vec<u64> = moments[0]
+    assert_eq!([times_ms[0].len(), times_ms[1].len()], [20, 20]);
+    let apart: Vec<u64> = times_ms[0]
         .iter()
-        .zip(&moments[1])
+        .zip(&times_ms[1])
         .map(|(ada, bob)| ada.abs_diff(*bob))
         .collect();
-    assert!(apart.iter().all(|&apart| apart <= APART_MS), "{apart:?} ms apart");
+    assert!(apart.iter().all(|&apart| apart <= TOLERANCE_MS), "{apart:?} ms apart");
     stack.finish().await;
 }
 
-/// When a sample was spoken, by the manifest, in ms since 1970.
+/// The time of a sample according to the manifest, in ms since 1970.
 fn wall_ms(manifest: &Manifest, sample: usize) -> i64 {
     timeline::place(&manifest.trackscribe.clock.fit, 0, sample as u64)
 }

@@ -1,11 +1,12 @@
-//! Somebody comes later than the others.
+//! A participant joins after the others.
 
 use std::time::Duration;
 
-use e2e::{audio::tone, stack::Stack};
+use e2e::stack::Stack;
+use test_support::audio::tone;
 
 #[tokio::test]
-async fn a_late_joiner_has_a_file_that_begins_later_in_the_same_meeting() {
+async fn the_recording_of_a_late_joiner_has_a_later_offset_in_the_same_meeting() {
     let stack = Stack::builder().folder_store().start().await;
     stack.api().create_room("standup").await;
     let ada = stack.join("standup", "Ada").await;

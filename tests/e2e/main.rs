@@ -1,4 +1,4 @@
-//! What Trackscribe does, seen from outside: a file a behaviour. Each test has its own servers.
+//! Tests of Trackscribe from outside, one file for each behaviour. Each test has its own servers.
 
 mod alignment;
 mod late_joiner;

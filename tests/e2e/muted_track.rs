@@ -1,17 +1,18 @@
-//! A microphone that is muted for a while, and one that is taken for another.
+//! Microphones that are muted or replaced.
 
 use std::time::{Duration, Instant};
 
-use e2e::{audio::Chirp, stack::Stack};
+use e2e::stack::Stack;
+use test_support::audio::Chirp;
 
-/// The publisher keeps its own time through a mute; what differs is when the server notices.
+/// The publisher's timestamps continue through a mute; only the server's reaction to it varies.
 const TOLERANCE_MS: u128 = 60;
 
-/// How long nothing is sent.
+/// Time between mute and unmute.
 const MUTED: Duration = Duration::from_secs(3);
 
 #[tokio::test]
-async fn a_muted_stretch_is_silence_of_the_same_length() {
+async fn a_mute_is_recorded_as_silence_of_the_same_length() {
     let stack = Stack::start().await;
     stack.api().create_room("standup").await;
     let ada = stack.join("standup", "Ada").await;
@@ -31,7 +32,7 @@ async fn a_muted_stretch_is_silence_of_the_same_length() {
     ada.leave().await;
 
     let recording = stack.accepted_recording("standup", &track).await;
-    let (file, manifest) = (stack.listen(&recording).await, stack.manifest(&recording).await);
+    let (file, manifest) = (stack.decode(&recording).await, stack.manifest(&recording).await);
     let chirps = chirp.find(&file.samples);
     let [before, after] = chirps[..] else {
         panic!("two chirps were played, found at {chirps:?}")
@@ -48,7 +49,7 @@ async fn a_muted_stretch_is_silence_of_the_same_length() {
 }
 
 #[tokio::test]
-async fn a_microphone_that_is_swapped_leaves_two_files_of_one_person() {
+async fn a_replaced_microphone_leaves_two_files_of_one_participant() {
     let stack = Stack::start().await;
     stack.api().create_room("standup").await;
     let ada = stack.join("standup", "Ada").await;
@@ -67,7 +68,7 @@ async fn a_microphone_that_is_swapped_leaves_two_files_of_one_person() {
 
     for (track, count) in tracks.iter().zip([1, 2]) {
         let recording = stack.accepted_recording("standup", track).await;
-        assert_eq!(chirp.find(&stack.listen(&recording).await.samples).len(), count);
+        assert_eq!(chirp.find(&stack.decode(&recording).await.samples).len(), count);
     }
     let recordings = stack.recordings("standup").await;
     assert_eq!(recordings.len(), 2);
@@ -76,7 +77,7 @@ async fn a_microphone_that_is_swapped_leaves_two_files_of_one_person() {
 }
 
 #[tokio::test]
-async fn a_microphone_that_is_muted_at_first_is_recorded_from_its_first_word() {
+async fn a_microphone_that_starts_muted_is_recorded_from_its_first_packet() {
     let stack = Stack::start().await;
     stack.api().create_room("standup").await;
     let ada = stack.join("standup", "Ada").await;
@@ -90,6 +91,6 @@ async fn a_microphone_that_is_muted_at_first_is_recorded_from_its_first_word() {
     ada.leave().await;
 
     let recording = stack.accepted_recording("standup", &track).await;
-    assert_eq!(chirp.find(&stack.listen(&recording).await.samples).len(), 2);
+    assert_eq!(chirp.find(&stack.decode(&recording).await.samples).len(), 2);
     stack.finish().await;
 }

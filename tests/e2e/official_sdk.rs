@@ -1,30 +1,26 @@
-//! A publisher that we did not write: LiveKit's own SDK on libwebrtc, with DTX and RED as it comes.
+//! A publisher with LiveKit's own SDK on libwebrtc, which uses DTX and RED by default.
 
 use std::{process::Stdio, time::Duration};
 
-use e2e::{
-    api::Recording,
-    audio::{loudness, tone_share},
-    sdk,
-    stack::Stack,
-};
+use e2e::{api::Recording, sdk, stack::Stack};
+use test_support::audio::{loudness, tone_share};
 use tokio::process::Command;
 
-/// The script plays for seven seconds.
-const PLAYED: Duration = Duration::from_secs(40);
+/// Timeout for the recording; the script plays for seven seconds.
+const RECORDING_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// A tone's place, in samples: the SDK's own queue and its codec move it that far.
-const PLACE: usize = 48 * 40;
+/// How far the SDK's queue and codec shift a tone, in samples.
+const POSITION_TOLERANCE: usize = 48 * 40;
 
 #[tokio::test]
-async fn what_the_official_sdk_publishes_is_recorded_at_its_place_with_its_pauses() {
+async fn tones_and_pauses_of_the_official_sdk_are_recorded_at_their_positions() {
     let stack = Stack::start().await;
     stack.api().create_room("standup").await;
-    let joined = stack.api().join("standup", "Ada").await;
+    let join = stack.api().join("standup", "Ada").await;
 
     let output = Command::new(sdk::python())
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/sdk_publisher.py"))
-        .args([&joined.url, &joined.token])
+        .args([&join.url, &join.token])
         .stdin(Stdio::null())
         .output()
         .await
@@ -35,13 +31,13 @@ async fn what_the_official_sdk_publishes_is_recorded_at_its_place_with_its_pause
     let track = published["track_sid"].as_str().unwrap();
     let is_accepted = |recording: &Recording| recording.state == "complete" && recording.offset_ms.is_some();
     let recording = stack
-        .recording("standup", track, "it is accepted", PLAYED, is_accepted)
+        .recording("standup", track, "it is accepted", RECORDING_TIMEOUT, is_accepted)
         .await;
-    let (file, manifest) = (stack.listen(&recording).await, stack.manifest(&recording).await);
+    let (file, manifest) = (stack.decode(&recording).await, stack.manifest(&recording).await);
     let first = onset(&file.samples, 0, 440.0);
     let second = onset(&file.samples, first + 48_000, 880.0);
     assert!(
-        (second - first).abs_diff(4 * 48_000) <= PLACE,
+        (second - first).abs_diff(4 * 48_000) <= POSITION_TOLERANCE,
         "{} samples apart",
         second - first
     );
@@ -52,13 +48,13 @@ async fn what_the_official_sdk_publishes_is_recorded_at_its_place_with_its_pause
     stack.finish().await;
 }
 
-/// The first sample from which on a tone is heard, to 5 ms.
+/// Returns the sample at which a tone starts, accurate to 5 ms.
 fn onset(sound: &[f32], from: usize, hz: f64) -> usize {
     let step = 240;
     let is_tone = |start: &usize| {
         let part = &sound[*start..*start + 960];
         loudness(part) > 0.1 && tone_share(part, hz) > 0.5
     };
-    let heard = (from..sound.len() - 960).step_by(step).find(is_tone);
-    heard.unwrap_or_else(|| panic!("no tone of {hz} Hz after sample {from}"))
+    let start = (from..sound.len() - 960).step_by(step).find(is_tone);
+    start.unwrap_or_else(|| panic!("no tone of {hz} Hz after sample {from}"))
 }

@@ -1,10 +1,8 @@
-//! Two voices meet; what they said is in the transcript, under their names and in their order.
+//! The transcript of a meeting of two people.
 
-use e2e::{
-    api::Transcript,
-    audio::{Voice, words, words_hit},
-    stack::Stack,
-};
+use domain::transcript::accuracy::{words, words_hit};
+use e2e::{api::Transcript, stack::Stack};
+use test_support::audio::Voice;
 
 const ADA_SAYS: [&str; 2] = [
     "the first thing on the agenda is the budget for next year",
@@ -15,11 +13,11 @@ const BOB_SAYS: [&str; 2] = [
     "all right then i will see you all tomorrow",
 ];
 
-/// Of each speaker's words; PocketSphinx gets these sentences right in both voices.
-const SHARE_HIT: f64 = 0.9;
+/// Of each speaker's words; PocketSphinx recognises these sentences in both voices.
+const REQUIRED_SHARE: f64 = 0.9;
 
 #[tokio::test]
-async fn each_word_is_under_the_name_of_who_said_it() {
+async fn each_word_is_attributed_to_its_speaker() {
     let stack = Stack::start().await;
     stack.api().create_room("standup").await;
     let (ada, bob) = (stack.join("standup", "Ada").await, stack.join("standup", "Bob").await);
@@ -38,10 +36,10 @@ async fn each_word_is_under_the_name_of_who_said_it() {
 
     let meeting = stack.transcribed("standup", "ready").await;
     let transcript = stack.api().transcript(&meeting.id).await;
-    let hit = |identity: &str, said: [&str; 2]| share_hit(&transcript, identity, &said.join(" "));
-    assert!(hit(&identity_of_ada, ADA_SAYS) >= SHARE_HIT, "{transcript:#?}");
-    assert!(hit(&identity_of_bob, BOB_SAYS) >= SHARE_HIT, "{transcript:#?}");
-    assert!(hit(&identity_of_ada, BOB_SAYS) < 0.5, "{transcript:#?}");
+    let share = |identity: &str, spoken: [&str; 2]| recognised_share(&transcript, identity, &spoken.join(" "));
+    assert!(share(&identity_of_ada, ADA_SAYS) >= REQUIRED_SHARE, "{transcript:#?}");
+    assert!(share(&identity_of_bob, BOB_SAYS) >= REQUIRED_SHARE, "{transcript:#?}");
+    assert!(share(&identity_of_ada, BOB_SAYS) < 0.5, "{transcript:#?}");
     assert!(transcript.segments.is_sorted_by_key(|segment| segment.start_ms));
     let order: Vec<_> = transcript
         .segments
@@ -59,9 +57,10 @@ async fn each_word_is_under_the_name_of_who_said_it() {
     stack.finish().await;
 }
 
-fn share_hit(transcript: &Transcript, identity: &str, said: &str) -> f64 {
+/// The share of `spoken` that the transcript attributes to `identity`.
+fn recognised_share(transcript: &Transcript, identity: &str, spoken: &str) -> f64 {
     let own = transcript.segments.iter().filter(|segment| segment.speaker == identity);
-    let heard: Vec<String> = own.flat_map(|segment| words(&segment.text)).collect();
-    let said = words(said);
-    words_hit(&said, &heard) as f64 / said.len() as f64
+    let recognised: Vec<String> = own.flat_map(|segment| words(&segment.text)).collect();
+    let spoken = words(spoken);
+    words_hit(&spoken, &recognised) as f64 / spoken.len() as f64
 }

@@ -1,23 +1,24 @@
-//! A caller of LiveKit's API names a store of its own in the request, with its keys.
+//! A caller of LiveKit's API names its own bucket and credentials in the request.
 
 use std::time::Duration;
 
 use domain::manifest::Manifest;
-use e2e::{
-    audio::{Chirp, RecordedFile},
-    stack::{Stack, Store},
-    wait_until,
-};
+use e2e::stack::Stack;
 use livekit_api::services::egress::{EgressListFilter, EgressListOptions, TrackEgressOutput};
 use livekit_protocol::{DirectFileOutput, EgressStatus, direct_file_output::Output, egress_info::Request};
 use reqwest::Method;
 use serde_json::json;
+use test_support::{
+    Store,
+    audio::{Chirp, RecordedFile},
+    wait_until,
+};
 
-/// From one state of an egress to the next; the last is there when the file is stored.
-const CHANGED_WITHIN: Duration = Duration::from_secs(20);
+/// Longest time from one state of the egress to the next. The last state follows the upload.
+const STATE_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn a_request_with_its_own_bucket_is_stored_there_and_its_keys_are_told_nobody() {
+async fn a_request_with_its_own_bucket_is_stored_there_and_its_credentials_are_redacted() {
     let stack = Stack::builder().folder_store().start().await;
     let bucket = Store::bucket().await;
     stack.api().create_room("standup").await;
@@ -43,7 +44,7 @@ async fn a_request_with_its_own_bucket_is_stored_there_and_its_keys_are_told_nob
             filter,
             ..Default::default()
         };
-        wait_until(status.as_str_name(), CHANGED_WITHIN, async || {
+        wait_until(status.as_str_name(), STATE_TIMEOUT, async || {
             let info = egress.list_egress(options.clone()).await.unwrap().remove(0);
             (info.status() == status).then_some(info)
         })
@@ -65,12 +66,12 @@ async fn a_request_with_its_own_bucket_is_stored_there_and_its_keys_are_told_nob
         (key.as_str(), audio.len() as i64)
     );
     let Some(Request::Track(track)) = ended.request else {
-        panic!("the request is told back")
+        panic!("the egress repeats its request")
     };
-    let told = format!("{track:?}");
+    let shown = format!("{track:?}");
     assert!(
-        !told.contains(&bucket.s3_upload().secret) && told.contains("{secret}"),
-        "{told}"
+        !shown.contains(&bucket.s3_upload().secret) && shown.contains("{secret}"),
+        "{shown}"
     );
     stack.finish().await;
 }

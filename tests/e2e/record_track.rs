@@ -1,19 +1,17 @@
 //! One track from the first webhook to an accepted file.
 
-use e2e::{
-    audio::{Chirp, loudness, silence, tone, tone_share},
-    stack::Stack,
-};
+use e2e::stack::Stack;
 use sha2::{Digest, Sha256};
+use test_support::audio::{Chirp, loudness, silence, tone, tone_share};
 
-/// Between the file's length by its manifest and as another program plays it, in ms.
+/// Largest difference between the file's length in its manifest and as decoded, in ms.
 const LENGTH_TOLERANCE_MS: f64 = 50.0;
 
-/// A codec moves a sound by a sample or two.
+/// The codec shifts a sound by one or two samples.
 const SAMPLE_TOLERANCE: usize = 3;
 
 #[tokio::test]
-async fn a_published_track_becomes_a_file_that_sounds_as_it_was_played() {
+async fn a_published_track_becomes_a_file_with_the_same_sound() {
     let stack = Stack::start().await;
     stack.api().create_room("standup").await;
     let ada = stack.join("standup", "Ada").await;
@@ -33,7 +31,7 @@ async fn a_published_track_becomes_a_file_that_sounds_as_it_was_played() {
     ada.leave().await;
 
     let recording = stack.accepted_recording("standup", &track).await;
-    let (file, manifest) = (stack.listen(&recording).await, stack.manifest(&recording).await);
+    let (file, manifest) = (stack.decode(&recording).await, stack.manifest(&recording).await);
     let chirps = chirp.find(&file.samples);
     let [first, last] = chirps[..] else {
         panic!("two chirps were played, found at {chirps:?}")

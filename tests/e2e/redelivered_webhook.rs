@@ -1,9 +1,10 @@
-//! Every webhook comes more than once.
+//! Every webhook is delivered more than once.
 
-use e2e::{audio::tone, stack::Stack};
+use e2e::stack::Stack;
+use test_support::audio::tone;
 
 #[tokio::test]
-async fn webhooks_posted_three_times_at_once_start_one_egress_per_track() {
+async fn webhooks_delivered_three_times_at_once_start_one_egress_per_track() {
     let stack = Stack::builder().workers(2).start().await;
     stack.webhooks.repeat(3);
     stack.api().create_room("standup").await;
@@ -23,7 +24,7 @@ async fn webhooks_posted_three_times_at_once_start_one_egress_per_track() {
     }
     let started = stack
         .webhooks
-        .came()
+        .received()
         .iter()
         .filter(|event| *event == "egress_started")
         .count();

@@ -1,17 +1,14 @@
-//! The harness itself: its servers start, do what a room needs, and start again.
+//! The test servers themselves: they start, work, and start again with their data.
 
 use std::time::Duration;
 
 use domain::ObjectKey;
-use e2e::{
-    stack::{Database, LivekitServer, RedisServer, Store, WebhookRelay},
-    wait_until,
-};
 use livekit_api::services::room::CreateRoomOptions;
 use objects::Body;
+use test_support::{Database, LivekitServer, RedisServer, Store, WebhookRelay, wait_until};
 
 #[tokio::test]
-async fn a_livekit_server_of_ones_own_keeps_its_rooms_through_a_crash() {
+async fn a_livekit_server_keeps_its_rooms_through_a_crash() {
     let redis = RedisServer::start().await;
     let mut livekit = LivekitServer::start(&redis).await;
     let room = livekit
@@ -31,7 +28,7 @@ async fn a_livekit_server_of_ones_own_keeps_its_rooms_through_a_crash() {
 }
 
 #[tokio::test]
-async fn redis_keeps_what_it_was_told_through_a_restart() {
+async fn redis_keeps_its_data_through_a_restart() {
     let mut redis = RedisServer::start().await;
     let mut connection = redis.connect().await;
     let () = redis::cmd("SET")
@@ -53,7 +50,7 @@ async fn redis_keeps_what_it_was_told_through_a_restart() {
 }
 
 #[tokio::test]
-async fn each_test_has_a_database_of_its_own() {
+async fn each_test_has_its_own_database() {
     let (first, second) = (Database::create().await, Database::create().await);
 
     sqlx::raw_sql("CREATE TABLE mine (id INTEGER)")
@@ -61,15 +58,15 @@ async fn each_test_has_a_database_of_its_own() {
         .await
         .unwrap();
 
-    let seen = sqlx::raw_sql("SELECT * FROM mine")
+    let result = sqlx::raw_sql("SELECT * FROM mine")
         .execute(&mut second.connect().await)
         .await;
-    assert!(seen.is_err());
+    assert!(result.is_err());
     assert!(first.open_jobs().await.is_empty());
 }
 
 #[tokio::test]
-async fn each_test_has_a_store_of_its_own() {
+async fn each_test_has_its_own_store() {
     let key = ObjectKey::parse("a/b.txt").unwrap();
 
     for store in [Store::bucket().await, Store::folder()] {
@@ -86,9 +83,13 @@ async fn each_test_has_a_store_of_its_own() {
 }
 
 #[tokio::test]
-async fn webhooks_pass_through_the_relay() {
+async fn webhooks_reach_the_relay() {
     let (redis, relay) = (RedisServer::start().await, WebhookRelay::start().await);
-    let livekit = LivekitServer::builder().webhook(relay.url()).start(&redis).await;
+    let livekit = LivekitServer::builder()
+        .redis(&redis)
+        .webhook(relay.url())
+        .start()
+        .await;
 
     livekit
         .rooms()
@@ -96,8 +97,8 @@ async fn webhooks_pass_through_the_relay() {
         .await
         .unwrap();
 
-    wait_until("a webhook comes", Duration::from_secs(10), async || {
-        relay.came().contains(&"room_started".to_owned()).then_some(())
+    wait_until("a webhook is received", Duration::from_secs(10), async || {
+        relay.received().contains(&"room_started".to_owned()).then_some(())
     })
     .await;
 }

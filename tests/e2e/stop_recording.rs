@@ -1,9 +1,10 @@
-//! An operator stops an egress by LiveKit's own API.
+//! An operator stops an egress through LiveKit's own API.
 
-use e2e::{audio::Chirp, stack::Stack};
+use e2e::stack::Stack;
+use test_support::audio::Chirp;
 
 #[tokio::test]
-async fn an_egress_that_is_stopped_by_hand_leaves_an_accepted_file() {
+async fn an_egress_that_an_operator_stops_leaves_an_accepted_file() {
     let stack = Stack::start().await;
     stack.api().create_room("standup").await;
     let ada = stack.join("standup", "Ada").await;
@@ -22,7 +23,7 @@ async fn an_egress_that_is_stopped_by_hand_leaves_an_accepted_file() {
 
     let recording = stack.accepted_recording("standup", &track).await;
     assert_eq!(stopped.egress_id, recording.egress_id.clone().unwrap());
-    assert_eq!(chirp.find(&stack.listen(&recording).await.samples).len(), 2);
+    assert_eq!(chirp.find(&stack.decode(&recording).await.samples).len(), 2);
     ada.leave().await;
     stack.finish().await;
 }

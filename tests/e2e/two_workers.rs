@@ -1,34 +1,32 @@
-//! One of two workers dies while it transcribes.
+//! A worker is killed while it transcribes.
 
 use std::time::Duration;
 
-use e2e::{
-    audio::{Voice, words, words_hit},
-    stack::Stack,
-    wait_until,
-};
+use domain::transcript::accuracy::{words, words_hit};
+use e2e::stack::Stack;
 use sqlx::Row;
+use test_support::{audio::Voice, wait_until};
 
-const SAID: &str = "the first thing on the agenda is the budget for next year";
+const SENTENCE: &str = "the first thing on the agenda is the budget for next year";
 
-/// A lease must run out before another worker takes the job.
-const TAKEN_OVER: Duration = Duration::from_secs(60);
+/// The lease must expire before another worker claims the job.
+const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn a_transcription_whose_worker_is_killed_is_done_once_by_another() {
+async fn a_transcription_whose_worker_is_killed_is_completed_once_by_another() {
     let mut stack = Stack::start().await;
     stack.api().create_room("standup").await;
     let ada = stack.join("standup", "Ada").await;
     let microphone = ada.microphone().await;
     let track = microphone.sid().to_owned();
     stack.active_recording("standup", &track).await;
-    let sentence = Voice::Rms.say(SAID);
+    let sentence = Voice::Rms.say(SENTENCE);
     for _ in 0..3 {
         microphone.play(&sentence).await;
     }
     ada.leave().await;
 
-    wait_until("it is being transcribed", Duration::from_secs(20), async || {
+    wait_until("the transcription runs", Duration::from_secs(20), async || {
         let jobs = stack.database.open_jobs().await;
         jobs.iter()
             .any(|job| job.queue == "transcribe_track" && job.state == "running")
@@ -38,7 +36,7 @@ async fn a_transcription_whose_worker_is_killed_is_done_once_by_another() {
     stack.kill_oldest_worker();
     stack.add_worker().await;
 
-    let attempts = wait_until("another has transcribed it", TAKEN_OVER, async || {
+    let attempts = wait_until("another worker has completed it", TAKEOVER_TIMEOUT, async || {
         let sql = "SELECT attempt FROM jobs WHERE queue = 'transcribe_track' AND state = 'done'";
         let row = sqlx::query(sql)
             .fetch_optional(&mut stack.database.connect().await)
@@ -49,14 +47,20 @@ async fn a_transcription_whose_worker_is_killed_is_done_once_by_another() {
     .await;
     let meeting = stack.transcribed("standup", "ready").await;
     let transcript = stack.api().transcript(&meeting.id).await;
-    let heard: Vec<String> = transcript
+    let recognised: Vec<String> = transcript
         .segments
         .iter()
         .flat_map(|segment| words(&segment.text))
         .collect();
-    let said = words(&[SAID; 3].join(" "));
+    let spoken = words(&[SENTENCE; 3].join(" "));
     assert_eq!(attempts, 2);
-    assert!(words_hit(&said, &heard) >= said.len() * 9 / 10, "{heard:?}");
-    assert!(heard.len() <= said.len() + 3, "said more than once? {heard:?}");
+    assert!(
+        words_hit(&spoken, &recognised) >= spoken.len() * 9 / 10,
+        "{recognised:?}"
+    );
+    assert!(
+        recognised.len() <= spoken.len() + 3,
+        "transcribed more than once? {recognised:?}"
+    );
     stack.finish().await;
 }

@@ -1,11 +1,11 @@
-//! Trackscribe's HTTP interface, as an integrator calls it.
+//! A client of Trackscribe's HTTP API.
 
 use chrono::{DateTime, Utc};
 use reqwest::{Method, Response, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-/// A caller with a key.
+/// The API at one address, called with one key.
 #[derive(Clone, Debug)]
 pub struct Api {
     url: String,
@@ -13,9 +13,9 @@ pub struct Api {
     http: reqwest::Client,
 }
 
-/// What `POST /v1/rooms/{name}/join` hands out.
+/// The response to `POST /v1/rooms/{name}/join`.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Joined {
+pub struct Join {
     pub url: String,
     pub token: String,
     pub identity: String,
@@ -54,13 +54,13 @@ pub struct Recording {
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Transcript {
-    pub speakers: Vec<Speaker>,
+    pub speakers: Vec<TranscriptSpeaker>,
     pub segments: Vec<Segment>,
     pub missing: Vec<Value>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
-pub struct Speaker {
+pub struct TranscriptSpeaker {
     pub identity: String,
     pub display_name: String,
 }
@@ -80,7 +80,7 @@ struct List<T> {
 
 impl Api {
     pub fn new(url: String, key: String) -> Self {
-        crate::stack::use_tls_provider();
+        test_support::use_tls_provider();
         Self {
             url,
             key,
@@ -88,8 +88,10 @@ impl Api {
         }
     }
 
+    /// Creates a room with default settings.
+    ///
     /// # Panics
-    /// Like all calls here, when the answer is not what a good call gets.
+    /// Like the other methods, when the response is not a success.
     pub async fn create_room(&self, name: &str) {
         self.call(
             Method::POST,
@@ -100,9 +102,9 @@ impl Api {
         .await;
     }
 
-    pub async fn join(&self, room: &str, display_name: &str) -> Joined {
+    pub async fn join(&self, room: &str, display_name: &str) -> Join {
         let body = json!({ "display_name": display_name });
-        let answer = self
+        let response = self
             .call(
                 Method::POST,
                 &format!("/v1/rooms/{room}/join"),
@@ -110,10 +112,10 @@ impl Api {
                 StatusCode::CREATED,
             )
             .await;
-        read(answer).await
+        read(response).await
     }
 
-    /// Newest first.
+    /// Lists the meetings of a room, newest first.
     pub async fn meetings(&self, room: &str) -> Vec<Meeting> {
         self.get::<List<Meeting>>(&format!("/v1/meetings?room={room}"))
             .await
@@ -130,9 +132,9 @@ impl Api {
         self.get(&format!("/v1/meetings/{meeting}/transcript")).await
     }
 
-    /// The bytes of a recording, through the API.
+    /// Downloads the audio of a recording.
     pub async fn audio(&self, recording: &str) -> Vec<u8> {
-        let answer = self
+        let response = self
             .call(
                 Method::GET,
                 &format!("/v1/recordings/{recording}/audio"),
@@ -140,14 +142,14 @@ impl Api {
                 StatusCode::OK,
             )
             .await;
-        answer.bytes().await.expect("the body arrives whole").to_vec()
+        response.bytes().await.expect("the body is complete").to_vec()
     }
 
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> T {
         read(self.call(Method::GET, path, None, StatusCode::OK).await).await
     }
 
-    /// Any call, with any answer.
+    /// Sends any request and returns any response.
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Response {
         let request = self
             .http
@@ -160,23 +162,23 @@ impl Api {
         request
             .send()
             .await
-            .unwrap_or_else(|error| panic!("{path} is not answered: {error:?}"))
+            .unwrap_or_else(|error| panic!("no response from {path}: {error:?}"))
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<Value>, expected: StatusCode) -> Response {
-        let answer = self.send(method, path, body).await;
-        let status = answer.status();
+        let response = self.send(method, path, body).await;
+        let status = response.status();
         if status != expected {
             panic!(
-                "{path} is answered {status}: {}",
-                answer.text().await.unwrap_or_default()
+                "{path} returned {status}: {}",
+                response.text().await.unwrap_or_default()
             );
         }
-        answer
+        response
     }
 }
 
-async fn read<T: DeserializeOwned>(answer: Response) -> T {
-    let text = answer.text().await.expect("the body arrives whole");
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("an answer of another shape ({error}): {text}"))
+async fn read<T: DeserializeOwned>(response: Response) -> T {
+    let text = response.text().await.expect("the body is complete");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("unexpected response ({error}): {text}"))
 }

@@ -1,4 +1,4 @@
-//! A published track that, like a real microphone, sends all the time: silence, unless something is played.
+//! A published track that, like a real microphone, sends all the time: silence, unless a sound is played.
 
 use std::{
     collections::VecDeque,
@@ -14,20 +14,20 @@ use tokio::{
 
 use crate::audio::{FRAME_SAMPLES, FrameEncoder, SAMPLE_RATE};
 
-/// Length of a packet.
+/// Duration of a packet.
 const FRAME: Duration = Duration::from_millis(20);
 
-/// How long before its time a sound must be known; more than `rtc` wants a frame before it goes out.
+/// How long before its first sample is sent a sound must be given. `rtc` needs each frame earlier than it is sent.
 const LEAD: Duration = Duration::from_millis(200);
 
-/// How a microphone begins.
+/// Whether a microphone is muted when it is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MuteState {
     Live,
     Muted,
 }
 
-/// Ends, unpublished, when it is told to or when the session is over.
+/// A published audio track. It stops sending when it is unpublished or the session ends.
 #[derive(Debug)]
 pub struct Microphone {
     sid: String,
@@ -49,12 +49,12 @@ enum Command {
 
 impl Microphone {
     pub(crate) fn new(track: AudioTrack, state: MuteState) -> Self {
-        let (commands, orders) = mpsc::unbounded_channel();
+        let (commands, receiver) = mpsc::unbounded_channel();
         let sid = track.sid().to_owned();
         Self {
             sid,
             commands,
-            _sending: tokio::spawn(Sender::new(track, orders, state).run()),
+            _sending: tokio::spawn(Sender::new(track, receiver, state).run()),
         }
     }
 
@@ -62,15 +62,15 @@ impl Microphone {
         &self.sid
     }
 
-    /// Plays a sound as soon as possible, in real time; returns when its last packet is out.
+    /// Plays a sound in real time, starting in 200 ms. Returns when its last packet was sent.
     ///
     /// # Panics
-    /// Like all calls here, when the session is over.
+    /// Like the other methods, when the session has ended.
     pub async fn play(&self, sound: &[f32]) {
         self.play_at(Instant::now() + LEAD, sound).await;
     }
 
-    /// Plays a sound so that its first sample is sent for this very moment, 200 ms ahead at least.
+    /// Plays a sound whose first sample is timed for `at`, which must be at least 200 ms from now.
     pub async fn play_at(&self, at: Instant, sound: &[f32]) {
         let (played, done) = oneshot::channel();
         self.command(Command::Play {
@@ -78,10 +78,10 @@ impl Microphone {
             at,
             played,
         });
-        done.await.expect("the session goes on");
+        done.await.expect("the session has not ended");
     }
 
-    /// Says that it is muted, and sends nothing any more.
+    /// Mutes the track and stops sending.
     pub fn mute(&self) {
         self.command(Command::Mute);
     }
@@ -95,35 +95,35 @@ impl Microphone {
     }
 
     fn command(&self, command: Command) {
-        self.commands.send(command).expect("the session goes on");
+        self.commands.send(command).expect("the session has not ended");
     }
 }
 
-/// What is sent, packet by packet.
+/// The task that encodes and sends packets.
 struct Sender {
     track: AudioTrack,
-    orders: mpsc::UnboundedReceiver<Command>,
+    commands: mpsc::UnboundedReceiver<Command>,
     encoder: FrameEncoder,
-    /// When the packet goes out that comes next, and its timestamp.
+    /// When the next packet is sent, and its RTP timestamp.
     next: (Instant, u32),
-    /// Sound that waits, from the next packet's first sample on.
-    waiting: VecDeque<f32>,
-    /// Who is to be told when all of it is out.
+    /// Samples not sent yet, starting with the next packet.
+    queued: VecDeque<f32>,
+    /// Notified when all samples were sent.
     played: Option<oneshot::Sender<()>>,
     is_muted: bool,
 }
 
 impl Sender {
-    fn new(track: AudioTrack, orders: mpsc::UnboundedReceiver<Command>, state: MuteState) -> Self {
+    fn new(track: AudioTrack, commands: mpsc::UnboundedReceiver<Command>, state: MuteState) -> Self {
         let at = Instant::now() + FRAME;
         let next = (at, track.timestamp_at(at));
-        let (waiting, encoder) = (VecDeque::new(), FrameEncoder::default());
+        let (queued, encoder) = (VecDeque::new(), FrameEncoder::default());
         Self {
             track,
-            orders,
+            commands,
             encoder,
             next,
-            waiting,
+            queued,
             played: None,
             is_muted: state == MuteState::Muted,
         }
@@ -131,9 +131,9 @@ impl Sender {
 
     async fn run(mut self) -> Result<(), PublishError> {
         loop {
-            while let Ok(order) = self.orders.try_recv() {
-                match order {
-                    Command::Play { sound, at, played } => self.line_up(&sound, at, played),
+            while let Ok(command) = self.commands.try_recv() {
+                match command {
+                    Command::Play { sound, at, played } => self.enqueue(&sound, at, played),
                     Command::Mute => self.mute()?,
                     Command::Unmute => self.unmute()?,
                     Command::Unpublish => return self.track.unpublish(),
@@ -143,10 +143,10 @@ impl Sender {
         }
     }
 
-    fn line_up(&mut self, sound: &[f32], at: Instant, played: oneshot::Sender<()>) {
+    fn enqueue(&mut self, sound: &[f32], at: Instant, played: oneshot::Sender<()>) {
         let ahead = at.saturating_duration_since(self.next.0);
         let silence = (ahead.as_secs_f64() * SAMPLE_RATE as f64).round() as usize;
-        self.waiting = std::iter::repeat_n(0.0, silence).chain(sound.iter().copied()).collect();
+        self.queued = std::iter::repeat_n(0.0, silence).chain(sound.iter().copied()).collect();
         self.played = Some(played);
     }
 
@@ -162,7 +162,7 @@ impl Sender {
 
     async fn send_next(&mut self) -> Result<(), PublishError> {
         let (at, timestamp) = self.next;
-        let piece: Vec<f32> = self.waiting.drain(..FRAME_SAMPLES.min(self.waiting.len())).collect();
+        let piece: Vec<f32> = self.queued.drain(..FRAME_SAMPLES.min(self.queued.len())).collect();
         if self.is_muted {
             sleep_until(at.into()).await;
         } else {
@@ -170,11 +170,11 @@ impl Sender {
             self.track.send(OpusFrame { at, timestamp, payload }).await?;
         }
         self.next = (at + FRAME, timestamp.wrapping_add(FRAME_SAMPLES as u32));
-        if self.waiting.is_empty()
+        if self.queued.is_empty()
             && let Some(played) = self.played.take()
         {
             sleep_until((at + FRAME).into()).await;
-            // Nobody waits any more: the test has gone on.
+            // The receiver is gone if the test dropped the call to `play`.
             let _ = played.send(());
         }
         Ok(())

@@ -1,6 +1,5 @@
-//! Somebody in a room, played by `rtc`'s publisher.
+//! Participants that publish audio and subscribe to nothing.
 
-use livekit_api::access_token::{AccessToken, TokenVerifier, VideoGrants};
 use rtc::{
     ConnectConfig,
     publisher::{self, AudioOptions, AudioTrack, Publisher, PublisherEvent},
@@ -9,38 +8,59 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 use crate::{
-    api::Joined,
+    LivekitServer, audio,
     microphone::{Microphone, MuteState},
-    stack::LivekitServer,
 };
 
-/// Joined by a token of our API; hears nothing.
+/// A participant in a room.
 #[derive(Debug)]
 pub struct Participant {
     pub identity: String,
     publisher: Publisher,
-    /// Kept, because a session whose events nobody takes is over.
+    /// The session ends when the receiver of its events is dropped.
     _events: mpsc::Receiver<PublisherEvent>,
 }
 
+/// A participant with one published audio track.
+#[derive(Debug)]
+pub struct TrackPublisher {
+    participant: Participant,
+    pub track: AudioTrack,
+}
+
 impl Participant {
+    /// Joins a room of `livekit`, with a token that its API key signs.
+    ///
     /// # Panics
-    /// When the room cannot be joined.
-    pub async fn join(livekit: &LivekitServer, joined: &Joined) -> Self {
-        crate::stack::use_tls_provider();
-        let token = SecretString::from(without_ears(livekit, &joined.token));
-        let config = ConnectConfig::new(joined.url.parse().expect("the API gives an address"), move || {
-            token.clone()
-        });
+    /// When LiveKit refuses.
+    pub async fn join(livekit: &LivekitServer, room: &str, identity: &str) -> Self {
+        Self::connect(livekit.publisher_config(room, identity), identity).await
+    }
+
+    /// Joins with the address and token that Trackscribe's API returned.
+    ///
+    /// # Panics
+    /// When LiveKit refuses, or the token is not signed with its API key.
+    pub async fn join_with_token(livekit: &LivekitServer, identity: &str, url: &str, token: &str) -> Self {
+        let token = livekit
+            .api_key()
+            .publish_only_token(&SecretString::from(token))
+            .expect("the API signs with LiveKit's key");
+        let url = url.parse().expect("the API returns a valid URL");
+        Self::connect(ConnectConfig::new(url, move || token.clone()), identity).await
+    }
+
+    async fn connect(config: ConnectConfig, identity: &str) -> Self {
+        crate::use_tls_provider();
         let (publisher, events) = publisher::join(config).await.expect("the room can be joined");
         Self {
-            identity: joined.identity.clone(),
+            identity: identity.to_owned(),
             publisher,
             _events: events,
         }
     }
 
-    /// Publishes a microphone, which sends silence until something is played.
+    /// Publishes a microphone, which sends silence until a sound is played.
     ///
     /// # Panics
     /// When LiveKit refuses the track.
@@ -48,25 +68,27 @@ impl Participant {
         Microphone::new(self.publish(AudioOptions::default()).await, MuteState::Live)
     }
 
-    /// Publishes a microphone that is muted; not one packet is sent before it is unmuted.
+    /// Publishes a muted microphone, which sends nothing until it is unmuted.
     ///
     /// # Panics
     /// When LiveKit refuses the track.
     pub async fn muted_microphone(&self) -> Microphone {
-        Microphone::new(
-            self.publish(AudioOptions {
-                muted: true,
-                ..AudioOptions::default()
-            })
-            .await,
-            MuteState::Muted,
-        )
+        let options = AudioOptions {
+            muted: true,
+            ..AudioOptions::default()
+        };
+        Microphone::new(self.publish(options).await, MuteState::Muted)
     }
 
+    /// Publishes a track that sends nothing by itself.
+    ///
     /// # Panics
     /// When LiveKit refuses the track.
     pub async fn publish(&self, options: AudioOptions) -> AudioTrack {
-        self.publisher.publish_audio(options).await.expect("the track is taken")
+        self.publisher
+            .publish_audio(options)
+            .await
+            .expect("LiveKit accepts the track")
     }
 
     pub async fn leave(self) {
@@ -74,23 +96,32 @@ impl Participant {
     }
 }
 
-/// The same token without the right to subscribe: `rtc`'s publisher has no second connection to receive by.
-fn without_ears(livekit: &LivekitServer, token: &str) -> String {
-    let (key, secret) = (livekit.api_key(), livekit.api_secret());
-    let claims = TokenVerifier::with_api_key(key, secret)
-        .verify(token)
-        .expect("the API signs with LiveKit's key");
-    let token = AccessToken::with_api_key(key, secret)
-        .with_identity(&claims.sub)
-        .with_name(&claims.name)
-        .with_metadata(&claims.metadata)
-        .with_grants(VideoGrants {
-            can_subscribe: Some(false),
-            ..claims.video
-        });
-    let token = match claims.room_config {
-        Some(config) => token.with_room_config(config),
-        None => token,
-    };
-    token.to_jwt().expect("a token of good claims can be signed")
+impl TrackPublisher {
+    /// Joins a room of `livekit` and publishes a track that sends nothing by itself.
+    ///
+    /// # Panics
+    /// When LiveKit refuses.
+    pub async fn join(livekit: &LivekitServer, room: &str, identity: &str, options: AudioOptions) -> Self {
+        let participant = Participant::join(livekit, room, identity).await;
+        let track = participant.publish(options).await;
+        Self { participant, track }
+    }
+
+    pub fn sid(&self) -> &str {
+        self.track.sid()
+    }
+
+    /// Plays a tone in real time.
+    ///
+    /// # Panics
+    /// When the session has ended.
+    pub async fn play_tone(&self, hz: f64, duration_ms: usize) {
+        let samples = duration_ms * audio::SAMPLE_RATE / 1000;
+        let packets = audio::encode(&audio::tone(hz, samples));
+        self.track.play(packets).await.expect("the session has not ended");
+    }
+
+    pub async fn leave(self) {
+        self.participant.leave().await;
+    }
 }

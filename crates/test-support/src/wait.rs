@@ -1,21 +1,21 @@
-//! Waiting for something to be so, instead of for a time in which it should have become so.
+//! Waiting for a condition instead of for a fixed time.
 
 use std::time::{Duration, Instant};
 
-/// How often a condition is looked at. Short against everything that tests wait for, long against what a look costs.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Pause between two checks: short against everything that tests wait for, long against what a check costs.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Looks until `look` finds something, and returns it.
+/// Calls `check` until it returns a value, and returns that.
 ///
 /// # Panics
-/// Says `what` it waited for when `patience` is over.
-pub async fn wait_until<T>(what: &str, patience: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + patience;
+/// Names `what` when `timeout` is over.
+pub async fn wait_until<T>(what: &str, timeout: Duration, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + timeout;
     loop {
-        if let Some(found) = look().await {
+        if let Some(found) = check().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited {patience:?} in vain until {what}");
-        tokio::time::sleep(LOOK_EVERY).await;
+        assert!(Instant::now() < deadline, "not true after {timeout:?}: {what}");
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

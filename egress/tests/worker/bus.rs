@@ -1,9 +1,9 @@
 //! What livekit-server hears of a worker.
 
-use e2e::wait_until;
 use livekit_protocol::{EgressInfo, EgressStatus};
 use prost::Message;
 use rtc::publisher::AudioOptions;
+use test_support::wait_until;
 
 use crate::{
     caller::{ActiveEgresses, call, publish, start},
@@ -14,14 +14,14 @@ use crate::{
 async fn of_two_workers_each_request_is_taken_by_one() {
     let world = World::start().await;
     let workers = [world.worker("one", "").await, world.worker("two", "").await];
-    let ada = world.speaker("ada", AudioOptions::default()).await;
+    let ada = world.publisher("ada", AudioOptions::default()).await;
 
     let requests = (0..8).map(|n| {
         let (world, sid) = (&world, ada.sid());
         async move { world.record(sid, &format!("{n}.ogg")).await.unwrap().egress_id }
     });
     let ids = futures::future::join_all(requests).await;
-    ada.say(440.0, 1000).await;
+    ada.play_tone(440.0, 1000).await;
     ada.track.unpublish().unwrap();
 
     for (n, id) in ids.iter().enumerate() {
@@ -37,14 +37,14 @@ async fn of_two_workers_each_request_is_taken_by_one() {
 async fn a_worker_goes_on_after_redis_was_restarted() {
     let mut world = World::start().await;
     let worker = world.worker("one", "").await;
-    let ada = world.speaker("ada", AudioOptions::default()).await;
+    let ada = world.publisher("ada", AudioOptions::default()).await;
     let started = world.record(ada.sid(), "a.ogg").await.unwrap();
-    ada.say(440.0, 500).await;
+    ada.play_tone(440.0, 500).await;
     world.egress_in(&started.egress_id, EgressStatus::EgressActive).await;
 
     world.redis.stop();
     world.redis.start_again().await;
-    ada.say(440.0, 500).await;
+    ada.play_tone(440.0, 500).await;
     let stopped = async || world.livekit.egress().stop_egress(&started.egress_id).await.ok();
     wait_until("the stop is heard", PATIENCE, stopped).await;
 
@@ -58,7 +58,7 @@ async fn a_full_worker_takes_no_more() {
     let world = World::start().await;
     let worker = world.worker("one", "  max_recordings: 1\n").await;
     let ada = world
-        .speaker(
+        .publisher(
             "ada",
             AudioOptions {
                 muted: true,
@@ -79,9 +79,9 @@ async fn a_full_worker_takes_no_more() {
 async fn a_repeated_egress_id_begins_nothing_and_is_answered_as_it_stands() {
     let world = World::start().await;
     let worker = world.worker("one", "").await;
-    let ada = world.speaker("ada", AudioOptions::default()).await;
+    let ada = world.publisher("ada", AudioOptions::default()).await;
     let (first, affinity) = call(&world, "StartEgress", start("EG_twice", ada.sid())).await;
-    ada.say(440.0, 500).await;
+    ada.play_tone(440.0, 500).await;
     world.egress_in("EG_twice", EgressStatus::EgressActive).await;
 
     let (again, _) = call(&world, "StartEgress", start("EG_twice", ada.sid())).await;

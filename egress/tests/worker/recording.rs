@@ -1,11 +1,11 @@
 //! Real recordings.
 
-use e2e::{
+use livekit_protocol::{EgressStatus, egress_info};
+use rtc::publisher::AudioOptions;
+use test_support::{
     audio::{RecordedFile, tone_share},
     wait_until,
 };
-use livekit_protocol::{EgressStatus, egress_info};
-use rtc::publisher::AudioOptions;
 
 use crate::support::{PATIENCE, World};
 
@@ -13,14 +13,14 @@ use crate::support::{PATIENCE, World};
 async fn a_track_becomes_a_file_with_its_manifest_when_its_publisher_ends_it() {
     let world = World::start().await;
     let worker = world.worker("one", "").await;
-    let ada = world.speaker("ada", AudioOptions::default()).await;
+    let ada = world.publisher("ada", AudioOptions::default()).await;
     let started = world
         .record(ada.sid(), "calls/{room_name}/{publisher_identity}-{egress_id}")
         .await
         .unwrap();
     assert_eq!(started.status(), EgressStatus::EgressStarting);
 
-    ada.say(440.0, 3000).await;
+    ada.play_tone(440.0, 3000).await;
     ada.track.unpublish().unwrap();
     let info = world.egress_in(&started.egress_id, EgressStatus::EgressComplete).await;
 
@@ -64,9 +64,9 @@ async fn a_track_becomes_a_file_with_its_manifest_when_its_publisher_ends_it() {
 async fn a_stop_ends_a_recording_and_a_second_one_says_how_it_stands() {
     let world = World::start().await;
     let worker = world.worker("one", "").await;
-    let ada = world.speaker("ada", AudioOptions::default()).await;
+    let ada = world.publisher("ada", AudioOptions::default()).await;
     let started = world.record(ada.sid(), "a.ogg").await.unwrap();
-    ada.say(440.0, 1000).await;
+    ada.play_tone(440.0, 1000).await;
     world.egress_in(&started.egress_id, EgressStatus::EgressActive).await;
 
     let stopped = world.livekit.egress().stop_egress(&started.egress_id).await.unwrap();
@@ -84,12 +84,12 @@ async fn a_stop_ends_a_recording_and_a_second_one_says_how_it_stands() {
 async fn two_tracks_of_a_room_share_one_connection_which_leaves_after_the_last() {
     let world = World::start().await;
     let worker = world.worker("one", "").await;
-    let ada = world.speaker("ada", AudioOptions::default()).await;
-    let bob = world.speaker("bob", AudioOptions::default()).await;
+    let ada = world.publisher("ada", AudioOptions::default()).await;
+    let bob = world.publisher("bob", AudioOptions::default()).await;
     let first = world.record(ada.sid(), "ada.ogg").await.unwrap();
     let second = world.record(bob.sid(), "bob.ogg").await.unwrap();
 
-    tokio::join!(ada.say(440.0, 1500), bob.say(660.0, 1500));
+    tokio::join!(ada.play_tone(440.0, 1500), bob.play_tone(660.0, 1500));
     let mut during = world.identities().await;
     during.sort();
     ada.track.unpublish().unwrap();
@@ -111,9 +111,9 @@ async fn two_tracks_of_a_room_share_one_connection_which_leaves_after_the_last()
 async fn a_worker_that_is_told_to_stop_stores_what_it_records() {
     let world = World::start().await;
     let worker = world.worker("one", "").await;
-    let ada = world.speaker("ada", AudioOptions::default()).await;
+    let ada = world.publisher("ada", AudioOptions::default()).await;
     let started = world.record(ada.sid(), "a.ogg").await.unwrap();
-    ada.say(440.0, 1000).await;
+    ada.play_tone(440.0, 1000).await;
 
     worker.stop().await;
 
@@ -131,7 +131,7 @@ async fn a_muted_track_is_active_at_once_and_aborted_if_it_never_speaks() {
     let world = World::start().await;
     let worker = world.worker("one", "").await;
     let ada = world
-        .speaker(
+        .publisher(
             "ada",
             AudioOptions {
                 muted: true,
@@ -142,7 +142,7 @@ async fn a_muted_track_is_active_at_once_and_aborted_if_it_never_speaks() {
     let started = world.record(ada.sid(), "a.ogg").await.unwrap();
 
     world.egress_in(&started.egress_id, EgressStatus::EgressActive).await;
-    ada.publisher.clone().leave().await;
+    ada.leave().await;
     let info = world.egress_in(&started.egress_id, EgressStatus::EgressAborted).await;
 
     assert!(
@@ -160,10 +160,10 @@ async fn a_recording_that_reaches_its_limit_is_stored_as_such() {
     let worker = world
         .worker("one", "session_limits: {file_output_max_duration: 1s}\n")
         .await;
-    let ada = world.speaker("ada", AudioOptions::default()).await;
+    let ada = world.publisher("ada", AudioOptions::default()).await;
     let started = world.record(ada.sid(), "a.ogg").await.unwrap();
 
-    ada.say(440.0, 2000).await;
+    ada.play_tone(440.0, 2000).await;
     let info = world
         .egress_in(&started.egress_id, EgressStatus::EgressLimitReached)
         .await;

@@ -16,7 +16,7 @@ async fn an_encrypted_track_fails() {
     let world = World::start().await;
     let worker = world.worker("one", "").await;
     let ada = world
-        .speaker(
+        .publisher(
             "ada",
             AudioOptions {
                 encrypted: true,
@@ -41,7 +41,7 @@ async fn an_encrypted_track_fails() {
 async fn a_track_that_never_comes_fails_unless_it_is_stopped_before() {
     let world = World::start().await;
     let worker = world.worker("one", "").await;
-    let _ada = world.speaker("ada", AudioOptions::default()).await;
+    let _ada = world.publisher("ada", AudioOptions::default()).await;
     let missing = world.record("TR_missing", "a.ogg").await.unwrap();
     let stopped = world.record("TR_other", "b.ogg").await.unwrap();
 
@@ -67,7 +67,7 @@ async fn a_track_that_never_comes_fails_unless_it_is_stopped_before() {
 async fn other_kinds_and_other_stores_are_refused_at_once() {
     let world = World::start().await;
     let worker = world.worker("one", "").await;
-    let ada = world.speaker("ada", AudioOptions::default()).await;
+    let ada = world.publisher("ada", AudioOptions::default()).await;
     let gcp = Some(Output::Gcp(GcpUpload::default()));
     let file = DirectFileOutput {
         filepath: "a.ogg".into(),

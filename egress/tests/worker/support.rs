@@ -6,24 +6,16 @@ use std::{
 };
 
 use domain::manifest::Manifest;
-use e2e::{
-    audio,
-    stack::{LivekitServer, RedisServer, WebhookRelay},
-    wait_until,
-};
 use egress::config::{ConfigArgs, EgressConfig};
 use livekit_api::services::{
     ServiceError,
     egress::{EgressListFilter, EgressListOptions, TrackEgressOutput},
 };
 use livekit_protocol::{DirectFileOutput, EgressInfo, EgressStatus};
-use rtc::{
-    ConnectConfig,
-    publisher::{self, AudioOptions, AudioTrack, Publisher, PublisherEvent},
-    token::ApiKey,
-};
+use rtc::publisher::AudioOptions;
 use tempfile::TempDir;
-use tokio::{sync::mpsc, task::JoinHandle};
+use test_support::{LivekitServer, RedisServer, TrackPublisher, WebhookRelay, wait_until};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// The room of every test.
@@ -46,14 +38,6 @@ pub struct Worker {
     task: JoinHandle<anyhow::Result<()>>,
 }
 
-/// Somebody in the room.
-pub struct Speaker {
-    pub publisher: Publisher,
-    pub track: AudioTrack,
-    /// Kept, because a session whose events nobody takes is over.
-    _events: mpsc::Receiver<PublisherEvent>,
-}
-
 impl World {
     pub async fn start() -> Self {
         let filter = std::env::var("TRACKSCRIBE_LOG").unwrap_or_else(|_| "error".to_owned());
@@ -67,9 +51,13 @@ impl World {
         let webhooks = WebhookRelay::start().await;
         // Everything is lost behind the relay: what came is all that a test wants to know.
         for event in ["egress_started", "egress_updated", "egress_ended"] {
-            webhooks.lose(event);
+            webhooks.drop_events(event);
         }
-        let livekit = LivekitServer::builder().webhook(webhooks.url()).start(&redis).await;
+        let livekit = LivekitServer::builder()
+            .redis(&redis)
+            .webhook(webhooks.url())
+            .start()
+            .await;
         Self {
             livekit,
             redis,
@@ -89,18 +77,9 @@ impl World {
         Worker { shutdown, task }
     }
 
-    /// Somebody who publishes a track and does not say anything yet.
-    pub async fn speaker(&self, identity: &str, options: AudioOptions) -> Speaker {
-        let key = ApiKey::new(self.livekit.api_key(), self.livekit.api_secret());
-        let token = key.publisher_token(ROOM, identity, identity).unwrap();
-        let config = ConnectConfig::new(self.livekit.url().parse().unwrap(), move || token.clone());
-        let (publisher, events) = publisher::join(config).await.unwrap();
-        let track = publisher.publish_audio(options).await.unwrap();
-        Speaker {
-            publisher,
-            track,
-            _events: events,
-        }
+    /// Joins a participant whose track sends nothing until it plays a tone.
+    pub async fn publisher(&self, identity: &str, options: AudioOptions) -> TrackPublisher {
+        TrackPublisher::join(&self.livekit, ROOM, identity, options).await
     }
 
     /// `StartTrackEgress` into the configured store.
@@ -156,7 +135,7 @@ impl World {
     /// The egress events that livekit-server sent, in order.
     pub fn egress_events(&self) -> Vec<String> {
         self.webhooks
-            .came()
+            .received()
             .into_iter()
             .filter(|event| event.starts_with("egress_"))
             .collect()
@@ -190,7 +169,7 @@ impl World {
             "api_key: {}\napi_secret: \"{}\"\nws_url: {}\nredis: {{address: '{}', password: '{}'}}\n\
              storage: {{file: {{root: {}}}}}\n\
              trackscribe:\n  instance: {name}\n  spool: {}\n  drain_timeout: 0s\n{extra}",
-            self.livekit.api_key(),
+            self.livekit.api_key().key,
             self.livekit.api_secret(),
             self.livekit.url(),
             self.redis.address(),
@@ -215,19 +194,5 @@ impl Worker {
     pub async fn stop(self) {
         self.shutdown.cancel();
         self.task.await.unwrap().unwrap();
-    }
-}
-
-impl Speaker {
-    pub fn sid(&self) -> &str {
-        self.track.sid()
-    }
-
-    /// A tone, in real time.
-    pub async fn say(&self, hz: f64, milliseconds: usize) {
-        self.track
-            .play(audio::encode(&audio::tone(hz, milliseconds * 48)))
-            .await
-            .unwrap();
     }
 }

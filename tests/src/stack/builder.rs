@@ -1,19 +1,19 @@
-//! The whole of Trackscribe with everything that it needs, for one test.
+//! Starts and stops the servers and roles of a stack.
 
 use std::{fs, path::Path, time::Duration};
 
 use tempfile::TempDir;
-
-use super::{
-    Database, LivekitServer, OpenJob, PORT_TRIES, Port, RedisServer, Role, Store, WebhookRelay,
-    role::{RoleSettings, run_to_end},
+use test_support::{
+    Database, LivekitServer, OpenJob, PORT_ATTEMPTS, Port, RedisServer, Store, WebhookRelay, wait_until,
 };
-use crate::{api::Api, wait_until};
 
-/// How long the jobs that a test caused may take to end.
-const SETTLE: Duration = Duration::from_secs(60);
+use super::role::{Role, RoleSettings, run_to_end};
+use crate::api::Api;
 
-/// What a test may want to be different.
+/// How long the jobs of a test may take to finish.
+const JOBS_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Settings of a [`Stack`].
 #[derive(Clone, Debug)]
 pub struct StackBuilder {
     workers: usize,
@@ -27,7 +27,7 @@ enum StoreKind {
     Bucket,
 }
 
-/// Running servers and roles. When it is dropped everything ends, and the test fails if a job was left undone.
+/// Running servers and roles. Dropping it stops everything and fails the test if a job is not done.
 #[derive(Debug)]
 pub struct Stack {
     egress: Option<Role>,
@@ -54,36 +54,40 @@ impl Default for StackBuilder {
 }
 
 impl StackBuilder {
-    /// How many workers; one unless told.
+    /// How many workers to start; one by default.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
     }
 
-    /// Keeps objects in a folder, not in a bucket.
+    /// Stores objects in a folder instead of a bucket.
     pub fn folder_store(mut self) -> Self {
         self.store = StoreKind::Folder;
         self
     }
 
-    /// A setting of server and workers.
+    /// Sets an environment variable of server and workers.
     pub fn setting(mut self, variable: &'static str, value: impl Into<String>) -> Self {
         self.environment.push((variable, value.into()));
         self
     }
 
-    /// Starts everything and makes a key for the API.
+    /// Starts everything and creates an API key.
     ///
     /// # Panics
-    /// When something does not start.
+    /// When a program does not start.
     pub async fn start(self) -> Stack {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
         let (database, redis, webhooks) = (
             Database::create().await,
             RedisServer::start().await,
             WebhookRelay::start().await,
         );
-        let livekit = LivekitServer::builder().webhook(webhooks.url()).start(&redis).await;
+        let livekit = LivekitServer::builder()
+            .redis(&redis)
+            .webhook(webhooks.url())
+            .start()
+            .await;
         let store = match self.store {
             StoreKind::Folder => Store::folder(),
             StoreKind::Bucket => Store::bucket().await,
@@ -115,7 +119,7 @@ impl StackBuilder {
 }
 
 impl Stack {
-    /// One server, one worker, one egress, a bucket.
+    /// Starts one server, one worker, one egress and a bucket.
     pub async fn start() -> Self {
         Self::builder().start().await
     }
@@ -124,44 +128,46 @@ impl Stack {
         StackBuilder::default()
     }
 
-    /// The API, with a key that may do everything.
+    /// The API, with a key of scope admin.
     ///
     /// # Panics
     /// While the server is stopped.
     pub fn api(&self) -> Api {
-        let server = self.server.as_ref().expect("the server was not stopped");
+        let server = self.server.as_ref().expect("the server is running");
         Api::new(server.url(), self.key.clone())
     }
 
+    /// Starts the server and forwards webhooks to it.
+    ///
     /// # Panics
     /// When it does not start.
     pub async fn start_server(&mut self) {
-        let server = self.start_role("server", "server", &[]).await;
-        self.webhooks.pass_on_to(format!("{}/v1/livekit/webhook", server.url()));
+        let server = self.start_role("server", "server").await;
+        self.webhooks.forward_to(format!("{}/v1/livekit/webhook", server.url()));
         self.server = Some(server);
     }
 
-    /// Ends the server in order; webhooks that come now are refused.
+    /// Stops the server with SIGTERM. Webhooks are refused from then on.
     pub fn stop_server(&mut self) {
         if let Some(server) = self.server.take() {
             server.stop();
         }
     }
 
-    /// Starts one more worker.
+    /// Starts another worker.
     ///
     /// # Panics
     /// When it does not start.
     pub async fn add_worker(&mut self) {
         let name = format!("worker-{}", self.workers.len() + 1);
-        let worker = self.start_role("worker", &name, &[]).await;
+        let worker = self.start_role("worker", &name).await;
         self.workers.push(worker);
     }
 
-    /// Ends the oldest worker as a crash would.
+    /// Kills the oldest worker, as a crash would.
     ///
     /// # Panics
-    /// When there is none.
+    /// When no worker is running.
     pub fn kill_oldest_worker(&mut self) {
         self.workers.remove(0).kill();
     }
@@ -169,57 +175,43 @@ impl Stack {
     /// # Panics
     /// When it does not start.
     pub async fn start_egress(&mut self) {
-        self.egress = Some(self.start_role("egress", "egress", &[]).await);
+        self.egress = Some(self.start_role("egress", "egress").await);
     }
 
-    /// Waits until every job that was caused is done, and ends everything.
+    /// Waits until every job is done, then stops everything.
     ///
     /// # Panics
-    /// When a job is dead, or still waits after a minute.
+    /// When a job is not done after a minute.
     pub async fn finish(self) {
-        wait_until("all jobs are done", SETTLE, async || {
+        wait_until("all jobs are done", JOBS_TIMEOUT, async || {
             self.database.open_jobs().await.is_empty().then_some(())
         })
         .await;
     }
 
-    async fn start_role(&self, role: &'static str, name: &str, more: &[(&'static str, String)]) -> Role {
-        for _ in 0..PORT_TRIES {
+    async fn start_role(&self, role: &'static str, name: &str) -> Role {
+        for _ in 0..PORT_ATTEMPTS {
             let settings = |port: &Port| RoleSettings {
                 role,
                 name: name.to_owned(),
-                environment: self.role_environment(role, name, port, more),
+                environment: self.role_environment(role, name, port),
             };
             if let Ok(started) = Role::start(self.folder.path(), settings).await {
                 return started;
             }
         }
-        panic!("{name} does not start");
+        panic!("cannot start {name}");
     }
 
-    fn role_environment(
-        &self,
-        role: &str,
-        name: &str,
-        port: &Port,
-        more: &[(&'static str, String)],
-    ) -> Vec<(&'static str, String)> {
+    fn role_environment(&self, role: &str, name: &str, port: &Port) -> Vec<(&'static str, String)> {
+        let bind = format!("127.0.0.1:{}", port.number());
         let mut environment = match role {
             "egress" => vec![("EGRESS_CONFIG_FILE", self.write_egress_yaml(name, port))],
-            "server" => [
-                self.environment.clone(),
-                vec![("TRACKSCRIBE_BIND", format!("127.0.0.1:{}", port.number()))],
-            ]
-            .concat(),
-            _ => [
-                self.environment.clone(),
-                vec![("TRACKSCRIBE_WORKER_BIND", format!("127.0.0.1:{}", port.number()))],
-            ]
-            .concat(),
+            "server" => [self.environment.clone(), vec![("TRACKSCRIBE_BIND", bind)]].concat(),
+            _ => [self.environment.clone(), vec![("TRACKSCRIBE_WORKER_BIND", bind)]].concat(),
         };
         environment.push(("TRACKSCRIBE_LOG", "info".to_owned()));
         environment.push(("TRACKSCRIBE_LOG_FORMAT", "human".to_owned()));
-        environment.extend_from_slice(more);
         environment
     }
 
@@ -228,7 +220,7 @@ impl Stack {
         let text = format!(
             "api_key: {}\napi_secret: {}\nws_url: {}\nredis:\n  address: {}\n  password: {}\n{}health_port: {}\n\
              prometheus_port: 0\ntrackscribe:\n  instance: {name}\n  spool: {}\n",
-            self.livekit.api_key(),
+            self.livekit.api_key().key,
             self.livekit.api_secret(),
             self.livekit.url(),
             self.redis.address(),
@@ -240,20 +232,21 @@ impl Stack {
         write(&self.folder.path().join(format!("{name}.yaml")), &text)
     }
 
-    /// By the command that an operator uses.
+    /// Creates an API key with the command that operators use.
     fn create_key(&self) -> String {
         let printed = run_to_end(
             &["key", "create", "--name", "e2e", "--scope", "admin"],
             &self.environment,
         );
         let key = printed.split_whitespace().find(|word| word.starts_with("tsk_"));
-        key.unwrap_or_else(|| panic!("no key is printed: {printed}")).to_owned()
+        key.unwrap_or_else(|| panic!("`key create` printed no key: {printed}"))
+            .to_owned()
     }
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        let left = super::database::block_on(self.database.open_jobs());
+        let open_jobs = self.database.open_jobs_blocking();
         for role in [self.egress.take()]
             .into_iter()
             .flatten()
@@ -263,7 +256,7 @@ impl Drop for Stack {
             role.stop();
         }
         if !std::thread::panicking() {
-            assert!(left.is_empty(), "jobs are left: {}", list(&left));
+            assert!(open_jobs.is_empty(), "jobs are not done: {}", list(&open_jobs));
         }
     }
 }
@@ -277,14 +270,14 @@ fn environment(database: &Database, redis: &RedisServer, livekit: &LivekitServer
         ("DATABASE_URL", database.url().to_owned()),
         ("REDIS_URL", redis.url()),
         ("LIVEKIT_URL", livekit.url()),
-        ("LIVEKIT_API_KEY", livekit.api_key().to_owned()),
+        ("LIVEKIT_API_KEY", livekit.api_key().key.clone()),
         ("LIVEKIT_API_SECRET", livekit.api_secret().to_owned()),
-        // A meeting closes soon after its last participant has left.
+        // Short, so that meetings close soon after the last participant left.
         ("TRACKSCRIBE_DEPARTURE_TIMEOUT_S", "2".to_owned()),
     ]
 }
 
 fn write(path: &Path, text: &str) -> String {
-    fs::write(path, text).expect("the test's folder can be written");
-    path.to_str().expect("temporary paths are plain").to_owned()
+    fs::write(path, text).expect("the test's folder is writable");
+    path.to_str().expect("temporary paths are UTF-8").to_owned()
 }

@@ -1,103 +1,103 @@
-//! What most tests do with a stack: let people in, and wait for what becomes of them.
+//! Joins rooms of a stack and waits for meetings, recordings and transcripts.
 
 use std::time::Duration;
 
 use domain::manifest::Manifest;
+use test_support::{Participant, audio::RecordedFile, wait_until};
 
 use super::Stack;
-use crate::{
-    api::{Meeting, Recording},
-    audio::RecordedFile,
-    participant::Participant,
-    wait_until,
-};
+use crate::api::{Meeting, Recording};
 
-/// How long anything may take that needs no waiting for a reconciler.
-const SOON: Duration = Duration::from_secs(20);
+/// Timeout for everything that does not wait for a reconciler.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long the text of a short meeting may take.
-const TEXT: Duration = Duration::from_secs(60);
+/// Timeout for the transcript of a short meeting.
+const TRANSCRIPT_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Stack {
-    /// Lets somebody into a room, through the API.
+    /// Joins a room with a token of the API.
     ///
     /// # Panics
-    /// When they cannot join.
+    /// When the API or LiveKit refuses.
     pub async fn join(&self, room: &str, display_name: &str) -> Participant {
-        Participant::join(&self.livekit, &self.api().join(room, display_name).await).await
+        let join = self.api().join(room, display_name).await;
+        Participant::join_with_token(&self.livekit, &join.identity, &join.url, &join.token).await
     }
 
-    /// The latest meeting of a room, as soon as there is one.
+    /// Waits for a meeting in a room and returns the latest.
     ///
     /// # Panics
-    /// Like all waits here, when it does not come in time.
+    /// Like the other methods that wait, after their timeout.
     pub async fn meeting(&self, room: &str) -> Meeting {
-        wait_until("the meeting is open", SOON, async || {
+        wait_until("a meeting exists", EVENT_TIMEOUT, async || {
             self.api().meetings(room).await.into_iter().next()
         })
         .await
     }
 
-    /// The recordings of the latest meeting of a room.
+    /// Lists the recordings of the latest meeting in a room.
     pub async fn recordings(&self, room: &str) -> Vec<Recording> {
         self.api().recordings(&self.meeting(room).await.id).await
     }
 
-    /// The recording of a track, as soon as audio is being written or may be written.
+    /// Waits until the recording of a track is active, so that any audio is written.
     pub async fn active_recording(&self, room: &str, track: &str) -> Recording {
-        self.recording(room, track, "it is active", SOON, |recording| {
+        self.recording(room, track, "it is active", EVENT_TIMEOUT, |recording| {
             recording.state == "active"
         })
         .await
     }
 
-    /// The recording of a track, as soon as its file and manifest are accepted.
+    /// Waits until file and manifest of a track's recording are accepted.
     pub async fn accepted_recording(&self, room: &str, track: &str) -> Recording {
         let is_accepted = |recording: &Recording| recording.state == "complete" && recording.offset_ms.is_some();
-        self.recording(room, track, "it is accepted", SOON, is_accepted).await
+        self.recording(room, track, "it is accepted", EVENT_TIMEOUT, is_accepted)
+            .await
     }
 
-    /// The recording of a track, as soon as it is as `is_it` wants.
+    /// Waits until the recording of a track meets `condition`, which `what` describes.
     pub async fn recording(
         &self,
         room: &str,
         track: &str,
         what: &str,
-        patience: Duration,
-        is_it: impl Fn(&Recording) -> bool,
+        timeout: Duration,
+        condition: impl Fn(&Recording) -> bool,
     ) -> Recording {
         let what = format!("the recording of {track}: {what}");
-        wait_until(&what, patience, async || {
+        wait_until(&what, timeout, async || {
             let recordings = self.recordings(room).await;
             let failed = recordings
                 .iter()
-                .find(|recording| recording.state == "failed" && !is_it(recording));
+                .find(|recording| recording.state == "failed" && !condition(recording));
             assert!(failed.is_none(), "a recording failed: {failed:?}");
             recordings
                 .into_iter()
-                .find(|recording| recording.track_sid == track && is_it(recording))
+                .find(|recording| recording.track_sid == track && condition(recording))
         })
         .await
     }
 
-    /// The audio of a recording, listened to by other programs.
-    pub async fn listen(&self, recording: &Recording) -> RecordedFile {
+    /// Downloads and decodes the audio of a recording.
+    pub async fn decode(&self, recording: &Recording) -> RecordedFile {
         RecordedFile::open(&self.api().audio(&recording.id).await)
     }
 
+    /// Reads the manifest of an accepted recording.
+    ///
     /// # Panics
-    /// When there is none, or it is not what a manifest must be.
+    /// When it is missing or invalid.
     pub async fn manifest(&self, recording: &Recording) -> Manifest {
         let key = recording
             .manifest_key
             .as_ref()
             .expect("an accepted recording has a manifest");
-        Manifest::from_json(&self.store.read(key).await).expect("manifests are readable")
+        Manifest::from_json(&self.store.read(key).await).expect("the manifest is valid")
     }
 
-    /// The latest meeting, as soon as its transcript is in this state.
+    /// Waits until the transcript of the latest meeting is in `state`.
     pub async fn transcribed(&self, room: &str, state: &str) -> Meeting {
-        wait_until(&format!("the transcript is {state}"), TEXT, async || {
+        wait_until(&format!("the transcript is {state}"), TRANSCRIPT_TIMEOUT, async || {
             let meeting = self.meeting(room).await;
             (meeting.transcript.state == state).then_some(meeting)
         })

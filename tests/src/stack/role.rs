@@ -1,4 +1,4 @@
-//! One of our own processes: the binary that was built, with a role and its environment.
+//! Processes of the `trackscribe` binary.
 
 use std::{
     env,
@@ -6,87 +6,85 @@ use std::{
     process::Command,
 };
 
-use super::{End, Port, Process, ProgramEnded, answers};
+use test_support::{ExitedEarly, Port, Process, wait_until_ready};
 
-/// Names the binary, for runs where it is not beside the tests' own.
+/// Path of the binary, if it is not in the target folder of this test.
 const VARIABLE: &str = "TRACKSCRIBE_BIN";
 
-/// Variables that a role gets from outside; everything else is told, so that no test depends on its surroundings.
-const KEPT: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"];
+/// Variables that a role inherits. All others are removed, so that no test depends on its environment.
+const INHERITED: [&str; 4] = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"];
 
-/// What a role is started with.
+/// How to start a role.
 #[derive(Clone, Debug)]
 pub(super) struct RoleSettings {
     /// The subcommand.
     pub role: &'static str,
-    /// In logs and in the name of the log file; `worker-2`.
+    /// The name of its log file, such as `worker-2`.
     pub name: String,
     pub environment: Vec<(&'static str, String)>,
 }
 
-/// A running role. Ends by SIGTERM when dropped.
+/// A running role.
 #[derive(Debug)]
-pub struct Role {
+pub(super) struct Role {
     process: Process,
     port: Port,
 }
 
 impl Role {
-    /// Starts it and waits until `/healthz` answers. The settings are told the port that was chosen.
+    /// Starts a role with the settings for a port, and waits until `/healthz` answers.
     ///
     /// # Errors
-    /// It ended at once: most likely its port was taken.
+    /// [`ExitedEarly`], usually because its port was taken.
     pub(super) async fn start(
         folder: &Path,
         settings: impl FnOnce(&Port) -> RoleSettings,
-    ) -> Result<Self, ProgramEnded> {
-        let port = Port::choose();
+    ) -> Result<Self, ExitedEarly> {
+        let port = Port::reserve();
         let settings = settings(&port);
-        let mut command = command(&settings.environment);
-        let process = Process::start(&settings.name, command.arg(settings.role), folder, End::OneSignal);
+        let mut command = Process::command(binary());
+        set_environment(&mut command, &settings.environment).arg(settings.role);
+        let process = Process::start(&settings.name, command, folder);
         let mut role = Self { process, port };
         let (url, http) = (format!("{}/healthz", role.url()), reqwest::Client::new());
-        let is_there = async || {
+        let is_healthy = async || {
             http.get(&url)
                 .send()
                 .await
                 .is_ok_and(|answer| answer.status().is_success())
         };
-        match answers(&mut role.process, is_there).await {
+        match wait_until_ready(&mut role.process, is_healthy).await {
             Ok(()) => Ok(role),
-            Err(ended) => {
-                eprintln!("{} ended at its start: {}", settings.name, role.process.log());
-                Err(ended)
+            Err(exited) => {
+                eprintln!("{} exited at its start: {}", settings.name, role.process.log());
+                Err(exited)
             }
         }
     }
 
-    /// Where it answers HTTP.
+    /// Address of its HTTP server.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port.number())
     }
 
-    pub fn log(&self) -> String {
-        self.process.log()
-    }
-
-    /// Ends it in order.
+    /// Stops it with SIGTERM.
     pub fn stop(mut self) {
         self.process.stop();
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills it, as a crash would.
     pub fn kill(mut self) {
         self.process.kill();
     }
 }
 
-/// Runs one of the binary's other subcommands to its end and returns what it printed.
+/// Runs another subcommand of the binary and returns its output.
 ///
 /// # Panics
 /// When it fails.
 pub(super) fn run_to_end(arguments: &[&str], environment: &[(&'static str, String)]) -> String {
-    let output = command(environment)
+    let mut command = Command::new(binary());
+    let output = set_environment(&mut command, environment)
         .args(arguments)
         .output()
         .expect("the binary can be started");
@@ -98,28 +96,26 @@ pub(super) fn run_to_end(arguments: &[&str], environment: &[(&'static str, Strin
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn command(environment: &[(&'static str, String)]) -> Command {
-    let mut command = Command::new(binary());
+fn set_environment<'a>(command: &'a mut Command, environment: &[(&'static str, String)]) -> &'a mut Command {
     command.env_clear();
-    command.envs(KEPT.iter().filter_map(|name| Some((name, env::var_os(name)?))));
-    command.envs(environment.iter().map(|(name, value)| (name, value)));
-    command
+    command.envs(INHERITED.iter().filter_map(|name| Some((name, env::var_os(name)?))));
+    command.envs(environment.iter().map(|(name, value)| (name, value)))
 }
 
-/// `trackscribe`, in the target folder that this test was built into.
+/// Path of `trackscribe` in the target folder of this test.
 fn binary() -> PathBuf {
     if let Some(path) = env::var_os(VARIABLE) {
         return path.into();
     }
-    let own = env::current_exe().expect("a running program has a path");
-    let built = own
+    let this_test = env::current_exe().expect("the path of this program is known");
+    let built = this_test
         .ancestors()
         .nth(2)
-        .expect("tests lie in target/PROFILE/deps")
+        .expect("tests are in target/PROFILE/deps")
         .join("trackscribe");
     assert!(
         built.is_file(),
-        "{} is not there: run `cargo build -p trackscribe`, or set {VARIABLE}",
+        "{} does not exist; run `cargo build -p trackscribe`, or set {VARIABLE}",
         built.display()
     );
     built

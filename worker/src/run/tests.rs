@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use domain::{MeetingId, job::Job, recording::Transcription};
 use sqlx::{PgPool, postgres::PgPoolOptions};
+use test_support::RedisServer;
 use tokio::runtime::Runtime;
 
 use super::*;
 use crate::{
     engine::{EngineError, fake::FakeEngine},
-    testing::{RedisServer, World, eventually, recorded, spoken},
+    testing::{World, eventually, recorded, spoken},
 };
 
 /// A worker in this test's runtime, which can be stopped.
@@ -143,7 +144,8 @@ async fn a_redis_that_is_restarted_is_only_a_delay(pool: PgPool) {
     queue(&world, &[quick_job()]).await;
     until_jobs(&world, 1, "done").await;
 
-    redis.restart().await;
+    redis.kill();
+    redis.start_again().await;
     queue(&world, &[quick_job(), quick_job()]).await;
 
     until_jobs(&world, 3, "done").await;

@@ -1,8 +1,7 @@
 //! Sound for tests: tones, and sentences by a synthetic voice.
 
-use std::process::Command;
-
 use media::opus::encode::{EncodedChannels, encode_file, tone};
+use test_support::audio::Voice;
 
 /// Samples per second of what goes into a recording.
 const RECORDED_RATE: usize = 48_000;
@@ -32,25 +31,10 @@ pub fn ogg(tones: &[Tone]) -> Vec<u8> {
     encode_file(&sound, EncodedChannels::Mono).unwrap()
 }
 
-/// A sentence by flite's clearest voice, 16 kHz, with half a second of silence around it.
+/// A sentence at 16 kHz with half a second of silence before and after it.
 pub fn spoken(text: &str) -> Vec<i16> {
-    let folder = tempfile::tempdir().unwrap();
-    let wav = folder.path().join("speech.wav");
-    let status = Command::new("flite")
-        .args(["-voice", "rms", "-t", text, "-o"])
-        .arg(&wav)
-        .status()
-        .unwrap();
-    assert!(status.success());
-    let bytes = std::fs::read(&wav).unwrap();
-    assert_eq!(
-        u32::from_le_bytes(bytes[24..28].try_into().unwrap()),
-        16_000,
-        "the voice speaks at 16 kHz"
-    );
-    let speech = bytes[44..].chunks_exact(2).map(|s| i16::from_le_bytes([s[0], s[1]]));
     let silence = [0; 8_000];
-    silence.into_iter().chain(speech).chain(silence).collect()
+    [&silence[..], &Voice::Rms.say_16khz(text), &silence].concat()
 }
 
 /// Sound at 16 kHz as an Ogg/Opus file, as a microphone's track would be.
@@ -63,25 +47,6 @@ pub fn recorded(sound: &[i16]) -> Vec<u8> {
         .flat_map(|(a, b)| [*a, between(*a, *b, 1), between(*a, *b, 2)])
         .collect();
     encode_file(&upsampled, EncodedChannels::Mono).unwrap()
-}
-
-/// How many words of `reference` are in `heard`, in order.
-pub fn words_right(reference: &str, heard: &str) -> usize {
-    let (reference, heard): (Vec<&str>, Vec<&str>) = (reference.split(' ').collect(), heard.split(' ').collect());
-    let mut best = vec![0; heard.len() + 1];
-    for word in &reference {
-        let mut diagonal = 0;
-        for (i, other) in heard.iter().enumerate() {
-            let above = best[i + 1];
-            best[i + 1] = if word == other {
-                diagonal + 1
-            } else {
-                above.max(best[i])
-            };
-            diagonal = above;
-        }
-    }
-    best[heard.len()]
 }
 
 fn sound(part: &Tone) -> Vec<i16> {

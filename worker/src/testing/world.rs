@@ -26,13 +26,14 @@ use platform::{Platform, Platforms, fake::FakePlatform};
 use sha2::{Digest, Sha256};
 use storage::PgPool;
 use tempfile::TempDir;
+use test_support::wait_until;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{attempt, context::WorkerContext, engine::fake::FakeEngine, reconcile};
 
 /// Only a failing test waits this long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 const ROOM: &str = "standup";
 
@@ -321,14 +322,7 @@ impl World {
 
 /// Waits for a condition.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
-    let waiting = async {
-        while !condition().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, waiting)
-        .await
-        .unwrap_or_else(|_| panic!("waited in vain until {what}"));
+    wait_until(what, TIMEOUT, async || condition().await.then_some(())).await;
 }
 
 fn track_sid(identity: &Identity) -> TrackSid {

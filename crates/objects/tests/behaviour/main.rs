@@ -1,7 +1,6 @@
 //! One table of behaviour, run over every store: whoever uses the trait may rely on what stands here.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
-mod garage;
 mod hostile;
 mod s3_only;
 
@@ -11,6 +10,7 @@ use bytes::Bytes;
 use domain::ObjectKey;
 use futures::{StreamExt, future::join_all};
 use objects::{Body, ByteRange, FolderConfig, ObjectError, Objects, StoreConfig, probe};
+use test_support::Garage;
 
 /// A store and what must live as long as it.
 struct Fixture {
@@ -30,7 +30,7 @@ fn folder() -> Fixture {
 }
 
 async fn s3() -> Fixture {
-    let garage = garage::Garage::start().await;
+    let garage = Garage::start().await;
     let store = objects::open(&StoreConfig::S3(garage.config())).unwrap();
     Fixture {
         store,

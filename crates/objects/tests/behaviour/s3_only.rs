@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use objects::{Body, ObjectError, S3Config, StoreConfig, probe};
 use secrecy::SecretString;
+use test_support::Garage;
 
-use crate::{garage::Garage, key};
+use crate::key;
 
 fn open(config: S3Config) -> objects::Objects {
     objects::open(&StoreConfig::S3(config)).unwrap()

@@ -9,12 +9,12 @@ use rtc::{
 };
 use secrecy::SecretString;
 
-use crate::support::{Listener, LiveKit, frames, publish, publisher};
+use crate::support::{Listener, frames, publish, publisher, start_server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_token_gives_the_servers_text() {
-    let server = LiveKit::start();
-    let mut config = server.recorder("room");
+    let server = start_server().await;
+    let mut config = server.recorder_config("room");
     config.token = Arc::new(|| SecretString::from("no.such.token"));
 
     let error = subscriber::join(config).await.unwrap_err();
@@ -28,9 +28,9 @@ async fn a_refused_token_gives_the_servers_text() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_not_there_is_worth_another_try() {
-    let server = LiveKit::start();
-    let config = server.recorder("room");
-    drop(server);
+    let mut server = start_server().await;
+    let config = server.recorder_config("room");
+    server.kill();
 
     let error = subscriber::join(config).await.unwrap_err();
 
@@ -39,10 +39,12 @@ async fn a_server_that_is_not_there_is_worth_another_try() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_of_the_wrong_kind_is_named() {
-    let server = LiveKit::start();
+    let server = start_server().await;
 
-    let as_publisher = publisher::join(server.recorder("room")).await.unwrap_err();
-    let as_subscriber = subscriber::join(server.speaker("room", "alice")).await.unwrap_err();
+    let as_publisher = publisher::join(server.recorder_config("room")).await.unwrap_err();
+    let as_subscriber = subscriber::join(server.publisher_config("room", "alice"))
+        .await
+        .unwrap_err();
 
     assert!(matches!(as_publisher, JoinError::WrongGrants));
     assert!(matches!(as_subscriber, JoinError::WrongGrants));
@@ -50,7 +52,7 @@ async fn a_token_of_the_wrong_kind_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tracks_are_told_with_their_publishers() {
-    let server = LiveKit::start();
+    let server = start_server().await;
     let speaker = publisher(&server, "room", "alice").await;
     let screen = AudioOptions {
         name: "slides".into(),
@@ -60,7 +62,7 @@ async fn tracks_are_told_with_their_publishers() {
         ..Default::default()
     };
     let track = speaker.publish_audio(screen).await.unwrap();
-    let mut listener = Listener::join_silently(server.recorder("room")).await;
+    let mut listener = Listener::join_silently(server.recorder_config("room")).await;
 
     listener.until("the track is told", |l| !l.tracks.is_empty()).await;
 
@@ -82,7 +84,7 @@ async fn tracks_are_told_with_their_publishers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tracks_end_when_they_are_unpublished_unsubscribed_or_left_behind() {
-    let server = LiveKit::start();
+    let server = start_server().await;
     let (alice, alice_track) = publish(&server, "room", "alice").await;
     let alice_second = alice
         .publish_audio(AudioOptions {
@@ -92,7 +94,7 @@ async fn tracks_end_when_they_are_unpublished_unsubscribed_or_left_behind() {
         .await
         .unwrap();
     let (bob, bob_track) = publish(&server, "room", "bob").await;
-    let mut listener = Listener::join(server.recorder("room")).await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
     listener.until("all are subscribed", |l| l.subscribed.len() == 3).await;
     let sids = [bob_track.sid(), alice_track.sid(), alice_second.sid()].map(str::to_owned);
 
@@ -118,9 +120,9 @@ async fn tracks_end_when_they_are_unpublished_unsubscribed_or_left_behind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_section_is_used_again_for_a_later_track() {
-    let server = LiveKit::start();
+    let server = start_server().await;
     let (alice, first) = publish(&server, "room", "alice").await;
-    let mut listener = Listener::join(server.recorder("room")).await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
     listener
         .until("the first is subscribed", |l| l.subscribed.len() == 1)
         .await;
@@ -142,10 +144,10 @@ async fn a_section_is_used_again_for_a_later_track() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_session_of_the_same_identity_ends_the_first() {
-    let server = LiveKit::start();
-    let mut first = Listener::join(server.recorder("room")).await;
+    let server = start_server().await;
+    let mut first = Listener::join(server.recorder_config("room")).await;
 
-    let second = Listener::join(server.recorder("room")).await;
+    let second = Listener::join(server.recorder_config("room")).await;
     first.until("the first has left", |l| l.left.is_some()).await;
 
     assert_eq!(first.left, Some(LeaveReason::DuplicateIdentity));
@@ -154,8 +156,8 @@ async fn another_session_of_the_same_identity_ends_the_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn leaving_is_the_last_event() {
-    let server = LiveKit::start();
-    let mut listener = Listener::join(server.recorder("room")).await;
+    let server = start_server().await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
 
     listener.subscriber.clone().leave().await;
     listener.until("we have left", |l| l.left.is_some()).await;
@@ -165,8 +167,8 @@ async fn leaving_is_the_last_event() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_is_not_ours_is_named_as_the_cause() {
-    let server = LiveKit::start();
-    let mut config = server.recorder("room");
+    let server = start_server().await;
+    let mut config = server.recorder_config("room");
     config.bind = BindAddr::Only(vec!["203.0.113.7".parse().unwrap()]);
 
     let joined = subscriber::join(config).await;

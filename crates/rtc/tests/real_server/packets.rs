@@ -7,14 +7,14 @@ use rtc::{
     simulate::Fault,
 };
 
-use crate::support::{Listener, LiveKit, frames, publish, publisher};
+use crate::support::{Listener, frames, publish, publisher, start_server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_packet_of_two_publishers_arrives_in_order() {
-    let server = LiveKit::start();
+    let server = start_server().await;
     let (_alice, alice_track) = publish(&server, "room", "alice").await;
     let (_bob, bob_track) = publish(&server, "room", "bob").await;
-    let mut listener = Listener::join(server.recorder("room")).await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
     listener
         .until("both tracks are subscribed", |l| l.subscribed.len() == 2)
         .await;
@@ -48,7 +48,7 @@ async fn every_packet_of_two_publishers_arrives_in_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_packet_leaves_a_hole_unless_red_carries_it() {
-    let server = LiveKit::start();
+    let server = start_server().await;
     for (identity, red, expected) in [("plain", false, 9), ("red", true, 10)] {
         let speaker = publisher(&server, identity, identity).await;
         let track = speaker
@@ -58,7 +58,7 @@ async fn a_lost_packet_leaves_a_hole_unless_red_carries_it() {
             })
             .await
             .unwrap();
-        let mut listener = Listener::join(server.recorder(identity)).await;
+        let mut listener = Listener::join(server.recorder_config(identity)).await;
         listener
             .until("the track is subscribed", |l| l.subscribed.len() == 1)
             .await;
@@ -96,7 +96,7 @@ async fn a_lost_packet_leaves_a_hole_unless_red_carries_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_track_that_is_muted_from_the_start_is_heard_after_the_unmute() {
-    let server = LiveKit::start();
+    let server = start_server().await;
     let speaker = publisher(&server, "room", "alice").await;
     let track = speaker
         .publish_audio(AudioOptions {
@@ -105,7 +105,7 @@ async fn a_track_that_is_muted_from_the_start_is_heard_after_the_unmute() {
         })
         .await
         .unwrap();
-    let mut listener = Listener::join(server.recorder("room")).await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
     listener
         .until("the track is subscribed", |l| l.subscribed.len() == 1)
         .await;
@@ -126,9 +126,9 @@ async fn a_track_that_is_muted_from_the_start_is_heard_after_the_unmute() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sender_reports_tie_timestamps_to_the_publishers_clock() {
-    let server = LiveKit::start();
+    let server = start_server().await;
     let (_alice, track) = publish(&server, "room", "alice").await;
-    let mut listener = Listener::join(server.recorder("room")).await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
     listener
         .until("the track is subscribed", |l| l.subscribed.len() == 1)
         .await;
@@ -141,7 +141,7 @@ async fn sender_reports_tie_timestamps_to_the_publishers_clock() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn packets_lost_on_the_way_to_us_are_sent_again() {
-    let server = LiveKit::start();
+    let server = start_server().await;
     for red in [false, true] {
         let room = format!("red {red}");
         let speaker = publisher(&server, &room, "alice").await;
@@ -152,7 +152,7 @@ async fn packets_lost_on_the_way_to_us_are_sent_again() {
             })
             .await
             .unwrap();
-        let mut listener = Listener::join(server.recorder(&room)).await;
+        let mut listener = Listener::join(server.recorder_config(&room)).await;
         listener
             .until("the track is subscribed", |l| l.subscribed.len() == 1)
             .await;

@@ -2,13 +2,13 @@
 
 use rtc::{LeaveReason, publisher::PublisherEvent, simulate::Fault};
 
-use crate::support::{Listener, LiveKit, frames, publish};
+use crate::support::{Listener, frames, publish, start_server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_websocket_costs_no_packet() {
-    let server = LiveKit::start();
+    let server = start_server().await;
     let (_alice, track) = publish(&server, "room", "alice").await;
-    let mut listener = Listener::join(server.recorder("room")).await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
     listener
         .until("the track is subscribed", |l| l.subscribed.len() == 1)
         .await;
@@ -39,9 +39,9 @@ async fn a_dropped_websocket_costs_no_packet() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_track_published_while_signalling_is_down_is_found_on_resume() {
-    let server = LiveKit::start();
+    let server = start_server().await;
     let (_alice, _track) = publish(&server, "room", "alice").await;
-    let mut listener = Listener::join(server.recorder("room")).await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
     listener
         .until("the track is subscribed", |l| l.subscribed.len() == 1)
         .await;
@@ -59,9 +59,9 @@ async fn a_track_published_while_signalling_is_down_is_found_on_resume() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_server_says_leave_a_new_session_goes_on_with_the_same_tracks() {
-    let server = LiveKit::start();
+    let server = start_server().await;
     let (_alice, track) = publish(&server, "room", "alice").await;
-    let mut listener = Listener::join(server.recorder("room")).await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
     listener
         .until("the track is subscribed", |l| l.subscribed.len() == 1)
         .await;
@@ -85,9 +85,9 @@ async fn when_the_server_says_leave_a_new_session_goes_on_with_the_same_tracks()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_media_connection_is_replaced() {
-    let server = LiveKit::start();
+    let server = start_server().await;
     let (_alice, track) = publish(&server, "room", "alice").await;
-    let mut listener = Listener::join(server.recorder("room")).await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
     listener
         .until("the track is subscribed", |l| l.subscribed.len() == 1)
         .await;
@@ -107,13 +107,15 @@ async fn a_broken_media_connection_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_publisher_resumes_and_its_track_goes_on() {
-    let server = LiveKit::start();
-    let (alice, mut events) = rtc::publisher::join(server.speaker("room", "alice")).await.unwrap();
+    let server = start_server().await;
+    let (alice, mut events) = rtc::publisher::join(server.publisher_config("room", "alice"))
+        .await
+        .unwrap();
     let track = alice
         .publish_audio(rtc::publisher::AudioOptions::default())
         .await
         .unwrap();
-    let mut listener = Listener::join(server.recorder("room")).await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
     listener
         .until("the track is subscribed", |l| l.subscribed.len() == 1)
         .await;
@@ -132,16 +134,16 @@ async fn a_publisher_resumes_and_its_track_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_stays_away_is_given_up_in_the_time_allowed() {
-    let server = LiveKit::start();
+    let mut server = start_server().await;
     let (_alice, _track) = publish(&server, "room", "alice").await;
-    let mut config = server.recorder("room");
+    let mut config = server.recorder_config("room");
     config.reconnect_for = std::time::Duration::from_millis(500);
     let mut listener = Listener::join(config).await;
     listener
         .until("the track is subscribed", |l| l.subscribed.len() == 1)
         .await;
 
-    drop(server);
+    server.kill();
     listener.subscriber.simulate(Fault::FailMedia);
     listener.until("we have given up", |l| l.left.is_some()).await;
 
@@ -150,9 +152,9 @@ async fn a_server_that_stays_away_is_given_up_in_the_time_allowed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn media_that_stops_without_a_word_is_missed_after_six_seconds() {
-    let server = LiveKit::start();
+    let server = start_server().await;
     let (_alice, track) = publish(&server, "room", "alice").await;
-    let mut listener = Listener::join(server.recorder("room")).await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
     listener
         .until("the track is subscribed", |l| l.subscribed.len() == 1)
         .await;

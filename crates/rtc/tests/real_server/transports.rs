@@ -2,12 +2,12 @@
 
 use rtc::simulate::Fault;
 
-use crate::support::{Listener, LiveKit, ServerOptions, frames, publish};
+use crate::support::{Listener, LivekitServer, frames, publish, start_server, start_server_with};
 
 /// One publisher, one recorder: everything arrives.
-async fn everything_arrives(server: &LiveKit) {
+async fn everything_arrives(server: &LivekitServer) {
     let (_alice, track) = publish(server, "room", "alice").await;
-    let mut listener = Listener::join(server.recorder("room")).await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
     listener
         .until("the track is subscribed", |l| l.subscribed.len() == 1)
         .await;
@@ -26,27 +26,23 @@ async fn everything_arrives(server: &LiveKit) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn media_comes_from_an_ice_lite_server_that_never_speaks_first() {
-    let server = LiveKit::start_with(ServerOptions {
-        rtc: &["use_ice_lite: true"],
-    });
+    let server = start_server_with("use_ice_lite: true").await;
 
     everything_arrives(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn media_comes_by_tcp_where_there_is_no_udp() {
-    let server = LiveKit::start_with(ServerOptions {
-        rtc: &["force_tcp: true"],
-    });
+    let server = start_server_with("force_tcp: true").await;
 
     everything_arrives(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_to_tcp_in_the_middle_costs_nothing_that_comes_after() {
-    let server = LiveKit::start();
+    let server = start_server().await;
     let (_alice, track) = publish(&server, "room", "alice").await;
-    let mut listener = Listener::join(server.recorder("room")).await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
     listener
         .until("the track is subscribed", |l| l.subscribed.len() == 1)
         .await;

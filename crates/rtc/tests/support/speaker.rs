@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rtc::publisher::{self, AudioOptions, AudioTrack, Publisher};
 
-use super::LiveKit;
+use super::LivekitServer;
 
 /// `count` frames that look like Opus and differ from each other and from those of other speakers.
 pub fn frames(speaker: u8, count: u32) -> Vec<Bytes> {
@@ -18,12 +18,15 @@ pub fn frames(speaker: u8, count: u32) -> Vec<Bytes> {
         .collect()
 }
 
-pub async fn publisher(server: &LiveKit, room: &str, identity: &str) -> Publisher {
-    publisher::join(server.speaker(room, identity)).await.unwrap().0
+pub async fn publisher(server: &LivekitServer, room: &str, identity: &str) -> Publisher {
+    publisher::join(server.publisher_config(room, identity))
+        .await
+        .unwrap()
+        .0
 }
 
 /// A speaker with a microphone.
-pub async fn publish(server: &LiveKit, room: &str, identity: &str) -> (Publisher, AudioTrack) {
+pub async fn publish(server: &LivekitServer, room: &str, identity: &str) -> (Publisher, AudioTrack) {
     let publisher = publisher(server, room, identity).await;
     let track = publisher.publish_audio(AudioOptions::default()).await.unwrap();
     (publisher, track)

@@ -1,4 +1,4 @@
-//! Listening to a recorded file with programs that are not ours.
+//! Decodes a recording with programs that are not ours.
 
 use std::{
     fs,
@@ -15,12 +15,12 @@ pub struct RecordedFile {
 }
 
 impl RecordedFile {
-    /// Opens an Ogg file, insisting that ffmpeg, ffprobe and opusdec have nothing to say against it.
+    /// Decodes an Ogg file after checking that ffmpeg, ffprobe and opusdec read all of it without a warning.
     ///
     /// # Panics
-    /// When one of them does.
+    /// When one of them fails or warns.
     pub fn open(ogg: &[u8]) -> Self {
-        let file = tempfile::NamedTempFile::with_suffix(".ogg").expect("a temporary file can be made");
+        let file = tempfile::NamedTempFile::with_suffix(".ogg").expect("a temporary file can be created");
         fs::write(file.path(), ogg).expect("a temporary file can be written");
         check_with_other_programs(file.path());
         Self {
@@ -32,22 +32,18 @@ impl RecordedFile {
         self.samples.len() as f64 * 1000.0 / SAMPLE_RATE as f64
     }
 
-    /// The part between two times after a sample.
+    /// The samples between two times, in milliseconds after the sample `start`.
     ///
     /// # Panics
-    /// When the file ends before.
+    /// When the file is shorter.
     pub fn part(&self, start: usize, ms: std::ops::Range<usize>) -> &[f32] {
         &self.samples[start + ms.start * SAMPLE_RATE / 1000..start + ms.end * SAMPLE_RATE / 1000]
     }
 }
 
-/// Plays the whole file with ffmpeg and opusdec and asks ffprobe for its length; none may complain.
-///
-/// # Panics
-/// When one does.
-pub fn check_with_other_programs(file: &Path) {
-    let path = file.to_str().expect("temporary paths are plain");
-    let silent: [(&str, &[&str]); 3] = [
+fn check_with_other_programs(file: &Path) {
+    let path = file.to_str().expect("temporary paths are UTF-8");
+    let checks: [(&str, &[&str]); 3] = [
         ("ffmpeg", &["-v", "warning", "-i", path, "-f", "null", "-"]),
         (
             "ffprobe",
@@ -63,19 +59,19 @@ pub fn check_with_other_programs(file: &Path) {
         ),
         ("opusdec", &["--quiet", path, "/dev/null"]),
     ];
-    for (program, arguments) in silent {
+    for (program, arguments) in checks {
         let output = run(program, arguments);
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(
-            output.status.success() && said.trim().is_empty(),
-            "{program} says of the recording: {said}"
+            output.status.success() && stderr.trim().is_empty(),
+            "{program} rejects the recording: {stderr}"
         );
     }
 }
 
-/// Any audio file as mono samples at 48 kHz.
+/// Decodes any audio file to mono at 48 kHz.
 pub(super) fn decode(file: &Path) -> Vec<f32> {
-    let path = file.to_str().expect("temporary paths are plain");
+    let path = file.to_str().expect("temporary paths are UTF-8");
     let output = run(
         "ffmpeg",
         &[
@@ -99,5 +95,7 @@ fn run(program: &str, arguments: &[&str]) -> Output {
         .args(arguments)
         .stdin(Stdio::null())
         .output()
-        .unwrap_or_else(|error| panic!("{program} cannot be started (scripts/install-deps.sh tests): {error}"))
+        .unwrap_or_else(|error| {
+            panic!("cannot start {program}; install it with scripts/install-deps.sh tests: {error}")
+        })
 }

@@ -1,13 +1,13 @@
-//! Steady tones: made, and measured by Goertzel's algorithm.
+//! Makes and measures sine tones.
 
 use std::f64::consts::TAU;
 
 use super::SAMPLE_RATE;
 
-/// Loud enough for any codec, far from clipping.
+/// Loud enough for any codec and far from clipping.
 const AMPLITUDE: f64 = 0.4;
 
-/// A sine of `hz`.
+/// A sine of `hz` hertz.
 pub fn tone(hz: f64, samples: usize) -> Vec<f32> {
     let step = TAU * hz / SAMPLE_RATE as f64;
     (0..samples)
@@ -21,7 +21,7 @@ pub fn loudness(sound: &[f32]) -> f32 {
     (power / sound.len().max(1) as f64).sqrt() as f32
 }
 
-/// How much of the sound's power lies at `hz`: 1 for a clean tone, 0 for silence and for other tones.
+/// The share of the sound's power at `hz` hertz: 1 for a pure tone, 0 for silence and for other tones.
 pub fn tone_share(sound: &[f32], hz: f64) -> f32 {
     let (sine, cosine) = sound
         .iter()
@@ -37,7 +37,7 @@ pub fn tone_share(sound: &[f32], hz: f64) -> f32 {
     if power == 0.0 {
         return 0.0;
     }
-    // A sine of amplitude A over N samples has the power N·A²/2 and correlates to N·A/2.
+    // A sine of amplitude A over N samples has the energy N·A²/2 and the correlation N·A/2.
     (2.0 * (sine * sine + cosine * cosine) / (power * sound.len() as f64)) as f32
 }
 
@@ -47,7 +47,7 @@ mod tests {
     use crate::audio::silence;
 
     #[test]
-    fn a_tone_is_told_from_its_neighbour_and_from_silence() {
+    fn a_tone_is_distinguished_from_other_tones_and_from_silence() {
         let sound = tone(440.0, 4800);
 
         assert!(tone_share(&sound, 440.0) > 0.99);

@@ -1,13 +1,13 @@
-//! A database of a test's own on the shared PostgreSQL.
+//! A database for one test, on the shared PostgreSQL.
 
 use std::{env, future::Future, thread};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
-/// Where `scripts/test.sh` says that PostgreSQL is.
+/// Address of the shared PostgreSQL; set by `scripts/test.sh`.
 const VARIABLE: &str = "DATABASE_URL";
 
-/// Empty at first: the programs under test migrate it. Dropped with everything in it.
+/// A database that is empty until a program under test migrates it. Deleted when this is dropped.
 #[derive(Debug)]
 pub struct Database {
     name: String,
@@ -15,7 +15,7 @@ pub struct Database {
     admin_url: String,
 }
 
-/// A job that is not done, as the test's failure shows it.
+/// A job that is not done.
 #[derive(Debug)]
 pub struct OpenJob {
     pub queue: String,
@@ -26,15 +26,15 @@ pub struct OpenJob {
 
 impl Database {
     /// # Panics
-    /// When `DATABASE_URL` is not set, or its user may create no database.
+    /// When `DATABASE_URL` is not set, or its user must not create databases.
     pub async fn create() -> Self {
         let admin_url = env::var(VARIABLE).unwrap_or_else(|_| {
-            panic!("{VARIABLE} is not set: run scripts/test.sh, or set it to a PostgreSQL that may be written to")
+            panic!("{VARIABLE} is not set; run scripts/test.sh, or set it to a PostgreSQL for tests")
         });
         let name = format!("e2e_{}", hex::encode(rand::random::<[u8; 8]>()));
         let url = with_name(&admin_url, &name);
-        // The usual template cannot be copied while anybody is connected to it.
-        run(&admin_url, &format!("CREATE DATABASE {name} TEMPLATE template0")).await;
+        // The default template cannot be copied while another connection uses it.
+        execute(&admin_url, &format!("CREATE DATABASE {name} TEMPLATE template0")).await;
         Self { name, url, admin_url }
     }
 
@@ -42,7 +42,7 @@ impl Database {
         &self.url
     }
 
-    /// A connection to look behind the API where it shows nothing.
+    /// Connects to the database, for what the API does not show.
     ///
     /// # Panics
     /// When PostgreSQL does not answer.
@@ -50,7 +50,7 @@ impl Database {
         PgConnection::connect(&self.url).await.expect("PostgreSQL answers")
     }
 
-    /// Jobs that still wait, run, or were given up; none in a database that nobody has migrated.
+    /// Lists the jobs that are ready, running or dead. Empty if the database was not migrated.
     pub async fn open_jobs(&self) -> Vec<OpenJob> {
         let sql = "SELECT queue, state, attempt, error FROM jobs WHERE state <> 'done' ORDER BY created_at";
         let rows = sqlx::query(sql)
@@ -65,35 +65,40 @@ impl Database {
         };
         rows.into_iter().map(job).collect()
     }
+
+    /// [`open_jobs`](Self::open_jobs) for `drop`, where `await` is not possible.
+    pub fn open_jobs_blocking(&self) -> Vec<OpenJob> {
+        block_on(self.open_jobs())
+    }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        block_on(run(&self.admin_url, &sql));
+        block_on(execute(&self.admin_url, &sql));
     }
 }
 
-/// Runs a future where no `await` is possible: in `drop`.
-pub(super) fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
+/// Runs a future on a thread of its own, since the caller's thread may already run a runtime.
+fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime can be made").block_on(future)
+        runtime.expect("a runtime can be created").block_on(future)
     };
     thread::scope(|scope| scope.spawn(run).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-async fn run(url: &str, sql: &str) {
+async fn execute(url: &str, sql: &str) {
     let mut connection = PgConnection::connect(url)
         .await
         .expect("PostgreSQL answers at DATABASE_URL");
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
         .execute(&mut connection)
         .await
-        .expect("its user may create databases");
+        .expect("the user of DATABASE_URL may create databases");
 }
 
-/// The address with another database; `?options` stay.
+/// Replaces the database in an address and keeps its `?options`.
 fn with_name(url: &str, name: &str) -> String {
     let (address, options) = url
         .split_once('?')
@@ -110,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_the_database_is_replaced_and_nothing_else() {
+    fn only_the_name_of_the_database_is_replaced() {
         assert_eq!(
             with_name("postgres://u:p@h:5432/postgres", "x"),
             "postgres://u:p@h:5432/x"

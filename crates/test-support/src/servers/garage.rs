@@ -1,120 +1,104 @@
-//! A real S3 server of this test's own.
+//! Garage, an S3 server, for one test.
 
-use std::{
-    env, fs,
-    net::{SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::fs;
 
-use objects::{ObjectError, S3Config, StoreConfig};
+use objects::{ObjectError, Objects, S3Config, StoreConfig};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
-/// Garage is ready within a second; a busy machine gets more.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::{ExitedEarly, PORT_ATTEMPTS, Port, Process, process::program, wait_until_ready};
 
-/// How often a port that someone else took in the meantime is tried anew.
-const ATTEMPTS: usize = 3;
+/// Names the program, for machines where it is not on `PATH`.
+const PROGRAM_VARIABLE: &str = "GARAGE_BIN";
 
 const BUCKET: &str = "trackscribe-test";
 
+/// A Garage with one bucket. Tests that need no server of their own use [`Store::bucket`](super::Store::bucket).
+#[derive(Debug)]
 pub struct Garage {
-    process: Child,
-    port: u16,
+    process: Process,
+    ports: [Port; 2],
     access_key: String,
     secret: String,
     _folder: TempDir,
 }
 
 impl Garage {
+    /// # Panics
+    /// When Garage is not installed or does not start.
     pub async fn start() -> Self {
-        for _ in 0..ATTEMPTS {
-            let mut garage = Self::spawn();
-            if garage.is_ready().await {
+        for _ in 0..PORT_ATTEMPTS {
+            let mut garage = Self::launch();
+            if garage.wait_until_ready().await.is_ok() {
                 return garage;
             }
+            eprintln!("garage exited, trying other ports: {}", garage.process.log());
         }
-        panic!("garage did not start in {ATTEMPTS} attempts");
+        panic!(
+            "cannot start garage; install it with scripts/install-deps.sh tests, or set {PROGRAM_VARIABLE} to its path"
+        );
     }
 
+    /// How to reach the bucket.
+    ///
+    /// # Panics
+    /// Never: the endpoint is well-formed.
     pub fn config(&self) -> S3Config {
+        let endpoint = format!("http://127.0.0.1:{}", self.ports[0].number());
         S3Config {
             bucket: BUCKET.into(),
             region: "garage".into(),
             access_key: SecretString::from(self.access_key.as_str()),
             secret: SecretString::from(self.secret.as_str()),
             session_token: None,
-            endpoint: Some(format!("http://127.0.0.1:{}", self.port).parse().unwrap()),
+            endpoint: Some(endpoint.parse().expect("the URL is well-formed")),
             force_path_style: true,
             ca_file: None,
             public_url: None,
         }
     }
 
-    fn spawn() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let [s3, rpc] = free_ports();
+    fn launch() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
+        let ports = [Port::reserve(), Port::reserve()];
         let config = folder.path().join("garage.toml");
-        fs::write(&config, toml(folder.path(), s3, rpc)).unwrap();
+        fs::write(&config, toml(&folder, &ports)).expect("the test's folder is writable");
         let access_key = format!("GK{}", hex::encode(rand::random::<[u8; 12]>()));
         let secret = hex::encode(rand::random::<[u8; 32]>());
-        let program = env::var_os("GARAGE_BIN").map_or_else(|| PathBuf::from("garage"), PathBuf::from);
-        let process = Command::new(&program)
+        let mut command = Process::command(program(PROGRAM_VARIABLE, "garage"));
+        command
             .arg("-c")
             .arg(&config)
             .args(["server", "--single-node", "--default-bucket"])
             .env("GARAGE_DEFAULT_ACCESS_KEY", &access_key)
             .env("GARAGE_DEFAULT_SECRET_KEY", &secret)
-            .env("GARAGE_DEFAULT_BUCKET", BUCKET)
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(folder.path().join("log")).unwrap())
-            .spawn()
-            .unwrap_or_else(|e| panic!("{program:?}: {e}; set GARAGE_BIN, or run scripts/install-deps.sh"));
+            .env("GARAGE_DEFAULT_BUCKET", BUCKET);
         Self {
-            process,
-            port: s3,
+            process: Process::start("garage", command, folder.path()),
+            ports,
             access_key,
             secret,
             _folder: folder,
         }
     }
 
-    /// Whether a put works before patience or the process ends.
-    async fn is_ready(&mut self) -> bool {
-        let store = objects::open(&StoreConfig::S3(self.config())).unwrap();
-        let until = Instant::now() + PATIENCE;
-        while Instant::now() < until && self.process.try_wait().unwrap().is_none() {
-            let answers = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], self.port))).is_ok();
-            if answers
-                && !matches!(
-                    store.list("").await,
-                    Err(ObjectError::Unavailable(_) | ObjectError::Denied { .. })
-                )
-            {
-                return true;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        false
+    /// Waits until the bucket can be listed: the port answers before the bucket exists.
+    async fn wait_until_ready(&mut self) -> Result<(), ExitedEarly> {
+        let store = objects::open(&StoreConfig::S3(self.config())).expect("the configuration is valid");
+        wait_until_ready(&mut self.process, async || has_bucket(&store).await).await
     }
 }
 
-impl Drop for Garage {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
+async fn has_bucket(store: &Objects) -> bool {
+    !matches!(
+        store.list("").await,
+        Err(ObjectError::Unavailable(_) | ObjectError::Denied { .. })
+    )
 }
 
-fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
-}
-
-fn toml(folder: &Path, s3: u16, rpc: u16) -> String {
-    let folder = folder.display();
+fn toml(folder: &TempDir, ports: &[Port; 2]) -> String {
+    let folder = folder.path().display();
+    let [s3, rpc] = ports.each_ref().map(Port::number);
     let rpc_secret = hex::encode(rand::random::<[u8; 32]>());
     format!(
         r#"metadata_dir = "{folder}/meta"

@@ -1,88 +1,127 @@
-//! A livekit-server of a test's own, on a Redis of its own: Redis' messages ignore the database number, so two
-//! livekit-servers on one Redis would hear each other.
+//! A livekit-server for one test.
 
-use std::{fs, process::Command, time::Duration};
+use std::fs;
 
-use livekit_api::{
-    access_token::{AccessToken, VideoGrants},
-    services::{egress::EgressClient, room::RoomClient},
+use livekit_api::services::{egress::EgressClient, room::RoomClient};
+use rtc::{
+    ConnectConfig,
+    token::{ApiKey, TokenError},
 };
+use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 
-use super::{End, PORT_TRIES, Port, Process, ProgramEnded, RedisServer, answers};
+use super::{ExitedEarly, PORT_ATTEMPTS, Port, Process, RedisServer, process::program, wait_until_ready};
 
-/// The key of a test's livekit-server.
-const API_KEY: &str = "test-key";
+/// Names the program, for machines where it is not on `PATH`.
+const PROGRAM_VARIABLE: &str = "LIVEKIT_SERVER_BIN";
 
-/// How long a token of [`LivekitServer::token`] is good for.
-const TOKEN_LIFE: Duration = Duration::from_secs(3600);
-
-/// What a test may want to be different.
+/// Settings of a [`LivekitServer`].
 #[derive(Clone, Debug)]
 pub struct LivekitBuilder {
-    webhook_urls: Vec<String>,
-    departure_timeout_s: u32,
-    empty_timeout_s: u32,
-    extra: String,
+    api_key: ApiKey,
+    redis: Option<String>,
+    webhook_url: Option<String>,
+    rtc: String,
 }
 
 impl Default for LivekitBuilder {
     fn default() -> Self {
         Self {
-            webhook_urls: Vec::new(),
-            departure_timeout_s: 2,
-            empty_timeout_s: 20,
-            extra: String::new(),
+            api_key: ApiKey::new("test-key", hex::encode(rand::random::<[u8; 24]>())),
+            redis: None,
+            webhook_url: None,
+            rtc: String::new(),
         }
     }
 }
 
 impl LivekitBuilder {
-    /// Where every event is posted to, signed with the server's own key.
+    /// The server's only API key. By default it has a random secret.
+    pub fn api_key(mut self, key: &str, secret: &str) -> Self {
+        self.api_key = ApiKey::new(key, secret);
+        self
+    }
+
+    /// Enables egress through this Redis. Give each server its own: pub/sub ignores the database number, so two
+    /// livekit-servers on one Redis would receive each other's messages.
+    pub fn redis(mut self, redis: &RedisServer) -> Self {
+        self.redis = Some(format!(
+            "redis:\n  address: {}\n  password: {}\n",
+            redis.address(),
+            redis.password()
+        ));
+        self
+    }
+
+    /// Where every event is posted to, signed with the server's API key.
     pub fn webhook(mut self, url: impl Into<String>) -> Self {
-        self.webhook_urls.push(url.into());
+        self.webhook_url = Some(url.into());
         self
     }
 
-    /// How long a room stays after the last participant left; 2 s unless told.
-    pub fn departure_timeout_s(mut self, seconds: u32) -> Self {
-        self.departure_timeout_s = seconds;
-        self
-    }
-
-    /// More of LiveKit's configuration: whole top-level sections as YAML.
-    pub fn config(mut self, yaml: &str) -> Self {
-        self.extra.push_str(yaml);
+    /// Adds a line to the section `rtc` of LiveKit's configuration, such as `force_tcp: true`.
+    pub fn rtc(mut self, line: &str) -> Self {
+        self.rtc.push_str(&format!("  {line}\n"));
         self
     }
 
     /// # Panics
     /// When livekit-server is not installed or does not start.
-    pub async fn start(self, redis: &RedisServer) -> LivekitServer {
-        for _ in 0..PORT_TRIES {
-            let mut server = LivekitServer::launch(&self, redis);
-            if server.wait().await.is_ok() {
+    pub async fn start(self) -> LivekitServer {
+        for _ in 0..PORT_ATTEMPTS {
+            let mut server = LivekitServer::launch(&self);
+            if server.wait_until_ready().await.is_ok() {
                 return server;
             }
-            eprintln!("livekit-server ended, trying other ports: {}", server.process.log());
+            eprintln!("livekit-server exited, trying other ports: {}", server.process.log());
         }
-        panic!("livekit-server does not start; is it installed? scripts/install-deps.sh tests");
+        panic!(
+            "cannot start livekit-server; install it with scripts/install-deps.sh tests, or set {PROGRAM_VARIABLE} to \
+             its path"
+        );
+    }
+
+    fn config(&self, ports: &[Port; 3]) -> String {
+        let [signal, tcp, udp] = ports.each_ref().map(Port::number);
+        let (key, secret) = (&self.api_key.key, self.api_key.secret.expose_secret());
+        let redis = self.redis.as_deref().unwrap_or_default();
+        let webhook_urls = self
+            .webhook_url
+            .iter()
+            .map(|url| format!("  urls:\n    - {url}\n"))
+            .collect::<String>();
+        format!(
+            "port: {signal}\nbind_addresses: [127.0.0.1]\n\
+             rtc:\n  tcp_port: {tcp}\n  udp_port: {udp}\n  node_ip: 127.0.0.1\n  enable_loopback_candidate: true\n  \
+             use_external_ip: false\n{rtc}\
+             {redis}\
+             keys:\n  {key}: {secret}\n\
+             webhook:\n  api_key: {key}\n{webhook_urls}\
+             room:\n  departure_timeout: 2\n  empty_timeout: 20\n\
+             logging:\n  level: info\n  pion_level: error\n",
+            rtc = self.rtc,
+        )
     }
 }
 
-/// One running livekit-server: real signalling, real media over UDP and TCP on the loopback interface.
+/// A livekit-server with real signalling, and real media over UDP and TCP on the loopback interface.
 #[derive(Debug)]
 pub struct LivekitServer {
     process: Process,
     ports: [Port; 3],
-    secret: String,
+    api_key: ApiKey,
     folder: TempDir,
 }
 
 impl LivekitServer {
-    /// One without webhooks.
+    /// Starts one that supports egress and sends no webhooks.
     pub async fn start(redis: &RedisServer) -> Self {
-        Self::builder().start(redis).await
+        Self::builder().redis(redis).start().await
+    }
+
+    /// Starts one that supports no egress and sends no webhooks.
+    pub async fn start_without_redis() -> Self {
+        Self::builder().start().await
     }
 
     pub fn builder() -> LivekitBuilder {
@@ -99,86 +138,85 @@ impl LivekitServer {
         format!("http://127.0.0.1:{}", self.ports[0].number())
     }
 
-    pub fn api_key(&self) -> &str {
-        API_KEY
+    pub fn api_key(&self) -> &ApiKey {
+        &self.api_key
     }
 
     pub fn api_secret(&self) -> &str {
-        &self.secret
+        self.api_key.secret.expose_secret()
     }
 
     pub fn rooms(&self) -> RoomClient {
-        super::use_tls_provider();
-        RoomClient::with_api_key(&self.http_url(), API_KEY, &self.secret)
+        crate::use_tls_provider();
+        RoomClient::with_api_key(&self.http_url(), &self.api_key.key, self.api_secret())
     }
 
     pub fn egress(&self) -> EgressClient {
-        super::use_tls_provider();
-        EgressClient::with_api_key(&self.http_url(), API_KEY, &self.secret)
+        crate::use_tls_provider();
+        EgressClient::with_api_key(&self.http_url(), &self.api_key.key, self.api_secret())
     }
 
-    /// A token that lets `identity` into `room`, to publish and to subscribe.
-    pub fn token(&self, room: &str, identity: &str) -> String {
-        self.token_with(
-            identity,
-            VideoGrants {
-                room_join: true,
-                room: room.to_owned(),
-                ..VideoGrants::default()
-            },
-        )
+    /// Connects a hidden recorder to `room`.
+    pub fn recorder_config(&self, room: &str) -> ConnectConfig {
+        let (key, room) = (self.api_key.clone(), room.to_owned());
+        self.connect_config(move || key.recorder_token(&room, "recorder"))
     }
 
-    /// A token with these grants.
-    pub fn token_with(&self, identity: &str, grants: VideoGrants) -> String {
-        AccessToken::with_api_key(API_KEY, &self.secret)
-            .with_identity(identity)
-            .with_name(identity)
-            .with_ttl(TOKEN_LIFE)
-            .with_grants(grants)
-            .to_jwt()
-            .expect("a token of good grants can be signed")
+    /// Connects a participant that publishes and does not subscribe.
+    pub fn publisher_config(&self, room: &str, identity: &str) -> ConnectConfig {
+        let (key, room, identity) = (self.api_key.clone(), room.to_owned(), identity.to_owned());
+        self.connect_config(move || key.publisher_token(&room, &identity, &identity))
     }
 
-    pub fn log(&self) -> String {
-        self.process.log()
+    /// The status with which the signalling endpoint answers a token, without joining.
+    ///
+    /// # Panics
+    /// When livekit-server does not answer.
+    pub async fn validate(&self, token: &str) -> u16 {
+        let url = format!("{}/rtc/validate?access_token={token}", self.http_url());
+        let response = reqwest::get(url).await.expect("livekit-server answers");
+        response.status().as_u16()
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills it, as a crash would.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Starts it again after `kill`, on the same ports.
+    /// Starts it again after [`kill`](Self::kill), on the same ports.
     ///
     /// # Panics
     /// When it does not start.
     pub async fn start_again(&mut self) {
         self.process = start_process(&self.folder);
-        self.wait().await.expect("the ports are still ours");
+        self.wait_until_ready().await.expect("the ports are still free");
     }
 
-    fn launch(builder: &LivekitBuilder, redis: &RedisServer) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let ports = [Port::choose(), Port::choose(), Port::choose()];
-        let secret = hex::encode(rand::random::<[u8; 24]>());
-        fs::write(
-            folder.path().join("livekit.yaml"),
-            config(builder, &ports, &secret, redis),
-        )
-        .expect("the test's folder can be written");
+    fn launch(builder: &LivekitBuilder) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
+        let ports = [Port::reserve(), Port::reserve(), Port::reserve()];
+        let config = builder.config(&ports);
+        fs::write(folder.path().join("livekit.yaml"), config).expect("the test's folder is writable");
         Self {
             process: start_process(&folder),
             ports,
-            secret,
+            api_key: builder.api_key.clone(),
             folder,
         }
     }
 
-    async fn wait(&mut self) -> Result<(), ProgramEnded> {
-        super::use_tls_provider();
+    fn connect_config(
+        &self,
+        token: impl Fn() -> Result<SecretString, TokenError> + Send + Sync + 'static,
+    ) -> ConnectConfig {
+        let url = self.url().parse().expect("the URL is well-formed");
+        ConnectConfig::new(url, move || token().expect("room and identity are not empty"))
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<(), ExitedEarly> {
+        crate::use_tls_provider();
         let (url, client) = (self.http_url(), reqwest::Client::new());
-        answers(&mut self.process, async || {
+        wait_until_ready(&mut self.process, async || {
             client.get(&url).send().await.is_ok_and(|r| r.status().is_success())
         })
         .await
@@ -186,35 +224,7 @@ impl LivekitServer {
 }
 
 fn start_process(folder: &TempDir) -> Process {
-    let mut command = Command::new("livekit-server");
+    let mut command = Process::command(program(PROGRAM_VARIABLE, "livekit-server"));
     command.arg("--config").arg(folder.path().join("livekit.yaml"));
-    Process::start("livekit", &command, folder.path(), End::TwoSignals)
-}
-
-fn config(builder: &LivekitBuilder, ports: &[Port; 3], secret: &str, redis: &RedisServer) -> String {
-    let [signal, tcp, udp] = ports.each_ref().map(Port::number);
-    let LivekitBuilder {
-        webhook_urls,
-        departure_timeout_s,
-        empty_timeout_s,
-        extra,
-    } = builder;
-    let urls: String = webhook_urls.iter().map(|url| format!("    - {url}\n")).collect();
-    let webhook = if urls.is_empty() {
-        urls
-    } else {
-        format!("  urls:\n{urls}")
-    };
-    format!(
-        "port: {signal}\nbind_addresses: [127.0.0.1]\n\
-         rtc:\n  tcp_port: {tcp}\n  udp_port: {udp}\n  node_ip: 127.0.0.1\n  enable_loopback_candidate: true\n\
-         redis:\n  address: {address}\n  password: {password}\n\
-         keys:\n  {API_KEY}: {secret}\n\
-         webhook:\n  api_key: {API_KEY}\n{webhook}\
-         room:\n  departure_timeout: {departure_timeout_s}\n  empty_timeout: {empty_timeout_s}\n\
-         logging:\n  level: info\n\
-         {extra}",
-        address = redis.address(),
-        password = redis.password(),
-    )
+    Process::start("livekit", command, folder.path())
 }

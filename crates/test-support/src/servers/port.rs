@@ -1,4 +1,4 @@
-//! Ports that two tests do not choose at the same time.
+//! Ports that no two tests use at the same time.
 
 use std::{
     fs::{self, File},
@@ -11,25 +11,28 @@ use rand::Rng;
 /// Below the range from which Linux takes ports for outgoing connections (32768 and up), above that of `scripts/test.sh`.
 const RANGE: std::ops::Range<u16> = 20_000..32_000;
 
-/// A port that was free for TCP and UDP when it was chosen, and that no other test chooses while this lives. A program
-/// that is no test of ours may still take it: whoever starts a server tries again with another one.
+/// A port that was free for TCP and UDP when it was reserved, and that no other test reserves while this exists. A
+/// program that is not one of our tests may still take it, so a server that fails to start is started again on another.
 #[derive(Debug)]
 pub struct Port {
     number: u16,
-    /// Locked for as long as it is open.
-    _claim: File,
+    /// The reservation is a lock on this file.
+    _reservation: File,
 }
 
 impl Port {
     /// # Panics
-    /// When the folder of claims cannot be written.
-    pub fn choose() -> Self {
-        let claims = claims_folder();
+    /// When the folder of reservations is not writable.
+    pub fn reserve() -> Self {
+        let folder = reservations();
         loop {
             let number = rand::rng().random_range(RANGE);
-            let claim = File::create(claims.join(number.to_string())).expect("the folder was made for this user");
-            if claim.try_lock().is_ok() && is_free(number) {
-                return Self { number, _claim: claim };
+            let file = File::create(folder.join(number.to_string())).expect("the folder was created for this user");
+            if file.try_lock().is_ok() && is_free(number) {
+                return Self {
+                    number,
+                    _reservation: file,
+                };
             }
         }
     }
@@ -39,10 +42,10 @@ impl Port {
     }
 }
 
-fn claims_folder() -> PathBuf {
+fn reservations() -> PathBuf {
     let user = rustix::process::getuid().as_raw();
     let folder = std::env::temp_dir().join(format!("trackscribe-test-ports-{user}"));
-    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{} cannot be made: {error}", folder.display()));
+    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("cannot create {}: {error}", folder.display()));
     folder
 }
 

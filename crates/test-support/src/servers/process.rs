@@ -1,6 +1,8 @@
-//! One child process: started with its output in a file, ended by its id.
+//! One child process. Its output goes to a file.
 
 use std::{
+    env,
+    ffi::{OsStr, OsString},
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -10,60 +12,53 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How much of a log is shown when a test fails.
+/// Lines of a log that are printed when a test fails.
 const SHOWN_LINES: usize = 150;
 
-/// After this long a process that drains at the first signal gets a second one.
-const SECOND_SIGNAL: Duration = Duration::from_millis(300);
+/// How long a process may take to exit after SIGTERM before it is killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long a process may take to end before it is killed.
-const PATIENCE: Duration = Duration::from_secs(15);
-
-/// A running program. It ends when this is dropped, and dies with the test process however that ends. If the test is
+/// A running program. It is killed when this is dropped, and by the system when the test process ends. If the test is
 /// failing by then, the end of its log is printed.
 #[derive(Debug)]
 pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
-    end: End,
-}
-
-/// What it takes to end a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    OneSignal,
-    /// livekit-server waits for its participants at the first.
-    TwoSignals,
 }
 
 impl Process {
-    /// Starts `command`; what it prints is added to `NAME.log` in `folder`.
+    /// A command for [`Process::start`]: its process is killed when the thread that started it ends.
+    pub fn command(program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+        command
+    }
+
+    /// Starts a command made by [`Process::command`] and appends its output to `NAME.log` in `folder`.
     ///
-    /// Call it on a thread that lives as long as the test: the system ends the child with the *thread* that started it,
-    /// so not in `spawn_blocking`.
+    /// Call it on a thread that lives as long as the test, so not in `spawn_blocking`.
     ///
     /// # Panics
-    /// When no process can be started. A program that is missing shows as a process that ends at once.
-    pub fn start(name: &str, command: &Command, folder: &Path, end: End) -> Self {
+    /// When no process can be started. If the program is missing, the process exits at once instead.
+    pub fn start(name: &str, mut command: Command, folder: &Path) -> Self {
         let log = folder.join(format!("{name}.log"));
-        let output = File::options()
+        let stdout = File::options()
             .create(true)
             .append(true)
             .open(&log)
-            .expect("the test's folder can be written");
-        let errors = output.try_clone().expect("a file handle can be doubled");
-        let child = dies_with_its_parent(command)
+            .expect("the test's folder is writable");
+        let stderr = stdout.try_clone().expect("a file handle can be duplicated");
+        let child = command
             .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
+            .stdout(stdout)
+            .stderr(stderr)
             .spawn()
-            .unwrap_or_else(|error| panic!("{name} cannot be started by setpriv (package util-linux): {error}"));
+            .unwrap_or_else(|error| panic!("cannot start {name} through setpriv (package util-linux): {error}"));
         Self {
             name: name.to_owned(),
             child,
             log,
-            end,
         }
     }
 
@@ -71,45 +66,41 @@ impl Process {
         &self.name
     }
 
-    /// What it printed since it was first started.
+    /// The output of this process and of earlier ones with the same name and folder.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
-    /// `None` while it runs.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("a child of ours can be asked")
+    /// Returns `None` while the process runs.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the status of a child can be read")
     }
 
-    /// Asks it to end by SIGTERM, and waits until it has.
+    /// Sends SIGTERM and waits for the exit; kills the process after 15 s.
     pub fn stop(&mut self) -> ExitStatus {
-        let started = Instant::now();
+        let deadline = Instant::now() + STOP_TIMEOUT;
         self.signal(Signal::TERM);
-        let mut signalled_again = self.end == End::OneSignal;
         loop {
-            if let Some(status) = self.ended() {
+            if let Some(status) = self.exit_status() {
                 return status;
             }
-            if started.elapsed() > PATIENCE {
+            if Instant::now() > deadline {
                 return self.kill();
-            }
-            if started.elapsed() > SECOND_SIGNAL && !signalled_again {
-                self.signal(Signal::TERM);
-                signalled_again = true;
             }
             thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// Ends it at once, without a chance to put anything in order.
+    /// Sends SIGKILL and waits for the exit.
     pub fn kill(&mut self) -> ExitStatus {
         self.signal(Signal::KILL);
-        self.child.wait().expect("a child of ours can be waited for")
+        self.child.wait().expect("a child can be waited for")
     }
 
+    /// Sends a signal, unless the process has exited.
     pub fn signal(&mut self, signal: Signal) {
-        if self.ended().is_none() {
-            // It may end between the look and the signal; its id is ours until it is waited for.
+        if self.exit_status().is_none() {
+            // It may exit in between; its id is not reused before we wait for it.
             let _ = kill_process(Pid::from_child(&self.child), signal);
         }
     }
@@ -117,7 +108,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.stop();
+        self.kill();
         if thread::panicking() {
             let log = self.log();
             let lines: Vec<_> = log.lines().collect();
@@ -132,20 +123,7 @@ impl Drop for Process {
     }
 }
 
-fn dies_with_its_parent(command: &Command) -> Command {
-    let mut wrapped = Command::new("setpriv");
-    wrapped
-        .args(["--pdeathsig", "KILL", "--"])
-        .arg(command.get_program())
-        .args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => wrapped.env(name, value),
-            None => wrapped.env_remove(name),
-        };
-    }
-    if let Some(folder) = command.get_current_dir() {
-        wrapped.current_dir(folder);
-    }
-    wrapped
+/// The program that an environment variable names, or `default` on `PATH`.
+pub(super) fn program(variable: &str, default: &str) -> OsString {
+    env::var_os(variable).unwrap_or_else(|| default.into())
 }

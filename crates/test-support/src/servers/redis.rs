@@ -1,12 +1,12 @@
-//! A redis-server of a test's own.
+//! A redis-server for one test.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use tempfile::TempDir;
 
-use super::{End, PORT_TRIES, Port, Process, answers};
+use super::{ExitedEarly, PORT_ATTEMPTS, Port, Process, wait_until_ready};
 
-/// Redis as an operator should run it: a password, an append-only file, nothing evicted.
+/// Redis configured as Trackscribe needs it: with a password and an append-only file, and without eviction.
 #[derive(Debug)]
 pub struct RedisServer {
     process: Process,
@@ -19,32 +19,17 @@ impl RedisServer {
     /// # Panics
     /// When redis-server is not installed or does not start.
     pub async fn start() -> Self {
-        for _ in 0..PORT_TRIES {
-            let folder = tempfile::tempdir().expect("a temporary folder can be made");
-            let (port, password) = (Port::choose(), hex::encode(rand::random::<[u8; 16]>()));
-            let config = format!(
-                "bind 127.0.0.1\nport {}\nrequirepass {password}\ndir {}\n\
-                 appendonly yes\nappendfsync everysec\nsave \"\"\nmaxmemory-policy noeviction\n",
-                port.number(),
-                folder.path().display()
-            );
-            fs::write(folder.path().join("redis.conf"), config).expect("the test's folder can be written");
-            let process = launch(&folder);
-            let mut server = Self {
-                process,
-                port,
-                password,
-                folder,
-            };
-            if server.wait().await.is_ok() {
+        for _ in 0..PORT_ATTEMPTS {
+            let mut server = Self::launch();
+            if server.wait_until_ready().await.is_ok() {
                 return server;
             }
-            eprintln!("redis-server ended, trying another port: {}", server.process.log());
+            eprintln!("redis-server exited, trying another port: {}", server.process.log());
         }
-        panic!("redis-server does not start; is it installed? scripts/install-deps.sh tests");
+        panic!("cannot start redis-server; install it with scripts/install-deps.sh tests");
     }
 
-    /// `HOST:PORT`, as LiveKit's configuration wants it.
+    /// `HOST:PORT`, as in LiveKit's configuration.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port.number())
     }
@@ -58,32 +43,67 @@ impl RedisServer {
     }
 
     /// # Panics
-    /// When it does not answer.
+    /// When redis-server does not answer.
     pub async fn connect(&self) -> redis::aio::MultiplexedConnection {
-        let client = redis::Client::open(self.url()).expect("the address is well-formed");
-        client
+        self.client()
             .get_multiplexed_async_connection()
             .await
             .expect("redis-server answers")
     }
 
-    /// Ends it in order: what was written is in the append-only file.
+    /// Deletes every key.
+    ///
+    /// # Panics
+    /// When redis-server does not answer.
+    pub async fn flush(&self) {
+        let flushed = redis::cmd("FLUSHALL").query_async(&mut self.connect().await).await;
+        let () = flushed.expect("redis-server answers");
+    }
+
+    /// Stops it with SIGTERM, after which the append-only file is complete.
     pub fn stop(&mut self) {
         self.process.stop();
     }
 
-    /// Starts it again after `stop`, on the same port and with the data that it had.
+    /// Kills it, as a crash would. Every write that was answered is in the append-only file.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again after [`stop`](Self::stop) or [`kill`](Self::kill), on the same port and with the same data.
     ///
     /// # Panics
     /// When it does not start.
     pub async fn start_again(&mut self) {
-        self.process = launch(&self.folder);
-        self.wait().await.expect("the port is still ours");
+        self.process = start_process(&self.folder);
+        self.wait_until_ready().await.expect("the port is still free");
     }
 
-    async fn wait(&mut self) -> Result<(), super::ProgramEnded> {
-        let client = redis::Client::open(self.url()).expect("the address is well-formed");
-        answers(&mut self.process, async || {
+    fn launch() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
+        let (port, password) = (Port::reserve(), hex::encode(rand::random::<[u8; 16]>()));
+        let config = format!(
+            "bind 127.0.0.1\nport {}\nrequirepass {password}\ndir {}\n\
+             appendonly yes\nappendfsync everysec\nsave \"\"\nmaxmemory-policy noeviction\n",
+            port.number(),
+            folder.path().display()
+        );
+        fs::write(folder.path().join("redis.conf"), config).expect("the test's folder is writable");
+        Self {
+            process: start_process(&folder),
+            port,
+            password,
+            folder,
+        }
+    }
+
+    fn client(&self) -> redis::Client {
+        redis::Client::open(self.url()).expect("the URL is well-formed")
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<(), ExitedEarly> {
+        let client = self.client();
+        wait_until_ready(&mut self.process, async || {
             let Ok(mut connection) = client.get_multiplexed_async_connection().await else {
                 return false;
             };
@@ -93,8 +113,8 @@ impl RedisServer {
     }
 }
 
-fn launch(folder: &TempDir) -> Process {
-    let mut command = Command::new("redis-server");
-    command.arg(folder.path().join("redis.conf")); // the password stands in the file, not among the arguments
-    Process::start("redis", &command, folder.path(), End::OneSignal)
+fn start_process(folder: &TempDir) -> Process {
+    let mut command = Process::command("redis-server");
+    command.arg(folder.path().join("redis.conf")); // contains the password, which must not be an argument
+    Process::start("redis", command, folder.path())
 }

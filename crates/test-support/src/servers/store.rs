@@ -1,4 +1,4 @@
-//! A store of a test's own: a new bucket of the shared S3 server, or a folder.
+//! An object store for one test: a new bucket on the shared S3 server, or a new folder.
 
 use std::env;
 
@@ -13,21 +13,24 @@ use objects::{FolderConfig, Objects, S3Config, StoreConfig};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 
-/// Nothing that a test stores is larger.
+/// Size limit of an object that a test reads.
 const MAX_OBJECT_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Where everything of a test is stored.
+/// An empty bucket or folder.
 #[derive(Debug)]
 pub struct Store {
     config: StoreConfig,
-    /// Keeps the folder there.
+    /// Deletes the folder when the store is dropped.
     _folder: Option<TempDir>,
 }
 
 impl Store {
-    /// A new folder.
+    /// Creates a folder, which is deleted with the store.
+    ///
+    /// # Panics
+    /// When no temporary folder can be created.
     pub fn folder() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
         let config = StoreConfig::Folder(FolderConfig {
             root: folder.path().join("objects"),
         });
@@ -37,12 +40,12 @@ impl Store {
         }
     }
 
-    /// A new bucket on the server that `TRACKSCRIBE_TEST_S3_*` names.
+    /// Creates a bucket on the server that `TRACKSCRIBE_TEST_S3_*` describes.
     ///
     /// # Panics
-    /// When they are not set, or the server makes no bucket.
+    /// When these variables are not set, or the server refuses to create a bucket.
     pub async fn bucket() -> Self {
-        super::use_tls_provider();
+        crate::use_tls_provider();
         let config = S3Config {
             bucket: format!("e2e-{}", hex::encode(rand::random::<[u8; 8]>())),
             region: variable("REGION"),
@@ -52,7 +55,7 @@ impl Store {
             endpoint: Some(
                 variable("ENDPOINT")
                     .parse()
-                    .expect("TRACKSCRIBE_TEST_S3_ENDPOINT is an address"),
+                    .expect("TRACKSCRIBE_TEST_S3_ENDPOINT is a URL"),
             ),
             force_path_style: true,
             ca_file: None,
@@ -65,31 +68,33 @@ impl Store {
         }
     }
 
-    /// As the programs under test see it.
+    /// Opens the store as the programs under test do.
     ///
     /// # Panics
-    /// When it cannot be opened.
+    /// When the store cannot be opened.
     pub fn objects(&self) -> Objects {
-        objects::open(&self.config).expect("the store was made by this test")
+        objects::open(&self.config).expect("the configuration is valid")
     }
 
+    /// Reads an object.
+    ///
     /// # Panics
-    /// When there is no such object.
+    /// When it does not exist.
     pub async fn read(&self, key: &str) -> Vec<u8> {
-        let key = ObjectKey::parse(key).expect("a key that was given out");
+        let key = ObjectKey::parse(key).expect("the key is valid");
         let object = self
             .objects()
             .get(&key, None)
             .await
-            .unwrap_or_else(|error| panic!("{key} is not there: {error}"));
+            .unwrap_or_else(|error| panic!("cannot read {key}: {error}"));
         object
             .read(MAX_OBJECT_BYTES)
             .await
-            .expect("an object can be read to its end")
+            .expect("the object can be read to its end")
             .to_vec()
     }
 
-    /// The keys of all objects that begin with `prefix`.
+    /// Lists the keys that begin with `prefix`.
     ///
     /// # Panics
     /// When the store does not answer.
@@ -98,13 +103,13 @@ impl Store {
         listed.into_iter().map(|object| object.key.to_string()).collect()
     }
 
-    /// The bucket as a request to LiveKit carries it.
+    /// The bucket and its credentials as a request to LiveKit contains them.
     ///
     /// # Panics
     /// When the store is a folder.
     pub fn s3_upload(&self) -> S3Upload {
         let StoreConfig::S3(s3) = &self.config else {
-            panic!("a folder is no bucket")
+            panic!("a folder is not a bucket")
         };
         S3Upload {
             access_key: s3.access_key.expose_secret().to_owned(),
@@ -117,8 +122,8 @@ impl Store {
         }
     }
 
-    /// Environment of `server` and `worker`.
-    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+    /// The settings of `server` and `worker` that name this store.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
         match &self.config {
             StoreConfig::Folder(folder) => vec![("TRACKSCRIBE_STORAGE", format!("file://{}", folder.root.display()))],
             StoreConfig::S3(s3) => vec![
@@ -138,7 +143,7 @@ impl Store {
     }
 
     /// The section `storage` of `egress.yaml`.
-    pub(super) fn egress_section(&self) -> String {
+    pub fn egress_section(&self) -> String {
         match &self.config {
             StoreConfig::Folder(folder) => format!("storage:\n  file:\n    root: {}\n", folder.root.display()),
             StoreConfig::S3(s3) => format!(
@@ -156,8 +161,9 @@ impl Store {
 
 fn variable(name: &str) -> String {
     let name = format!("TRACKSCRIBE_TEST_S3_{name}");
-    env::var(&name)
-        .unwrap_or_else(|_| panic!("{name} is not set: run scripts/test.sh, or name an S3 server of your own"))
+    env::var(&name).unwrap_or_else(|_| {
+        panic!("{name} is not set; run scripts/test.sh, or set TRACKSCRIBE_TEST_S3_* to an S3 server for tests")
+    })
 }
 
 fn endpoint(s3: &S3Config) -> String {
@@ -182,5 +188,5 @@ async fn create_bucket(s3: &S3Config) {
         .bucket(&s3.bucket)
         .send()
         .await;
-    created.unwrap_or_else(|error| panic!("bucket {} cannot be made: {error:?}", s3.bucket));
+    created.unwrap_or_else(|error| panic!("cannot create bucket {}: {error:?}", s3.bucket));
 }

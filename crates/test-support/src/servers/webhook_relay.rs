@@ -1,4 +1,4 @@
-//! What stands between livekit-server and our server: passes webhooks on, several times over or not at all.
+//! A proxy between livekit-server and our server that forwards webhooks, repeats them or drops them.
 
 use std::{
     net::Ipv4Addr,
@@ -15,7 +15,7 @@ use axum::{
 use futures::future::join_all;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-/// Posts bodies and headers on as they came, so signatures stay good.
+/// Forwards bodies and headers unchanged, so signatures stay valid.
 #[derive(Debug)]
 pub struct WebhookRelay {
     port: u16,
@@ -25,61 +25,61 @@ pub struct WebhookRelay {
 
 #[derive(Clone, Debug)]
 struct Rules {
-    /// Until it is known, LiveKit is told to come again.
+    /// Where events go. Without a target they are answered 503, so LiveKit sends them again.
     target: Option<String>,
-    /// How often each event is posted, all at once.
-    times: usize,
-    /// Events that get lost: livekit-server believes that they arrived.
-    lost: Vec<&'static str>,
-    /// Names of events that came, in order.
-    came: Vec<String>,
+    /// How many copies of each event are posted at once.
+    copies: usize,
+    /// Events that are answered 200 and not forwarded.
+    dropped: Vec<&'static str>,
+    /// Names of the events that arrived, in order.
+    received: Vec<String>,
 }
 
 impl WebhookRelay {
     /// # Panics
-    /// When no port is left on this machine.
+    /// When no port is free.
     pub async fn start() -> Self {
-        super::use_tls_provider();
+        crate::use_tls_provider();
         let rules = Arc::new(Mutex::new(Rules {
             target: None,
-            times: 1,
-            lost: Vec::new(),
-            came: Vec::new(),
+            copies: 1,
+            dropped: Vec::new(),
+            received: Vec::new(),
         }));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .expect("a port is free");
         let port = listener.local_addr().expect("a bound socket has an address").port();
         let app = Router::new()
-            .route("/", post(pass_on))
+            .route("/", post(forward))
             .with_state((rules.clone(), reqwest::Client::new()));
         let serving = tokio::spawn(async move { axum::serve(listener, app).await.expect("serving does not fail") });
         Self { port, rules, serving }
     }
 
-    /// What livekit-server is to post to.
+    /// The URL for livekit-server.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)
     }
 
-    /// Where webhooks go from here on.
-    pub fn pass_on_to(&self, url: String) {
+    /// Forwards later events to `url`.
+    pub fn forward_to(&self, url: String) {
         self.change(|rules| rules.target = Some(url));
     }
 
-    /// From here on each event is posted so often, all at once.
-    pub fn repeat(&self, times: usize) {
-        self.change(|rules| rules.times = times);
+    /// Posts so many copies of each later event, all at once.
+    pub fn repeat(&self, copies: usize) {
+        self.change(|rules| rules.copies = copies);
     }
 
-    /// From here on events of this name get lost.
-    pub fn lose(&self, event: &'static str) {
-        self.change(|rules| rules.lost.push(event));
+    /// Drops later events with this name; livekit-server takes them for delivered.
+    pub fn drop_events(&self, name: &'static str) {
+        self.change(|rules| rules.dropped.push(name));
     }
 
     /// The names of the events that livekit-server sent, in order.
-    pub fn came(&self) -> Vec<String> {
-        self.change(|rules| rules.came.clone())
+    pub fn received(&self) -> Vec<String> {
+        self.change(|rules| rules.received.clone())
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Rules) -> T) -> T {
@@ -95,24 +95,29 @@ impl Drop for WebhookRelay {
 
 type Shared = (Arc<Mutex<Rules>>, reqwest::Client);
 
-async fn pass_on(State((rules, http)): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn forward(State((rules, http)): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let event = event_name(&body);
     let Rules {
-        target, times, lost, ..
+        target,
+        copies,
+        dropped,
+        ..
     } = {
         let mut rules = rules.lock().unwrap_or_else(PoisonError::into_inner);
-        rules.came.push(event.clone());
+        rules.received.push(event.clone());
         rules.clone()
     };
-    if lost.contains(&event.as_str()) {
+    if dropped.contains(&event.as_str()) {
         return StatusCode::OK;
     }
     let Some(target) = target else {
         return StatusCode::SERVICE_UNAVAILABLE;
     };
-    let posts = (0..times).map(|_| {
-        let kept = [header::AUTHORIZATION, header::CONTENT_TYPE];
-        let request = kept.iter().filter_map(|name| Some((name, headers.get(name)?)));
+    let posts = (0..copies).map(|_| {
+        let signed_headers = [header::AUTHORIZATION, header::CONTENT_TYPE];
+        let request = signed_headers
+            .iter()
+            .filter_map(|name| Some((name, headers.get(name)?)));
         request
             .fold(http.post(&target), |request, (name, value)| request.header(name, value))
             .body(body.clone())

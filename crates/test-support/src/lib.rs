@@ -1,0 +1,26 @@
+//! What tests of several crates share: real servers that end with the test, participants that publish audio, sounds
+//! with known samples, and waiting for a condition.
+//!
+//! A development dependency only. [`LivekitServer`], [`RedisServer`], [`Garage`], [`Database`] and [`Store`] each give a
+//! test a server, database or bucket that no other test uses. [`Participant`] joins a room and its [`Microphone`] sends
+//! audio in real time. [`audio`] makes sounds and finds them in a decoded recording. The harness that runs all of
+//! Trackscribe is the package `e2e` in `tests/`; fakes stay in the crates whose traits they implement.
+
+pub mod audio;
+mod microphone;
+mod participant;
+mod servers;
+mod wait;
+
+pub use microphone::Microphone;
+pub use participant::{Participant, TrackPublisher};
+pub use servers::{
+    Database, ExitedEarly, Garage, LivekitBuilder, LivekitServer, OpenJob, PORT_ATTEMPTS, Port, Process, RedisServer,
+    Store, WebhookRelay, wait_until_ready,
+};
+pub use wait::wait_until;
+
+/// Chooses the TLS implementation of every client in this process. Later calls change nothing.
+pub fn use_tls_provider() {
+    let _already_installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}

@@ -1,0 +1,21 @@
+//! Programs that tests run against. Each has its own ports and folder, and ends with the test.
+
+mod database;
+mod garage;
+mod livekit;
+mod port;
+mod process;
+mod ready;
+mod redis;
+mod store;
+mod webhook_relay;
+
+pub use database::{Database, OpenJob};
+pub use garage::Garage;
+pub use livekit::{LivekitBuilder, LivekitServer};
+pub use port::Port;
+pub use process::Process;
+pub use ready::{ExitedEarly, PORT_ATTEMPTS, wait_until_ready};
+pub use redis::RedisServer;
+pub use store::Store;
+pub use webhook_relay::WebhookRelay;
