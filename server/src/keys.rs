@@ -74,7 +74,7 @@ pub async fn create(pool: &PgPool, name: &str, scopes: &[Scope]) -> Result<NewKe
     rand::rng().fill_bytes(&mut random);
     let text = SecretString::from(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random)));
     let key = new_row(name, scopes, &text, Utc::now());
-    storage::api_keys::insert(&mut *pool.acquire().await?, &key, &digest(&text)).await?;
+    storage::api_keys::insert(&mut *storage::pool::acquire(pool).await?, &key, &digest(&text)).await?;
     Ok(NewKey { id: key.id, text })
 }
 

@@ -8,7 +8,7 @@ use domain::{
     event::PlatformKind,
 };
 use objects::Objects;
-use storage::PgPool;
+use storage::{PgPool, PgTransaction, PooledConnection, StorageError};
 use uuid::Uuid;
 
 use platform::Platforms;
@@ -27,6 +27,18 @@ pub struct AppState {
     pub ids: IdSource,
     pub limits: Limits,
     pub options: Arc<Options>,
+}
+
+impl AppState {
+    /// Takes a connection from the pool.
+    pub async fn conn(&self) -> Result<PooledConnection, StorageError> {
+        storage::pool::acquire(&self.pool).await
+    }
+
+    /// Begins a transaction. Dropping it rolls back; `storage::pool::commit` commits.
+    pub async fn begin(&self) -> Result<PgTransaction<'static>, StorageError> {
+        storage::pool::begin(&self.pool).await
+    }
 }
 
 /// What the operator decided.

@@ -24,3 +24,6 @@ pub mod transcripts;
 
 pub use error::StorageError;
 pub use sqlx::{PgConnection, PgPool, PgTransaction};
+
+/// A connection on loan from the pool; dropping it returns it.
+pub type PooledConnection = sqlx::pool::PoolConnection<sqlx::Postgres>;

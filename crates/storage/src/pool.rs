@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use sqlx::{
-    PgPool,
+    PgPool, PgTransaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::StorageError;
+use crate::{PooledConnection, StorageError};
 
 /// How long a caller waits for a connection before it is told that the database is too busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,6 +41,21 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 pub async fn migrate(pool: &PgPool) -> Result<(), StorageError> {
     MIGRATOR.run(pool).await?;
     Ok(())
+}
+
+/// Takes a connection from the pool.
+pub async fn acquire(pool: &PgPool) -> Result<PooledConnection, StorageError> {
+    Ok(pool.acquire().await?)
+}
+
+/// Begins a transaction on a connection from the pool. Dropping it rolls back.
+pub async fn begin(pool: &PgPool) -> Result<PgTransaction<'static>, StorageError> {
+    Ok(pool.begin().await?)
+}
+
+/// Commits a transaction.
+pub async fn commit(tx: PgTransaction<'_>) -> Result<(), StorageError> {
+    Ok(tx.commit().await?)
 }
 
 /// Whether the database answers.

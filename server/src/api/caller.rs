@@ -37,7 +37,7 @@ impl FromRequestParts<AppState> for Writer {
 
 async fn require(scope: Scope, headers: &HeaderMap, app: &AppState) -> ApiResult<()> {
     let text = bearer(headers).ok_or(ApiError::Unauthenticated)?;
-    let mut conn = app.pool.acquire().await?;
+    let mut conn = app.conn().await?;
     let key = storage::api_keys::find_by_hash(&mut conn, &keys::digest(&text)).await?;
     let key = key.ok_or(ApiError::Unauthenticated)?;
     tracing::Span::current().record(KEY_ID, tracing::field::display(key.id));

@@ -219,12 +219,6 @@ impl From<StorageError> for ApiError {
     }
 }
 
-impl From<sqlx::Error> for ApiError {
-    fn from(error: sqlx::Error) -> Self {
-        StorageError::from(error).into()
-    }
-}
-
 fn summary(errors: &[FieldError]) -> String {
     errors
         .iter()

@@ -22,7 +22,7 @@ const REPEATED: &str = "repeated";
 /// for each other. Tells what became of it.
 pub async fn ingest(app: &AppState, verified: &VerifiedEvent) -> Result<&'static str, StorageError> {
     let id = (app.ids)();
-    let mut tx = app.pool.begin().await?;
+    let mut tx = app.begin().await?;
     if remember(&mut tx, app, id, verified).await? == Remembered::Repeated {
         return Ok(REPEATED);
     }
@@ -32,7 +32,7 @@ pub async fn ingest(app: &AppState, verified: &VerifiedEvent) -> Result<&'static
         None => without_room(event, Outcome::Ignored),
     };
     storage::events::set_outcome(&mut tx, id, outcome).await?;
-    tx.commit().await?;
+    storage::pool::commit(tx).await?;
     tracing::info!(event.name = event.name, event.id = event.key.id, %outcome, "webhook taken");
     Ok(outcome.as_str())
 }

@@ -37,7 +37,7 @@ pub struct PersonBody {
     responses((status = 200, body = MeetingDetail), (status = 404, body = Problem)),
 )]
 pub async fn get(State(app): State<AppState>, _: Reader, path: MeetingPath) -> ApiResult<Json<MeetingDetail>> {
-    let mut conn = app.pool.acquire().await?;
+    let mut conn = app.conn().await?;
     let meeting = path.view(&mut conn).await?;
     let participants = storage::participants::list_for_meeting(&mut conn, meeting.id).await?;
     let participants = participants.into_iter().map(PersonBody::from).collect();

@@ -40,7 +40,7 @@ pub async fn list(
     ApiQuery(query): ApiQuery<MeetingsQuery>,
 ) -> ApiResult<Json<ListPage<MeetingBody>>> {
     let page = PageRequest::<(DateTime<Utc>, MeetingId)>::new(query.limit, query.cursor)?;
-    let mut conn = app.pool.acquire().await?;
+    let mut conn = app.conn().await?;
     let room = match &query.room {
         None => None,
         Some(name) => match storage::rooms::find_by_name(&mut conn, name).await? {

@@ -52,7 +52,7 @@ pub async fn list(
     path: MeetingPath,
     page: PageRequest<ParticipantId>,
 ) -> ApiResult<Json<ListPage<ParticipantBody>>> {
-    let mut conn = app.pool.acquire().await?;
+    let mut conn = app.conn().await?;
     let meeting = path.view(&mut conn).await?.id;
     let people = storage::participants::list_for_meeting(&mut conn, meeting).await?;
     let connections = storage::connections::list_for_meeting(&mut conn, meeting).await?;

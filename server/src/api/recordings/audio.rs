@@ -59,7 +59,7 @@ pub async fn get(
     method: Method,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let recording = path.find(&mut *app.pool.acquire().await?).await?;
+    let recording = path.find(&mut *app.conn().await?).await?;
     let key = object_key(&recording)?;
     if let Some(url) = app.objects.presign_get(key, REDIRECT_TTL).await.map_err(store_error)? {
         return Ok((StatusCode::FOUND, [(header::LOCATION, url.to_string())]).into_response());

@@ -16,6 +16,6 @@ use crate::{
     responses((status = 200, body = RecordingBody), (status = 404, body = Problem)),
 )]
 pub async fn get(State(app): State<AppState>, _: Reader, path: RecordingPath) -> ApiResult<Json<RecordingBody>> {
-    let mut conn = app.pool.acquire().await?;
+    let mut conn = app.conn().await?;
     Ok(Json(path.find(&mut conn).await?.into()))
 }

@@ -24,7 +24,7 @@ pub async fn list(
     path: MeetingPath,
     page: PageRequest<RecordingId>,
 ) -> ApiResult<Json<ListPage<RecordingBody>>> {
-    let mut conn = app.pool.acquire().await?;
+    let mut conn = app.conn().await?;
     let meeting = path.view(&mut conn).await?.id;
     let recordings = storage::recordings::page_for_meeting(&mut conn, meeting, page.after, page.fetch()).await?;
     Ok(Json(page.page(recordings, |r| r.id, RecordingBody::from)))

@@ -47,7 +47,7 @@ pub async fn create(
     ApiJson(wanted): ApiJson<CreateRoom>,
 ) -> ApiResult<(StatusCode, Json<RoomBody>)> {
     let room = wanted.into_room(RoomId((app.ids)()), &app);
-    let mut conn = app.pool.acquire().await?;
+    let mut conn = app.conn().await?;
     storage::rooms::insert(&mut conn, &room)
         .await
         .map_err(|error| taken(error, &room.name))?;

@@ -18,9 +18,9 @@ use crate::{
     responses((status = 204), (status = 404, body = Problem)),
 )]
 pub async fn delete(State(app): State<AppState>, _: Writer, path: RoomPath) -> ApiResult<StatusCode> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = app.begin().await?;
     let room = path.lock(&mut tx).await?;
     storage::rooms::delete(&mut tx, room.id, (app.clock)()).await?;
-    tx.commit().await?;
+    storage::pool::commit(tx).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -67,7 +67,7 @@ pub async fn join(
     path: RoomPath,
     ApiJson(wanted): ApiJson<JoinRoom>,
 ) -> ApiResult<(StatusCode, [(HeaderName, &'static str); 1], Json<Admission>)> {
-    let room = path.find(&mut *app.pool.acquire().await?).await?;
+    let room = path.find(&mut *app.conn().await?).await?;
     let adapter = app.platforms.get(room.platform);
     let adapter = adapter.ok_or_else(|| ApiError::Conflict(format!("{} is not set up here", room.platform)))?;
     let token = adapter.join_token(&wanted.into_request(room.name)?, (app.clock)())?;

@@ -22,7 +22,7 @@ pub async fn list(
     _: Reader,
     page: PageRequest<RoomName>,
 ) -> ApiResult<Json<ListPage<RoomBody>>> {
-    let mut conn = app.pool.acquire().await?;
+    let mut conn = app.conn().await?;
     let rooms = storage::rooms::list(&mut conn, page.after.as_ref(), page.fetch()).await?;
     Ok(Json(page.page(rooms, |room| room.name.clone(), RoomBody::from)))
 }

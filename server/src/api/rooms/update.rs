@@ -37,10 +37,10 @@ pub async fn update(
     path: RoomPath,
     ApiJson(wanted): ApiJson<UpdateRoom>,
 ) -> ApiResult<Json<RoomBody>> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = app.begin().await?;
     let room = wanted.apply(path.lock(&mut tx).await?, &app);
     storage::rooms::save(&mut tx, &room).await?;
-    tx.commit().await?;
+    storage::pool::commit(tx).await?;
     Ok(Json(room.into()))
 }
 

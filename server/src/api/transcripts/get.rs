@@ -46,7 +46,7 @@ pub async fn get(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let format = query.format.map_or_else(|| Format::accepted(&headers), Ok)?;
-    let mut conn = app.pool.acquire().await?;
+    let mut conn = app.conn().await?;
     path.view(&mut conn).await?;
     let found = storage::transcripts::load(&mut conn, path.0).await?;
     match found {
