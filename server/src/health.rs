@@ -157,7 +157,7 @@ mod tests {
     use insta::assert_snapshot;
     use storage::PgPool;
 
-    use crate::testing::TestApp;
+    use crate::support::TestApp;
 
     /// The status of each dependency, without what depends on the machine.
     fn outline(body: &serde_json::Value) -> String {

@@ -8,13 +8,13 @@ pub mod config;
 mod health;
 pub mod keys;
 mod limits;
-mod observe;
+mod middleware;
 mod openapi;
 mod router;
 mod run;
 mod state;
 #[cfg(test)]
-mod testing;
+mod support;
 mod webhook;
 
 pub use config::{ServerConfig, Settings};

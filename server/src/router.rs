@@ -12,7 +12,7 @@ use crate::{
         extract::MAX_JSON_BYTES,
         {meetings, recordings, rooms, transcripts},
     },
-    health, limits, observe,
+    health, limits, middleware,
     openapi::{self, ApiDoc},
     state::AppState,
     webhook,
@@ -26,9 +26,9 @@ pub fn router(app: AppState) -> Router {
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(async || ApiError::NoRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .layer(middleware::from_fn(observe::patience))
-        .layer(CatchPanicLayer::custom(observe::panicked))
-        .layer(middleware::from_fn_with_state(app.clone(), observe::request))
+        .layer(middleware::from_fn(middleware::patience))
+        .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(middleware::from_fn_with_state(app.clone(), middleware::request))
         .with_state(app)
 }
 

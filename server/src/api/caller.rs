@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::error::{ApiError, ApiResult};
 use crate::{
     keys::{self, Scope},
-    observe::KEY_ID,
+    middleware::KEY_ID,
     state::AppState,
 };
 

@@ -7,7 +7,7 @@ use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde_json::{Value, json};
 use storage::PgPool;
 
-use crate::testing::{Captured, TestApp, WEBHOOK_KEY, signed, webhook};
+use crate::support::{Captured, TestApp, WEBHOOK_KEY, signed, webhook};
 
 const ROOM: &str = "standup-fixture";
 

@@ -1,7 +1,7 @@
 //! The LiveKit adapter from outside: webhooks that a real server sent, and calls to one.
 
 #[cfg(test)]
-mod orders;
+mod event_order;
 #[cfg(test)]
 mod server;
 #[cfg(test)]

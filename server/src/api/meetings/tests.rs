@@ -3,7 +3,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 use storage::PgPool;
 
-use crate::testing::{Captured, TestApp};
+use crate::support::{Captured, TestApp};
 
 /// After one call, as LiveKit told it.
 async fn after_a_call(pool: PgPool) -> (TestApp, String) {

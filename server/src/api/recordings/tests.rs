@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use storage::PgPool;
 use uuid::Uuid;
 
-use crate::testing::{Captured, TestApp};
+use crate::support::{Captured, TestApp};
 
 /// Where the recording of the captured call lies.
 const KEY: &str = "livekit/standup-fixture/zoe-4b82ed-TR_AMx23cZGKLrKR5.ogg";

@@ -3,7 +3,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 use storage::PgPool;
 
-use crate::testing::TestApp;
+use crate::support::TestApp;
 
 async fn with_room(pool: PgPool) -> TestApp {
     let app = TestApp::new(pool).await;
@@ -96,7 +96,7 @@ async fn a_body_that_is_no_json_is_refused(pool: PgPool) {
     let app = with_room(pool).await;
     let send = |content_type: &'static str, body: Vec<u8>| {
         let request = axum::http::Request::post("/v1/rooms")
-            .header("authorization", format!("Bearer {}", crate::testing::WRITE))
+            .header("authorization", format!("Bearer {}", crate::support::WRITE))
             .header("content-type", content_type)
             .body(body.into())
             .unwrap();

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use storage::{PgPool, segments, transcripts::TranscriptHead};
 use uuid::Uuid;
 
-use crate::testing::{Captured, TestApp};
+use crate::support::{Captured, TestApp};
 
 async fn with_transcript(pool: PgPool, state: Option<TranscriptState>) -> (TestApp, String) {
     let app = TestApp::new(pool).await;
