@@ -8,7 +8,7 @@ use std::{
 };
 
 pub use boot::config::ConfigError;
-use boot::config::{DatabaseArgs, Problems};
+use boot::config::{ConfigErrors, DatabaseArgs};
 use clap::Args;
 use domain::event::PlatformKind;
 pub use livekit::LivekitArgs;
@@ -79,21 +79,21 @@ pub struct Settings {
 impl ServerConfig {
     /// Checks everything, and names all that is wrong at once.
     pub fn check(&self) -> Result<Settings, ConfigError> {
-        let mut problems = Problems::default();
-        let database_url = self.database.check(&mut problems);
-        let livekit = self.livekit.check(&mut problems);
-        let store = problems.take(self.storage.recordings());
+        let mut errors = ConfigErrors::default();
+        let database_url = self.database.check(&mut errors);
+        let livekit = self.livekit.check(&mut errors);
+        let store = errors.ok(self.storage.recordings());
         if self.default_video_platform != PlatformKind::Livekit {
-            problems.add(format!(
+            errors.add(format!(
                 "DEFAULT_VIDEO_PLATFORM={} is not supported yet; use livekit",
                 self.default_video_platform
             ));
         }
         match (database_url, livekit, store) {
-            (Some(database_url), Some(livekit), Some(store)) if problems.is_empty() => {
+            (Some(database_url), Some(livekit), Some(store)) if errors.is_empty() => {
                 Ok(self.settings(database_url, livekit, store))
             }
-            _ => Err(problems.error("the server's settings")),
+            _ => Err(errors.into_error("the server's settings")),
         }
     }
 

@@ -21,10 +21,10 @@ use crate::{
 };
 
 /// How long one dependency may take to answer.
-const CHECK_WITHIN: Duration = Duration::from_secs(2);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The content type of Prometheus' text format.
-const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The process lives.
 #[derive(Serialize, ToSchema)]
@@ -35,7 +35,7 @@ pub struct Health {
 /// What this process depends on.
 #[derive(Serialize, ToSchema)]
 pub struct Readiness {
-    status: ReadinessWord,
+    status: ReadinessStatus,
     /// By name: `database`, `store`, `livekit`.
     dependencies: BTreeMap<&'static str, Dependency>,
 }
@@ -43,7 +43,7 @@ pub struct Readiness {
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ReadinessStatus)]
-pub enum ReadinessWord {
+pub enum ReadinessStatus {
     Ready,
     /// Works, but not all of it: LiveKit or the store is away.
     Degraded,
@@ -53,7 +53,7 @@ pub enum ReadinessWord {
 
 #[derive(Serialize, ToSchema)]
 pub struct Dependency {
-    status: DependencyWord,
+    status: DependencyStatus,
     latency_ms: u64,
     /// What is wrong, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,7 +63,7 @@ pub struct Dependency {
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = DependencyStatus)]
-pub enum DependencyWord {
+pub enum DependencyStatus {
     Ok,
     Failed,
 }
@@ -84,18 +84,18 @@ pub async fn healthz() -> Json<Health> {
 )]
 pub async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Readiness>) {
     let (database, store, platforms) = tokio::join!(
-        check(storage::pool::ping(&app.pool)),
-        check(reach_store(&app)),
+        check_dependency(storage::pool::ping(&app.pool)),
+        check_dependency(ping_store(&app)),
         futures::future::join_all(
             app.platforms
                 .iter()
-                .map(|p| async { (p.kind().as_str(), check(p.ping()).await) })
+                .map(|p| async { (p.kind().as_str(), check_dependency(p.ping()).await) })
         ),
     );
     let readiness = Readiness::of(database, [("store", store)].into_iter().chain(platforms));
     let code = match readiness.status {
-        ReadinessWord::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        ReadinessWord::Ready | ReadinessWord::Degraded => StatusCode::OK,
+        ReadinessStatus::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ReadinessStatus::Ready | ReadinessStatus::Degraded => StatusCode::OK,
     };
     (code, Json(readiness))
 }
@@ -107,17 +107,17 @@ pub async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Readiness>
 )]
 pub async fn metrics() -> ApiResult<Response> {
     let page = boot::prometheus::install().map_err(|error| ApiError::Internal(error.into()))?;
-    Ok(([(header::CONTENT_TYPE, TEXT_FORMAT)], page.render()).into_response())
+    Ok(([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], page.render()).into_response())
 }
 
 impl Readiness {
     fn of(database: Dependency, others: impl Iterator<Item = (&'static str, Dependency)>) -> Self {
         let mut dependencies: BTreeMap<_, _> = others.collect();
-        let some_failed = dependencies.values().any(|d| d.status == DependencyWord::Failed);
+        let some_failed = dependencies.values().any(|d| d.status == DependencyStatus::Failed);
         let status = match (database.status, some_failed) {
-            (DependencyWord::Failed, _) => ReadinessWord::Unavailable,
-            (DependencyWord::Ok, true) => ReadinessWord::Degraded,
-            (DependencyWord::Ok, false) => ReadinessWord::Ready,
+            (DependencyStatus::Failed, _) => ReadinessStatus::Unavailable,
+            (DependencyStatus::Ok, true) => ReadinessStatus::Degraded,
+            (DependencyStatus::Ok, false) => ReadinessStatus::Ready,
         };
         dependencies.insert("database", database);
         Self { status, dependencies }
@@ -125,7 +125,7 @@ impl Readiness {
 }
 
 /// Asks the store about an object that never is: that it says so shows that it answers and takes our key.
-async fn reach_store(app: &AppState) -> Result<(), objects::ObjectError> {
+async fn ping_store(app: &AppState) -> Result<(), objects::ObjectError> {
     let key = ObjectKey::parse(".trackscribe/probe/readyz").expect("the key is one that every store takes");
     match app.objects.head(&key).await {
         Err(error) if !error.is_not_found() => Err(error),
@@ -134,20 +134,20 @@ async fn reach_store(app: &AppState) -> Result<(), objects::ObjectError> {
 }
 
 /// The message alone: its causes can name hosts and users, and anyone may ask.
-async fn check<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) -> Dependency {
-    let begun = Instant::now();
-    let error = match tokio::time::timeout(CHECK_WITHIN, work).await {
+async fn check_dependency<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) -> Dependency {
+    let started = Instant::now();
+    let error = match tokio::time::timeout(CHECK_TIMEOUT, work).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.to_string()),
-        Err(_) => Some(format!("no answer within {} s", CHECK_WITHIN.as_secs())),
+        Err(_) => Some(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())),
     };
     Dependency {
         status: if error.is_some() {
-            DependencyWord::Failed
+            DependencyStatus::Failed
         } else {
-            DependencyWord::Ok
+            DependencyStatus::Ok
         },
-        latency_ms: begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
+        latency_ms: started.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
         error,
     }
 }

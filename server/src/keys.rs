@@ -18,7 +18,7 @@ pub const PREFIX: &str = "tsk_";
 const RANDOM_BYTES: usize = 32;
 
 /// Characters of a key that may be shown, to tell keys apart.
-const SHOWN_CHARS: usize = 10;
+const DISPLAY_CHARS: usize = 10;
 
 /// What a key allows. Each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +31,7 @@ pub enum Scope {
 /// A scope that does not exist.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:?} is no scope: use read, write or admin")]
-pub struct BadScope(String);
+pub struct UnknownScope(String);
 
 /// A key that was just made. Its text is nowhere else.
 pub struct NewKey {
@@ -56,14 +56,14 @@ impl fmt::Display for Scope {
 }
 
 impl FromStr for Scope {
-    type Err = BadScope;
+    type Err = UnknownScope;
 
-    fn from_str(text: &str) -> Result<Self, BadScope> {
+    fn from_str(text: &str) -> Result<Self, UnknownScope> {
         match text {
             "read" => Ok(Self::Read),
             "write" => Ok(Self::Write),
             "admin" => Ok(Self::Admin),
-            other => Err(BadScope(other.to_owned())),
+            other => Err(UnknownScope(other.to_owned())),
         }
     }
 }
@@ -87,7 +87,7 @@ fn new_row(name: &str, scopes: &[Scope], text: &SecretString, created_at: DateTi
     ApiKey {
         id: ApiKeyId(Uuid::now_v7()),
         name: name.to_owned(),
-        prefix: text.expose_secret().chars().take(SHOWN_CHARS).collect(),
+        prefix: text.expose_secret().chars().take(DISPLAY_CHARS).collect(),
         scopes: scopes.iter().map(Scope::to_string).collect(),
         created_at,
         last_used_at: None,
@@ -107,7 +107,7 @@ mod tests {
 
         let found = found.unwrap().expect("the key was just made");
         assert_eq!((found.id, found.scopes), (key.id, vec!["write".to_owned()]));
-        assert!(key.text.expose_secret().starts_with(&found.prefix) && found.prefix.len() == SHOWN_CHARS);
+        assert!(key.text.expose_secret().starts_with(&found.prefix) && found.prefix.len() == DISPLAY_CHARS);
     }
 
     #[test]

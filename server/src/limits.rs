@@ -27,9 +27,9 @@ use crate::{
 const BURST_SECONDS: u32 = 4;
 
 /// How often keys and addresses that have been quiet are forgotten.
-const FORGET_EVERY: Duration = Duration::from_secs(60);
+const EVICTION_INTERVAL: Duration = Duration::from_secs(60);
 
-type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock>;
+type KeyedLimiter<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock>;
 
 /// Requests a second, and whom to believe about addresses.
 #[derive(Clone, Debug)]
@@ -45,8 +45,8 @@ pub struct LimitOptions {
 pub struct Limits(Arc<Inner>);
 
 struct Inner {
-    keys: Keyed<ApiKeyId>,
-    addresses: Keyed<IpAddr>,
+    keys: KeyedLimiter<ApiKeyId>,
+    addresses: KeyedLimiter<IpAddr>,
     trusted_proxies: Vec<IpAddr>,
 }
 
@@ -64,9 +64,9 @@ impl Limits {
     }
 
     /// Forgets the quiet ones until `stop`, so that memory does not grow with every address ever seen.
-    pub async fn forget_quiet(self, stop: CancellationToken) {
+    pub async fn evict_idle(self, stop: CancellationToken) {
         while stop
-            .run_until_cancelled(tokio::time::sleep(FORGET_EVERY))
+            .run_until_cancelled(tokio::time::sleep(EVICTION_INTERVAL))
             .await
             .is_some()
         {
@@ -76,7 +76,7 @@ impl Limits {
     }
 
     /// Whose request it is: the peer, or whom a trusted proxy names last.
-    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         if !self.0.trusted_proxies.contains(&peer.to_canonical()) {
             return peer;
         }
@@ -94,7 +94,7 @@ impl Limits {
 /// Middleware: counts a request against its address. Not for webhooks, which all come from one.
 pub async fn per_address(State(app): State<AppState>, request: Request, next: Next) -> ApiResult<Response> {
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
-        let client = app.limits.client(peer.ip(), request.headers());
+        let client = app.limits.client_address(peer.ip(), request.headers());
         check(&app.limits.0.addresses, &client)?;
     }
     Ok(next.run(request).await)
@@ -105,10 +105,10 @@ fn quota(per_second: NonZeroU32) -> Quota {
         .allow_burst(per_second.saturating_mul(NonZeroU32::MIN.saturating_add(BURST_SECONDS - 1)))
 }
 
-fn check<K: Hash + Eq + Clone>(limiter: &Keyed<K>, key: &K) -> ApiResult<()> {
+fn check<K: Hash + Eq + Clone>(limiter: &KeyedLimiter<K>, key: &K) -> ApiResult<()> {
     limiter
         .check_key(key)
-        .map_err(|early| ApiError::TooManyRequests(early.wait_time_from(DefaultClock::default().now())))
+        .map_err(|not_until| ApiError::TooManyRequests(not_until.wait_time_from(DefaultClock::default().now())))
 }
 
 #[cfg(test)]
@@ -145,8 +145,11 @@ mod tests {
         let garbage = HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), "somebody".parse().unwrap())]);
         let (proxy, stranger): (IpAddr, IpAddr) = ("127.0.0.1".parse().unwrap(), "9.9.9.9".parse().unwrap());
 
-        assert_eq!(limits.client(proxy, &headers), "1.2.3.4".parse::<IpAddr>().unwrap());
-        assert_eq!(limits.client(proxy, &garbage), proxy);
-        assert_eq!(limits.client(stranger, &headers), stranger);
+        assert_eq!(
+            limits.client_address(proxy, &headers),
+            "1.2.3.4".parse::<IpAddr>().unwrap()
+        );
+        assert_eq!(limits.client_address(proxy, &garbage), proxy);
+        assert_eq!(limits.client_address(stranger, &headers), stranger);
     }
 }

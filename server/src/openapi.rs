@@ -14,7 +14,7 @@ use utoipa::{
 use crate::api::error::{FieldError, Problem};
 
 /// The name of the scheme by which keys are sent.
-const KEY: &str = "key";
+const BEARER_SCHEME: &str = "key";
 
 /// Errors that any call with a key can answer with: status and meaning.
 const COMMON_ERRORS: [(&str, &str); 5] = [
@@ -36,7 +36,7 @@ const COMMON_ERRORS: [(&str, &str); 5] = [
                        stable `type`; lists come page by page.",
     ),
     components(schemas(Problem, FieldError)),
-    modifiers(&KeyScheme),
+    modifiers(&BearerScheme),
     tags(
         (name = "rooms", description = "Standing places with a name and settings"),
         (name = "meetings", description = "Sessions in rooms"),
@@ -48,36 +48,36 @@ const COMMON_ERRORS: [(&str, &str); 5] = [
 )]
 pub struct ApiDoc;
 
-struct KeyScheme;
+struct BearerScheme;
 
-impl Modify for KeyScheme {
+impl Modify for BearerScheme {
     fn modify(&self, document: &mut openapi::OpenApi) {
         let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         document
             .components
             .get_or_insert_with(Components::new)
-            .add_security_scheme(KEY, scheme);
+            .add_security_scheme(BEARER_SCHEME, scheme);
     }
 }
 
 /// Adds what holds for all calls of a kind: that they take a key, what they answer when it does not do, and that errors
 /// are problems.
-pub fn complete(document: &mut openapi::OpenApi) {
+pub fn add_common_parts(document: &mut openapi::OpenApi) {
     for (path, item) in &mut document.paths.paths {
         let with_key = path.starts_with("/v1/") && !path.ends_with("/webhook");
         let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             if with_key {
-                add_key(operation);
+                require_key(operation);
             }
-            mark_problems(operation);
-            describe_answers(operation);
+            set_problem_content_type(operation);
+            add_default_descriptions(operation);
         }
     }
 }
 
-fn add_key(operation: &mut Operation) {
-    operation.security = Some(vec![SecurityRequirement::new(KEY, Vec::<String>::new())]);
+fn require_key(operation: &mut Operation) {
+    operation.security = Some(vec![SecurityRequirement::new(BEARER_SCHEME, Vec::<String>::new())]);
     for (status, meaning) in COMMON_ERRORS {
         let schema = Ref::from_schema_name("Problem");
         let content = ContentBuilder::new().schema(Some(schema)).build();
@@ -94,7 +94,7 @@ fn add_key(operation: &mut Operation) {
 }
 
 /// Names the content type that errors really have.
-fn mark_problems(operation: &mut Operation) {
+fn set_problem_content_type(operation: &mut Operation) {
     let errors = operation
         .responses
         .responses
@@ -109,7 +109,7 @@ fn mark_problems(operation: &mut Operation) {
 }
 
 /// OpenAPI asks for words with every answer; where a handler has none, HTTP's own do.
-fn describe_answers(operation: &mut Operation) {
+fn add_default_descriptions(operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         if response.description.is_empty() {

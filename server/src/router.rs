@@ -1,6 +1,10 @@
 //! Every route on one screen.
 
-use axum::{Router, extract::DefaultBodyLimit, middleware};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -20,19 +24,19 @@ use crate::{
 
 /// The whole application.
 pub fn router(app: AppState) -> Router {
-    let (routes, mut document) = described(&app).split_for_parts();
-    openapi::complete(&mut document);
+    let (routes, mut document) = api_routes(&app).split_for_parts();
+    openapi::add_common_parts(&mut document);
     routes
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(async || ApiError::NoRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .layer(middleware::from_fn(middleware::patience))
-        .layer(CatchPanicLayer::custom(middleware::panicked))
-        .layer(middleware::from_fn_with_state(app.clone(), middleware::request))
+        .layer(from_fn(middleware::timeout))
+        .layer(CatchPanicLayer::custom(middleware::on_panic))
+        .layer(from_fn_with_state(app.clone(), middleware::trace))
         .with_state(app)
 }
 
-fn described(app: &AppState) -> OpenApiRouter<AppState> {
+fn api_routes(app: &AppState) -> OpenApiRouter<AppState> {
     let api = OpenApiRouter::new()
         .routes(routes!(rooms::list::list, rooms::create::create))
         .routes(routes!(rooms::get::get, rooms::update::update, rooms::delete::delete))
@@ -45,7 +49,7 @@ fn described(app: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(recordings::audio::get))
         .routes(routes!(transcripts::get::get))
         .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
-        .layer(middleware::from_fn_with_state(app.clone(), limits::per_address));
+        .layer(from_fn_with_state(app.clone(), limits::per_address));
     // Neither is limited by address: a platform's webhooks all come from one, and so do an orchestrator's questions.
     let webhooks = OpenApiRouter::new()
         .routes(routes!(webhook::livekit))

@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// How long requests that run at the stop may go on: webhooks end sooner, only streams of audio last longer.
-const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Between two tries to reach the database at the start.
-const RETRY_DATABASE: Duration = Duration::from_secs(1);
+const DATABASE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The application, ready to be served or, in tests, to be asked directly.
 pub struct App {
@@ -66,7 +66,7 @@ pub async fn run(config: ServerConfig, stop: CancellationToken) -> anyhow::Resul
     }
     tracing::info!(address = %listener.local_addr()?, store = app.state.objects.describe(), "the API is served");
     let tasks = TaskTracker::new();
-    tasks.spawn(app.state.limits.clone().forget_quiet(stop.clone()));
+    tasks.spawn(app.state.limits.clone().evict_idle(stop.clone()));
     serve(listener, app.router, stop).await?;
     tasks.close();
     tasks.wait().await;
@@ -82,25 +82,26 @@ async fn migrate(pool: &PgPool, stop: &CancellationToken) -> Result<bool, Storag
             Some(Ok(())) => return Ok(true),
             Some(Err(error)) if error.is_transient() => {
                 tracing::warn!("waiting for the database: {:#}", anyhow::Error::from(error));
-                stop.run_until_cancelled(tokio::time::sleep(RETRY_DATABASE)).await;
+                stop.run_until_cancelled(tokio::time::sleep(DATABASE_RETRY_INTERVAL))
+                    .await;
             }
             Some(Err(error)) => return Err(error),
         }
     }
 }
 
-/// Takes nothing new after `stop`; what runs then has [`DRAIN_WITHIN`].
+/// Takes nothing new after `stop`; what runs then has [`DRAIN_TIMEOUT`].
 async fn serve(listener: tokio::net::TcpListener, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let patience = async {
+    let drain_timeout = async {
         stop.cancelled().await;
-        tokio::time::sleep(DRAIN_WITHIN).await;
+        tokio::time::sleep(DRAIN_TIMEOUT).await;
     };
     tokio::select! {
         result = server => result.context("the listener failed"),
-        () = patience => {
-            tracing::warn!("requests were cut off {} s after the stop", DRAIN_WITHIN.as_secs());
+        () = drain_timeout => {
+            tracing::warn!("requests were cut off {} s after the stop", DRAIN_TIMEOUT.as_secs());
             Ok(())
         }
     }
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     /// Between two tries to reach a server that is starting.
-    const AGAIN: Duration = Duration::from_millis(20);
+    const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
     async fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
         let mut socket = TcpStream::connect(address).await?;
@@ -158,7 +159,7 @@ mod tests {
             assert!(!server.is_finished(), "{:?}", server.await);
             match get(address, "/readyz").await {
                 Ok(answer) => break answer,
-                Err(_) => tokio::time::sleep(AGAIN).await,
+                Err(_) => tokio::time::sleep(RETRY_INTERVAL).await,
             }
         };
         stop.cancel();

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc};
 pub use boot::config::ConfigError;
 use boot::{
     SecretError,
-    config::{DatabaseArgs, LivekitApi, LivekitApiArgs, Problems},
+    config::{ConfigErrors, DatabaseArgs, LivekitApi, LivekitApiArgs},
     secret::SecretSource,
 };
 use clap::Args;
@@ -75,12 +75,12 @@ pub struct Settings {
 impl WorkerConfig {
     /// Checks everything, and names all that is wrong at once.
     pub fn check(&self) -> Result<Settings, ConfigError> {
-        let mut problems = Problems::default();
-        let database_url = self.database.check(&mut problems);
-        let redis_url = problems.take(self.redis_url());
-        let livekit = self.livekit.check(&mut problems);
-        let recordings = problems.take(self.storage.recordings());
-        let transcripts = problems.take(self.storage.transcripts());
+        let mut errors = ConfigErrors::default();
+        let database_url = self.database.check(&mut errors);
+        let redis_url = errors.ok(self.redis_url());
+        let livekit = self.livekit.check(&mut errors);
+        let recordings = errors.ok(self.storage.recordings());
+        let transcripts = errors.ok(self.storage.transcripts());
         match (database_url, redis_url, livekit, recordings, transcripts) {
             (Some(database_url), Some(redis_url), Some(livekit), Some(recordings), Some(transcripts)) => Ok(Settings {
                 bind: self.bind,
@@ -94,7 +94,7 @@ impl WorkerConfig {
                 adopt_rooms: self.adopt_rooms,
                 transcribe_concurrency: self.transcribe_concurrency.get(),
             }),
-            _ => Err(problems.error("the worker's settings")),
+            _ => Err(errors.into_error("the worker's settings")),
         }
     }
 

@@ -46,7 +46,7 @@ pub async fn run(config: WorkerConfig, stop: CancellationToken) -> anyhow::Resul
     let settings = config.check()?;
     let metrics = boot::prometheus::install().context("cannot collect metrics")?;
     let listener = boot::health::bind(settings.bind, "health and metrics (TRACKSCRIBE_WORKER_BIND)").await?;
-    let pages = boot::health::router(boot::health::alive()).merge(boot::prometheus::router(metrics));
+    let pages = boot::health::router(boot::health::always_healthy()).merge(boot::prometheus::router(metrics));
     let ctx = context(&settings).await?;
     let tasks = TaskTracker::new();
     tasks.spawn(boot::health::serve(listener, pages, stop.clone()));

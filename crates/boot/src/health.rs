@@ -38,7 +38,7 @@ impl Health {
 }
 
 /// A check that says yes as long as the process lives.
-pub fn alive() -> HealthCheck {
+pub fn always_healthy() -> HealthCheck {
     Arc::new(Health::ok)
 }
 

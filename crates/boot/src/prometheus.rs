@@ -6,7 +6,7 @@ use axum::{Router, http::header, routing::get};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// How often the recorder folds away what histograms have gathered; without it they grow between two scrapes.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Bounds of every histogram whose name ends in `_seconds`: from a quick query to a long transcription.
 const SECONDS_BUCKETS: [f64; 14] = [
@@ -14,7 +14,7 @@ const SECONDS_BUCKETS: [f64; 14] = [
 ];
 
 /// The content type of Prometheus' text format.
-const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -39,14 +39,14 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 pub fn router(handle: PrometheusHandle) -> Router {
     Router::new().route(
         "/metrics",
-        get(move || async move { ([(header::CONTENT_TYPE, TEXT_FORMAT)], handle.render()) }),
+        get(move || async move { ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], handle.render()) }),
     )
 }
 
 /// A thread of its own rather than a task: the recorder outlives any one runtime.
 fn upkeep() {
     while let Some(handle) = RECORDER.get() {
-        std::thread::sleep(UPKEEP_EVERY);
+        std::thread::sleep(UPKEEP_INTERVAL);
         handle.run_upkeep();
     }
 }

@@ -21,7 +21,7 @@ pub enum SecretError {
     #[error("{0} is not set; set it, or {0}_FILE to a file that holds it")]
     Missing(String),
     #[error("{0} and {0}_FILE are both set; unset one of them")]
-    Both(String),
+    ValueAndFile(String),
     #[error("{0} is empty")]
     Empty(String),
     #[error("{name}_FILE names {path}, which cannot be read")]
@@ -45,7 +45,7 @@ impl SecretSource<'_> {
     pub fn optional(self) -> Result<Option<SecretString>, SecretError> {
         let secret = match (self.value, self.file) {
             (None, None) => return Ok(None),
-            (Some(_), Some(_)) => return Err(SecretError::Both(self.name.to_owned())),
+            (Some(_), Some(_)) => return Err(SecretError::ValueAndFile(self.name.to_owned())),
             (Some(value), None) => value.clone(),
             (None, Some(file)) => self.read(file)?,
         };

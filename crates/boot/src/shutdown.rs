@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     /// Ample for a signal to ourselves; only a failing test waits this long.
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const TIMEOUT: Duration = Duration::from_secs(10);
 
     fn signal_ourselves(name: &str) {
         let pid = std::process::id().to_string();
@@ -66,12 +66,12 @@ mod tests {
         let shutdown = Shutdown::listen().unwrap();
 
         signal_ourselves("-TERM");
-        tokio::time::timeout(PATIENCE, shutdown.graceful.cancelled())
+        tokio::time::timeout(TIMEOUT, shutdown.graceful.cancelled())
             .await
             .unwrap();
         let insisted_at_once = shutdown.now.is_cancelled();
         signal_ourselves("-INT");
-        tokio::time::timeout(PATIENCE, shutdown.now.cancelled()).await.unwrap();
+        tokio::time::timeout(TIMEOUT, shutdown.now.cancelled()).await.unwrap();
 
         assert!(!insisted_at_once);
     }

@@ -39,10 +39,10 @@ pub enum LogFormat {
 /// A log filter that nobody can read.
 #[derive(Debug, thiserror::Error)]
 #[error("TRACKSCRIBE_LOG is no log filter; an example: info,egress=debug")]
-pub struct BadFilter(#[from] tracing_subscriber::filter::ParseError);
+pub struct InvalidFilter(#[from] tracing_subscriber::filter::ParseError);
 
 /// Sends everything that is traced to standard error, as `args` say. Later calls in the same process change nothing.
-pub fn init(args: &TelemetryArgs) -> Result<(), BadFilter> {
+pub fn init(args: &TelemetryArgs) -> Result<(), InvalidFilter> {
     let filter = EnvFilter::builder().parse(&args.filter)?;
     let registry = tracing_subscriber::registry().with(filter);
     let terminal = stderr().is_terminal();

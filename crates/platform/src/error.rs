@@ -13,7 +13,7 @@ pub enum PlatformError {
     Unreachable(PlatformKind, #[source] BoxError),
     /// An answer that is not its API's: from something in between, or LiveKit's plain "invalid token".
     #[error("{0} gave an answer that is not its API's; check its address, and our key and secret")]
-    Garbled(PlatformKind, #[source] BoxError),
+    UnexpectedResponse(PlatformKind, #[source] BoxError),
     /// It answered that it cannot do this now, or not in time.
     #[error("{0} cannot do this now")]
     Busy(PlatformKind, #[source] BoxError),
@@ -31,7 +31,10 @@ pub enum PlatformError {
 impl PlatformError {
     /// Whether the same call may succeed later without anyone changing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable(..) | Self::Garbled(..) | Self::Busy(..))
+        matches!(
+            self,
+            Self::Unreachable(..) | Self::UnexpectedResponse(..) | Self::Busy(..)
+        )
     }
 
     pub fn is_not_found(&self) -> bool {
@@ -43,27 +46,27 @@ impl PlatformError {
 #[derive(Debug, Error)]
 pub enum WebhookError {
     #[error("the webhook has no signature")]
-    NotSigned,
+    MissingSignature,
     #[error("the webhook's signature is damaged")]
-    DamagedSignature,
+    MalformedSignature,
     #[error("the webhook is signed with a key that we do not have; check the key of the platform's webhook settings")]
     UnknownKey,
     #[error("the webhook's signature is wrong; check the secret of the platform's webhook settings")]
     WrongSignature,
     #[error("the webhook's signature is not valid yet; check that both clocks are right")]
-    TooEarly,
+    NotYetValid,
     #[error("the webhook's signature has expired; check that both clocks are right")]
     Expired,
     #[error("the webhook's body is not the one that was signed")]
-    BodyChanged,
+    DigestMismatch,
     #[error("the webhook's body cannot be read")]
-    BadBody(#[source] serde_json::Error),
+    InvalidBody(#[source] serde_json::Error),
 }
 
 impl WebhookError {
     /// Whether the sender did not show who it is, as opposed to sending something unreadable.
     pub fn is_unauthorized(&self) -> bool {
-        !matches!(self, Self::BadBody(_))
+        !matches!(self, Self::InvalidBody(_))
     }
 }
 

@@ -14,8 +14,8 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use crate::{
-    DEFAULT_TOKEN_TTL, JoinError, JoinRequest, JoinToken, Platform, PlatformError, VerifiedEvent, WebhookError,
-    WhichRecordings,
+    DEFAULT_TOKEN_TTL, JoinError, JoinRequest, JoinToken, Platform, PlatformError, RecordingFilter, VerifiedEvent,
+    WebhookError,
 };
 
 /// What `Authorization` must say for a webhook to be believed.
@@ -29,7 +29,7 @@ pub struct FakePlatform {
 
 /// Whether the fake answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Health {
+pub enum Availability {
     #[default]
     Up,
     /// Every call fails as if the network were gone.
@@ -40,7 +40,7 @@ pub enum Health {
 
 /// A recording that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Started {
+pub struct StartedRecording {
     pub room: String,
     pub file: String,
     pub report: EgressReport,
@@ -48,9 +48,9 @@ pub struct Started {
 
 #[derive(Default)]
 struct State {
-    health: Health,
+    availability: Availability,
     rooms: BTreeMap<String, LiveRoom>,
-    started: Vec<Started>,
+    started: Vec<StartedRecording>,
 }
 
 impl FakePlatform {
@@ -61,8 +61,8 @@ impl FakePlatform {
         }
     }
 
-    pub fn set_health(&self, health: Health) {
-        self.state().health = health;
+    pub fn set_availability(&self, availability: Availability) {
+        self.state().availability = availability;
     }
 
     /// Puts a room in place of any of the same name.
@@ -75,7 +75,7 @@ impl FakePlatform {
     }
 
     /// Every recording that was asked for, in order.
-    pub fn started(&self) -> Vec<Started> {
+    pub fn started(&self) -> Vec<StartedRecording> {
         self.state().started.clone()
     }
 
@@ -90,11 +90,11 @@ impl FakePlatform {
         self.state.lock().expect("no test panics while it holds the fake")
     }
 
-    fn answering(&self) -> Result<MutexGuard<'_, State>, PlatformError> {
+    fn state_if_up(&self) -> Result<MutexGuard<'_, State>, PlatformError> {
         let state = self.state();
-        match state.health {
-            Health::Down => Err(PlatformError::Unreachable(self.kind, "the fake is down".into())),
-            Health::Up | Health::NoRecorder => Ok(state),
+        match state.availability {
+            Availability::Down => Err(PlatformError::Unreachable(self.kind, "the fake is down".into())),
+            Availability::Up | Availability::NoRecorder => Ok(state),
         }
     }
 
@@ -104,7 +104,7 @@ impl FakePlatform {
 }
 
 impl State {
-    fn find(&mut self, egress: &EgressId) -> Option<&mut Started> {
+    fn find(&mut self, egress: &EgressId) -> Option<&mut StartedRecording> {
         self.started
             .iter_mut()
             .find(|started| started.report.egress_id.as_ref() == Some(egress))
@@ -119,12 +119,12 @@ impl Platform for FakePlatform {
 
     fn event(&self, headers: &HeaderMap, body: &Bytes, _now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookError> {
         match headers.get(AUTHORIZATION).map(|value| value.as_bytes()) {
-            None => return Err(WebhookError::NotSigned),
+            None => return Err(WebhookError::MissingSignature),
             Some(signature) if signature != SIGNATURE.as_bytes() => return Err(WebhookError::WrongSignature),
             Some(_) => {}
         }
-        let event: PlatformEvent = serde_json::from_slice(body).map_err(WebhookError::BadBody)?;
-        let stored_body = serde_json::to_value(&event).map_err(WebhookError::BadBody)?;
+        let event: PlatformEvent = serde_json::from_slice(body).map_err(WebhookError::InvalidBody)?;
+        let stored_body = serde_json::to_value(&event).map_err(WebhookError::InvalidBody)?;
         Ok(VerifiedEvent { event, stored_body })
     }
 
@@ -141,12 +141,17 @@ impl Platform for FakePlatform {
     }
 
     async fn list_rooms(&self) -> Result<Vec<EventRoom>, PlatformError> {
-        Ok(self.answering()?.rooms.values().map(|live| live.room.clone()).collect())
+        Ok(self
+            .state_if_up()?
+            .rooms
+            .values()
+            .map(|live| live.room.clone())
+            .collect())
     }
 
     async fn list_participants(&self, room: &str) -> Result<Vec<LiveParticipant>, PlatformError> {
         Ok(self
-            .answering()?
+            .state_if_up()?
             .rooms
             .get(room)
             .map(|live| live.participants.clone())
@@ -166,8 +171,8 @@ impl Platform for FakePlatform {
         track: &TrackSid,
         file: &str,
     ) -> Result<EgressReport, PlatformError> {
-        let mut state = self.answering()?;
-        if state.health == Health::NoRecorder {
+        let mut state = self.state_if_up()?;
+        if state.availability == Availability::NoRecorder {
             return Err(PlatformError::Busy(self.kind, "the fake has no recorder".into()));
         }
         let sid = state.rooms.get(room).ok_or_else(|| self.not_found())?.room.sid.clone();
@@ -183,7 +188,7 @@ impl Platform for FakePlatform {
             started_at: None,
             ended_at: None,
         };
-        state.started.push(Started {
+        state.started.push(StartedRecording {
             room: room.to_owned(),
             file: file.to_owned(),
             report: report.clone(),
@@ -191,10 +196,10 @@ impl Platform for FakePlatform {
         Ok(report)
     }
 
-    async fn list_recordings(&self, room: &str, which: WhichRecordings) -> Result<Vec<EgressReport>, PlatformError> {
-        let state = self.answering()?;
-        let wanted = |started: &&Started| {
-            started.room == room && (which == WhichRecordings::All || !started.report.status.is_terminal())
+    async fn list_recordings(&self, room: &str, which: RecordingFilter) -> Result<Vec<EgressReport>, PlatformError> {
+        let state = self.state_if_up()?;
+        let wanted = |started: &&StartedRecording| {
+            started.room == room && (which == RecordingFilter::All || !started.report.status.is_terminal())
         };
         Ok(state
             .started
@@ -205,7 +210,7 @@ impl Platform for FakePlatform {
     }
 
     async fn stop_recording(&self, egress: &EgressId) -> Result<EgressReport, PlatformError> {
-        let mut state = self.answering()?;
+        let mut state = self.state_if_up()?;
         let started = state.find(egress).ok_or_else(|| self.not_found())?;
         if started.report.status.is_terminal() {
             return Err(PlatformError::Refused(self.kind, "the fake's egress has ended".into()));
@@ -215,12 +220,12 @@ impl Platform for FakePlatform {
     }
 
     async fn delete_room(&self, room: &str) -> Result<(), PlatformError> {
-        self.answering()?.rooms.remove(room);
+        self.state_if_up()?.rooms.remove(room);
         Ok(())
     }
 
     async fn ping(&self) -> Result<(), PlatformError> {
-        self.answering().map(|_| ())
+        self.state_if_up().map(|_| ())
     }
 }
 
@@ -249,16 +254,16 @@ mod tests {
             .unwrap()
             .egress_id
             .unwrap();
-        let before = fake.list_recordings("standup", WhichRecordings::Active).await.unwrap();
+        let before = fake.list_recordings("standup", RecordingFilter::Active).await.unwrap();
         fake.set_recording(&egress, |report| report.status = EgressStatus::Complete);
 
         assert_eq!(before.len(), 1);
         assert_eq!(
-            fake.list_recordings("standup", WhichRecordings::Active).await.unwrap(),
+            fake.list_recordings("standup", RecordingFilter::Active).await.unwrap(),
             []
         );
         assert_eq!(
-            fake.list_recordings("standup", WhichRecordings::All)
+            fake.list_recordings("standup", RecordingFilter::All)
                 .await
                 .unwrap()
                 .len(),
@@ -274,7 +279,7 @@ mod tests {
     async fn a_fake_that_is_down_fails_as_a_network_does() {
         let fake = FakePlatform::new(PlatformKind::Livekit);
 
-        fake.set_health(Health::Down);
+        fake.set_availability(Availability::Down);
 
         assert!(fake.ping().await.unwrap_err().is_transient());
         assert!(fake.list_rooms().await.is_err());

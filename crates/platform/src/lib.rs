@@ -62,7 +62,7 @@ pub trait Platform: Send + Sync {
     ) -> Result<EgressReport, PlatformError>;
 
     /// The recordings of a room.
-    async fn list_recordings(&self, room: &str, which: WhichRecordings) -> Result<Vec<EgressReport>, PlatformError>;
+    async fn list_recordings(&self, room: &str, which: RecordingFilter) -> Result<Vec<EgressReport>, PlatformError>;
 
     /// Asks an egress to end. One that has ended already is [`PlatformError::Refused`].
     async fn stop_recording(&self, egress: &EgressId) -> Result<EgressReport, PlatformError>;
@@ -76,7 +76,7 @@ pub trait Platform: Send + Sync {
 
 /// Which recordings to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhichRecordings {
+pub enum RecordingFilter {
     /// Those that have not ended.
     Active,
     All,

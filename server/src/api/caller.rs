@@ -23,7 +23,7 @@ impl FromRequestParts<AppState> for Reader {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> ApiResult<Self> {
-        require(Scope::Read, &parts.headers, app).await.map(|()| Self)
+        authorize(Scope::Read, &parts.headers, app).await.map(|()| Self)
     }
 }
 
@@ -31,11 +31,11 @@ impl FromRequestParts<AppState> for Writer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> ApiResult<Self> {
-        require(Scope::Write, &parts.headers, app).await.map(|()| Self)
+        authorize(Scope::Write, &parts.headers, app).await.map(|()| Self)
     }
 }
 
-async fn require(scope: Scope, headers: &HeaderMap, app: &AppState) -> ApiResult<()> {
+async fn authorize(scope: Scope, headers: &HeaderMap, app: &AppState) -> ApiResult<()> {
     let text = bearer(headers).ok_or(ApiError::Unauthenticated)?;
     let mut conn = app.conn().await?;
     let key = storage::api_keys::find_by_hash(&mut conn, &keys::digest(&text)).await?;

@@ -58,12 +58,12 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
         serde_json::from_slice(body).map_err(|error| ApiError::Malformed(format!("the body is not JSON: {error}")))?;
     serde_path_to_error::deserialize(json).map_err(|error| {
         let message = error.inner().to_string();
-        ApiError::invalid(field(&error.path().to_string(), &message), message)
+        ApiError::invalid(field_name(&error.path().to_string(), &message), message)
     })
 }
 
 /// The name of the field that an error is about. serde reports a missing one at what should hold it.
-fn field(path: &str, message: &str) -> String {
+fn field_name(path: &str, message: &str) -> String {
     let missing = message
         .strip_prefix("missing field `")
         .and_then(|rest| rest.split('`').next());

@@ -75,7 +75,7 @@ impl<T> ListPage<T> {
 
 impl<K> PageRequest<K> {
     /// How many rows to fetch: one more than is shown, to know whether there is a next page.
-    pub fn fetch(&self) -> i64 {
+    pub fn row_limit(&self) -> i64 {
         i64::from(self.limit) + 1
     }
 }
@@ -108,7 +108,7 @@ mod tests {
 
     fn list(request: &PageRequest<u32>) -> ListPage<u32> {
         let from = request.after.map_or(0, |n| n + 1);
-        let rows = (from..5).take(request.fetch() as usize).collect();
+        let rows = (from..5).take(request.row_limit() as usize).collect();
         request.page(rows, |n| *n, |n| n)
     }
 

@@ -16,7 +16,7 @@ use crate::{
 
 const SOME_ID: &str = "00000000-0000-7000-8000-000000000009";
 
-async fn ask(app: &TestApp, method: &Method, path: &str, key: Option<&str>) -> u16 {
+async fn request(app: &TestApp, method: &Method, path: &str, key: Option<&str>) -> u16 {
     let mut request = Request::builder()
         .method(method)
         .uri(path)
@@ -212,7 +212,7 @@ async fn a_path_that_is_not_there_and_a_wrong_method_are_problems(pool: PgPool) 
     let app = TestApp::new(pool).await;
 
     let nowhere = app.get("/v1/nowhere").await;
-    let wrong = app.ask(Method::PUT, "/v1/rooms", &[]).await;
+    let wrong = app.request(Method::PUT, "/v1/rooms", &[]).await;
 
     assert_eq!((nowhere.status.as_u16(), nowhere.problem().as_str()), (404, "no-route"));
     assert_eq!(
@@ -225,9 +225,11 @@ async fn a_path_that_is_not_there_and_a_wrong_method_are_problems(pool: PgPool) 
 async fn a_request_keeps_the_id_that_it_came_with(pool: PgPool) {
     let app = TestApp::new(pool).await;
 
-    let named = app.ask(Method::GET, "/healthz", &[("x-request-id", "from-afar")]).await;
+    let named = app
+        .request(Method::GET, "/healthz", &[("x-request-id", "from-afar")])
+        .await;
     let unnamed = app
-        .ask(Method::GET, "/healthz", &[("x-request-id", "no \"good\"")])
+        .request(Method::GET, "/healthz", &[("x-request-id", "no \"good\"")])
         .await;
 
     assert_eq!(named.header("x-request-id"), Some("from-afar"));
@@ -239,7 +241,7 @@ async fn no_other_site_may_read_answers(pool: PgPool) {
     let app = TestApp::new(pool).await;
 
     let answer = app
-        .ask(Method::GET, "/v1/rooms", &[("origin", "https://elsewhere.test")])
+        .request(Method::GET, "/v1/rooms", &[("origin", "https://elsewhere.test")])
         .await;
 
     assert_eq!(answer.header("access-control-allow-origin"), None);

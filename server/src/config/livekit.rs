@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use boot::{
     SecretError,
-    config::{LivekitApiArgs, Problems, livekit_address},
+    config::{ConfigErrors, LivekitApiArgs, livekit_url},
     secret::SecretSource,
 };
 use chrono::TimeDelta;
@@ -60,13 +60,13 @@ pub struct LivekitArgs {
 }
 
 impl LivekitArgs {
-    pub(super) fn check(&self, problems: &mut Problems) -> Option<LivekitConfig> {
-        let api = self.api.check(problems);
+    pub(super) fn check(&self, errors: &mut ConfigErrors) -> Option<LivekitConfig> {
+        let api = self.api.check(errors);
         let public_url = match &self.livekit_public_url {
-            Some(public) => livekit_address(problems, "LIVEKIT_PUBLIC_URL", Some(public), &["ws", "wss"]),
+            Some(public) => livekit_url(errors, "LIVEKIT_PUBLIC_URL", Some(public), &["ws", "wss"]),
             None => api.as_ref().map(|api| as_websocket(&api.url)),
         };
-        let webhook_secret = problems.take(self.webhook_secret());
+        let webhook_secret = errors.ok(self.webhook_secret());
         let (api, public_url) = (api?, public_url?);
         let webhook_key = WebhookKey {
             id: self.livekit_webhook_key.clone().unwrap_or_else(|| api.key.clone()),

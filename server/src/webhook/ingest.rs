@@ -28,8 +28,8 @@ pub async fn ingest(app: &AppState, verified: &VerifiedEvent) -> Result<&'static
     }
     let event = &verified.event;
     let outcome = match &event.room {
-        Some(place) => judge(&mut tx, app, event, place).await?,
-        None => without_room(event, Outcome::Ignored),
+        Some(room) => apply(&mut tx, app, event, room).await?,
+        None => outcome_without_room(event, Outcome::Ignored),
     };
     storage::events::set_outcome(&mut tx, id, outcome).await?;
     storage::pool::commit(tx).await?;
@@ -53,11 +53,11 @@ async fn remember(
     storage::events::remember(conn, &new).await
 }
 
-async fn judge(
+async fn apply(
     conn: &mut PgConnection,
     app: &AppState,
     event: &PlatformEvent,
-    place: &EventRoom,
+    room: &EventRoom,
 ) -> Result<Outcome, StorageError> {
     let now = (app.clock)();
     let adopt = if app.options.adopt_rooms {
@@ -68,8 +68,8 @@ async fn judge(
     } else {
         Adopt::Never
     };
-    let Some(situation) = meetings::situation(conn, event.key.platform, place, adopt).await? else {
-        return Ok(without_room(event, Outcome::ForeignRoom));
+    let Some(situation) = meetings::situation(conn, event.key.platform, room, adopt).await? else {
+        return Ok(outcome_without_room(event, Outcome::ForeignRoom));
     };
     let change = situation.apply(event, Source { now, ids: &app.ids });
     meetings::save(conn, &change).await?;
@@ -77,7 +77,7 @@ async fn judge(
 }
 
 /// An event that concerns no room of ours.
-fn without_room(event: &PlatformEvent, otherwise: Outcome) -> Outcome {
+fn outcome_without_room(event: &PlatformEvent, otherwise: Outcome) -> Outcome {
     match event.kind {
         EventKind::Unknown => Outcome::UnknownEvent,
         _ => otherwise,

@@ -23,7 +23,7 @@ use crate::{
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// LiveKit has no time-out of its own: a webhook that is not answered holds up all that come after it.
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// LiveKit's webhooks
 ///
@@ -55,10 +55,13 @@ async fn receive(app: &AppState, platform: PlatformKind, request: Request) -> Ap
     };
     let late = |_| ApiError::Unavailable {
         what: "the database",
-        why: anyhow::anyhow!("a webhook was not stored within {} s", ANSWER_WITHIN.as_secs()),
+        why: anyhow::anyhow!("a webhook was not stored within {} s", WEBHOOK_TIMEOUT.as_secs()),
     };
-    let result = tokio::time::timeout(ANSWER_WITHIN, work).await.map_err(late).flatten();
-    count(platform, &result);
+    let result = tokio::time::timeout(WEBHOOK_TIMEOUT, work)
+        .await
+        .map_err(late)
+        .flatten();
+    record_outcome(platform, &result);
     result.map(|_| StatusCode::OK)
 }
 
@@ -67,7 +70,7 @@ fn verify(app: &AppState, platform: PlatformKind, headers: &HeaderMap, body: &By
     adapter.event(headers, body, (app.clock)()).map_err(ApiError::from)
 }
 
-fn count(platform: PlatformKind, result: &ApiResult<&'static str>) {
+fn record_outcome(platform: PlatformKind, result: &ApiResult<&'static str>) {
     let outcome = match result {
         Ok(outcome) => *outcome,
         Err(ApiError::BadSignature(_)) => "bad_signature",

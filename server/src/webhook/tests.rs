@@ -7,7 +7,7 @@ use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde_json::{Value, json};
 use storage::PgPool;
 
-use crate::support::{Captured, TestApp, WEBHOOK_KEY, signed, webhook};
+use crate::support::{CapturedWebhook, TestApp, WEBHOOK_KEY, signed, webhook};
 
 const ROOM: &str = "standup-fixture";
 
@@ -48,7 +48,7 @@ async fn rows(app: &TestApp, column: &str, table: &str) -> Vec<String> {
 
 async fn with_room(pool: PgPool) -> TestApp {
     let app = TestApp::new(pool).await;
-    app.make_room(ROOM).await;
+    app.create_room(ROOM).await;
     app
 }
 
@@ -66,7 +66,7 @@ fn event(name: &str, id: &str, room: &str) -> Value {
 async fn a_call_becomes_a_meeting_with_its_people_tracks_and_recordings(pool: PgPool) {
     let app = with_room(pool).await;
 
-    for name in Captured::of_a_call() {
+    for name in CapturedWebhook::of_a_call() {
         assert_eq!(app.replay(&name).await.status, StatusCode::OK, "{name}");
     }
 
@@ -136,22 +136,22 @@ async fn any_order_ends_in_the_same(app: &TestApp, names: &[String]) {
 async fn the_webhooks_of_a_call_end_in_the_same_in_any_order(pool: PgPool) {
     let app = with_room(pool).await;
 
-    any_order_ends_in_the_same(&app, &Captured::of_a_call()).await;
+    any_order_ends_in_the_same(&app, &CapturedWebhook::of_a_call()).await;
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn the_webhooks_of_a_call_that_livekit_crashed_in_end_in_the_same_in_any_order(pool: PgPool) {
     let app = with_room(pool).await;
-    app.make_room(ROOM_OF_CRASH).await;
+    app.create_room(ROOM_OF_CRASH).await;
 
-    any_order_ends_in_the_same(&app, &Captured::of_a_crash()).await;
+    any_order_ends_in_the_same(&app, &CapturedWebhook::of_a_crash()).await;
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn a_track_that_is_announced_three_times_at_once_is_asked_for_once(pool: PgPool) {
     let app = with_room(pool).await;
     app.replay("02-participant_joined").await;
-    let published = Captured::read("03-track_published");
+    let published = CapturedWebhook::read("03-track_published");
 
     let send = || app.send(published.request());
     let answers = tokio::join!(send(), send(), send());
@@ -167,11 +167,11 @@ async fn a_track_that_is_announced_three_times_at_once_is_asked_for_once(pool: P
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn what_is_not_livekits_is_refused_and_leaves_nothing(pool: PgPool) {
     let app = with_room(pool).await;
-    let good = Captured::read("03-track_published");
+    let good = CapturedWebhook::read("03-track_published");
     app.set_now(good.sent_at());
     let mut changed = good.body.clone();
     changed[20] ^= 1;
-    let foreign = Captured {
+    let foreign = CapturedWebhook {
         token: good.token.replace(&good.token[40..44], "AAAA"),
         body: good.body.clone(),
     };
@@ -262,7 +262,7 @@ async fn a_foreign_room_becomes_ours_where_rooms_are_adopted(pool: PgPool) {
 async fn no_storage_credential_of_a_failed_egress_is_kept(pool: PgPool) {
     let app = with_room(pool).await;
     let name = "extra/05-egress_ended-failed-auto-egress-no-worker";
-    let sent = String::from_utf8(Captured::read(name).body).unwrap();
+    let sent = String::from_utf8(CapturedWebhook::read(name).body).unwrap();
 
     let answer = app.replay(name).await;
 
@@ -296,7 +296,7 @@ async fn without_a_database_livekit_is_asked_to_try_again_within_three_seconds()
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn a_key_that_we_do_not_have_is_refused(pool: PgPool) {
     let app = with_room(pool).await;
-    let good = Captured::read("03-track_published");
+    let good = CapturedWebhook::read("03-track_published");
     app.set_now(good.sent_at());
     let parts: Vec<&str> = good.token.split('.').collect();
     let claims = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, parts[1]).unwrap();
@@ -308,7 +308,7 @@ async fn a_key_that_we_do_not_have_is_refused(pool: PgPool) {
     let answer = app
         .send(webhook(good.body, &format!("{}.{claims}.{}", parts[0], parts[2])))
         .await;
-    let other_method = app.ask(Method::GET, "/v1/livekit/webhook", &[]).await;
+    let other_method = app.request(Method::GET, "/v1/livekit/webhook", &[]).await;
 
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert_eq!(

@@ -11,7 +11,7 @@ use domain::{
     recording::{FailureReason, Recording, RecordingState},
     room::Room,
 };
-use platform::{Platform, WhichRecordings};
+use platform::{Platform, RecordingFilter};
 use storage::{StorageError, meetings, participants, rooms};
 
 use super::JobError;
@@ -110,7 +110,7 @@ impl Request<'_> {
     async fn running(&self) -> Result<Option<EgressReport>, JobError> {
         let reports = self
             .platform
-            .list_recordings(self.room.name.as_str(), WhichRecordings::Active)
+            .list_recordings(self.room.name.as_str(), RecordingFilter::Active)
             .await?;
         Ok(reports
             .into_iter()
@@ -173,7 +173,7 @@ impl Request<'_> {
 
 #[cfg(test)]
 mod tests {
-    use platform::fake::Health;
+    use platform::fake::Availability;
     use sqlx::PgPool;
 
     use super::*;
@@ -227,10 +227,10 @@ mod tests {
         world.people_join(&["ada"]);
         world.look().await;
 
-        world.platform.set_health(Health::Down);
+        world.platform.set_availability(Availability::Down);
         world.do_jobs().await;
         let waiting = world.count_jobs("ready").await;
-        world.platform.set_health(Health::Up);
+        world.platform.set_availability(Availability::Up);
         world.hurry().await;
         world.do_jobs().await;
 
@@ -243,7 +243,7 @@ mod tests {
         world.people_join(&["ada"]);
         world.look().await;
 
-        world.platform.set_health(Health::NoRecorder);
+        world.platform.set_availability(Availability::NoRecorder);
         world.do_jobs_to_the_end().await;
 
         let RecordingState::Failed(failed) = world.recording_of("ada").await.state else {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::TimeDelta;
 use domain::{MeetingId, event::EgressReport, recording::Recording};
-use platform::{Platform, WhichRecordings};
+use platform::{Platform, RecordingFilter};
 use storage::{StorageError, meetings, recordings, rooms};
 
 use super::ReconcileError;
@@ -19,7 +19,7 @@ pub async fn look(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(
         let Some(room) = room_of(ctx, meeting, platform).await? else {
             continue;
         };
-        match platform.list_recordings(&room, WhichRecordings::All).await {
+        match platform.list_recordings(&room, RecordingFilter::All).await {
             Ok(reports) => {
                 let of_ours = |report: &&EgressReport| open.iter().any(|recording| is_of(recording, report));
                 for report in reports.iter().filter(of_ours) {

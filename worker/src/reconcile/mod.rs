@@ -92,7 +92,7 @@ async fn release(lock: PgTransaction<'_>) -> Result<(), StorageError> {
 #[cfg(test)]
 mod tests {
     use domain::{event::EgressStatus, recording::RecordingState};
-    use platform::fake::Health;
+    use platform::fake::Availability;
     use sqlx::PgPool;
 
     use super::*;
@@ -123,10 +123,10 @@ mod tests {
 
         world.look().await;
         world.advance(16);
-        world.platform.set_health(Health::Down);
+        world.platform.set_availability(Availability::Down);
         let unanswered = round(&world.ctx).await;
         let after_an_error = world.meeting().await.head.is_open();
-        world.platform.set_health(Health::Up);
+        world.platform.set_availability(Availability::Up);
         world.look().await;
 
         assert!(unanswered.is_err() && after_an_error);

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, path::PathBuf};
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Problems;
+use super::ConfigErrors;
 use crate::secret::SecretSource;
 
 #[derive(Clone, Debug, Args)]
@@ -29,15 +29,15 @@ pub struct DatabaseArgs {
 
 impl DatabaseArgs {
     /// The database's address, or one problem more.
-    pub fn check(&self, problems: &mut Problems) -> Option<SecretString> {
+    pub fn check(&self, errors: &mut ConfigErrors) -> Option<SecretString> {
         let source = SecretSource {
             name: "DATABASE_URL",
             value: self.database_url.as_ref(),
             file: self.database_url_file.as_deref(),
         };
-        let url = problems.take(source.required())?;
+        let url = errors.ok(source.required())?;
         if !is_postgres(&url) {
-            problems.add(
+            errors.add(
                 "DATABASE_URL is no address of PostgreSQL; an example: postgres://user:password@host:5432/trackscribe",
             );
             return None;
@@ -66,11 +66,11 @@ mod tests {
 
     #[test]
     fn another_database_is_refused_without_showing_its_password() {
-        let mut problems = Problems::default();
+        let mut errors = ConfigErrors::default();
 
-        let url = args("mysql://root:hush@localhost/trackscribe").check(&mut problems);
+        let url = args("mysql://root:hush@localhost/trackscribe").check(&mut errors);
 
-        let complaint = problems.error("the settings").to_string();
+        let complaint = errors.into_error("the settings").to_string();
         assert!(url.is_none());
         assert!(
             complaint.contains("DATABASE_URL") && !complaint.contains("hush"),
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn both_names_of_postgresql_are_known() {
         for good in ["postgres://localhost/x", "postgresql://user:word@host:5432/x"] {
-            assert!(args(good).check(&mut Problems::default()).is_some(), "{good}");
+            assert!(args(good).check(&mut ConfigErrors::default()).is_some(), "{good}");
         }
     }
 }

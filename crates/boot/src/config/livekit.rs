@@ -6,7 +6,7 @@ use clap::Args;
 use secrecy::SecretString;
 use url::Url;
 
-use super::Problems;
+use super::ConfigErrors;
 use crate::secret::SecretSource;
 
 #[derive(Clone, Debug, Args)]
@@ -43,19 +43,19 @@ pub struct LivekitApi {
 
 impl LivekitApiArgs {
     /// How to reach it, or a problem more for each thing that is wrong.
-    pub fn check(&self, problems: &mut Problems) -> Option<LivekitApi> {
+    pub fn check(&self, errors: &mut ConfigErrors) -> Option<LivekitApi> {
         let schemes = ["ws", "wss", "http", "https"];
-        let url = livekit_address(problems, "LIVEKIT_URL", self.livekit_url.as_ref(), &schemes);
+        let url = livekit_url(errors, "LIVEKIT_URL", self.livekit_url.as_ref(), &schemes);
         let key = self.livekit_api_key.clone().filter(|key| !key.is_empty());
         if key.is_none() {
-            problems.add("LIVEKIT_API_KEY is not set; set it to the id of a key of livekit.yaml");
+            errors.add("LIVEKIT_API_KEY is not set; set it to the id of a key of livekit.yaml");
         }
         let source = SecretSource {
             name: "LIVEKIT_API_SECRET",
             value: self.livekit_api_secret.as_ref(),
             file: self.livekit_api_secret_file.as_deref(),
         };
-        let secret = problems.take(source.required());
+        let secret = errors.ok(source.required());
         Some(LivekitApi {
             url: url?,
             key: key?,
@@ -65,13 +65,13 @@ impl LivekitApiArgs {
 }
 
 /// The address in the variable `name` without a slash at its end, or one problem more.
-pub fn livekit_address(problems: &mut Problems, name: &str, url: Option<&Url>, schemes: &[&str]) -> Option<String> {
+pub fn livekit_url(errors: &mut ConfigErrors, name: &str, url: Option<&Url>, schemes: &[&str]) -> Option<String> {
     let Some(url) = url else {
-        problems.add(format!("{name} is not set; an example: ws://127.0.0.1:7880"));
+        errors.add(format!("{name} is not set; an example: ws://127.0.0.1:7880"));
         return None;
     };
     if !schemes.contains(&url.scheme()) {
-        problems.add(format!(
+        errors.add(format!(
             "{name}={url} must begin with one of: {}://",
             schemes.join("://, ")
         ));

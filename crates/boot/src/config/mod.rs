@@ -1,9 +1,9 @@
 //! Settings that more than one service has, and how all that is wrong with them is told at once.
 
 mod database;
+mod errors;
 mod livekit;
-mod problems;
 
 pub use database::DatabaseArgs;
-pub use livekit::{LivekitApi, LivekitApiArgs, livekit_address};
-pub use problems::{ConfigError, Problems};
+pub use errors::{ConfigError, ConfigErrors};
+pub use livekit::{LivekitApi, LivekitApiArgs, livekit_url};

@@ -105,10 +105,13 @@ impl StorageArgs {
 
     fn store(&self, bucket: BucketArgs<'_>) -> Result<StoreConfig, StoreConfigError> {
         match (self.folder.as_deref(), bucket.bucket) {
-            (Some(_), Some(_)) => Err(StoreConfigError::Both(format!("{}BUCKET_NAME", bucket.prefix))),
+            (Some(_), Some(_)) => Err(StoreConfigError::FolderAndBucket(format!(
+                "{}BUCKET_NAME",
+                bucket.prefix
+            ))),
             (Some(url), None) => Ok(StoreConfig::Folder(FolderConfig::from_url(url)?)),
             (None, Some(name)) => self.s3(name, bucket).map(StoreConfig::S3),
-            (None, None) => Err(StoreConfigError::None(TRANSCRIPT_PREFIX)),
+            (None, None) => Err(StoreConfigError::NotSet(TRANSCRIPT_PREFIX)),
         }
     }
 
@@ -171,7 +174,7 @@ impl Secret<'_> {
     fn read(self, prefix: &str, name: &str) -> Result<SecretString, StoreConfigError> {
         let name = format!("{prefix}{name}");
         match (self.value, self.file) {
-            (Some(_), Some(_)) => Err(StoreConfigError::Twice(name)),
+            (Some(_), Some(_)) => Err(StoreConfigError::ValueAndFile(name)),
             (Some(value), None) if !value.expose_secret().is_empty() => Ok(value.clone()),
             (_, None) => Err(StoreConfigError::Missing(name)),
             (None, Some(file)) => read_file(name, file),

@@ -49,15 +49,15 @@ pub struct S3Config {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreConfigError {
     #[error("no object store is set: set TRACKSCRIBE_STORAGE=file:///folder, or {0}BUCKET_NAME and its companions")]
-    None(&'static str),
+    NotSet(&'static str),
     #[error("TRACKSCRIBE_STORAGE={0} is no folder; an example: file:///var/lib/trackscribe/objects")]
     NotAFolder(String),
     #[error("TRACKSCRIBE_STORAGE and {0} are both set; unset the one that is not meant")]
-    Both(String),
+    FolderAndBucket(String),
     #[error("{0} is not set, though a bucket is; set it, or {0}_FILE to a file that holds it")]
     Missing(String),
     #[error("{0} and {0}_FILE are both set; unset one of them")]
-    Twice(String),
+    ValueAndFile(String),
     #[error("{name}_FILE names {path}, which cannot be read")]
     Unreadable {
         name: String,

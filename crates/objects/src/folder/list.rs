@@ -9,12 +9,12 @@ use std::{
 use chrono::{DateTime, Utc};
 use domain::ObjectKey;
 
-use super::path::UNFINISHED;
+use super::path::TEMP_PREFIX;
 use crate::Listed;
 
-/// Every object whose key begins with `prefix`, by key. Symbolic links, unfinished files and names that are no keys
+/// Every object whose key begins with `prefix`, by key. Symbolic links, temporary files and names that are no keys
 /// are left out: none of them was put.
-pub fn under(root: &Path, prefix: &str) -> io::Result<Vec<Listed>> {
+pub fn objects(root: &Path, prefix: &str) -> io::Result<Vec<Listed>> {
     // Only whole folders of the prefix narrow the walk, and only where they cannot lead out.
     let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
     if folder.split('/').any(|part| part == "." || part == "..") {
@@ -68,10 +68,6 @@ fn listed(key: ObjectKey, entry: &DirEntry) -> Option<Listed> {
 
 fn key_of(root: &Path, path: &Path) -> Option<ObjectKey> {
     let name = path.strip_prefix(root).ok()?.to_str()?;
-    let is_unfinished = name.split('/').any(|part| part.starts_with(UNFINISHED));
-    if is_unfinished {
-        None
-    } else {
-        ObjectKey::parse(name).ok()
-    }
+    let is_temp = name.split('/').any(|part| part.starts_with(TEMP_PREFIX));
+    if is_temp { None } else { ObjectKey::parse(name).ok() }
 }

@@ -1,6 +1,6 @@
 //! A store in a folder of this machine: one file an object, the key is the path.
 //!
-//! A put writes beside its goal, syncs, renames and syncs the folder, so that a power cut leaves the old object or the
+//! A put writes beside its target, syncs, renames and syncs the folder, so that a power cut leaves the old object or the
 //! new one. Unlike in S3, `a` and `a/b` cannot both be objects.
 
 mod content_type;
@@ -69,13 +69,13 @@ impl Folder {
 
     /// The file of an existing object.
     fn find(&self, key: &ObjectKey) -> Result<(fs::File, fs::Metadata), ObjectError> {
-        let path = path::of_existing(&self.root, key)?;
+        let path = path::resolve_existing(&self.root, key)?;
         let open = || {
             let file = fs::File::open(path)?;
             let metadata = file.metadata()?;
             Ok((file, metadata))
         };
-        let (file, metadata) = open().map_err(|e| failure(key, "read an object", e))?;
+        let (file, metadata) = open().map_err(|e| object_error(key, "read an object", e))?;
         if !metadata.is_file() {
             return Err(ObjectError::NotFound(key.clone()));
         }
@@ -87,7 +87,7 @@ impl Folder {
 impl ObjectStore for Folder {
     async fn put(&self, key: &ObjectKey, body: Body, _content_type: &str) -> Result<Stored, ObjectError> {
         let location = self.location(key);
-        let write = move |folder: Self, key| write::replace(&folder.root, &key, body);
+        let write = move |folder: Self, key| write::put(&folder.root, &key, body);
         let size_bytes = self.blocking(key, "store an object", write).await?;
         Ok(Stored { location, size_bytes })
     }
@@ -107,11 +107,11 @@ impl ObjectStore for Folder {
         let mut file = tokio::fs::File::from_std(file);
         file.seek(SeekFrom::Start(range.start))
             .await
-            .map_err(|e| failure(key, "read an object", e))?;
+            .map_err(|e| object_error(key, "read an object", e))?;
         let part = file.take(range.end - range.start);
         let of = key.clone();
         let stream = ReaderStream::with_capacity(part, CHUNK_BYTES)
-            .map(move |chunk| chunk.map_err(|e| failure(&of, "read an object", e)))
+            .map(move |chunk| chunk.map_err(|e| object_error(&of, "read an object", e)))
             .boxed();
         Ok(Object {
             key: key.clone(),
@@ -136,7 +136,7 @@ impl ObjectStore for Folder {
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, ObjectError> {
         let (root, prefix) = (self.root.clone(), prefix.to_owned());
         let action = "list objects";
-        match tokio::task::spawn_blocking(move || list::under(&root, &prefix)).await {
+        match tokio::task::spawn_blocking(move || list::objects(&root, &prefix)).await {
             Ok(listing) => listing.map_err(|e| classify(action, e)),
             Err(panicked) => Err(ObjectError::Failed {
                 action,
@@ -165,7 +165,7 @@ impl ObjectStore for Folder {
 }
 
 /// What an error of the file system means for an object.
-fn failure(key: &ObjectKey, action: &'static str, error: io::Error) -> ObjectError {
+fn object_error(key: &ObjectKey, action: &'static str, error: io::Error) -> ObjectError {
     match error.kind() {
         // A file where the key has a folder means that there is no such object, as in S3.
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ObjectError::NotFound(key.clone()),

@@ -10,23 +10,23 @@ use std::{
 
 use domain::ObjectKey;
 
-use super::failure;
+use super::object_error;
 use crate::ObjectError;
 
 /// What names of unfinished files begin with; no object may be called so.
-pub const UNFINISHED: &str = ".unfinished-";
+pub const TEMP_PREFIX: &str = ".unfinished-";
 
-const LEAVES: &str = "a symbolic link leads it out of the object folder";
+const ESCAPES_ROOT: &str = "a symbolic link leads it out of the object folder";
 
 /// The path of an object that must be there.
-pub fn of_existing(root: &Path, key: &ObjectKey) -> Result<PathBuf, ObjectError> {
+pub fn resolve_existing(root: &Path, key: &ObjectKey) -> Result<PathBuf, ObjectError> {
     check_name(key)?;
-    let path = fs::canonicalize(root.join(key.as_str())).map_err(|e| failure(key, "read an object", e))?;
-    below(root, path, key)
+    let path = fs::canonicalize(root.join(key.as_str())).map_err(|e| object_error(key, "read an object", e))?;
+    ensure_below(root, path, key)
 }
 
 /// Where an object is to be written, and the folder that will hold it, which may not be there yet.
-pub fn of_new(root: &Path, key: &ObjectKey) -> Result<PathBuf, ObjectError> {
+pub fn resolve_new(root: &Path, key: &ObjectKey) -> Result<PathBuf, ObjectError> {
     check_name(key)?;
     let path = root.join(key.as_str());
     let mut existing = path.parent().unwrap_or(root);
@@ -37,41 +37,41 @@ pub fn of_new(root: &Path, key: &ObjectKey) -> Result<PathBuf, ObjectError> {
             Err(_) if fs::symlink_metadata(existing).is_ok_and(|m| m.is_symlink()) => {
                 return Err(ObjectError::BadKey {
                     key: key.clone(),
-                    why: LEAVES,
+                    why: ESCAPES_ROOT,
                 });
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => existing = existing.parent().unwrap_or(root),
-            Err(e) => return Err(blocked(key, e)),
+            Err(e) => return Err(write_error(key, e)),
         }
     };
-    below(root, resolved, key)?;
+    ensure_below(root, resolved, key)?;
     Ok(path)
 }
 
 /// An error on the way to a new object: a file where a folder should be is the key's fault.
-pub fn blocked(key: &ObjectKey, error: io::Error) -> ObjectError {
+pub fn write_error(key: &ObjectKey, error: io::Error) -> ObjectError {
     match error.kind() {
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => ObjectError::BadKey {
             key: key.clone(),
             why: "another object lies where it needs a folder",
         },
-        _ => failure(key, "store an object", error),
+        _ => object_error(key, "store an object", error),
     }
 }
 
-fn below(root: &Path, path: PathBuf, key: &ObjectKey) -> Result<PathBuf, ObjectError> {
+fn ensure_below(root: &Path, path: PathBuf, key: &ObjectKey) -> Result<PathBuf, ObjectError> {
     if path.starts_with(root) {
         Ok(path)
     } else {
         Err(ObjectError::BadKey {
             key: key.clone(),
-            why: LEAVES,
+            why: ESCAPES_ROOT,
         })
     }
 }
 
 fn check_name(key: &ObjectKey) -> Result<(), ObjectError> {
-    if key.as_str().split('/').any(|part| part.starts_with(UNFINISHED)) {
+    if key.as_str().split('/').any(|part| part.starts_with(TEMP_PREFIX)) {
         return Err(ObjectError::BadKey {
             key: key.clone(),
             why: "names of unfinished files begin like that",

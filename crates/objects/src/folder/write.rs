@@ -11,37 +11,37 @@ use std::{
 use domain::ObjectKey;
 
 use super::{
-    failure,
-    path::{self, UNFINISHED},
+    object_error,
+    path::{self, TEMP_PREFIX},
 };
 use crate::{Body, ObjectError};
 
 /// Puts `body` where `key` says and returns its size in bytes.
-pub fn replace(root: &Path, key: &ObjectKey, body: Body) -> Result<u64, ObjectError> {
-    let goal = path::of_new(root, key)?;
-    let parent = goal.parent().unwrap_or(root);
-    make_folders(parent).map_err(|e| path::blocked(key, e))?;
-    let unfinished = Unfinished(parent.join(unfinished_name()));
+pub fn put(root: &Path, key: &ObjectKey, body: Body) -> Result<u64, ObjectError> {
+    let target = path::resolve_new(root, key)?;
+    let parent = target.parent().unwrap_or(root);
+    make_folders(parent).map_err(|e| path::write_error(key, e))?;
+    let temp = TempFile(parent.join(temp_name()));
     let size = match body {
-        Body::Bytes(bytes) => write_bytes(&unfinished.0, &bytes).map_err(|e| failure(key, "store an object", e))?,
-        Body::File(source) => copy(&source, &unfinished.0, key)?,
+        Body::Bytes(bytes) => write_bytes(&temp.0, &bytes).map_err(|e| object_error(key, "store an object", e))?,
+        Body::File(source) => copy(&source, &temp.0, key)?,
     };
-    fs::rename(&unfinished.0, &goal).map_err(|e| failure(key, "store an object", e))?;
-    sync_folder(parent).map_err(|e| failure(key, "store an object", e))?;
+    fs::rename(&temp.0, &target).map_err(|e| object_error(key, "store an object", e))?;
+    sync_folder(parent).map_err(|e| object_error(key, "store an object", e))?;
     Ok(size)
 }
 
 /// Removes an object's file; empty folders stay, because a put may be about to use them.
 pub fn remove(root: &Path, key: &ObjectKey) -> Result<(), ObjectError> {
-    let goal = path::of_existing(root, key)?;
-    fs::remove_file(&goal).map_err(|e| failure(key, "delete an object", e))?;
-    sync_folder(goal.parent().unwrap_or(root)).map_err(|e| failure(key, "delete an object", e))
+    let target = path::resolve_existing(root, key)?;
+    fs::remove_file(&target).map_err(|e| object_error(key, "delete an object", e))?;
+    sync_folder(target.parent().unwrap_or(root)).map_err(|e| object_error(key, "delete an object", e))
 }
 
 /// A file that goes away again unless it was renamed.
-struct Unfinished(PathBuf);
+struct TempFile(PathBuf);
 
-impl Drop for Unfinished {
+impl Drop for TempFile {
     fn drop(&mut self) {
         // Gone already where the rename worked.
         let _renamed = fs::remove_file(&self.0);
@@ -49,11 +49,11 @@ impl Drop for Unfinished {
 }
 
 /// A short name that no other writer uses, here or in another process.
-fn unfinished_name() -> String {
+fn temp_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let nanos = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
     format!(
-        "{UNFINISHED}{}-{nanos:x}-{}",
+        "{TEMP_PREFIX}{}-{nanos:x}-{}",
         std::process::id(),
         COUNT.fetch_add(1, Ordering::Relaxed)
     )
@@ -77,7 +77,7 @@ fn copy(source: &Path, path: &Path, key: &ObjectKey) -> Result<u64, ObjectError>
         to.sync_all()?;
         Ok(size)
     };
-    write().map_err(|e| failure(key, "store an object", e))
+    write().map_err(|e| object_error(key, "store an object", e))
 }
 
 /// Makes what is missing of a path, and syncs each folder that got a new entry.

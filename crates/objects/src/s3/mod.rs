@@ -1,7 +1,7 @@
 //! A store that speaks S3: Amazon's, Garage, MinIO and their like.
 
 mod client;
-mod failure;
+mod error;
 mod multipart;
 
 use std::{fmt, io, time::Duration};
@@ -15,7 +15,7 @@ use tokio_util::io::ReaderStream;
 use url::Url;
 
 use self::{
-    failure::Attempt,
+    error::Operation,
     multipart::{PART_BYTES, Upload},
 };
 use crate::{Body, ByteRange, Head, Listed, Object, ObjectError, ObjectStore, S3Config, Stored, open::OpenError};
@@ -57,8 +57,8 @@ impl S3 {
         })
     }
 
-    fn attempt<'a>(&'a self, action: &'static str, key: Option<&'a ObjectKey>) -> Attempt<'a> {
-        Attempt {
+    fn operation<'a>(&'a self, action: &'static str, key: Option<&'a ObjectKey>) -> Operation<'a> {
+        Operation {
             action,
             bucket: &self.bucket,
             key,
@@ -66,7 +66,7 @@ impl S3 {
     }
 
     /// An answer that no store should give.
-    fn nonsense(&self, action: &'static str, what: &'static str) -> ObjectError {
+    fn invalid_response(&self, action: &'static str, what: &'static str) -> ObjectError {
         ObjectError::Failed {
             action,
             source: what.into(),
@@ -74,11 +74,11 @@ impl S3 {
     }
 
     async fn put_whole(&self, upload: &Upload<'_>) -> Result<(), ObjectError> {
-        let attempt = self.attempt("store an object", Some(upload.key));
-        let body = multipart::slice(upload.body, 0, upload.size_bytes).await?;
+        let operation = self.operation("store an object", Some(upload.key));
+        let body = multipart::byte_stream(upload.body, 0, upload.size_bytes).await?;
         let request = self.client.put_object().bucket(&self.bucket).key(upload.key.as_str());
         let request = request.content_type(upload.content_type).body(body);
-        request.send().await.map_err(|e| attempt.failed(e))?;
+        request.send().await.map_err(|e| operation.error(e))?;
         Ok(())
     }
 
@@ -92,8 +92,8 @@ impl S3 {
             .content_length
             .and_then(|n| u64::try_from(n).ok())
             .unwrap_or_default();
-        let (start, total_bytes) = failure::served_range(answer.content_range.as_deref(), range, length)
-            .ok_or_else(|| self.nonsense("read an object", "it sent another part than was asked for"))?;
+        let (start, total_bytes) = error::served_range(answer.content_range.as_deref(), range, length)
+            .ok_or_else(|| self.invalid_response("read an object", "it sent another part than was asked for"))?;
         let stream = ReaderStream::with_capacity(answer.body.into_async_read(), CHUNK_BYTES)
             .map(|chunk| chunk.map_err(|e: io::Error| ObjectError::Unavailable(e.into())))
             .boxed();
@@ -130,10 +130,10 @@ impl ObjectStore for S3 {
     }
 
     async fn get(&self, key: &ObjectKey, range: Option<ByteRange>) -> Result<Object, ObjectError> {
-        let attempt = self.attempt("read an object", Some(key));
+        let operation = self.operation("read an object", Some(key));
         let request = self.client.get_object().bucket(&self.bucket).key(key.as_str());
         let request = request.set_range(range.map(ByteRange::to_header));
-        match request.send().await.map_err(|e| attempt.failed(e)) {
+        match request.send().await.map_err(|e| operation.error(e)) {
             Ok(answer) => self.object(key, range, answer),
             // Not every store tells the size with its refusal.
             Err(ObjectError::OutOfRange { key, total_bytes: 0 }) => {
@@ -145,9 +145,9 @@ impl ObjectStore for S3 {
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Head, ObjectError> {
-        let attempt = self.attempt("read an object", Some(key));
+        let operation = self.operation("read an object", Some(key));
         let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
-        let answer = request.send().await.map_err(|e| attempt.failed(e))?;
+        let answer = request.send().await.map_err(|e| operation.error(e))?;
         Ok(Head {
             size_bytes: answer
                 .content_length
@@ -159,7 +159,7 @@ impl ObjectStore for S3 {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, ObjectError> {
-        let attempt = self.attempt("list objects", None);
+        let operation = self.operation("list objects", None);
         let mut pages = self
             .client
             .list_objects_v2()
@@ -169,16 +169,16 @@ impl ObjectStore for S3 {
             .send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|e| attempt.failed(e))?;
+            let page = page.map_err(|e| operation.error(e))?;
             found.extend(page.contents.unwrap_or_default().into_iter().filter_map(listed));
         }
         Ok(found)
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), ObjectError> {
-        let attempt = self.attempt("delete an object", Some(key));
+        let operation = self.operation("delete an object", Some(key));
         let request = self.client.delete_object().bucket(&self.bucket).key(key.as_str());
-        match request.send().await.map_err(|e| attempt.failed(e)) {
+        match request.send().await.map_err(|e| operation.error(e)) {
             Ok(_) | Err(ObjectError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }
@@ -187,13 +187,13 @@ impl ObjectStore for S3 {
     async fn presign_get(&self, key: &ObjectKey, ttl: Duration) -> Result<Option<Url>, ObjectError> {
         let Some(public) = &self.public else { return Ok(None) };
         let action = "sign an address";
-        let attempt = self.attempt(action, Some(key));
+        let operation = self.operation(action, Some(key));
         let plan = PresigningConfig::expires_in(ttl).map_err(|e| ObjectError::Failed {
             action,
             source: e.into(),
         })?;
         let request = public.get_object().bucket(&self.bucket).key(key.as_str());
-        let signed = request.presigned(plan).await.map_err(|e| attempt.failed(e))?;
+        let signed = request.presigned(plan).await.map_err(|e| operation.error(e))?;
         let url = Url::parse(signed.uri()).map_err(|e| ObjectError::Failed {
             action,
             source: e.into(),

@@ -39,7 +39,7 @@ pub async fn put(store: &S3, upload: &Upload<'_>) -> Result<(), ObjectError> {
 }
 
 /// The bytes from `offset` on, `length` of them, read from disk as they are sent.
-pub async fn slice(body: &Body, offset: u64, length: u64) -> Result<ByteStream, ObjectError> {
+pub async fn byte_stream(body: &Body, offset: u64, length: u64) -> Result<ByteStream, ObjectError> {
     match body {
         Body::Bytes(bytes) => Ok(ByteStream::from(
             bytes.slice(offset as usize..(offset + length) as usize),
@@ -59,7 +59,7 @@ pub async fn slice(body: &Body, offset: u64, length: u64) -> Result<ByteStream, 
 }
 
 async fn create(store: &S3, upload: &Upload<'_>) -> Result<String, ObjectError> {
-    let attempt = store.attempt("store an object", Some(upload.key));
+    let operation = store.operation("store an object", Some(upload.key));
     let request = store
         .client
         .create_multipart_upload()
@@ -69,10 +69,10 @@ async fn create(store: &S3, upload: &Upload<'_>) -> Result<String, ObjectError> 
         .content_type(upload.content_type)
         .send()
         .await
-        .map_err(|e| attempt.failed(e))?;
+        .map_err(|e| operation.error(e))?;
     answer
         .upload_id
-        .ok_or_else(|| store.nonsense("store an object", "it gave the upload no id"))
+        .ok_or_else(|| store.invalid_response("store an object", "it gave the upload no id"))
 }
 
 async fn parts(store: &S3, upload: &Upload<'_>, id: &str) -> Result<Vec<CompletedPart>, ObjectError> {
@@ -90,16 +90,16 @@ async fn part(
     number: i32,
     offset: u64,
 ) -> Result<CompletedPart, ObjectError> {
-    let attempt = store.attempt("store an object", Some(upload.key));
+    let operation = store.operation("store an object", Some(upload.key));
     let length = PART_BYTES.min(upload.size_bytes - offset);
-    let body = slice(upload.body, offset, length).await?;
+    let body = byte_stream(upload.body, offset, length).await?;
     let request = store
         .client
         .upload_part()
         .bucket(&store.bucket)
         .key(upload.key.as_str());
     let request = request.upload_id(id).part_number(number).body(body);
-    let answer = request.send().await.map_err(|e| attempt.failed(e))?;
+    let answer = request.send().await.map_err(|e| operation.error(e))?;
     Ok(CompletedPart::builder()
         .part_number(number)
         .set_e_tag(answer.e_tag)
@@ -107,7 +107,7 @@ async fn part(
 }
 
 async fn complete(store: &S3, key: &ObjectKey, id: &str, parts: Vec<CompletedPart>) -> Result<(), ObjectError> {
-    let attempt = store.attempt("store an object", Some(key));
+    let operation = store.operation("store an object", Some(key));
     let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
     let request = store
         .client
@@ -119,7 +119,7 @@ async fn complete(store: &S3, key: &ObjectKey, id: &str, parts: Vec<CompletedPar
         .multipart_upload(parts)
         .send()
         .await
-        .map_err(|e| attempt.failed(e))?;
+        .map_err(|e| operation.error(e))?;
     Ok(())
 }
 

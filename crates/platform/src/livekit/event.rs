@@ -10,15 +10,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{secrets, wire};
+use super::{redact, wire};
 use crate::{VerifiedEvent, WebhookError};
 
 /// Reads a verified body.
 pub fn read(body: &[u8], now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookError> {
-    let fields: Map<String, Value> = serde_json::from_slice(body).map_err(WebhookError::BadBody)?;
+    let fields: Map<String, Value> = serde_json::from_slice(body).map_err(WebhookError::InvalidBody)?;
     let mut stored_body = Value::Object(fields);
-    secrets::clean(&mut stored_body);
-    let sent = wire::WebhookEvent::deserialize(&stored_body).map_err(WebhookError::BadBody)?;
+    redact::redact(&mut stored_body);
+    let sent = wire::WebhookEvent::deserialize(&stored_body).map_err(WebhookError::InvalidBody)?;
     let id = if sent.id.is_empty() {
         digest(body)
     } else {
@@ -125,18 +125,18 @@ fn track_event(sent: &wire::WebhookEvent) -> Option<TrackEvent> {
 fn report(sent: &wire::Egress) -> EgressReport {
     let file = sent.file_results.first().or(sent.file.as_ref());
     EgressReport {
-        egress_id: filled(&sent.egress_id).map(Into::into),
-        room_sid: filled(&sent.room_id).map(Into::into),
+        egress_id: non_empty(&sent.egress_id).map(Into::into),
+        room_sid: non_empty(&sent.room_id).map(Into::into),
         track_sid: sent
             .track
             .as_ref()
-            .and_then(|track| filled(&track.track_id))
+            .and_then(|track| non_empty(&track.track_id))
             .map(Into::into),
         status: egress_status(&sent.status),
-        error: filled(&sent.error).map(str::to_owned),
-        details: filled(&sent.details).map(str::to_owned),
+        error: non_empty(&sent.error).map(str::to_owned),
+        details: non_empty(&sent.details).map(str::to_owned),
         file: file.map(egress_file),
-        manifest_location: filled(&sent.manifest_location).map(str::to_owned),
+        manifest_location: non_empty(&sent.manifest_location).map(str::to_owned),
         started_at: nanos(sent.started_at),
         ended_at: nanos(sent.ended_at),
     }
@@ -144,7 +144,7 @@ fn report(sent: &wire::Egress) -> EgressReport {
 
 fn egress_file(sent: &wire::File) -> EgressFile {
     EgressFile {
-        key: filled(&sent.filename).map(str::to_owned),
+        key: non_empty(&sent.filename).map(str::to_owned),
         started_at: nanos(sent.started_at),
         ended_at: nanos(sent.ended_at),
         size_bytes: (sent.size > 0).then_some(sent.size),
@@ -212,7 +212,7 @@ fn is_storable(time: &DateTime<Utc>) -> bool {
     time.timestamp() > 0 && time.timestamp_nanos_opt().is_some()
 }
 
-pub fn filled(text: &str) -> Option<&str> {
+pub fn non_empty(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
@@ -326,7 +326,7 @@ mod tests {
         ] {
             let read = read(body.as_bytes(), now());
             assert!(
-                matches!(read, Err(WebhookError::BadBody(_))),
+                matches!(read, Err(WebhookError::InvalidBody(_))),
                 "{}",
                 &body[..body.len().min(40)]
             );

@@ -14,7 +14,7 @@ use crate::{DEFAULT_TOKEN_TTL, JoinError, JoinRequest, JoinToken, MAX_TOKEN_TTL,
 const MAX_TEXT: usize = 256;
 
 /// How far back a token begins to be valid, for clocks that differ.
-const BACKDATED: TimeDelta = TimeDelta::seconds(10);
+const CLOCK_SKEW_ALLOWANCE: TimeDelta = TimeDelta::seconds(10);
 
 pub fn token(config: &LivekitConfig, request: &JoinRequest, now: DateTime<Utc>) -> Result<JoinToken, JoinError> {
     let identity = identity(config, request)?;
@@ -30,7 +30,7 @@ pub fn token(config: &LivekitConfig, request: &JoinRequest, now: DateTime<Utc>) 
         iss: config.api_key.clone(),
         sub: identity.to_string(),
         name: request.display_name.clone(),
-        nbf: unix(now - BACKDATED),
+        nbf: unix(now - CLOCK_SKEW_ALLOWANCE),
         exp: unix(expires_at),
         video: grants(request),
         room_config: Some(room_config(config)),

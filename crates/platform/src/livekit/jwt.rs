@@ -20,7 +20,7 @@ pub struct Unverified<'a> {
 
 /// A token that is none, or none of HS256.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Damaged;
+pub struct MalformedToken;
 
 #[derive(Deserialize)]
 struct Header {
@@ -28,12 +28,12 @@ struct Header {
 }
 
 impl<'a> Unverified<'a> {
-    pub fn parse(token: &'a str) -> Result<Self, Damaged> {
-        let (signed, signature) = token.rsplit_once('.').ok_or(Damaged)?;
-        let (header, claims) = signed.split_once('.').ok_or(Damaged)?;
-        let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| Damaged)?;
+    pub fn parse(token: &'a str) -> Result<Self, MalformedToken> {
+        let (signed, signature) = token.rsplit_once('.').ok_or(MalformedToken)?;
+        let (header, claims) = signed.split_once('.').ok_or(MalformedToken)?;
+        let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| MalformedToken)?;
         if header.alg != "HS256" {
-            return Err(Damaged);
+            return Err(MalformedToken);
         }
         Ok(Self {
             signed,
@@ -43,8 +43,8 @@ impl<'a> Unverified<'a> {
     }
 
     /// What the token claims; to be believed only after [`Self::is_signed_by`].
-    pub fn claims<T: DeserializeOwned>(&self) -> Result<T, Damaged> {
-        serde_json::from_slice(&self.claims).map_err(|_| Damaged)
+    pub fn claims<T: DeserializeOwned>(&self) -> Result<T, MalformedToken> {
+        serde_json::from_slice(&self.claims).map_err(|_| MalformedToken)
     }
 
     /// Compares in constant time.
@@ -68,6 +68,6 @@ fn mac(signed: &str, secret: &SecretString) -> Hmac<Sha256> {
     mac
 }
 
-fn decode(part: &str) -> Result<Vec<u8>, Damaged> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| Damaged)
+fn decode(part: &str) -> Result<Vec<u8>, MalformedToken> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| MalformedToken)
 }

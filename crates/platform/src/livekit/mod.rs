@@ -4,8 +4,8 @@ mod event;
 mod join;
 mod jwt;
 mod recording;
+mod redact;
 mod room;
-mod secrets;
 mod verify;
 mod wire;
 
@@ -23,7 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use verify::WebhookKey;
 
-use crate::{JoinError, JoinRequest, JoinToken, Platform, PlatformError, VerifiedEvent, WebhookError, WhichRecordings};
+use crate::{JoinError, JoinRequest, JoinToken, Platform, PlatformError, RecordingFilter, VerifiedEvent, WebhookError};
 
 /// How LiveKit is reached and what its rooms are like.
 #[derive(Clone)]
@@ -60,7 +60,7 @@ pub struct Livekit {
     rooms: RoomClient,
     egress: EgressClient,
     /// The same, with the patience that starting an egress needs.
-    starting: EgressClient,
+    egress_start: EgressClient,
 }
 
 impl Livekit {
@@ -69,11 +69,11 @@ impl Livekit {
         let (url, key, secret) = (&config.url, &config.api_key, config.api_secret.expose_secret());
         let rooms = RoomClient::with_api_key(url, key, secret);
         let egress = EgressClient::with_api_key(url, key, secret);
-        let starting = EgressClient::with_api_key(url, key, secret);
+        let egress_start = EgressClient::with_api_key(url, key, secret);
         Self {
             rooms: rooms.with_failover(false).with_request_timeout(room::CALL_TIMEOUT),
             egress: egress.with_failover(false).with_request_timeout(room::CALL_TIMEOUT),
-            starting: starting
+            egress_start: egress_start
                 .with_failover(false)
                 .with_request_timeout(recording::START_TIMEOUT),
             config,
@@ -114,10 +114,10 @@ impl Platform for Livekit {
         track: &TrackSid,
         file: &str,
     ) -> Result<EgressReport, PlatformError> {
-        recording::start(&self.starting, room, track, file).await
+        recording::start(&self.egress_start, room, track, file).await
     }
 
-    async fn list_recordings(&self, room: &str, which: WhichRecordings) -> Result<Vec<EgressReport>, PlatformError> {
+    async fn list_recordings(&self, room: &str, which: RecordingFilter) -> Result<Vec<EgressReport>, PlatformError> {
         recording::list(&self.egress, room, which).await
     }
 

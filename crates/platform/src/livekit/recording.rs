@@ -8,9 +8,9 @@ use livekit_api::services::egress::{EgressClient, EgressListFilter, EgressListOp
 use livekit_protocol as proto;
 use livekit_protocol::egress_info::Request;
 
-use super::event::{egress_status, filled, nanos};
+use super::event::{egress_status, nanos, non_empty};
 use super::room::error;
-use crate::{PlatformError, WhichRecordings};
+use crate::{PlatformError, RecordingFilter};
 
 /// How long LiveKit may take to find a recorder: it asks 9 times over up to 25 s before it gives up.
 pub const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,11 +37,11 @@ pub async fn start(
 pub async fn list(
     egress: &EgressClient,
     room: &str,
-    which: WhichRecordings,
+    which: RecordingFilter,
 ) -> Result<Vec<EgressReport>, PlatformError> {
     let options = EgressListOptions {
         filter: EgressListFilter::Room(room.to_owned()),
-        active: which == WhichRecordings::Active,
+        active: which == RecordingFilter::Active,
         ..Default::default()
     };
     let listed = egress.list_egress(options).await.map_err(error)?;
@@ -55,14 +55,14 @@ pub async fn stop(egress: &EgressClient, id: &EgressId) -> Result<EgressReport, 
 fn report(sent: proto::EgressInfo) -> EgressReport {
     let status = proto::EgressStatus::try_from(sent.status).map_or("UNKNOWN", |status| status.as_str_name());
     EgressReport {
-        egress_id: filled(&sent.egress_id).map(Into::into),
-        room_sid: filled(&sent.room_id).map(Into::into),
-        track_sid: track(&sent).and_then(filled).map(Into::into),
+        egress_id: non_empty(&sent.egress_id).map(Into::into),
+        room_sid: non_empty(&sent.room_id).map(Into::into),
+        track_sid: track(&sent).and_then(non_empty).map(Into::into),
         status: egress_status(status),
-        error: filled(&sent.error).map(str::to_owned),
-        details: filled(&sent.details).map(str::to_owned),
+        error: non_empty(&sent.error).map(str::to_owned),
+        details: non_empty(&sent.details).map(str::to_owned),
         file: sent.file_results.first().map(file),
-        manifest_location: filled(&sent.manifest_location).map(str::to_owned),
+        manifest_location: non_empty(&sent.manifest_location).map(str::to_owned),
         started_at: nanos(sent.started_at),
         ended_at: nanos(sent.ended_at),
     }
@@ -77,7 +77,7 @@ fn track(sent: &proto::EgressInfo) -> Option<&str> {
 
 fn file(sent: &proto::FileInfo) -> EgressFile {
     EgressFile {
-        key: filled(&sent.filename).map(str::to_owned),
+        key: non_empty(&sent.filename).map(str::to_owned),
         started_at: nanos(sent.started_at),
         ended_at: nanos(sent.ended_at),
         size_bytes: (sent.size > 0).then_some(sent.size),

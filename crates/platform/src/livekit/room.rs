@@ -19,7 +19,7 @@ use crate::PlatformError;
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A name that no room of ours has: asking for it costs LiveKit nothing and checks our key.
-const NO_ROOM: &str = "-";
+const UNUSED_ROOM_NAME: &str = "-";
 
 pub async fn list(rooms: &RoomClient) -> Result<Vec<EventRoom>, PlatformError> {
     let live = rooms.list_rooms(Vec::new()).await.map_err(error)?;
@@ -27,7 +27,7 @@ pub async fn list(rooms: &RoomClient) -> Result<Vec<EventRoom>, PlatformError> {
 }
 
 pub async fn participants(rooms: &RoomClient, room: &str) -> Result<Vec<LiveParticipant>, PlatformError> {
-    let listed = absent_is_none(rooms.list_participants(room).await)?.unwrap_or_default();
+    let listed = not_found_as_none(rooms.list_participants(room).await)?.unwrap_or_default();
     Ok(listed.into_iter().filter_map(live_participant).collect())
 }
 
@@ -36,17 +36,17 @@ pub async fn participant(
     room: &str,
     identity: &Identity,
 ) -> Result<Option<LiveParticipant>, PlatformError> {
-    let found = absent_is_none(rooms.get_participant(room, identity.as_str()).await)?;
+    let found = not_found_as_none(rooms.get_participant(room, identity.as_str()).await)?;
     Ok(found.and_then(live_participant))
 }
 
 pub async fn delete(rooms: &RoomClient, room: &str) -> Result<(), PlatformError> {
-    absent_is_none(rooms.delete_room(room).await).map(|_| ())
+    not_found_as_none(rooms.delete_room(room).await).map(|_| ())
 }
 
 pub async fn ping(rooms: &RoomClient) -> Result<(), PlatformError> {
     rooms
-        .list_rooms(vec![NO_ROOM.to_owned()])
+        .list_rooms(vec![UNUSED_ROOM_NAME.to_owned()])
         .await
         .map(|_| ())
         .map_err(error)
@@ -56,9 +56,9 @@ pub async fn ping(rooms: &RoomClient) -> Result<(), PlatformError> {
 pub fn error(error: ServiceError) -> PlatformError {
     let make = match &error {
         ServiceError::Twirp(ServerError::Twirp(answer)) => by_code(answer),
-        ServiceError::Twirp(ServerError::Request(request)) if request.is_decode() => PlatformError::Garbled,
+        ServiceError::Twirp(ServerError::Request(request)) if request.is_decode() => PlatformError::UnexpectedResponse,
         ServiceError::Twirp(ServerError::Request(_)) => PlatformError::Unreachable,
-        ServiceError::Twirp(ServerError::Prost(_)) => PlatformError::Garbled,
+        ServiceError::Twirp(ServerError::Prost(_)) => PlatformError::UnexpectedResponse,
         ServiceError::Twirp(ServerError::Url(_)) | ServiceError::AccessToken(_) | ServiceError::Env(_) => {
             PlatformError::Refused
         }
@@ -66,9 +66,9 @@ pub fn error(error: ServiceError) -> PlatformError {
     make(PlatformKind::Livekit, Box::new(error))
 }
 
-type Make = fn(PlatformKind, Box<dyn std::error::Error + Send + Sync>) -> PlatformError;
+type ErrorConstructor = fn(PlatformKind, Box<dyn std::error::Error + Send + Sync>) -> PlatformError;
 
-fn by_code(answer: &ServerErrorCode) -> Make {
+fn by_code(answer: &ServerErrorCode) -> ErrorConstructor {
     match answer.code.as_str() {
         ServerErrorCode::NOT_FOUND => PlatformError::NotFound,
         ServerErrorCode::UNAUTHENTICATED | ServerErrorCode::PERMISSION_DENIED => PlatformError::Unauthorized,
@@ -83,7 +83,7 @@ fn by_code(answer: &ServerErrorCode) -> Make {
     }
 }
 
-fn absent_is_none<T>(answer: Result<T, ServiceError>) -> Result<Option<T>, PlatformError> {
+fn not_found_as_none<T>(answer: Result<T, ServiceError>) -> Result<Option<T>, PlatformError> {
     match answer.map_err(error) {
         Ok(found) => Ok(Some(found)),
         Err(PlatformError::NotFound(..)) => Ok(None),

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::jwt::{Damaged, Unverified};
+use super::jwt::{MalformedToken, Unverified};
 use crate::WebhookError;
 
 /// How far the clocks of two hosts may differ.
@@ -38,7 +38,7 @@ struct Claims {
 
 /// Checks key, signature, time and body, in this order.
 pub fn verify(headers: &HeaderMap, body: &[u8], keys: &[WebhookKey], now: DateTime<Utc>) -> Result<(), WebhookError> {
-    let token = Unverified::parse(bare_token(headers)?)?;
+    let token = Unverified::parse(token_of(headers)?)?;
     let claims: Claims = token.claims()?;
     let mut keys = keys.iter().filter(|key| key.id == claims.iss).peekable();
     if keys.peek().is_none() {
@@ -52,24 +52,24 @@ pub fn verify(headers: &HeaderMap, body: &[u8], keys: &[WebhookKey], now: DateTi
 }
 
 /// The header's token; LiveKit sends it bare, others put `Bearer` before it.
-fn bare_token(headers: &HeaderMap) -> Result<&str, WebhookError> {
-    let header = headers.get(AUTHORIZATION).ok_or(WebhookError::NotSigned)?;
-    let text = header.to_str().map_err(|_| WebhookError::DamagedSignature)?.trim();
+fn token_of(headers: &HeaderMap) -> Result<&str, WebhookError> {
+    let header = headers.get(AUTHORIZATION).ok_or(WebhookError::MissingSignature)?;
+    let text = header.to_str().map_err(|_| WebhookError::MalformedSignature)?.trim();
     let token = match text.split_at_checked("Bearer ".len()) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer ") => token.trim_start(),
         _ => text,
     };
     match token.len() {
-        0 => Err(WebhookError::NotSigned),
+        0 => Err(WebhookError::MissingSignature),
         1..=MAX_TOKEN_LEN => Ok(token),
-        _ => Err(WebhookError::DamagedSignature),
+        _ => Err(WebhookError::MalformedSignature),
     }
 }
 
 fn check_time(claims: &Claims, now: DateTime<Utc>) -> Result<(), WebhookError> {
     let (now, leeway) = (now.timestamp(), LEEWAY.num_seconds());
     if claims.nbf.is_some_and(|nbf| nbf > now.saturating_add(leeway)) {
-        return Err(WebhookError::TooEarly);
+        return Err(WebhookError::NotYetValid);
     }
     if claims.exp <= now.saturating_sub(leeway) {
         return Err(WebhookError::Expired);
@@ -79,18 +79,18 @@ fn check_time(claims: &Claims, now: DateTime<Utc>) -> Result<(), WebhookError> {
 
 /// Compares in constant time, so that nobody can feel a digest's way to a match.
 fn check_body(claimed: &str, body: &[u8]) -> Result<(), WebhookError> {
-    let claimed = STANDARD.decode(claimed).map_err(|_| WebhookError::DamagedSignature)?;
+    let claimed = STANDARD.decode(claimed).map_err(|_| WebhookError::MalformedSignature)?;
     let is_same: bool = claimed.ct_eq(Sha256::digest(body).as_slice()).into();
     if is_same {
         Ok(())
     } else {
-        Err(WebhookError::BodyChanged)
+        Err(WebhookError::DigestMismatch)
     }
 }
 
-impl From<Damaged> for WebhookError {
-    fn from(_: Damaged) -> Self {
-        Self::DamagedSignature
+impl From<MalformedToken> for WebhookError {
+    fn from(_: MalformedToken) -> Self {
+        Self::MalformedSignature
     }
 }
 
@@ -121,7 +121,10 @@ mod tests {
             "{}",
         ] {
             let other = format!("{}.{claims_and_signature}", URL_SAFE_NO_PAD.encode(header));
-            assert!(matches!(check(&other), Err(WebhookError::DamagedSignature)), "{header}");
+            assert!(
+                matches!(check(&other), Err(WebhookError::MalformedSignature)),
+                "{header}"
+            );
         }
         let unsigned = token.rsplit_once('.').unwrap().0;
         assert!(matches!(
@@ -136,7 +139,7 @@ mod tests {
             let mut claims = claims();
             claims.as_object_mut().unwrap().remove(missing);
             assert!(
-                matches!(check(&signed(claims)), Err(WebhookError::DamagedSignature)),
+                matches!(check(&signed(claims)), Err(WebhookError::MalformedSignature)),
                 "{missing}"
             );
         }

@@ -113,12 +113,12 @@ fn replay(events: &[PlatformEvent]) -> Option<Meeting> {
         if change.outcome == Outcome::Kept {
             situation.kept.push(event.clone());
         }
-        write(&mut situation.meeting, change);
+        apply_change(&mut situation.meeting, change);
     }
     situation.meeting
 }
 
-fn write(meeting: &mut Option<Meeting>, change: Change) {
+fn apply_change(meeting: &mut Option<Meeting>, change: Change) {
     let Some(head) = change
         .meetings
         .into_iter()
@@ -130,15 +130,15 @@ fn write(meeting: &mut Option<Meeting>, change: Change) {
     let old = meeting.take();
     let old = old.as_ref();
     *meeting = Some(Meeting {
-        participants: merged(old.map(|m| &m.participants), change.participants, |p| p.id.0),
-        connections: merged(old.map(|m| &m.connections), change.connections, |c| c.id.0),
-        tracks: merged(old.map(|m| &m.tracks), change.tracks, |t| t.id.0),
-        recordings: merged(old.map(|m| &m.recordings), change.recordings, |r| r.id.0),
+        participants: merge_rows(old.map(|m| &m.participants), change.participants, |p| p.id.0),
+        connections: merge_rows(old.map(|m| &m.connections), change.connections, |c| c.id.0),
+        tracks: merge_rows(old.map(|m| &m.tracks), change.tracks, |t| t.id.0),
+        recordings: merge_rows(old.map(|m| &m.recordings), change.recordings, |r| r.id.0),
         head,
     });
 }
 
-fn merged<T: Clone>(old: Option<&Vec<T>>, new: Vec<T>, id: impl Fn(&T) -> Uuid) -> Vec<T> {
+fn merge_rows<T: Clone>(old: Option<&Vec<T>>, new: Vec<T>, id: impl Fn(&T) -> Uuid) -> Vec<T> {
     let rows = old.into_iter().flatten().cloned().chain(new);
     rows.map(|row| (id(&row), row))
         .collect::<BTreeMap<_, _>>()
@@ -181,7 +181,7 @@ fn shuffle<T>(items: &mut [T], mut seed: u64) {
         seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let z = (seed ^ (seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let place = usize::try_from((z ^ (z >> 31)) % (last as u64 + 1)).unwrap();
-        items.swap(last, place);
+        let index = usize::try_from((z ^ (z >> 31)) % (last as u64 + 1)).unwrap();
+        items.swap(last, index);
     }
 }

@@ -17,13 +17,13 @@ use crate::{
 pub struct MeetingDetail {
     #[serde(flatten)]
     meeting: MeetingBody,
-    participants: Vec<PersonBody>,
+    participants: Vec<ParticipantSummary>,
 }
 
 /// Someone who took part.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Person)]
-pub struct PersonBody {
+#[schema(as = ParticipantSummary)]
+pub struct ParticipantSummary {
     #[schema(value_type = String)]
     identity: Identity,
     /// Empty where nobody gave one.
@@ -40,14 +40,14 @@ pub async fn get(State(app): State<AppState>, _: Reader, path: MeetingPath) -> A
     let mut conn = app.conn().await?;
     let meeting = path.view(&mut conn).await?;
     let participants = storage::participants::list_for_meeting(&mut conn, meeting.id).await?;
-    let participants = participants.into_iter().map(PersonBody::from).collect();
+    let participants = participants.into_iter().map(ParticipantSummary::from).collect();
     Ok(Json(MeetingDetail {
         meeting: meeting.into(),
         participants,
     }))
 }
 
-impl From<Participant> for PersonBody {
+impl From<Participant> for ParticipantSummary {
     fn from(participant: Participant) -> Self {
         Self {
             identity: participant.identity,

@@ -49,6 +49,6 @@ pub async fn list(
             None => return Ok(Json(ListPage::empty())),
         },
     };
-    let meetings = storage::meetings::list(&mut conn, room, page.after, page.fetch()).await?;
+    let meetings = storage::meetings::list(&mut conn, room, page.after, page.row_limit()).await?;
     Ok(Json(page.page(meetings, |m| (m.started_at, m.id), MeetingBody::from)))
 }

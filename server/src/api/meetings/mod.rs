@@ -29,7 +29,7 @@ pub struct MeetingBody {
     #[schema(value_type = String)]
     pub room: RoomName,
     pub platform: PlatformKind,
-    pub state: MeetingWord,
+    pub state: MeetingStatus,
     pub started_at: DateTime<Utc>,
     /// Null while it is open.
     pub ended_at: Option<DateTime<Utc>>,
@@ -39,7 +39,7 @@ pub struct MeetingBody {
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = MeetingState)]
-pub enum MeetingWord {
+pub enum MeetingStatus {
     Open,
     Closed,
 }
@@ -58,9 +58,9 @@ impl From<MeetingView> for MeetingBody {
             room: meeting.room,
             platform: meeting.platform,
             state: if meeting.ended_at.is_some() {
-                MeetingWord::Closed
+                MeetingStatus::Closed
             } else {
-                MeetingWord::Open
+                MeetingStatus::Open
             },
             started_at: meeting.started_at,
             ended_at: meeting.ended_at,

@@ -3,13 +3,13 @@ use insta::assert_snapshot;
 use serde_json::json;
 use storage::PgPool;
 
-use crate::support::{Captured, TestApp};
+use crate::support::{CapturedWebhook, TestApp};
 
 /// After one call, as LiveKit told it.
 async fn after_a_call(pool: PgPool) -> (TestApp, String) {
     let app = TestApp::new(pool).await;
-    app.make_room("standup-fixture").await;
-    for name in Captured::of_a_call() {
+    app.create_room("standup-fixture").await;
+    for name in CapturedWebhook::of_a_call() {
         assert_eq!(app.replay(&name).await.status, StatusCode::OK, "{name}");
     }
     let id = app.get("/v1/meetings").await.json()["items"][0]["id"]
@@ -27,7 +27,7 @@ async fn a_meeting_is_listed_and_shown_with_its_people(pool: PgPool) {
     let shown = app.get(&format!("/v1/meetings/{id}")).await;
     let people = app.get(&format!("/v1/meetings/{id}/participants")).await;
 
-    assert_snapshot!(listed.shown(), @r#"
+    assert_snapshot!(listed.to_snapshot(), @r#"
     200 OK
     {
       "items": [
@@ -46,7 +46,7 @@ async fn a_meeting_is_listed_and_shown_with_its_people(pool: PgPool) {
       "next": null
     }
     "#);
-    assert_snapshot!(shown.shown(), @r#"
+    assert_snapshot!(shown.to_snapshot(), @r#"
     200 OK
     {
       "ended_at": "2026-11-21T08:12:28Z",
@@ -66,7 +66,7 @@ async fn a_meeting_is_listed_and_shown_with_its_people(pool: PgPool) {
       }
     }
     "#);
-    assert_snapshot!(people.shown(), @r#"
+    assert_snapshot!(people.to_snapshot(), @r#"
     200 OK
     {
       "items": [
@@ -123,7 +123,7 @@ async fn an_id_that_is_none_is_not_found(pool: PgPool) {
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn meetings_come_page_by_page_newest_first(pool: PgPool) {
     let app = TestApp::new(pool).await;
-    app.make_room("standup").await;
+    app.create_room("standup").await;
     for n in 1..=3 {
         let body = json!({
             "event": "participant_joined",

@@ -64,12 +64,12 @@ pub async fn get(
     if let Some(url) = app.objects.presign_get(key, REDIRECT_TTL).await.map_err(store_error)? {
         return Ok((StatusCode::FOUND, [(header::LOCATION, url.to_string())]).into_response());
     }
-    let wanted = range::requested(&headers);
+    let requested = range::requested(&headers);
     let mut response = match method {
-        Method::HEAD => described(app.objects.head(key).await.map_err(store_error)?, wanted)?,
-        _ => streamed(app.objects.get(key, wanted).await.map_err(store_error)?, wanted),
+        Method::HEAD => head_response(app.objects.head(key).await.map_err(store_error)?, requested)?,
+        _ => stream_response(app.objects.get(key, requested).await.map_err(store_error)?, requested),
     };
-    describe(response.headers_mut(), &recording);
+    set_headers(response.headers_mut(), &recording);
     Ok(response)
 }
 
@@ -80,12 +80,12 @@ fn object_key(recording: &Recording) -> ApiResult<&ObjectKey> {
     }
 }
 
-fn streamed(object: Object, wanted: Option<ByteRange>) -> Response {
+fn stream_response(object: Object, requested: Option<ByteRange>) -> Response {
     let (part, total) = (object.range.clone(), object.total_bytes);
     let mut response = Body::from_stream(object.stream).into_response();
-    set_extent(
+    set_range(
         &mut response,
-        wanted.map(|_| part.clone()),
+        requested.map(|_| part.clone()),
         part.end - part.start,
         total,
     );
@@ -93,18 +93,18 @@ fn streamed(object: Object, wanted: Option<ByteRange>) -> Response {
 }
 
 /// The answer to HEAD: what GET would say, without opening the object.
-fn described(head: Head, wanted: Option<ByteRange>) -> ApiResult<Response> {
+fn head_response(head: Head, requested: Option<ByteRange>) -> ApiResult<Response> {
     let total = head.size_bytes;
-    let part = wanted
+    let part = requested
         .map(|range| range.resolve(total).ok_or(ApiError::BadRange(total)))
         .transpose()?;
     let length = part.as_ref().map_or(total, |part| part.end - part.start);
     let mut response = Body::empty().into_response();
-    set_extent(&mut response, part, length, total);
+    set_range(&mut response, part, length, total);
     Ok(response)
 }
 
-fn set_extent(response: &mut Response, part: Option<std::ops::Range<u64>>, length: u64, total: u64) {
+fn set_range(response: &mut Response, part: Option<std::ops::Range<u64>>, length: u64, total: u64) {
     response
         .headers_mut()
         .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -117,7 +117,7 @@ fn set_extent(response: &mut Response, part: Option<std::ops::Range<u64>>, lengt
     }
 }
 
-fn describe(headers: &mut HeaderMap, recording: &Recording) {
+fn set_headers(headers: &mut HeaderMap, recording: &Recording) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(OGG_OPUS));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));

@@ -26,6 +26,6 @@ pub async fn list(
 ) -> ApiResult<Json<ListPage<RecordingBody>>> {
     let mut conn = app.conn().await?;
     let meeting = path.view(&mut conn).await?.id;
-    let recordings = storage::recordings::page_for_meeting(&mut conn, meeting, page.after, page.fetch()).await?;
+    let recordings = storage::recordings::page_for_meeting(&mut conn, meeting, page.after, page.row_limit()).await?;
     Ok(Json(page.page(recordings, |r| r.id, RecordingBody::from)))
 }

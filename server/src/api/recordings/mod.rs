@@ -39,7 +39,7 @@ pub struct RecordingBody {
     /// Null until the platform has made one.
     #[schema(value_type = Option<String>)]
     pub egress_id: Option<EgressId>,
-    pub state: RecordingWord,
+    pub state: RecordingStatus,
     /// Why it failed, or `truncated` where a limit ended it before its track; a stable word.
     pub reason: Option<&'static str>,
     /// What the recorder said of it, for people.
@@ -63,7 +63,7 @@ pub struct RecordingBody {
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = RecordingState)]
-pub enum RecordingWord {
+pub enum RecordingStatus {
     Requested,
     Active,
     Complete,
@@ -79,7 +79,7 @@ impl From<Recording> for RecordingBody {
             identity: recording.identity,
             track_sid: recording.track_sid,
             egress_id: recording.egress_id,
-            state: RecordingWord::Requested,
+            state: RecordingStatus::Requested,
             reason: None,
             error: None,
             object_key: None,
@@ -100,12 +100,12 @@ impl RecordingBody {
         match state {
             RecordingState::Requested => self,
             RecordingState::Active(active) => Self {
-                state: RecordingWord::Active,
+                state: RecordingStatus::Active,
                 started_at: active.started_at,
                 ..self
             },
             RecordingState::Complete(complete) => Self {
-                state: RecordingWord::Complete,
+                state: RecordingStatus::Complete,
                 reason: complete.truncated.then_some("truncated"),
                 object_key: Some(complete.object),
                 manifest_key: Some(complete.manifest),
@@ -115,7 +115,7 @@ impl RecordingBody {
                 ..self
             },
             RecordingState::Failed(failed) => Self {
-                state: RecordingWord::Failed,
+                state: RecordingStatus::Failed,
                 reason: Some(failed.reason.as_str()),
                 error: failed.error,
                 started_at: failed.started_at,

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use storage::PgPool;
 use uuid::Uuid;
 
-use crate::support::{Captured, TestApp};
+use crate::support::{CapturedWebhook, TestApp};
 
 /// Where the recording of the captured call lies.
 const KEY: &str = "livekit/standup-fixture/zoe-4b82ed-TR_AMx23cZGKLrKR5.ogg";
@@ -12,8 +12,8 @@ const KEY: &str = "livekit/standup-fixture/zoe-4b82ed-TR_AMx23cZGKLrKR5.ogg";
 /// After the first webhooks of a call.
 async fn after(pool: PgPool, webhooks: usize) -> (TestApp, Uuid, Uuid) {
     let app = TestApp::new(pool).await;
-    app.make_room("standup-fixture").await;
-    for name in &Captured::of_a_call()[..webhooks] {
+    app.create_room("standup-fixture").await;
+    for name in &CapturedWebhook::of_a_call()[..webhooks] {
         app.replay(name).await;
     }
     let id = |value: &serde_json::Value| value["items"][0]["id"].as_str().unwrap().parse::<Uuid>().unwrap();
@@ -58,7 +58,7 @@ async fn a_recording_says_more_once_it_is_accepted(pool: PgPool) {
     storage::meetings::save(&mut tx, &change).await.unwrap();
     tx.commit().await.unwrap();
 
-    assert_snapshot!(before.shown(), @r#"
+    assert_snapshot!(before.to_snapshot(), @r#"
     200 OK
     {
       "duration_ms": null,
@@ -102,7 +102,7 @@ async fn audio_is_served_whole_or_by_one_range(pool: PgPool) {
     ] {
         let headers: &[_] = if range.is_empty() { &[] } else { &[("range", range)] };
         for method in [Method::GET, Method::HEAD] {
-            let answer = app.ask(method.clone(), &path, headers).await;
+            let answer = app.request(method.clone(), &path, headers).await;
             let (status, length) = (answer.status.as_u16(), answer.header("content-length").unwrap_or("-"));
             let extent = answer.header("content-range").unwrap_or("-");
             let body = if answer.status.is_success() || method == Method::HEAD {

@@ -44,13 +44,13 @@ pub struct CreateRoom {
 pub async fn create(
     State(app): State<AppState>,
     _: Writer,
-    ApiJson(wanted): ApiJson<CreateRoom>,
+    ApiJson(body): ApiJson<CreateRoom>,
 ) -> ApiResult<(StatusCode, Json<RoomBody>)> {
-    let room = wanted.into_room(RoomId((app.ids)()), &app);
+    let room = body.into_room(RoomId((app.ids)()), &app);
     let mut conn = app.conn().await?;
     storage::rooms::insert(&mut conn, &room)
         .await
-        .map_err(|error| taken(error, &room.name))?;
+        .map_err(|error| name_taken(error, &room.name))?;
     Ok((StatusCode::CREATED, Json(room.into())))
 }
 
@@ -67,7 +67,7 @@ impl CreateRoom {
     }
 }
 
-fn taken(error: StorageError, name: &RoomName) -> ApiError {
+fn name_taken(error: StorageError, name: &RoomName) -> ApiError {
     match error.is_taken(NAME_KEY) {
         true => ApiError::Conflict(format!("there is a room {name} already")),
         false => error.into(),

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Identities of recorders, ours and LiveKit's own: whoever joined under one would throw the recorder out.
-const RESERVED_IDENTITIES: [&str; 2] = ["egress-", "EG_"];
+const RESERVED_IDENTITY_PREFIXES: [&str; 2] = ["egress-", "EG_"];
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -41,7 +41,7 @@ pub struct JoinRoom {
 
 /// What someone needs to join.
 #[derive(Serialize, ToSchema)]
-pub struct Admission {
+pub struct JoinCredentials {
     platform: PlatformKind,
     /// Where clients connect.
     #[schema(example = "wss://livekit.example.org")]
@@ -59,28 +59,32 @@ pub struct Admission {
 #[utoipa::path(
     post, path = "/v1/rooms/{name}/join", operation_id = "join_room", tag = "rooms",
     params(("name" = String, Path)), request_body = JoinRoom,
-    responses((status = 201, body = Admission), (status = 404, body = Problem)),
+    responses((status = 201, body = JoinCredentials), (status = 404, body = Problem)),
 )]
 pub async fn join(
     State(app): State<AppState>,
     _: Writer,
     path: RoomPath,
-    ApiJson(wanted): ApiJson<JoinRoom>,
-) -> ApiResult<(StatusCode, [(HeaderName, &'static str); 1], Json<Admission>)> {
+    ApiJson(body): ApiJson<JoinRoom>,
+) -> ApiResult<(StatusCode, [(HeaderName, &'static str); 1], Json<JoinCredentials>)> {
     let room = path.find(&mut *app.conn().await?).await?;
     let adapter = app.platforms.get(room.platform);
     let adapter = adapter.ok_or_else(|| ApiError::Conflict(format!("{} is not set up here", room.platform)))?;
-    let token = adapter.join_token(&wanted.into_request(room.name)?, (app.clock)())?;
+    let token = adapter.join_token(&body.into_request(room.name)?, (app.clock)())?;
     Ok((
         StatusCode::CREATED,
         [(header::CACHE_CONTROL, "no-store")],
-        Json(Admission::new(room.platform, token)),
+        Json(JoinCredentials::new(room.platform, token)),
     ))
 }
 
 impl JoinRoom {
     fn into_request(self, room: RoomName) -> ApiResult<JoinRequest> {
-        let is_reserved = |identity: &Identity| RESERVED_IDENTITIES.iter().any(|r| identity.as_str().starts_with(r));
+        let is_reserved = |identity: &Identity| {
+            RESERVED_IDENTITY_PREFIXES
+                .iter()
+                .any(|r| identity.as_str().starts_with(r))
+        };
         if self.identity.as_ref().is_some_and(is_reserved) {
             return Err(ApiError::invalid(
                 "identity",
@@ -101,7 +105,7 @@ impl JoinRoom {
     }
 }
 
-impl Admission {
+impl JoinCredentials {
     fn new(platform: PlatformKind, token: JoinToken) -> Self {
         Self {
             platform,

@@ -23,6 +23,6 @@ pub async fn list(
     page: PageRequest<RoomName>,
 ) -> ApiResult<Json<ListPage<RoomBody>>> {
     let mut conn = app.conn().await?;
-    let rooms = storage::rooms::list(&mut conn, page.after.as_ref(), page.fetch()).await?;
+    let rooms = storage::rooms::list(&mut conn, page.after.as_ref(), page.row_limit()).await?;
     Ok(Json(page.page(rooms, |room| room.name.clone(), RoomBody::from)))
 }

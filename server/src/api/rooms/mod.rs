@@ -7,7 +7,7 @@ pub mod join;
 pub mod list;
 pub mod update;
 
-mod name;
+mod path;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -18,7 +18,7 @@ use domain::{
     event::PlatformKind,
     room::{ConsentPolicy, Language, RecordingPolicy, Room},
 };
-pub use name::RoomPath;
+pub use path::RoomPath;
 use serde::Serialize;
 pub use settings::{ConsentChoice, PlatformChoice, RecordingChoice};
 use utoipa::ToSchema;

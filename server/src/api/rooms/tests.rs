@@ -7,7 +7,7 @@ use crate::support::TestApp;
 
 async fn with_room(pool: PgPool) -> TestApp {
     let app = TestApp::new(pool).await;
-    app.make_room("standup").await;
+    app.create_room("standup").await;
     app
 }
 
@@ -15,10 +15,12 @@ async fn with_room(pool: PgPool) -> TestApp {
 async fn a_room_is_made_with_defaults(pool: PgPool) {
     let app = TestApp::new(pool).await;
 
-    let made = app.write(Method::POST, "/v1/rooms", &json!({"name": "standup"})).await;
+    let made = app
+        .send_json(Method::POST, "/v1/rooms", &json!({"name": "standup"}))
+        .await;
     let read = app.get("/v1/rooms/standup").await;
 
-    assert_snapshot!(made.shown(), @r#"
+    assert_snapshot!(made.to_snapshot(), @r#"
     201 Created
     {
       "consent": "none",
@@ -37,9 +39,11 @@ async fn a_room_is_made_with_defaults(pool: PgPool) {
 async fn a_name_is_given_once(pool: PgPool) {
     let app = with_room(pool).await;
 
-    let again = app.write(Method::POST, "/v1/rooms", &json!({"name": "standup"})).await;
+    let again = app
+        .send_json(Method::POST, "/v1/rooms", &json!({"name": "standup"}))
+        .await;
 
-    assert_snapshot!(again.shown(), @r#"
+    assert_snapshot!(again.to_snapshot(), @r#"
     409 Conflict
     {
       "detail": "there is a room standup already",
@@ -58,7 +62,7 @@ async fn what_does_not_work_yet_is_refused_with_what_does(pool: PgPool) {
         body[field] = value;
         let app = &app;
         async move {
-            let answer = app.write(Method::POST, "/v1/rooms", &body).await;
+            let answer = app.send_json(Method::POST, "/v1/rooms", &body).await;
             format!(
                 "{} {}",
                 answer.status.as_u16(),
@@ -121,14 +125,14 @@ async fn a_rooms_settings_change_and_what_is_not_named_stays(pool: PgPool) {
     app.set_now(app.now() + chrono::TimeDelta::hours(1));
 
     let changed = app
-        .write(Method::PATCH, "/v1/rooms/standup", &json!({"recording": "off"}))
+        .send_json(Method::PATCH, "/v1/rooms/standup", &json!({"recording": "off"}))
         .await;
     let refused = app
-        .write(Method::PATCH, "/v1/rooms/standup", &json!({"recording": "prompt"}))
+        .send_json(Method::PATCH, "/v1/rooms/standup", &json!({"recording": "prompt"}))
         .await;
-    let unknown = app.write(Method::PATCH, "/v1/rooms/nobody", &json!({})).await;
+    let unknown = app.send_json(Method::PATCH, "/v1/rooms/nobody", &json!({})).await;
 
-    assert_snapshot!(changed.shown(), @r#"
+    assert_snapshot!(changed.to_snapshot(), @r#"
     200 OK
     {
       "consent": "none",
@@ -148,22 +152,22 @@ async fn a_rooms_settings_change_and_what_is_not_named_stays(pool: PgPool) {
 async fn a_deleted_room_is_gone_and_its_name_free(pool: PgPool) {
     let app = with_room(pool).await;
 
-    let deleted = app.write(Method::DELETE, "/v1/rooms/standup", &json!(null)).await;
-    let again = app.write(Method::DELETE, "/v1/rooms/standup", &json!(null)).await;
+    let deleted = app.send_json(Method::DELETE, "/v1/rooms/standup", &json!(null)).await;
+    let again = app.send_json(Method::DELETE, "/v1/rooms/standup", &json!(null)).await;
 
     assert_eq!(
         (deleted.status, again.status),
         (StatusCode::NO_CONTENT, StatusCode::NOT_FOUND)
     );
     assert!(deleted.body.is_empty());
-    app.make_room("standup").await;
+    app.create_room("standup").await;
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn rooms_come_page_by_page(pool: PgPool) {
     let app = TestApp::new(pool).await;
     for name in ["c", "a", "b"] {
-        app.make_room(name).await;
+        app.create_room(name).await;
     }
 
     let first = app.get("/v1/rooms?limit=2").await.json();
@@ -194,7 +198,7 @@ async fn a_token_is_issued_without_livekit(pool: PgPool) {
     let app = with_room(pool).await;
     let body = json!({"display_name": "Ada", "identity": "ada", "role": "listener", "ttl_s": 300});
 
-    let answer = app.write(Method::POST, "/v1/rooms/standup/join", &body).await;
+    let answer = app.send_json(Method::POST, "/v1/rooms/standup/join", &body).await;
 
     let mut shown = answer.json();
     let token = shown["token"].take();
@@ -219,7 +223,7 @@ async fn a_bad_wish_to_join_is_named(pool: PgPool) {
         json!({"display_name": "Ada\nLovelace"}),
         json!({"display_name": "Ada", "role": "admin"}),
     ] {
-        let answer = app.write(Method::POST, "/v1/rooms/standup/join", &body).await;
+        let answer = app.send_json(Method::POST, "/v1/rooms/standup/join", &body).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
         named.push(fields(answer.json()));
     }

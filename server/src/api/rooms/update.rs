@@ -35,10 +35,10 @@ pub async fn update(
     State(app): State<AppState>,
     _: Writer,
     path: RoomPath,
-    ApiJson(wanted): ApiJson<UpdateRoom>,
+    ApiJson(body): ApiJson<UpdateRoom>,
 ) -> ApiResult<Json<RoomBody>> {
     let mut tx = app.begin().await?;
-    let room = wanted.apply(path.lock(&mut tx).await?, &app);
+    let room = body.apply(path.lock(&mut tx).await?, &app);
     storage::rooms::save(&mut tx, &room).await?;
     storage::pool::commit(tx).await?;
     Ok(Json(room.into()))

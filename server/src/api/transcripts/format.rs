@@ -33,7 +33,7 @@ impl Format {
     }
 
     /// The format that `Accept` prefers (RFC 9110 section 12.5.1); JSON where it does not say.
-    pub fn accepted(headers: &HeaderMap) -> Result<Self, ApiError> {
+    pub fn from_accept(headers: &HeaderMap) -> Result<Self, ApiError> {
         let values: Vec<&str> = headers
             .get_all(header::ACCEPT)
             .iter()
@@ -45,7 +45,7 @@ impl Format {
         let ranges: Vec<(f32, &str)> = values
             .iter()
             .flat_map(|v| v.split(','))
-            .filter_map(media_range)
+            .filter_map(parse_media_range)
             .collect();
         let best = Self::ALL.map(|format| (format.quality(&ranges), format));
         // `max_by` would take the last of several equals; the first stands for the default.
@@ -78,7 +78,7 @@ impl Format {
 }
 
 /// `text/vtt;q=0.5` as its quality and its type.
-fn media_range(text: &str) -> Option<(f32, &str)> {
+fn parse_media_range(text: &str) -> Option<(f32, &str)> {
     let mut parts = text.split(';').map(str::trim);
     let range = parts.next().filter(|range| range.contains('/'))?;
     let quality = parts
@@ -93,14 +93,14 @@ mod tests {
 
     use super::*;
 
-    fn accepted(value: &'static [u8]) -> Option<Format> {
+    fn from_accept(value: &'static [u8]) -> Option<Format> {
         let value = HeaderValue::from_bytes(value).unwrap();
-        Format::accepted(&HeaderMap::from_iter([(header::ACCEPT, value)])).ok()
+        Format::from_accept(&HeaderMap::from_iter([(header::ACCEPT, value)])).ok()
     }
 
     #[test]
     fn the_most_welcome_format_is_taken() {
-        assert_eq!(Format::accepted(&HeaderMap::new()).ok(), Some(Format::Json));
+        assert_eq!(Format::from_accept(&HeaderMap::new()).ok(), Some(Format::Json));
         for (accept, format) in [
             (&b"*/*"[..], Format::Json),
             (b"text/vtt", Format::Vtt),
@@ -110,14 +110,14 @@ mod tests {
             (b"text/html,application/xhtml+xml,*/*;q=0.8", Format::Json),
             (b"TEXT/VTT;charset=utf-8", Format::Vtt),
         ] {
-            assert_eq!(accepted(accept), Some(format), "{}", String::from_utf8_lossy(accept));
+            assert_eq!(from_accept(accept), Some(format), "{}", String::from_utf8_lossy(accept));
         }
     }
 
     #[test]
     fn what_nothing_here_satisfies_is_refused() {
         for accept in [&b"image/png"[..], b"", b";;;", b"*/*;q=0", b"text/vtt;q=x", b"/"] {
-            assert_eq!(accepted(accept), None, "{}", String::from_utf8_lossy(accept));
+            assert_eq!(from_accept(accept), None, "{}", String::from_utf8_lossy(accept));
         }
     }
 }

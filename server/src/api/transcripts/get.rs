@@ -45,18 +45,18 @@ pub async fn get(
     ApiQuery(query): ApiQuery<TranscriptQuery>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let format = query.format.map_or_else(|| Format::accepted(&headers), Ok)?;
+    let format = query.format.map_or_else(|| Format::from_accept(&headers), Ok)?;
     let mut conn = app.conn().await?;
     path.view(&mut conn).await?;
     let found = storage::transcripts::load(&mut conn, path.0).await?;
     match found {
-        Some((TranscriptState::Ready | TranscriptState::Empty, transcript)) => Ok(written(&transcript, format)),
+        Some((TranscriptState::Ready | TranscriptState::Empty, transcript)) => Ok(respond(&transcript, format)),
         Some((state, _)) => Err(ApiError::TranscriptNotReady(state)),
         None => Err(ApiError::TranscriptNotReady(TranscriptState::Pending)),
     }
 }
 
-fn written(transcript: &Transcript, format: Format) -> Response {
+fn respond(transcript: &Transcript, format: Format) -> Response {
     let headers = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept")];
     match format {
         Format::Json => (headers, Json(transcript)).into_response(),

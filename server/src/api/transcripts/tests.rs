@@ -7,12 +7,12 @@ use insta::assert_snapshot;
 use storage::{PgPool, segments, transcripts::TranscriptHead};
 use uuid::Uuid;
 
-use crate::support::{Captured, TestApp};
+use crate::support::{CapturedWebhook, TestApp};
 
 async fn with_transcript(pool: PgPool, state: Option<TranscriptState>) -> (TestApp, String) {
     let app = TestApp::new(pool).await;
-    app.make_room("standup-fixture").await;
-    for name in Captured::of_a_call() {
+    app.create_room("standup-fixture").await;
+    for name in CapturedWebhook::of_a_call() {
         app.replay(&name).await;
     }
     let id = app.get("/v1/meetings").await.json()["items"][0]["id"]
@@ -58,7 +58,9 @@ async fn a_transcript_comes_in_the_format_that_is_asked_for(pool: PgPool) {
 
     let json = app.get(&path).await;
     let text = app.get(&format!("{path}?format=txt")).await;
-    let srt = app.ask(Method::GET, &path, &[("accept", "application/x-subrip")]).await;
+    let srt = app
+        .request(Method::GET, &path, &[("accept", "application/x-subrip")])
+        .await;
     let vtt = app
         .ask(
             Method::GET,
@@ -67,7 +69,7 @@ async fn a_transcript_comes_in_the_format_that_is_asked_for(pool: PgPool) {
         )
         .await;
 
-    assert_snapshot!(json.shown(), @r#"
+    assert_snapshot!(json.to_snapshot(), @r#"
     200 OK
     {
       "duration_ms": 9000,
@@ -125,7 +127,7 @@ async fn a_transcript_that_is_not_there_yet_says_how_far_it_is(pool: PgPool) {
 
     let answer = app.get(&path).await;
 
-    assert_snapshot!(answer.shown(), @r#"
+    assert_snapshot!(answer.to_snapshot(), @r#"
     404 Not Found
     {
       "detail": "the transcript of this meeting is not there yet",
@@ -155,7 +157,7 @@ async fn a_format_that_is_not_there_is_refused(pool: PgPool) {
     let (app, path) = with_transcript(pool, Some(TranscriptState::Ready)).await;
 
     let by_query = app.get(&format!("{path}?format=docx")).await;
-    let by_header = app.ask(Method::GET, &path, &[("accept", "image/png")]).await;
+    let by_header = app.request(Method::GET, &path, &[("accept", "image/png")]).await;
 
     assert_eq!(by_query.json()["errors"][0]["field"], "format");
     assert_eq!(

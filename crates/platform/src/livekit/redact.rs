@@ -32,10 +32,10 @@ const SECRET_FIELDS: &[&str] = &[
 ];
 
 /// Takes secrets out, and the character that PostgreSQL's text cannot hold.
-pub fn clean(value: &mut Value) {
+pub fn redact(value: &mut Value) {
     match value {
-        Value::String(text) => clean_text(text),
-        Value::Array(items) => items.iter_mut().for_each(clean),
+        Value::String(text) => replace_nul(text),
+        Value::Array(items) => items.iter_mut().for_each(redact),
         Value::Object(fields) => {
             if fields.keys().any(|name| name.contains('\0')) {
                 *fields = std::mem::take(fields)
@@ -47,7 +47,7 @@ pub fn clean(value: &mut Value) {
                 if is_secret(name) {
                     *value = Value::from(REMOVED)
                 } else {
-                    clean(value)
+                    redact(value)
                 }
             }
         }
@@ -55,7 +55,7 @@ pub fn clean(value: &mut Value) {
     }
 }
 
-fn clean_text(text: &mut String) {
+fn replace_nul(text: &mut String) {
     if text.contains('\0') {
         *text = text.replace('\0', "\u{fffd}");
     }
@@ -80,7 +80,7 @@ mod tests {
     fn secrets_go_at_any_depth_and_in_either_spelling_and_the_rest_stays() {
         let mut body = json!({"egressInfo": {"error": "x", "request": [{"s3": {"accessKey": "AK", "session_token": {"a": 1}, "bucket": "b"}}]}});
 
-        clean(&mut body);
+        redact(&mut body);
 
         assert_eq!(
             body,
@@ -92,7 +92,7 @@ mod tests {
     fn what_a_database_cannot_hold_is_replaced() {
         let mut body = json!({"a\0": "b\0c"});
 
-        clean(&mut body);
+        redact(&mut body);
 
         assert_eq!(body, json!({"a\u{fffd}": "b\u{fffd}c"}));
     }

@@ -10,7 +10,7 @@ use crate::{BoxError, ByteRange, ObjectError};
 
 /// What was being done, for the message.
 #[derive(Clone, Copy, Debug)]
-pub struct Attempt<'a> {
+pub struct Operation<'a> {
     pub action: &'static str,
     pub bucket: &'a str,
     /// `None` for a listing.
@@ -19,7 +19,7 @@ pub struct Attempt<'a> {
 
 /// What the store's answer means to a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum Kind {
     NoSuchObject,
     NoSuchBucket,
     Denied,
@@ -28,60 +28,58 @@ enum Verdict {
     Refused,
 }
 
-impl Attempt<'_> {
-    pub fn failed<E>(self, error: SdkError<E, HttpResponse>) -> ObjectError
+impl Operation<'_> {
+    pub fn error<E>(self, error: SdkError<E, HttpResponse>) -> ObjectError
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let verdict = match &error {
-            SdkError::ServiceError(answer) => judge(answer.raw().status().as_u16(), answer.err().code()),
-            SdkError::ConstructionFailure(_) => Verdict::Refused,
-            _ => Verdict::Busy,
+        let kind = match &error {
+            SdkError::ServiceError(answer) => classify(answer.raw().status().as_u16(), answer.err().code()),
+            SdkError::ConstructionFailure(_) => Kind::Refused,
+            _ => Kind::Busy,
         };
         let total_bytes = error.raw_response().and_then(unsatisfied_total);
         // The SDK's own message says only "service error"; this one has the whole chain.
         let source = BoxError::from(DisplayErrorContext(&error).to_string());
-        self.as_judged(verdict, total_bytes, source)
+        self.into_object_error(kind, total_bytes, source)
     }
 
-    fn as_judged(self, verdict: Verdict, total_bytes: Option<u64>, source: BoxError) -> ObjectError {
+    fn into_object_error(self, kind: Kind, total_bytes: Option<u64>, source: BoxError) -> ObjectError {
         let (action, bucket) = (self.action, self.bucket);
-        match (verdict, self.key.cloned()) {
-            (Verdict::NoSuchObject, Some(key)) => ObjectError::NotFound(key),
-            (Verdict::OutOfRange, Some(key)) => ObjectError::OutOfRange {
+        match (kind, self.key.cloned()) {
+            (Kind::NoSuchObject, Some(key)) => ObjectError::NotFound(key),
+            (Kind::OutOfRange, Some(key)) => ObjectError::OutOfRange {
                 key,
                 total_bytes: total_bytes.unwrap_or_default(),
             },
-            (Verdict::Busy, _) => ObjectError::Unavailable(source),
-            (Verdict::NoSuchBucket, _) => {
+            (Kind::Busy, _) => ObjectError::Unavailable(source),
+            (Kind::NoSuchBucket, _) => {
                 let check = format!("that bucket {bucket} exists and that endpoint and region are right");
                 ObjectError::Denied { action, check, source }
             }
-            (Verdict::Denied, _) => {
+            (Kind::Denied, _) => {
                 let check = format!(
                     "the access key, the secret, the region and this machine's clock, and that the key may \
                      read and write bucket {bucket}"
                 );
                 ObjectError::Denied { action, check, source }
             }
-            (Verdict::Refused | Verdict::NoSuchObject | Verdict::OutOfRange, _) => {
-                ObjectError::Failed { action, source }
-            }
+            (Kind::Refused | Kind::NoSuchObject | Kind::OutOfRange, _) => ObjectError::Failed { action, source },
         }
     }
 }
 
 /// By the code where there is one; a HEAD's answer has none.
-fn judge(status: u16, code: Option<&str>) -> Verdict {
+fn classify(status: u16, code: Option<&str>) -> Kind {
     match (status, code) {
-        (_, Some("NoSuchBucket")) => Verdict::NoSuchBucket,
-        (_, Some("NoSuchKey" | "NotFound")) | (404, _) => Verdict::NoSuchObject,
-        (_, Some("InvalidRange")) | (416, _) => Verdict::OutOfRange,
-        (_, Some("SlowDown" | "RequestTimeout" | "InternalError")) | (408 | 429 | 500.., _) => Verdict::Busy,
-        (401 | 403, _) | (_, Some("AuthorizationHeaderMalformed" | "InvalidAccessKeyId")) => Verdict::Denied,
+        (_, Some("NoSuchBucket")) => Kind::NoSuchBucket,
+        (_, Some("NoSuchKey" | "NotFound")) | (404, _) => Kind::NoSuchObject,
+        (_, Some("InvalidRange")) | (416, _) => Kind::OutOfRange,
+        (_, Some("SlowDown" | "RequestTimeout" | "InternalError")) | (408 | 429 | 500.., _) => Kind::Busy,
+        (401 | 403, _) | (_, Some("AuthorizationHeaderMalformed" | "InvalidAccessKeyId")) => Kind::Denied,
         // An address of another region, or a web server that is no store.
-        (300..=399, _) => Verdict::NoSuchBucket,
-        _ => Verdict::Refused,
+        (300..=399, _) => Kind::NoSuchBucket,
+        _ => Kind::Refused,
     }
 }
 
@@ -115,22 +113,22 @@ mod tests {
     #[test]
     fn answers_are_judged_by_their_code_and_else_by_their_status() {
         let table = [
-            (404, Some("NoSuchKey"), Verdict::NoSuchObject),
-            (404, Some("NoSuchBucket"), Verdict::NoSuchBucket),
-            (404, None, Verdict::NoSuchObject),
-            (403, Some("SignatureDoesNotMatch"), Verdict::Denied),
-            (400, Some("AuthorizationHeaderMalformed"), Verdict::Denied),
-            (403, None, Verdict::Denied),
-            (416, Some("InvalidRange"), Verdict::OutOfRange),
-            (503, Some("SlowDown"), Verdict::Busy),
-            (500, None, Verdict::Busy),
-            (429, None, Verdict::Busy),
-            (301, Some("PermanentRedirect"), Verdict::NoSuchBucket),
-            (400, Some("EntityTooLarge"), Verdict::Refused),
+            (404, Some("NoSuchKey"), Kind::NoSuchObject),
+            (404, Some("NoSuchBucket"), Kind::NoSuchBucket),
+            (404, None, Kind::NoSuchObject),
+            (403, Some("SignatureDoesNotMatch"), Kind::Denied),
+            (400, Some("AuthorizationHeaderMalformed"), Kind::Denied),
+            (403, None, Kind::Denied),
+            (416, Some("InvalidRange"), Kind::OutOfRange),
+            (503, Some("SlowDown"), Kind::Busy),
+            (500, None, Kind::Busy),
+            (429, None, Kind::Busy),
+            (301, Some("PermanentRedirect"), Kind::NoSuchBucket),
+            (400, Some("EntityTooLarge"), Kind::Refused),
         ];
 
-        for (status, code, verdict) in table {
-            assert_eq!(judge(status, code), verdict, "{status} {code:?}");
+        for (status, code, kind) in table {
+            assert_eq!(classify(status, code), kind, "{status} {code:?}");
         }
     }
 

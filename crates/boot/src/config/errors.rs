@@ -4,23 +4,23 @@ use std::{error::Error, fmt};
 
 /// Settings that cannot be used. Each line names its variable and what would be right.
 #[derive(Debug, thiserror::Error)]
-#[error("{what} cannot be used:\n  {}", problems.join("\n  "))]
+#[error("{what} cannot be used:\n  {}", errors.join("\n  "))]
 pub struct ConfigError {
     what: &'static str,
-    problems: Vec<String>,
+    errors: Vec<String>,
 }
 
 /// What is wrong so far.
 #[derive(Debug, Default)]
-pub struct Problems(Vec<String>);
+pub struct ConfigErrors(Vec<String>);
 
-impl Problems {
-    pub fn add(&mut self, problem: impl fmt::Display) {
-        self.0.push(problem.to_string());
+impl ConfigErrors {
+    pub fn add(&mut self, error: impl fmt::Display) {
+        self.0.push(error.to_string());
     }
 
-    /// The value, or nothing and one problem more.
-    pub fn take<T>(&mut self, result: Result<T, impl Error>) -> Option<T> {
+    /// The value, or nothing and one error more.
+    pub fn ok<T>(&mut self, result: Result<T, impl Error>) -> Option<T> {
         result.map_err(|error| self.add(with_causes(&error))).ok()
     }
 
@@ -29,10 +29,10 @@ impl Problems {
     }
 
     /// All of them, each once, as one error about `what` (“the server's settings”).
-    pub fn error(mut self, what: &'static str) -> ConfigError {
+    pub fn into_error(mut self, what: &'static str) -> ConfigError {
         let mut seen = std::collections::HashSet::new();
-        self.0.retain(|problem| seen.insert(problem.clone()));
-        ConfigError { what, problems: self.0 }
+        self.0.retain(|error| seen.insert(error.clone()));
+        ConfigError { what, errors: self.0 }
     }
 }
 
