@@ -1,6 +1,7 @@
 //! A store that speaks S3: Amazon's, Garage, MinIO and their like.
 
 mod client;
+mod content_range;
 mod error;
 mod multipart;
 
@@ -92,7 +93,7 @@ impl S3 {
             .content_length
             .and_then(|n| u64::try_from(n).ok())
             .unwrap_or_default();
-        let (start, total_bytes) = error::served_range(answer.content_range.as_deref(), range, length)
+        let (start, total_bytes) = content_range::served_range(answer.content_range.as_deref(), range, length)
             .ok_or_else(|| self.invalid_response("read an object", "it sent another part than was asked for"))?;
         let stream = ReaderStream::with_capacity(answer.body.into_async_read(), CHUNK_BYTES)
             .map(|chunk| chunk.map_err(|e: io::Error| ObjectError::Unavailable(e.into())))

@@ -6,6 +6,7 @@ mod jwt;
 mod recording;
 mod redact;
 mod room;
+mod values;
 mod verify;
 mod wire;
 

@@ -8,8 +8,8 @@ use livekit_api::services::egress::{EgressClient, EgressListFilter, EgressListOp
 use livekit_protocol as proto;
 use livekit_protocol::egress_info::Request;
 
-use super::event::{egress_status, nanos, non_empty};
 use super::room::error;
+use super::values::{egress_status, nanos, non_empty};
 use crate::{PlatformError, RecordingFilter};
 
 /// How long LiveKit may take to find a recorder: it asks 9 times over up to 25 s before it gives up.

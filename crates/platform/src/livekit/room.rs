@@ -12,7 +12,7 @@ use livekit_api::services::room::RoomClient;
 use livekit_api::services::{ServerError, ServerErrorCode};
 use livekit_protocol as proto;
 
-use super::event::{millis, participant_kind, seconds, track_kind, track_source};
+use super::values::{millis, participant_kind, seconds, track_kind, track_source};
 use crate::PlatformError;
 
 /// How long LiveKit may take to answer from its store; where it waits for another node it gives up after 3 s itself.

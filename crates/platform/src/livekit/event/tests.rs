@@ -1,0 +1,153 @@
+use domain::event::EgressStatus;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+#[test]
+fn either_spelling_and_any_form_of_a_number_is_read() {
+    let body = json!({
+        "event": "egress_ended", "id": "EV_1", "created_at": 1000.9, "unknown": [{}],
+        "egress_info": {
+            "egress_id": "EG_1", "room_id": "RM_1", "room_name": "r", "status": "EGRESS_COMPLETE",
+            "started_at": 1_500_000_000_000_000_000_i64, "track": {"track_id": "TR_1"},
+            "file_results": [{"filename": "a.ogg", "size": "7", "started_at": "1500000001000000000"}],
+        },
+    });
+
+    let event = read_json(&body);
+
+    let EventKind::RecordingEnded(report) = event.kind else {
+        panic!("{event:?}")
+    };
+    assert_eq!(event.occurred_at.timestamp(), 1000);
+    assert_eq!(event.room.unwrap().sid.as_str(), "RM_1");
+    assert_eq!(report.track_sid.unwrap().as_str(), "TR_1");
+    assert_eq!(report.started_at.unwrap().timestamp(), 1_500_000_000);
+    assert_eq!(report.file.unwrap().size_bytes, Some(7));
+}
+
+#[test]
+fn words_that_we_do_not_know_are_no_error() {
+    let unknown = read_json(&json!({"event": "room_teleported", "id": "EV_1", "room": {"sid": "RM_1"}}));
+    let status = read_json(&json!({"event": "egress_updated", "egressInfo": {"status": "EGRESS_SLEEPING"}}));
+
+    assert_eq!(unknown.kind, EventKind::Unknown);
+    assert_eq!(unknown.name, "room_teleported");
+    let EventKind::RecordingUpdated(report) = status.kind else {
+        panic!("{status:?}")
+    };
+    assert_eq!(report.status, EgressStatus::Unknown);
+}
+
+#[test]
+fn an_event_without_an_id_is_known_by_its_bytes() {
+    let id = |body: &str| read(body.as_bytes(), now()).unwrap().event.key.id;
+
+    assert_eq!(id(r#"{"event":"room_started"}"#), id(r#"{"event":"room_started"}"#));
+    assert_ne!(id(r#"{"event":"room_started"}"#), id(r#"{"event": "room_started"}"#));
+}
+
+#[test]
+fn an_event_that_lacks_what_it_is_about_says_nothing() {
+    for body in [
+        json!({"event": "participant_joined", "room": {"sid": "RM_1"}}),
+        json!({"event": "participant_joined", "participant": {"sid": "PA_1"}}),
+        json!({"event": "track_published", "participant": {"identity": "a"}}),
+        json!({"event": "egress_ended"}),
+        json!({}),
+    ] {
+        assert_eq!(read_json(&body).kind, EventKind::Unknown, "{body}");
+    }
+}
+
+#[test]
+fn wrong_types_count_as_missing() {
+    let body =
+        json!({"event": "track_published", "id": 7, "createdAt": {}, "room": [], "participant": "p", "track": null});
+
+    let event = read_json(&body);
+
+    assert_eq!(
+        (event.kind, event.room, event.occurred_at),
+        (EventKind::Unknown, None, now())
+    );
+}
+
+#[test]
+fn times_that_no_database_holds_count_as_missing() {
+    for created_at in [
+        json!("9223372036854775807"),
+        json!(1e300),
+        json!(-5),
+        json!("NaN"),
+        json!("99999999999999999999"),
+    ] {
+        assert_eq!(
+            read_json(&json!({"event": "room_started", "createdAt": created_at})).occurred_at,
+            now()
+        );
+    }
+}
+
+#[test]
+fn damaged_json_is_an_error() {
+    let deep = format!("{}{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
+    let arrays = "[".repeat(1_000_000);
+    for body in [
+        "",
+        "{",
+        "null",
+        "[]",
+        "7",
+        r#"{"event":}"#,
+        "{\"event\":\"\u{0}\"}",
+        r#"{"n":1e999}"#,
+        &deep,
+        &arrays,
+    ] {
+        let read = read(body.as_bytes(), now());
+        assert!(
+            matches!(read, Err(WebhookError::InvalidBody(_))),
+            "{}",
+            &body[..body.len().min(40)]
+        );
+    }
+    assert!(read(b"\xff\xfe{}", now()).is_err());
+}
+
+#[test]
+fn a_nul_reaches_neither_the_event_nor_what_is_kept() {
+    let body = r#"{"event":"participant_left","participant":{"sid":"PA_1","identity":"a\u0000b","name":"\u0000"}}"#;
+
+    let read = read(body.as_bytes(), now()).unwrap();
+
+    let EventKind::ParticipantLeft(seen) = read.event.kind else {
+        panic!()
+    };
+    assert_eq!(seen.identity.as_str(), "a\u{fffd}b");
+    assert!(!read.stored_body.to_string().contains("\\u0000"));
+}
+
+proptest! {
+    #[test]
+    fn no_json_makes_it_panic(name in "[a-z_]{0,20}", fields in proptest::collection::hash_map("[a-zA-Z]{1,12}", any::<Option<i64>>(), 0..8)) {
+        for event in ["room_started", "participant_joined", "track_published", "egress_ended", name.as_str()] {
+            let body = json!({"event": event, "room": fields, "participant": fields, "track": fields, "egressInfo": fields});
+            prop_assert!(read(body.to_string().as_bytes(), now()).is_ok());
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = read(&bytes, now());
+    }
+}
+
+fn read_json(body: &Value) -> PlatformEvent {
+    read(body.to_string().as_bytes(), now()).unwrap().event
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(2_000_000_000, 0).unwrap()
+}
