@@ -1,4 +1,4 @@
-//! Whether this process lives, whether it can work, and what it has counted.
+//! Liveness, readiness and metrics of this process.
 
 use std::{
     collections::BTreeMap,
@@ -20,46 +20,50 @@ use crate::{
     state::AppState,
 };
 
-/// How long one dependency may take to answer.
+/// Time limit for the check of one dependency.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The content type of Prometheus' text format.
+/// Content type of the Prometheus text format.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The process lives.
+/// Liveness of the process.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
+    /// Always `ok`.
     status: &'static str,
 }
 
-/// What this process depends on.
+/// Readiness of the process and the state of its dependencies.
 #[derive(Serialize, ToSchema)]
 pub struct Readiness {
     status: ReadinessStatus,
-    /// By name: `database`, `store`, `livekit`.
+    /// The dependencies by name: `database`, `store` and `livekit`.
     dependencies: BTreeMap<&'static str, Dependency>,
 }
 
+/// `ready`: every dependency is available. `degraded`: the platform or the object store is unavailable; webhooks are
+/// still stored and join tokens issued. `unavailable`: the database is unavailable, and no request can be served.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ReadinessStatus)]
 pub enum ReadinessStatus {
     Ready,
-    /// Works, but not all of it: LiveKit or the store is away.
     Degraded,
-    /// Nothing works without the database.
     Unavailable,
 }
 
+/// The result of checking one dependency.
 #[derive(Serialize, ToSchema)]
 pub struct Dependency {
     status: DependencyStatus,
+    /// Duration of the check in milliseconds.
     latency_ms: u64,
-    /// What is wrong, for people.
+    /// Error message, for people. Absent if the check succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
+/// Whether the dependency responded within two seconds and accepted our credentials.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = DependencyStatus)]
@@ -68,19 +72,27 @@ pub enum DependencyStatus {
     Failed,
 }
 
-/// Whether the process lives
-#[utoipa::path(get, path = "/healthz", tag = "operating", responses((status = 200, body = Health)))]
+/// Check liveness
+///
+/// Responds as long as the process runs; checks no dependency. Needs no API key.
+#[utoipa::path(get, path = "/healthz", tag = "operations",
+    responses((status = 200, body = Health, description = "The process is alive")),
+)]
 pub async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Whether it can work
+/// Check readiness
 ///
-/// 503 only where nothing works, which is without the database. Without LiveKit or the store it answers 200 and
-/// `degraded`: webhooks are taken and tokens issued all the same.
+/// Checks the database, the object store and the platform, two seconds each. Returns 503 only if the database is
+/// unavailable: without the platform or the store the server still stores webhooks and issues join tokens, so it returns
+/// 200 with the status `degraded`. Needs no API key.
 #[utoipa::path(
-    get, path = "/readyz", tag = "operating",
-    responses((status = 200, body = Readiness), (status = 503, body = Readiness)),
+    get, path = "/readyz", tag = "operations",
+    responses(
+        (status = 200, body = Readiness, description = "`ready` or `degraded`"),
+        (status = 503, body = Readiness, description = "`unavailable`"),
+    ),
 )]
 pub async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Readiness>) {
     let (database, store, platforms) = tokio::join!(
@@ -100,10 +112,12 @@ pub async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Readiness>
     (code, Json(readiness))
 }
 
-/// Counters and gauges for Prometheus
+/// Get metrics
+///
+/// Returns the metrics of this process in the Prometheus text format. Needs no API key.
 #[utoipa::path(
-    get, path = "/metrics", tag = "operating",
-    responses((status = 200, content_type = "text/plain", body = String)),
+    get, path = "/metrics", tag = "operations",
+    responses((status = 200, content_type = "text/plain", body = String, description = "Metrics")),
 )]
 pub async fn metrics() -> ApiResult<Response> {
     let page = boot::prometheus::install().map_err(|error| ApiError::Internal(error.into()))?;
@@ -124,22 +138,23 @@ impl Readiness {
     }
 }
 
-/// Asks the store about an object that never is: that it says so shows that it answers and takes our key.
+/// Requests an object that never exists: the response shows that the store is reachable and accepts our credentials.
 async fn ping_store(app: &AppState) -> Result<(), objects::ObjectError> {
-    let key = ObjectKey::parse(".trackscribe/probe/readyz").expect("the key is one that every store takes");
+    let key = ObjectKey::parse(".trackscribe/probe/readyz").expect("the key is valid");
     match app.objects.head(&key).await {
         Err(error) if !error.is_not_found() => Err(error),
         _ => Ok(()),
     }
 }
 
-/// The message alone: its causes can name hosts and users, and anyone may ask.
+/// Runs one check. Reports only the outermost error message: its causes can name hosts and users, and this endpoint needs
+/// no key.
 async fn check_dependency<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) -> Dependency {
     let started = Instant::now();
     let error = match tokio::time::timeout(CHECK_TIMEOUT, work).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.to_string()),
-        Err(_) => Some(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())),
+        Err(_) => Some(format!("no response within {} s", CHECK_TIMEOUT.as_secs())),
     };
     Dependency {
         status: if error.is_some() {
@@ -159,7 +174,7 @@ mod tests {
 
     use crate::support::TestApp;
 
-    /// The status of each dependency, without what depends on the machine.
+    /// Status of each dependency, and whether a latency is given.
     fn outline(body: &serde_json::Value) -> String {
         let dependencies = body["dependencies"].as_object().unwrap();
         let lines = dependencies
@@ -169,7 +184,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn without_livekit_the_server_is_ready_and_says_what_is_away(pool: PgPool) {
+    async fn without_livekit_the_server_is_degraded_and_names_livekit(pool: PgPool) {
         let app = TestApp::new(pool).await;
 
         let ready = app.get("/readyz").await;
@@ -184,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_database_the_server_is_not_ready_but_alive() {
+    async fn without_a_database_the_server_is_alive_but_not_ready() {
         let pool = storage::pool::connect_lazy("postgres://nobody@127.0.0.1:9/none", "test", 2).unwrap();
         let app = TestApp::build(pool, |_| {});
 

@@ -1,4 +1,4 @@
-//! API keys: what they look like, how they are made, what they allow.
+//! API keys: format, creation and scopes.
 
 use std::{fmt, str::FromStr};
 
@@ -11,16 +11,16 @@ use sha2::{Digest, Sha256};
 use storage::{PgPool, StorageError, api_keys::ApiKey};
 use uuid::Uuid;
 
-/// What every key begins with, so that scanners of leaked secrets can know it.
+/// Prefix of every key, by which secret scanners recognize leaked keys.
 pub const PREFIX: &str = "tsk_";
 
-/// Random bytes of a key: too many to guess, so a plain SHA-256 keeps it safe at rest.
+/// Random bytes per key. 256 bits cannot be guessed, so an unsalted SHA-256 is a safe digest.
 const RANDOM_BYTES: usize = 32;
 
-/// Characters of a key that may be shown, to tell keys apart.
+/// Leading characters of a key that are stored in clear and shown in listings.
 const DISPLAY_CHARS: usize = 10;
 
-/// What a key allows. Each includes those before it.
+/// What a key permits. Each scope includes the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     Read,
@@ -28,12 +28,12 @@ pub enum Scope {
     Admin,
 }
 
-/// A scope that does not exist.
+/// The scope does not exist.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no scope: use read, write or admin")]
+#[error("{0:?} is not a scope; use read, write or admin")]
 pub struct UnknownScope(String);
 
-/// A key that was just made. Its text is nowhere else.
+/// A new key. Its text is stored nowhere.
 pub struct NewKey {
     pub id: ApiKeyId,
     pub text: SecretString,
@@ -68,7 +68,7 @@ impl FromStr for Scope {
     }
 }
 
-/// Makes a key and keeps its digest. The returned text must be shown now: nobody can tell it later.
+/// Creates a key and stores its digest. The returned text cannot be recovered later, so show it to the user.
 pub async fn create(pool: &PgPool, name: &str, scopes: &[Scope]) -> Result<NewKey, StorageError> {
     let mut random = [0; RANDOM_BYTES];
     rand::rng().fill_bytes(&mut random);
@@ -78,7 +78,7 @@ pub async fn create(pool: &PgPool, name: &str, scopes: &[Scope]) -> Result<NewKe
     Ok(NewKey { id: key.id, text })
 }
 
-/// Under what a key is kept.
+/// Returns the SHA-256 digest under which a key is stored.
 pub fn digest(key: &SecretString) -> [u8; 32] {
     Sha256::digest(key.expose_secret()).into()
 }
@@ -100,12 +100,12 @@ mod tests {
     use super::*;
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn a_key_is_found_by_its_digest_and_kept_nowhere(pool: PgPool) {
+    async fn a_key_is_found_by_its_digest_and_stored_nowhere(pool: PgPool) {
         let key = create(&pool, "ci", &[Scope::Write]).await.unwrap();
 
         let found = storage::api_keys::find_by_hash(&mut pool.acquire().await.unwrap(), &digest(&key.text)).await;
 
-        let found = found.unwrap().expect("the key was just made");
+        let found = found.unwrap().expect("the key was just created");
         assert_eq!((found.id, found.scopes), (key.id, vec!["write".to_owned()]));
         assert!(key.text.expose_secret().starts_with(&found.prefix) && found.prefix.len() == DISPLAY_CHARS);
     }

@@ -1,7 +1,7 @@
-//! HTTP: platforms' webhooks come in, the API goes out.
+//! The HTTP server: receives platforms' webhooks and serves the REST API.
 //!
-//! Stateless: everything that lasts is in the database and the store, so any number of servers may run side by side.
-//! What takes long (asking a platform to record, transcribing) is left to the worker, as rows of `jobs`.
+//! A server is stateless: all state is in the database and the object store, so any number of them can run in parallel.
+//! Slow work, such as requesting a recording or transcribing, is left to the worker as rows of `jobs`.
 
 mod api;
 pub mod config;

@@ -1,4 +1,4 @@
-//! How many requests one key and one address may make.
+//! Rate limits per API key and per client address.
 
 use std::{
     hash::Hash,
@@ -23,24 +23,24 @@ use crate::{
     state::AppState,
 };
 
-/// A caller may be ahead of its rate by so many seconds' worth: pages load several things at once.
+/// Burst size in seconds' worth of requests: pages load several resources at once.
 const BURST_SECONDS: u32 = 4;
 
-/// How often keys and addresses that have been quiet are forgotten.
+/// How often idle keys and addresses are evicted.
 const EVICTION_INTERVAL: Duration = Duration::from_secs(60);
 
 type KeyedLimiter<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock>;
 
-/// Requests a second, and whom to believe about addresses.
+/// Rate limits in requests per second, and the proxies that may name client addresses.
 #[derive(Clone, Debug)]
 pub struct LimitOptions {
     pub per_key: NonZeroU32,
     pub per_address: NonZeroU32,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpAddr>,
 }
 
-/// Counts requests. Clones share the count.
+/// The rate limiters. Clones share their state.
 #[derive(Clone)]
 pub struct Limits(Arc<Inner>);
 
@@ -63,7 +63,7 @@ impl Limits {
         check(&self.0.keys, &key)
     }
 
-    /// Forgets the quiet ones until `stop`, so that memory does not grow with every address ever seen.
+    /// Evicts idle keys and addresses until `stop`, so that memory does not grow with every address ever seen.
     pub async fn evict_idle(self, stop: CancellationToken) {
         while stop
             .run_until_cancelled(tokio::time::sleep(EVICTION_INTERVAL))
@@ -75,7 +75,7 @@ impl Limits {
         }
     }
 
-    /// Whose request it is: the peer, or whom a trusted proxy names last.
+    /// Returns the client's address: the peer's, or the last entry of `X-Forwarded-For` if the peer is a trusted proxy.
     fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         if !self.0.trusted_proxies.contains(&peer.to_canonical()) {
             return peer;
@@ -91,7 +91,7 @@ impl Limits {
     }
 }
 
-/// Middleware: counts a request against its address. Not for webhooks, which all come from one.
+/// Middleware: applies the limit per client address. Not for webhooks, which all come from one address.
 pub async fn per_address(State(app): State<AppState>, request: Request, next: Next) -> ApiResult<Response> {
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
         let client = app.limits.client_address(peer.ip(), request.headers());
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_beyond_its_burst_is_told_when_to_come_back() {
+    fn a_key_beyond_its_burst_is_rejected_with_a_wait_time() {
         let limits = limits();
         let (busy, quiet) = (ApiKeyId(Uuid::from_u128(1)), ApiKeyId(Uuid::from_u128(2)));
 
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_trusted_proxy_may_name_another_address() {
+    fn only_a_trusted_proxy_may_set_the_client_address() {
         let limits = limits();
         let headers = HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), "6.6.6.6, 1.2.3.4".parse().unwrap())]);
         let garbage = HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), "somebody".parse().unwrap())]);

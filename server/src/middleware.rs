@@ -1,4 +1,4 @@
-//! What surrounds every request: its id, its place in the logs, its count, and an end to patience.
+//! Middleware around every request: request id, log span, metrics, timeout and panics.
 
 use std::{
     any::Any,
@@ -15,19 +15,19 @@ use tracing::{Instrument, field};
 
 use crate::{api::error::ApiError, state::AppState};
 
-/// In: the caller's own id of a request. Out: the id by which our logs know it.
+/// Request header: the caller's id of the request. Response header: the id of the request in our logs.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The field of a request's span that names the key with which it came.
+/// Span field with the id of the API key.
 pub const KEY_ID: &str = "key.id";
 
-/// Longest id of a caller that we take over.
+/// Longest request id that is adopted from a caller.
 const MAX_REQUEST_ID_LEN: usize = 64;
 
-/// An answer must have started by then. Streams of audio may go on for as long as they last.
+/// Time limit until a response starts. Streaming its body has no limit.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Middleware: gives the request an id, a span and a place in the metrics.
+/// Gives the request an id and a log span, and records its metrics.
 pub async fn trace(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let id = caller_request_id(request.headers()).unwrap_or_else(|| (app.ids)().to_string());
     let method = request.method().clone();
@@ -43,7 +43,7 @@ pub async fn trace(State(app): State<AppState>, request: Request, next: Next) ->
         tracing::debug!(
             status = response.status().as_u16(),
             duration_ms = started.elapsed().as_millis(),
-            "answered"
+            "response sent"
         );
         response
     }
@@ -56,12 +56,12 @@ pub async fn trace(State(app): State<AppState>, request: Request, next: Next) ->
     response
 }
 
-/// Middleware: answers for a handler that takes too long.
+/// Responds 503 if the handler exceeds [`REQUEST_TIMEOUT`].
 pub async fn timeout(request: Request, next: Next) -> Response {
     let late = |_| {
-        let why = anyhow::anyhow!("no answer within {} s", REQUEST_TIMEOUT.as_secs());
+        let why = anyhow::anyhow!("no response within {} s", REQUEST_TIMEOUT.as_secs());
         ApiError::Unavailable {
-            what: "something that this needs",
+            what: "a service that this request needs",
             why,
         }
         .into_response()
@@ -71,13 +71,13 @@ pub async fn timeout(request: Request, next: Next) -> Response {
         .unwrap_or_else(late)
 }
 
-/// The answer to a request whose handler panicked.
+/// Returns the response to a request whose handler panicked.
 pub fn on_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied());
-    ApiError::Internal(anyhow::anyhow!("a handler panicked: {}", text.unwrap_or("no words"))).into_response()
+    ApiError::Internal(anyhow::anyhow!("a handler panicked: {}", text.unwrap_or("no message"))).into_response()
 }
 
 fn record_metrics(method: &str, route: String, response: &Response, took: Duration) {
@@ -90,7 +90,7 @@ fn record_metrics(method: &str, route: String, response: &Response, took: Durati
     metrics::histogram!("trackscribe_http_request_seconds", &labels[..2]).record(took.as_secs_f64());
 }
 
-/// The id that the caller sent, if it can stand in logs as it is.
+/// Returns the caller's request id if it is short and safe to log unescaped.
 fn caller_request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_plain_and_short_id_is_taken_over() {
+    fn only_a_short_and_plain_request_id_is_adopted() {
         let read = |id: &str| caller_request_id(&HeaderMap::from_iter([(REQUEST_ID, id.parse().unwrap())]));
 
         assert_eq!(read("req-1_a.B").as_deref(), Some("req-1_a.B"));

@@ -1,10 +1,9 @@
-//! The document that describes the API, made from the handlers.
+//! The OpenAPI document, generated from the handlers.
 
-use axum::http::StatusCode;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        self, Components, Ref, RefOr, ResponseBuilder,
+        self, Components, Content, Ref, RefOr, ResponseBuilder,
         content::ContentBuilder,
         path::Operation,
         security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
@@ -13,37 +12,47 @@ use utoipa::{
 
 use crate::api::error::{FieldError, Problem};
 
-/// The name of the scheme by which keys are sent.
+/// Name of the security scheme for API keys.
 const BEARER_SCHEME: &str = "key";
 
-/// Errors that any call with a key can answer with: status and meaning.
-const COMMON_ERRORS: [(&str, &str); 5] = [
-    ("401", "No key, or none that holds"),
-    ("403", "The key's scope does not reach"),
-    ("422", "A value cannot be taken: `errors` names each"),
-    ("429", "Too many requests; `Retry-After` tells when to come back"),
+/// Errors of every operation that requires an API key: status and meaning.
+const COMMON_ERRORS: [(&str, &str); 6] = [
+    ("401", "`unauthenticated`: the API key is missing, unknown or revoked"),
+    ("403", "`forbidden`: the API key lacks the required scope"),
+    ("422", "`invalid`: a parameter or field is invalid; `errors` lists each"),
+    (
+        "429",
+        "`too-many-requests`: the rate limit is exceeded; retry after `Retry-After` seconds",
+    ),
+    (
+        "500",
+        "`internal`: unexpected error; the server log has the details under this request's `X-Request-Id`",
+    ),
     (
         "503",
-        "Something that this needs is away; `Retry-After` tells when to come back",
+        "`unavailable`: a required service is temporarily unavailable; retry after `Retry-After` seconds",
     ),
+];
+
+/// Errors of every operation with a JSON body, in addition to [`COMMON_ERRORS`].
+const BODY_ERRORS: [(&str, &str); 3] = [
+    ("400", "`malformed`: the body is not valid JSON"),
+    ("413", "`too-large`: the body exceeds 64 KiB"),
+    ("415", "`unsupported-media-type`: the body is not `application/json`"),
 ];
 
 #[derive(OpenApi)]
 #[openapi(
-    info(
-        title = "Trackscribe",
-        description = "Rooms, their meetings, and what was said there. Errors are `application/problem+json` with a \
-                       stable `type`; lists come page by page.",
-    ),
+    info(title = "Trackscribe API", description = include_str!("api/overview.md")),
     components(schemas(Problem, FieldError)),
     modifiers(&BearerScheme),
     tags(
-        (name = "rooms", description = "Standing places with a name and settings"),
-        (name = "meetings", description = "Sessions in rooms"),
-        (name = "recordings", description = "One file a track"),
-        (name = "transcripts", description = "What was said"),
-        (name = "webhooks", description = "What platforms tell us"),
-        (name = "operating", description = "For those who run it"),
+        (name = "rooms", description = "Permanent places for meetings, and the tokens to join them"),
+        (name = "meetings", description = "Sessions in rooms, and their participants"),
+        (name = "recordings", description = "One audio file per recorded track"),
+        (name = "transcripts", description = "What was said in a meeting, by whom and when"),
+        (name = "webhooks", description = "Endpoints that platforms call"),
+        (name = "operations", description = "Health checks and metrics, without authentication"),
     ),
 )]
 pub struct ApiDoc;
@@ -60,8 +69,7 @@ impl Modify for BearerScheme {
     }
 }
 
-/// Adds what holds for all calls of a kind: that they take a key, what they answer when it does not do, and that errors
-/// are problems.
+/// Adds what many operations have in common: authentication, its errors, and the media type of errors.
 pub fn add_common_parts(document: &mut openapi::OpenApi) {
     for (path, item) in &mut document.paths.paths {
         let with_key = path.starts_with("/v1/") && !path.ends_with("/webhook");
@@ -71,14 +79,14 @@ pub fn add_common_parts(document: &mut openapi::OpenApi) {
                 require_key(operation);
             }
             set_problem_content_type(operation);
-            add_default_descriptions(operation);
         }
     }
 }
 
 fn require_key(operation: &mut Operation) {
     operation.security = Some(vec![SecurityRequirement::new(BEARER_SCHEME, Vec::<String>::new())]);
-    for (status, meaning) in COMMON_ERRORS {
+    let body_errors = operation.request_body.iter().flat_map(|_| BODY_ERRORS);
+    for (status, meaning) in body_errors.chain(COMMON_ERRORS) {
         let schema = Ref::from_schema_name("Problem");
         let content = ContentBuilder::new().schema(Some(schema)).build();
         let response = ResponseBuilder::new()
@@ -93,28 +101,19 @@ fn require_key(operation: &mut Operation) {
     }
 }
 
-/// Names the content type that errors really have.
+/// Sets the media type of errors to `application/problem+json`.
 fn set_problem_content_type(operation: &mut Operation) {
-    let errors = operation
-        .responses
-        .responses
-        .iter_mut()
-        .filter(|(status, _)| status.starts_with(['4', '5']));
-    for (_, response) in errors {
+    for response in operation.responses.responses.values_mut() {
         let RefOr::T(response) = response else { continue };
-        if let Some(content) = response.content.shift_remove("application/json") {
+        if response.content.get("application/json").is_some_and(is_problem)
+            && let Some(content) = response.content.shift_remove("application/json")
+        {
             response.content.insert("application/problem+json".to_owned(), content);
         }
     }
 }
 
-/// OpenAPI asks for words with every answer; where a handler has none, HTTP's own do.
-fn add_default_descriptions(operation: &mut Operation) {
-    for (status, response) in &mut operation.responses.responses {
-        let RefOr::T(response) = response else { continue };
-        if response.description.is_empty() {
-            let code = status.parse::<StatusCode>().ok();
-            response.description = code.and_then(|c| c.canonical_reason()).unwrap_or(status).to_owned();
-        }
-    }
+fn is_problem(content: &RefOr<Content>) -> bool {
+    let RefOr::T(content) = content else { return false };
+    matches!(&content.schema, Some(RefOr::Ref(schema)) if schema.ref_location.ends_with("/Problem"))
 }

@@ -1,4 +1,4 @@
-//! Every route on one screen.
+//! All routes.
 
 use axum::{
     Router,
@@ -22,7 +22,7 @@ use crate::{
     webhook,
 };
 
-/// The whole application.
+/// Returns the application with all routes, middleware and the OpenAPI document.
 pub fn router(app: AppState) -> Router {
     let (routes, mut document) = api_routes(&app).split_for_parts();
     openapi::add_common_parts(&mut document);
@@ -50,16 +50,16 @@ fn api_routes(app: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(transcripts::get::get))
         .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
         .layer(from_fn_with_state(app.clone(), limits::per_address));
-    // Neither is limited by address: a platform's webhooks all come from one, and so do an orchestrator's questions.
+    // No limit per address here: all webhooks of a platform, and all health checks of an orchestrator, come from one.
     let webhooks = OpenApiRouter::new()
         .routes(routes!(webhook::livekit))
         .layer(DefaultBodyLimit::max(webhook::MAX_BODY_BYTES));
-    let operating = OpenApiRouter::new()
+    let operations = OpenApiRouter::new()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics));
     OpenApiRouter::with_openapi(ApiDoc::openapi())
         .merge(api)
         .merge(webhooks)
-        .merge(operating)
+        .merge(operations)
 }

@@ -1,4 +1,4 @@
-//! From settings to a server that answers, and its end.
+//! Startup, serving and shutdown.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,24 +16,24 @@ use crate::{
     state::{AppState, random_ids, system_clock},
 };
 
-/// How long requests that run at the stop may go on: webhooks end sooner, only streams of audio last longer.
+/// Time that running requests get after a stop. Only audio streams can take longer.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Between two tries to reach the database at the start.
+/// Pause between attempts to reach the database at startup.
 const DATABASE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The application, ready to be served or, in tests, to be asked directly.
+/// The application: its router, and the state that its handlers share.
 pub struct App {
     pub router: Router,
     pub state: AppState,
 }
 
 impl App {
-    /// Connects to nothing yet.
+    /// Builds the application from checked settings. Opens no connection.
     pub fn build(settings: &Settings) -> anyhow::Result<Self> {
         let url = settings.database_url.expose_secret();
         let pool = storage::pool::connect_lazy(url, "server", settings.database_connections)
-            .context("DATABASE_URL is no address of PostgreSQL")?;
+            .context("DATABASE_URL is not a valid PostgreSQL URL")?;
         Ok(Self::new(AppState {
             pool,
             platforms: Platforms::new(vec![Arc::new(Livekit::new(settings.livekit.clone()))]),
@@ -45,7 +45,7 @@ impl App {
         }))
     }
 
-    /// The application around a given state.
+    /// Builds the application around an existing state.
     pub fn new(state: AppState) -> Self {
         Self {
             router: router(state.clone()),
@@ -54,7 +54,7 @@ impl App {
     }
 }
 
-/// Serves until `stop`. Waits for the database at the start and brings its schema up to date.
+/// Migrates the database, waiting until it is reachable, and serves until `stop`.
 pub async fn run(config: ServerConfig, stop: CancellationToken) -> anyhow::Result<()> {
     let settings = config.check()?;
     boot::prometheus::install().context("cannot collect metrics")?;
@@ -64,7 +64,7 @@ pub async fn run(config: ServerConfig, stop: CancellationToken) -> anyhow::Resul
     if !migrate(&app.state.pool, &stop).await? {
         return Ok(());
     }
-    tracing::info!(address = %listener.local_addr()?, store = app.state.objects.describe(), "the API is served");
+    tracing::info!(address = %listener.local_addr()?, store = app.state.objects.describe(), "serving the API");
     let tasks = TaskTracker::new();
     tasks.spawn(app.state.limits.clone().evict_idle(stop.clone()));
     serve(listener, app.router, stop).await?;
@@ -74,7 +74,7 @@ pub async fn run(config: ServerConfig, stop: CancellationToken) -> anyhow::Resul
     Ok(())
 }
 
-/// Whether the schema is up to date; no only if the stop came first.
+/// Migrates the schema, retrying while the database is unavailable. Returns false if `stop` came first.
 async fn migrate(pool: &PgPool, stop: &CancellationToken) -> Result<bool, StorageError> {
     loop {
         match stop.run_until_cancelled(storage::pool::migrate(pool)).await {
@@ -90,18 +90,18 @@ async fn migrate(pool: &PgPool, stop: &CancellationToken) -> Result<bool, Storag
     }
 }
 
-/// Takes nothing new after `stop`; what runs then has [`DRAIN_TIMEOUT`].
+/// Serves until `stop`, then accepts no new connections and gives running requests [`DRAIN_TIMEOUT`] to finish.
 async fn serve(listener: tokio::net::TcpListener, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let drain_timeout = async {
+    let deadline = async {
         stop.cancelled().await;
         tokio::time::sleep(DRAIN_TIMEOUT).await;
     };
     tokio::select! {
-        result = server => result.context("the listener failed"),
-        () = drain_timeout => {
-            tracing::warn!("requests were cut off {} s after the stop", DRAIN_TIMEOUT.as_secs());
+        result = server => result.context("the HTTP listener failed"),
+        () = deadline => {
+            tracing::warn!("requests still running {} s after the stop were dropped", DRAIN_TIMEOUT.as_secs());
             Ok(())
         }
     }
@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    /// Between two tries to reach a server that is starting.
+    /// Pause between attempts to reach the starting server.
     const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
     async fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[sqlx::test(migrations = false)]
-    async fn a_server_migrates_answers_and_stops_when_asked(pool: PgPool) {
+    async fn a_server_migrates_the_database_serves_and_stops(pool: PgPool) {
         use sqlx::ConnectOptions;
         let address = std::net::TcpListener::bind("127.0.0.1:0")
             .unwrap()

@@ -1,4 +1,4 @@
-//! What every handler may touch.
+//! The state shared by all handlers.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use platform::Platforms;
 
 use crate::limits::Limits;
 
-/// Digits of a second that the database keeps; a time is the same before and after it was there.
+/// Decimal places of a second that PostgreSQL stores, so that a time read back equals the one written.
 const DATABASE_DIGITS: u16 = 6;
 
 #[derive(Clone)]
@@ -41,21 +41,21 @@ impl AppState {
     }
 }
 
-/// What the operator decided.
+/// The operator's choices.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// For rooms that name no platform.
+    /// Platform of rooms that are created without one.
     pub default_platform: PlatformKind,
-    /// Whether a platform room that is not ours becomes a room of ours.
+    /// Whether an unknown platform room is added as a room with default settings.
     pub adopt_rooms: bool,
 }
 
-/// The time of this machine.
+/// Returns the system clock, truncated to the precision of the database.
 pub fn system_clock() -> Clock {
     Arc::new(|| Utc::now().trunc_subsecs(DATABASE_DIGITS))
 }
 
-/// Ids that nobody can foresee, in the order of their making.
+/// Returns a source of random UUIDs that sort by creation time (UUIDv7).
 pub fn random_ids() -> IdSource {
     Arc::new(Uuid::now_v7)
 }

@@ -1,4 +1,4 @@
-//! Who is asking, and whether they may.
+//! Authentication by API key and authorization by scope.
 
 use axum::{
     extract::FromRequestParts,
@@ -13,10 +13,10 @@ use crate::{
     state::AppState,
 };
 
-/// A caller who may look. Handlers take this or [`Writer`], so that none forgets to ask.
+/// Extractor: a caller whose key has the scope `read`. Every handler takes this or [`Writer`], so none skips the check.
 pub struct Reader;
 
-/// A caller who may change things.
+/// Extractor: a caller whose key has the scope `write`.
 pub struct Writer;
 
 impl FromRequestParts<AppState> for Reader {
@@ -43,7 +43,7 @@ async fn authorize(scope: Scope, headers: &HeaderMap, app: &AppState) -> ApiResu
     tracing::Span::current().record(KEY_ID, tracing::field::display(key.id));
     app.limits.check_key(key.id)?;
     storage::api_keys::touch(&mut conn, &key, (app.clock)()).await?;
-    // A scope that an older version wrote and this one does not know allows nothing.
+    // Unknown scopes, written by another version, grant nothing.
     let granted = key.scopes.iter().filter_map(|word| word.parse::<Scope>().ok()).max();
     if granted.is_none_or(|granted| granted < scope) {
         return Err(ApiError::Forbidden(scope.as_str()));
@@ -51,7 +51,7 @@ async fn authorize(scope: Scope, headers: &HeaderMap, app: &AppState) -> ApiResu
     Ok(())
 }
 
-/// The key of `Authorization: Bearer KEY` (RFC 6750), if it has a key's shape.
+/// Returns the key of `Authorization: Bearer KEY` (RFC 6750). `None` also if it lacks our prefix, which saves a query.
 fn bearer(headers: &HeaderMap) -> Option<SecretString> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = value.split_once(' ')?;
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_bearer_key_of_ours_is_looked_up() {
+    fn only_a_bearer_token_with_our_prefix_is_looked_up() {
         let read = |value: &'static [u8]| {
             let value = HeaderValue::from_bytes(value).unwrap();
             bearer(&HeaderMap::from_iter([(header::AUTHORIZATION, value)])).map(|k| k.expose_secret().to_owned())

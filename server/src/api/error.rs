@@ -1,4 +1,4 @@
-//! What callers are told when something does not work: the one table of error status codes.
+//! The errors of the API and the only table of their status codes.
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use serde::Serialize;
 use storage::StorageError;
 use utoipa::ToSchema;
 
-/// What every `type` begins with. The words after it are stable: clients compare them.
+/// Prefix of every `type`. What follows it is stable: clients compare it.
 pub const TYPE_PREFIX: &str = "urn:trackscribe:problem:";
 
-/// When to come back after a dependency was away. LiveKit waits exactly so long between its five tries.
+/// `Retry-After` of [`ApiError::Unavailable`]. Equals LiveKit's pause between its five webhook attempts.
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(4);
 
-/// When to ask again for a transcript that is being made.
+/// `Retry-After` of a transcript in progress.
 const RETRY_TRANSCRIPT: Duration = Duration::from_secs(5);
 
 pub type ApiResult<T> = Result<T, ApiError>;
 
-/// One value that cannot be taken.
+/// An invalid value in a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Where it stood: the name of a field of the body or of the query, with dots between nested ones.
+    /// Name of the field in the body or the query. Nested names are separated by dots.
     pub field: String,
-    /// What would be right.
+    /// Why the value is invalid, or which values are allowed.
     pub message: String,
 }
 
@@ -36,68 +36,69 @@ pub struct FieldError {
 pub enum ApiError {
     #[error("{0}")]
     Malformed(String),
-    #[error("send a key as `Authorization: Bearer KEY`; `trackscribe key create` makes one")]
+    #[error("no valid API key; send one as `Authorization: Bearer KEY`, created with `trackscribe key create`")]
     Unauthenticated,
     #[error("{0}")]
     BadSignature(String),
-    #[error("this needs a key with the scope `{0}`")]
+    #[error("the API key lacks the scope `{0}`")]
     Forbidden(&'static str),
-    #[error("there is no such {0}")]
+    #[error("{0} not found")]
     NotFound(&'static str),
-    #[error("nothing is served at this path; /docs lists what is")]
+    #[error("no endpoint at this path; /docs lists all endpoints")]
     NoRoute,
-    #[error("this path does not take that method")]
+    #[error("this endpoint does not support the method")]
     MethodNotAllowed,
-    #[error("the transcript of this meeting is not there yet")]
+    #[error("the transcript of this meeting is not ready")]
     TranscriptNotReady(TranscriptState),
-    #[error("the audio of this recording is not there: the recording is {0}")]
+    #[error("the recording has no audio to serve: its state is {0}")]
     AudioNotReady(&'static str),
     #[error("{0}")]
     Conflict(String),
-    #[error("none of the types that the request accepts is served here: {0}")]
+    #[error("none of the accepted media types is available; available are {0}")]
     NotAcceptable(&'static str),
-    #[error("the body is longer than {0} bytes")]
+    #[error("the request body exceeds {0} bytes")]
     TooLarge(usize),
-    #[error("the body must be JSON, sent as `Content-Type: application/json`")]
+    #[error("the request body must be JSON with `Content-Type: application/json`")]
     UnsupportedMediaType,
-    #[error("the range lies beyond the {0} bytes of the audio")]
+    #[error("the requested range lies outside the audio, which has {0} bytes")]
     BadRange(u64),
     #[error("{}", summary(.0))]
     Invalid(Vec<FieldError>),
-    #[error("too many requests")]
+    #[error("rate limit exceeded; wait for the time in `Retry-After`")]
     TooManyRequests(Duration),
-    #[error("{what} cannot be reached at the moment")]
+    #[error("{what} is temporarily unavailable")]
     Unavailable {
         what: &'static str,
         #[source]
         why: anyhow::Error,
     },
-    #[error("something went wrong on our side; the server's log names this request's id")]
+    #[error("unexpected server error; the server log has the details under this request's `X-Request-Id`")]
     Internal(#[source] anyhow::Error),
 }
 
-/// The body of every error (RFC 9457).
+/// The body of every error response (RFC 9457).
 #[derive(Serialize, ToSchema)]
 pub struct Problem {
-    /// Stable; for programs.
+    /// Stable identifier of the error type. Programs compare this field.
     #[serde(rename = "type")]
     #[schema(example = "urn:trackscribe:problem:not-found")]
     pub kind: String,
-    /// The same for every problem of this type.
+    /// Short summary, the same for every error of this type.
     pub title: &'static str,
+    /// The HTTP status code.
     pub status: u16,
-    /// This problem in words; for people.
+    /// What went wrong in this request, for people. The wording may change.
     pub detail: String,
-    /// The values that cannot be taken.
+    /// The invalid values. Present only with the type `invalid`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// How far the thing asked for is, where that is the problem.
+    /// State of the transcript or recording. Present only with the types `transcript-not-ready` and `audio-not-ready`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
 }
 
 impl ApiError {
-    /// One value that cannot be taken, by the name under which the caller sent it.
+    /// Returns the error for one invalid value; `field` is the name that the caller used.
     pub fn invalid(field: impl Into<String>, message: impl ToString) -> Self {
         Self::Invalid(vec![FieldError {
             field: field.into(),
@@ -105,32 +106,32 @@ impl ApiError {
         }])
     }
 
-    /// Status, stable word and title of each error.
+    /// Returns the status code, the stable part of `type`, and the title.
     fn row(&self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
-            Self::Malformed(_) => (S::BAD_REQUEST, "malformed", "The request cannot be read"),
-            Self::Unauthenticated => (S::UNAUTHORIZED, "unauthenticated", "Who are you?"),
-            Self::BadSignature(_) => (S::UNAUTHORIZED, "bad-signature", "The signature does not hold"),
-            Self::Forbidden(_) => (S::FORBIDDEN, "forbidden", "The key may not do this"),
+            Self::Malformed(_) => (S::BAD_REQUEST, "malformed", "Malformed request"),
+            Self::Unauthenticated => (S::UNAUTHORIZED, "unauthenticated", "Authentication required"),
+            Self::BadSignature(_) => (S::UNAUTHORIZED, "bad-signature", "Invalid webhook signature"),
+            Self::Forbidden(_) => (S::FORBIDDEN, "forbidden", "Insufficient scope"),
             Self::NotFound(_) => (S::NOT_FOUND, "not-found", "Not found"),
-            Self::NoRoute => (S::NOT_FOUND, "no-route", "No such path"),
+            Self::NoRoute => (S::NOT_FOUND, "no-route", "Unknown path"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),
-            Self::TranscriptNotReady(_) => (S::NOT_FOUND, "transcript-not-ready", "The transcript is not there yet"),
-            Self::AudioNotReady(_) => (S::CONFLICT, "audio-not-ready", "The audio is not there"),
-            Self::Conflict(_) => (S::CONFLICT, "conflict", "This contradicts what is there"),
-            Self::NotAcceptable(_) => (S::NOT_ACCEPTABLE, "not-acceptable", "No acceptable representation"),
-            Self::TooLarge(_) => (S::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
+            Self::TranscriptNotReady(_) => (S::NOT_FOUND, "transcript-not-ready", "Transcript not ready"),
+            Self::AudioNotReady(_) => (S::CONFLICT, "audio-not-ready", "Audio not available"),
+            Self::Conflict(_) => (S::CONFLICT, "conflict", "Conflict"),
+            Self::NotAcceptable(_) => (S::NOT_ACCEPTABLE, "not-acceptable", "Not acceptable"),
+            Self::TooLarge(_) => (S::PAYLOAD_TOO_LARGE, "too-large", "Body too large"),
             Self::UnsupportedMediaType => (
                 S::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported-media-type",
-                "The body's type cannot be read",
+                "Unsupported media type",
             ),
-            Self::BadRange(_) => (S::RANGE_NOT_SATISFIABLE, "bad-range", "The range cannot be served"),
-            Self::Invalid(_) => (S::UNPROCESSABLE_ENTITY, "invalid", "A value cannot be taken"),
+            Self::BadRange(_) => (S::RANGE_NOT_SATISFIABLE, "bad-range", "Range not satisfiable"),
+            Self::Invalid(_) => (S::UNPROCESSABLE_ENTITY, "invalid", "Invalid value"),
             Self::TooManyRequests(_) => (S::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests"),
-            Self::Unavailable { .. } => (S::SERVICE_UNAVAILABLE, "unavailable", "Try again later"),
-            Self::Internal(_) => (S::INTERNAL_SERVER_ERROR, "internal", "Something went wrong"),
+            Self::Unavailable { .. } => (S::SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable"),
+            Self::Internal(_) => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         }
     }
 
@@ -158,19 +159,19 @@ impl ApiError {
         match self {
             Self::TooManyRequests(wait) => Some(*wait),
             Self::Unavailable { .. } => Some(RETRY_UNAVAILABLE),
-            // A failed transcript stays failed; there is nothing to wait for.
+            // Retrying cannot help once a transcript has failed.
             Self::TranscriptNotReady(state) if *state != TranscriptState::Failed => Some(RETRY_TRANSCRIPT),
             _ => None,
         }
     }
 
-    /// Errors are logged here and nowhere else: this is where they are handled.
+    /// Logs the error. Nothing else logs it: this is where it is handled.
     fn log(&self) {
         match self {
             Self::Internal(why) => tracing::error!("request failed: {why:#}"),
-            Self::Unavailable { what, why } => tracing::warn!("{what} is not available: {why:#}"),
-            Self::BadSignature(why) => tracing::warn!("webhook refused: {why}"),
-            _ => tracing::debug!("request refused: {self}"),
+            Self::Unavailable { what, why } => tracing::warn!("{what} is unavailable: {why:#}"),
+            Self::BadSignature(why) => tracing::warn!("webhook rejected: {why}"),
+            _ => tracing::debug!("request rejected: {self}"),
         }
     }
 }
@@ -187,7 +188,7 @@ impl IntoResponse for ApiError {
             HeaderValue::from_static("application/problem+json"),
         );
         if let Some(wait) = self.retry_after() {
-            // Whole seconds, rounded up: a caller that heeds it is not refused again.
+            // Whole seconds, rounded up, so that a caller that waits this long is not rejected again.
             headers.insert(
                 header::RETRY_AFTER,
                 HeaderValue::from(wait.as_secs_f64().ceil().max(1.0) as u64),
@@ -260,7 +261,7 @@ mod tests {
 
         assert_snapshot!(shown(error).await, @r#"
         422 Unprocessable Entity None
-        {"type":"urn:trackscribe:problem:invalid","title":"A value cannot be taken","status":422,"detail":"recording: use automatic or off","errors":[{"field":"recording","message":"use automatic or off"}]}
+        {"type":"urn:trackscribe:problem:invalid","title":"Invalid value","status":422,"detail":"recording: use automatic or off","errors":[{"field":"recording","message":"use automatic or off"}]}
         "#);
     }
 

@@ -1,4 +1,4 @@
-//! Bodies and queries of requests as typed values, with errors that name the field.
+//! Extractors for JSON bodies and query strings whose errors name the invalid field.
 
 use axum::{
     body::Bytes,
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::error::ApiError;
 
-/// Longest JSON body of an API call, in bytes. Nothing that we take comes near it.
+/// Longest JSON body of an API request, in bytes. Valid bodies are far shorter.
 pub const MAX_JSON_BYTES: usize = 64 * 1024;
 
 /// A JSON body.
@@ -44,25 +44,25 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
     }
 }
 
-/// What to say of a body that could not be read to its end.
+/// Returns the error for a body that could not be read completely.
 pub fn body_error(error: &BytesRejection, limit: usize) -> ApiError {
     match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge(limit),
-        _ => ApiError::Malformed("the body broke off".to_owned()),
+        _ => ApiError::Malformed("the request body ended early".to_owned()),
     }
 }
 
-/// Syntax first, then meaning: only of what is JSON can it be said which field is wrong.
+/// Parses the syntax first and the fields second, so that only syntax errors lack a field name.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    let json: Value =
-        serde_json::from_slice(body).map_err(|error| ApiError::Malformed(format!("the body is not JSON: {error}")))?;
+    let json: Value = serde_json::from_slice(body)
+        .map_err(|error| ApiError::Malformed(format!("the request body is not valid JSON: {error}")))?;
     serde_path_to_error::deserialize(json).map_err(|error| {
         let message = error.inner().to_string();
         ApiError::invalid(field_name(&error.path().to_string(), &message), message)
     })
 }
 
-/// The name of the field that an error is about. serde reports a missing one at what should hold it.
+/// Returns the name of the field that an error is about. serde reports a missing field at its parent's path.
 fn field_name(path: &str, message: &str) -> String {
     let missing = message
         .strip_prefix("missing field `")
@@ -98,14 +98,14 @@ mod tests {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Body {
-        #[expect(dead_code, reason = "only its reading is tested")]
+        #[expect(dead_code, reason = "only parsing is tested")]
         limit: Option<u8>,
-        #[expect(dead_code, reason = "only its reading is tested")]
+        #[expect(dead_code, reason = "only parsing is tested")]
         name: String,
     }
 
     #[test]
-    fn a_value_of_the_wrong_kind_names_its_field() {
+    fn a_value_of_the_wrong_type_is_reported_with_its_field() {
         for (body, field) in [
             (r#"{"name": "", "limit": "x"}"#, "limit"),
             (r#"{"name": "", "limit": 900}"#, "limit"),
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_malformed() {
+    fn invalid_json_is_malformed() {
         for body in [&b""[..], b"{", b"{}}", b"\xff", b"{\"limit\": 1} x"] {
             assert!(matches!(parse::<Body>(body), Err(ApiError::Malformed(_))), "{body:?}");
         }

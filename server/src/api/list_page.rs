@@ -1,4 +1,4 @@
-//! Lists come page by page, each naming where the next begins.
+//! Cursor pagination of lists.
 
 use axum::extract::FromRequestParts;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -7,31 +7,31 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{error::ApiError, extract::ApiQuery};
 
-/// Items of a page for which the caller did not ask a number.
+/// Items per page if the request sets no `limit`.
 pub const DEFAULT_LIMIT: u32 = 50;
 
-/// Items of a page at most.
+/// Largest allowed `limit`.
 pub const MAX_LIMIT: u32 = 200;
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ListPage<T> {
     pub items: Vec<T>,
-    /// Pass it as `cursor` for the next page; null on the last one.
+    /// Cursor of the next page, to be passed as `cursor`. Null on the last page.
     pub next: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// Items a page, 1 to 200.
+    /// Maximum number of items to return, 1 to 200.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
-    /// `next` of the page before.
+    /// `next` of the previous page, unchanged. Omit it for the first page.
     cursor: Option<String>,
 }
 
-/// Which page is asked for: how many items, after which one. `K` is what the list is ordered by.
+/// The requested page: at most `limit` items that follow `after`. `K` is the sort key of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRequest<K> {
     pub limit: u32,
@@ -39,13 +39,13 @@ pub struct PageRequest<K> {
 }
 
 impl<K: DeserializeOwned> PageRequest<K> {
-    /// From the query's `limit` and `cursor`.
+    /// Parses the query parameters `limit` and `cursor`.
     pub fn new(limit: Option<u32>, cursor: Option<String>) -> Result<Self, ApiError> {
         let limit = limit.unwrap_or(DEFAULT_LIMIT);
         if !(1..=MAX_LIMIT).contains(&limit) {
-            return Err(ApiError::invalid("limit", format!("use 1 to {MAX_LIMIT}")));
+            return Err(ApiError::invalid("limit", format!("must be between 1 and {MAX_LIMIT}")));
         }
-        let bad_cursor = || ApiError::invalid("cursor", "pass `next` of the page before, unchanged");
+        let bad_cursor = || ApiError::invalid("cursor", "must be `next` of the previous page, unchanged");
         let decode = |text: String| {
             let json = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
             serde_json::from_slice(&json).ok()
@@ -74,14 +74,14 @@ impl<T> ListPage<T> {
 }
 
 impl<K> PageRequest<K> {
-    /// How many rows to fetch: one more than is shown, to know whether there is a next page.
+    /// Returns how many rows to fetch: one more than the page holds, to know whether another page follows.
     pub fn row_limit(&self) -> i64 {
         i64::from(self.limit) + 1
     }
 }
 
 impl<K: Serialize> PageRequest<K> {
-    /// Cuts fetched rows to the page. `key` is what the list is ordered by.
+    /// Truncates the fetched rows to the page and sets its cursor. `key` returns the sort key of a row.
     pub fn page<R, T>(&self, mut rows: Vec<R>, key: impl Fn(&R) -> K, item: impl Fn(R) -> T) -> ListPage<T> {
         let limit = self.limit as usize;
         let next = (rows.len() > limit).then(|| encode(&key(&rows[limit - 1])));
@@ -94,7 +94,7 @@ impl<K: Serialize> PageRequest<K> {
 }
 
 fn encode(key: &impl Serialize) -> String {
-    let json = serde_json::to_vec(key).expect("ids, names and times can be written as JSON");
+    let json = serde_json::to_vec(key).expect("ids, names and times serialize to JSON");
     BASE64_URL_SAFE_NO_PAD.encode(json)
 }
 
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_follow_each_other_without_gap_or_repetition() {
+    fn pages_have_no_gaps_and_no_repeated_items() {
         let mut seen = Vec::new();
         let mut cursor = None;
 
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_limits_and_damaged_cursors_are_named() {
+    fn invalid_limits_and_cursors_are_reported_by_name() {
         for (limit, cursor, field) in [
             (Some(0), None, "limit"),
             (Some(201), None, "limit"),

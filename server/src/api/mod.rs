@@ -1,4 +1,4 @@
-//! What callers with a key may ask for: one folder a resource, one file a verb.
+//! The REST API under `/v1`: one folder per resource, one file per operation.
 
 pub mod caller;
 pub mod error;

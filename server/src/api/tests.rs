@@ -11,12 +11,12 @@ use storage::PgPool;
 use crate::{
     LimitOptions, Limits,
     keys::Scope,
-    testing::{READ, TestApp, WRITE},
+    support::{READ, TestApp, WRITE},
 };
 
 const SOME_ID: &str = "00000000-0000-7000-8000-000000000009";
 
-async fn request(app: &TestApp, method: &Method, path: &str, key: Option<&str>) -> u16 {
+async fn status_of(app: &TestApp, method: &Method, path: &str, key: Option<&str>) -> u16 {
     let mut request = Request::builder()
         .method(method)
         .uri(path)
@@ -40,7 +40,7 @@ async fn operations(app: &TestApp) -> Vec<(Method, String, Value)> {
     operations
 }
 
-fn filled(path: &str) -> String {
+fn fill_placeholders(path: &str) -> String {
     path.replace("{name}", "nobody").replace("{id}", SOME_ID)
 }
 
@@ -54,11 +54,11 @@ async fn every_call_asks_who_is_there_and_whether_they_may(pool: PgPool) {
         .iter()
         .filter(|(_, path, _)| path.starts_with("/v1/"))
     {
-        let path_filled = filled(path);
-        let nobody = ask(&app, method, &path_filled, None).await;
-        let stranger = ask(&app, method, &path_filled, Some("tsk_stranger")).await;
-        let reader = ask(&app, method, &path_filled, Some(READ)).await;
-        let writer = ask(&app, method, &path_filled, Some(WRITE)).await;
+        let filled_path = fill_placeholders(path);
+        let nobody = status_of(&app, method, &filled_path, None).await;
+        let stranger = status_of(&app, method, &filled_path, Some("tsk_stranger")).await;
+        let reader = status_of(&app, method, &filled_path, Some(READ)).await;
+        let writer = status_of(&app, method, &filled_path, Some(WRITE)).await;
         table += &format!(
             "{:6} {path:38} {nobody} {stranger} {reader} {writer}\n",
             method.as_str()
@@ -87,7 +87,7 @@ async fn every_call_asks_who_is_there_and_whether_they_may(pool: PgPool) {
 async fn a_revoked_key_is_no_key(pool: PgPool) {
     let app = TestApp::new(pool).await;
     app.add_key("tsk_admin", Scope::Admin).await;
-    let before = ask(&app, &Method::DELETE, "/v1/rooms/nobody", Some("tsk_admin")).await;
+    let before = status_of(&app, &Method::DELETE, "/v1/rooms/nobody", Some("tsk_admin")).await;
 
     let mut conn = app.pool.acquire().await.unwrap();
     let keys = storage::api_keys::list(&mut conn).await.unwrap();
@@ -97,7 +97,7 @@ async fn a_revoked_key_is_no_key(pool: PgPool) {
 
     assert_eq!(before, 404);
     assert_eq!(
-        ask(&app, &Method::DELETE, "/v1/rooms/nobody", Some("tsk_admin")).await,
+        status_of(&app, &Method::DELETE, "/v1/rooms/nobody", Some("tsk_admin")).await,
         401
     );
     assert_eq!(admin.last_used_at, Some(app.now()));
@@ -111,7 +111,7 @@ async fn the_document_lists_every_route_and_every_route_answers(pool: PgPool) {
     for (method, path, _) in &operations {
         let request = Request::builder()
             .method(method)
-            .uri(filled(path))
+            .uri(fill_placeholders(path))
             .body(Body::empty())
             .unwrap();
         let answer = app.send(request).await;

@@ -15,11 +15,11 @@ use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// Of the captured webhooks; made up for the capture.
+/// The key that signed the captured webhooks, used only for the capture.
 pub const WEBHOOK_KEY: &str = "APItestfixture01";
 pub const WEBHOOK_SECRET: &str = "test-only-secret-not-used-anywhere-0123456789";
 
-/// A webhook as LiveKit sent it.
+/// A webhook as LiveKit sent it: raw body and signature token.
 pub struct CapturedWebhook {
     pub body: Vec<u8>,
     pub token: String,
@@ -39,12 +39,12 @@ impl CapturedWebhook {
         }
     }
 
-    /// The names of one call's webhooks, in order.
+    /// Returns the names of one call's webhooks, in the order in which they were sent.
     pub fn of_a_call() -> Vec<String> {
         names(&fixtures())
     }
 
-    /// The names of those of a call in whose middle LiveKit was killed and started again.
+    /// Returns the names of the webhooks of a call during which LiveKit was killed and restarted.
     pub fn of_a_crash() -> Vec<String> {
         names(&fixtures().join("server-crash"))
             .into_iter()
@@ -73,7 +73,7 @@ pub fn webhook(body: impl Into<Body>, token: &str) -> Request<Body> {
         .unwrap()
 }
 
-/// A request that LiveKit could have sent.
+/// Returns a request with a valid signature over `body`.
 pub fn signed(body: String, at: DateTime<Utc>) -> Request<Body> {
     let claims = json!({
         "iss": WEBHOOK_KEY,

@@ -44,20 +44,22 @@ use crate::{
     keys::{self, Scope},
 };
 
+/// Keys with the scopes `read` and `write`.
 pub const READ: &str = "tsk_read";
 pub const WRITE: &str = "tsk_write";
 
+/// The application of one test.
 pub struct TestApp {
     pub router: Router,
     pub state: AppState,
     pub pool: PgPool,
-    /// Ends with the test.
+    /// Deleted with the test.
     _store: tempfile::TempDir,
     now: Arc<Mutex<DateTime<Utc>>>,
 }
 
 impl TestApp {
-    /// With a key of each scope and the room of the captured webhooks.
+    /// Builds the application and adds the keys [`READ`] and [`WRITE`].
     pub async fn new(pool: PgPool) -> Self {
         let app = Self::build(pool, |_| {});
         app.add_key(READ, Scope::Read).await;
@@ -65,7 +67,7 @@ impl TestApp {
         app
     }
 
-    /// Without anything in the database, which need not be there.
+    /// Builds the application with a changed state. Writes nothing to the database, which need not exist.
     pub fn build(pool: PgPool, change: impl FnOnce(&mut AppState)) -> Self {
         let store = tempfile::tempdir().unwrap();
         let now = Arc::new(Mutex::new(DateTime::from_timestamp(1_800_000_000, 0).unwrap()));
@@ -145,14 +147,14 @@ impl TestApp {
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
     }
 
-    /// Sends a captured webhook at the time at which it was captured.
+    /// Sets the clock to the time of a captured webhook and sends it.
     pub async fn replay(&self, name: &str) -> TestResponse {
         let captured = CapturedWebhook::read(name);
         self.set_now(captured.sent_at());
         self.send(captured.request()).await
     }
 
-    /// Sends a body of our own, well signed.
+    /// Sends a body with a valid signature.
     pub async fn webhook(&self, body: &Value) -> TestResponse {
         self.send(signed(body.to_string(), self.now())).await
     }
@@ -181,7 +183,7 @@ fn state(pool: PgPool, store: &Path, now: Arc<Mutex<DateTime<Utc>>>) -> AppState
     }
 }
 
-/// Nothing listens at its address.
+/// A configuration whose server does not exist.
 fn livekit(identities: IdSource) -> LivekitConfig {
     LivekitConfig {
         url: "http://127.0.0.1:9".to_owned(),
@@ -199,7 +201,7 @@ fn livekit(identities: IdSource) -> LivekitConfig {
     }
 }
 
-/// Ids in the order of their making.
+/// Returns ids that count up from 1.
 fn counting_ids() -> IdSource {
     let next = AtomicU64::new(1);
     Arc::new(move || Uuid::from_u64_pair(0x7000, 0x8000_0000_0000_0000 + next.fetch_add(1, Ordering::Relaxed)))

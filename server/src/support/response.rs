@@ -17,14 +17,14 @@ impl TestResponse {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.text()))
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// Status and whole body, for snapshots.
+    /// Formats status and body for snapshots.
     pub fn to_snapshot(&self) -> String {
         format!(
             "{}\n{}",
@@ -33,7 +33,7 @@ impl TestResponse {
         )
     }
 
-    /// The word after the prefix of a problem's `type`.
+    /// Returns the last part of an error's `type`.
     pub fn problem(&self) -> String {
         assert_eq!(
             self.header("content-type"),

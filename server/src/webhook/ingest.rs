@@ -1,4 +1,4 @@
-//! What an event changes, in one transaction.
+//! Stores an event and its effects in one transaction.
 
 use domain::{
     RoomId,
@@ -15,11 +15,12 @@ use uuid::Uuid;
 
 use crate::state::AppState;
 
-/// What is counted for an event that came before.
+/// Outcome in metrics of an event that was already stored.
 const REPEATED: &str = "repeated";
 
-/// Stores an event with what it changes and the jobs that follow. A repeated one changes nothing; those of one room wait
-/// for each other. Tells what became of it.
+/// Stores an event, the changes to its meeting and the resulting jobs, and returns the outcome for metrics.
+///
+/// A repeated event changes nothing. Events of one room are serialized by a lock on the room's row.
 pub async fn ingest(app: &AppState, verified: &VerifiedEvent) -> Result<&'static str, StorageError> {
     let id = (app.ids)();
     let mut tx = app.begin().await?;
@@ -33,7 +34,7 @@ pub async fn ingest(app: &AppState, verified: &VerifiedEvent) -> Result<&'static
     };
     storage::events::set_outcome(&mut tx, id, outcome).await?;
     storage::pool::commit(tx).await?;
-    tracing::info!(event.name = event.name, event.id = event.key.id, %outcome, "webhook taken");
+    tracing::info!(event.name = event.name, event.id = event.key.id, %outcome, "webhook stored");
     Ok(outcome.as_str())
 }
 
@@ -76,7 +77,7 @@ async fn apply(
     Ok(change.outcome)
 }
 
-/// An event that concerns no room of ours.
+/// Returns the outcome of an event that concerns none of our rooms.
 fn outcome_without_room(event: &PlatformEvent, otherwise: Outcome) -> Outcome {
     match event.kind {
         EventKind::Unknown => Outcome::UnknownEvent,

@@ -1,4 +1,4 @@
-//! What platforms tell us. A webhook is a hint, not the truth: it may come twice, late, out of order or never.
+//! Incoming webhooks of platforms. A webhook is a hint, not the truth: it may arrive twice, late, out of order or never.
 
 mod ingest;
 mod receive;

@@ -1,4 +1,4 @@
-//! Bytes in, 200 out.
+//! Verifies a webhook and responds once it is stored.
 
 use std::time::Duration;
 
@@ -19,25 +19,28 @@ use crate::{
     state::AppState,
 };
 
-/// Longest body, in bytes; LiveKit's are below 64 KiB.
+/// Longest accepted body, in bytes. LiveKit's bodies are shorter than 64 KiB.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// LiveKit has no time-out of its own: a webhook that is not answered holds up all that come after it.
+/// Time limit for a response. LiveKit has no timeout of its own, so a webhook without response blocks all later ones.
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// LiveKit's webhooks
+/// Receive a LiveKit webhook
 ///
-/// Answered 200 once the event and what it causes are committed; a repeated or unknown event too. LiveKit tries again
-/// after 503, and gives an event up after 401.
+/// For LiveKit only: set the URL of this endpoint under `webhook.urls` in `livekit.yaml`. The request is authenticated by
+/// LiveKit's signature in `Authorization`, not by an API key.
+///
+/// Returns 200 once the event and its effects are committed. Repeated events, unknown events and events of rooms
+/// that Trackscribe does not manage also return 200 and change nothing. LiveKit retries after 503 and drops the event after 401.
 #[utoipa::path(
     post, path = "/v1/livekit/webhook", operation_id = "receive_livekit_webhook", tag = "webhooks",
     request_body(content_type = "application/webhook+json", content = serde_json::Value),
     responses(
-        (status = 200, description = "Committed, or known already"),
-        (status = 400, body = Problem, description = "Signed, but no event"),
-        (status = 401, body = Problem, description = "The signature does not hold"),
-        (status = 413, body = Problem),
-        (status = 503, body = Problem, description = "Cannot be stored now; `Retry-After` tells when to try again"),
+        (status = 200, description = "The event is stored, or was stored before"),
+        (status = 400, body = Problem, description = "`malformed`: the signature is valid, but the body is not an event"),
+        (status = 401, body = Problem, description = "`bad-signature`: the signature is missing, invalid or expired"),
+        (status = 413, body = Problem, description = "`too-large`: the body exceeds 1 MiB"),
+        (status = 503, body = Problem, description = "`unavailable`: the event cannot be stored now; retry after `Retry-After` seconds"),
     ),
 )]
 pub async fn livekit(State(app): State<AppState>, request: Request) -> ApiResult<StatusCode> {

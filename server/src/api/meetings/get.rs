@@ -12,29 +12,36 @@ use crate::{
     state::AppState,
 };
 
-/// A meeting and who was there.
+/// A meeting with its participants.
 #[derive(Serialize, ToSchema)]
 pub struct MeetingDetail {
     #[serde(flatten)]
     meeting: MeetingBody,
+    /// Everyone who took part, in the order of their first appearance.
     participants: Vec<ParticipantSummary>,
 }
 
-/// Someone who took part.
+/// Someone who took part in a meeting.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ParticipantSummary)]
 pub struct ParticipantSummary {
+    /// Stable identity, the same across reconnects.
     #[schema(value_type = String)]
     identity: Identity,
-    /// Empty where nobody gave one.
+    /// Name shown to others. Empty if none was given.
     display_name: String,
 }
 
-/// Look at a meeting
+/// Get a meeting
+///
+/// Returns the meeting and its participants.
 #[utoipa::path(
     get, path = "/v1/meetings/{id}", operation_id = "get_meeting", tag = "meetings",
-    params(("id" = uuid::Uuid, Path)),
-    responses((status = 200, body = MeetingDetail), (status = 404, body = Problem)),
+    params(("id" = uuid::Uuid, Path, description = "Meeting id")),
+    responses(
+        (status = 200, body = MeetingDetail, description = "The meeting"),
+        (status = 404, body = Problem, description = "`not-found`: no meeting has this id"),
+    ),
 )]
 pub async fn get(State(app): State<AppState>, _: Reader, path: MeetingPath) -> ApiResult<Json<MeetingDetail>> {
     let mut conn = app.conn().await?;

@@ -18,21 +18,23 @@ use crate::{
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MeetingsQuery {
-    /// Only meetings of this room.
+    /// Returns only meetings of the room with this name.
     #[param(value_type = Option<String>)]
     room: Option<RoomName>,
-    /// Items a page, 1 to 200.
+    /// Maximum number of items to return, 1 to 200.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
-    /// `next` of the page before.
+    /// `next` of the previous page, unchanged. Omit it for the first page.
     cursor: Option<String>,
 }
 
-/// List meetings, newest first
+/// List meetings
+///
+/// Returns open and closed meetings, newest first. If `room` names no existing room, the list is empty.
 #[utoipa::path(
     get, path = "/v1/meetings", operation_id = "list_meetings", tag = "meetings",
     params(MeetingsQuery),
-    responses((status = 200, body = ListPage<MeetingBody>)),
+    responses((status = 200, body = ListPage<MeetingBody>, description = "A page of meetings")),
 )]
 pub async fn list(
     State(app): State<AppState>,
@@ -45,7 +47,6 @@ pub async fn list(
         None => None,
         Some(name) => match storage::rooms::find_by_name(&mut conn, name).await? {
             Some(room) => Some(room.id),
-            // No such room, no such meetings.
             None => return Ok(Json(ListPage::empty())),
         },
     };

@@ -1,4 +1,4 @@
-//! Sessions in rooms.
+//! Meetings: sessions in rooms.
 
 pub mod get;
 pub mod list;
@@ -19,23 +19,25 @@ use utoipa::ToSchema;
 
 use super::error::{ApiError, ApiResult};
 
-/// A meeting as callers see it.
+/// A session in a room.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Meeting)]
 pub struct MeetingBody {
     #[schema(value_type = uuid::Uuid)]
     pub id: MeetingId,
-    /// The name of its room.
+    /// Name of the room, also after the room was deleted.
     #[schema(value_type = String)]
     pub room: RoomName,
     pub platform: PlatformKind,
     pub state: MeetingStatus,
+    /// When the platform created its room for this meeting. Times in recordings and transcripts count from here.
     pub started_at: DateTime<Utc>,
-    /// Null while it is open.
+    /// Null while the meeting is open.
     pub ended_at: Option<DateTime<Utc>>,
     pub transcript: TranscriptBody,
 }
 
+/// Whether the meeting is in progress (`open`) or has ended (`closed`). A closed meeting never reopens.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = MeetingState)]
@@ -44,7 +46,7 @@ pub enum MeetingStatus {
     Closed,
 }
 
-/// How far a meeting's transcript is.
+/// Progress of a meeting's transcript.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TranscriptProgress)]
 pub struct TranscriptBody {
@@ -71,7 +73,7 @@ impl From<MeetingView> for MeetingBody {
     }
 }
 
-/// `{id}` of a path. What is no id is simply not found.
+/// Extractor: `{id}` of the path as a meeting id. Anything but a UUID is answered 404.
 pub struct MeetingPath(pub MeetingId);
 
 impl<S: Send + Sync> FromRequestParts<S> for MeetingPath {

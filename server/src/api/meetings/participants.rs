@@ -17,34 +17,44 @@ use crate::{
     state::AppState,
 };
 
-/// Someone who took part, and each time that they were connected.
+/// Someone who took part in a meeting, with every connection.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Participant)]
 pub struct ParticipantBody {
+    /// Stable identity, the same across reconnects.
     #[schema(value_type = String)]
     identity: Identity,
-    /// Empty where nobody gave one.
+    /// Name shown to others. Empty if none was given.
     display_name: String,
-    /// Null until the platform has said it.
+    /// Null until the platform has reported it.
     kind: Option<ParticipantKind>,
+    /// Every connection, oldest first.
     connections: Vec<ConnectionBody>,
 }
 
+/// One connection of a participant to the platform. A full reconnect starts a new connection.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Connection)]
 pub struct ConnectionBody {
-    #[schema(value_type = String)]
+    /// The platform's id of the connection.
+    #[schema(value_type = String, example = "PA_fQTFL6szZMNk")]
     sid: ParticipantSid,
     joined_at: DateTime<Utc>,
-    /// Null while it lasts.
+    /// Null while connected.
     left_at: Option<DateTime<Utc>>,
 }
 
-/// List who took part, in the order in which they were first seen
+/// List participants
+///
+/// Returns everyone who took part in the meeting, in the order of their first appearance, with every connection.
+/// Recorders and agents are included; `kind` distinguishes them from people.
 #[utoipa::path(
     get, path = "/v1/meetings/{id}/participants", operation_id = "list_participants", tag = "meetings",
-    params(("id" = uuid::Uuid, Path), ListQuery),
-    responses((status = 200, body = ListPage<ParticipantBody>), (status = 404, body = Problem)),
+    params(("id" = uuid::Uuid, Path, description = "Meeting id"), ListQuery),
+    responses(
+        (status = 200, body = ListPage<ParticipantBody>, description = "A page of participants"),
+        (status = 404, body = Problem, description = "`not-found`: no meeting has this id"),
+    ),
 )]
 pub async fn list(
     State(app): State<AppState>,

@@ -22,34 +22,39 @@ use crate::{
     state::AppState,
 };
 
-/// Every recording's type (RFC 7845 section 9).
+/// Media type of every recording (RFC 7845 section 9).
 const OGG_OPUS: &str = "audio/ogg; codecs=opus";
 
-/// Life of an address of the store that a browser is sent to: long enough to listen to a long meeting.
+/// Validity of the signed URL in a redirect: long enough to listen to a long meeting.
 const REDIRECT_TTL: Duration = Duration::from_secs(6 * 3600);
 
-/// The bytes of a file.
+/// An OGG file with one Opus stream.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary)]
 pub struct OggOpus(());
 
-/// Listen to a recording
+/// Download the audio of a recording
 ///
-/// Streamed as it lies in the store, OGG/Opus, whole or the one range that is asked for. Where browsers can reach the
-/// store, they are sent there.
+/// Streams the OGG/Opus file as it was recorded, whole or the requested range. If the installation exposes its object
+/// store to browsers, the response is a redirect to a signed URL that is valid for six hours.
+///
+/// `HEAD` returns the same headers without the audio. The `ETag` is the SHA-256 of the file once it has been verified.
 #[utoipa::path(
     get, path = "/v1/recordings/{id}/audio", operation_id = "get_recording_audio", tag = "recordings",
     params(
-        ("id" = uuid::Uuid, Path),
-        ("Range" = Option<String>, Header, description = "One range of bytes", example = "bytes=0-4095"),
+        ("id" = uuid::Uuid, Path, description = "Recording id"),
+        ("Range" = Option<String>, Header, example = "bytes=0-4095",
+         description = "One byte range (RFC 9110). Several ranges, other units and malformed values are ignored, and \
+                        the whole file is returned."),
     ),
     responses(
-        (status = 200, content_type = "audio/ogg", body = OggOpus),
-        (status = 206, content_type = "audio/ogg", body = OggOpus),
-        (status = 302, description = "It can be had from the store"),
-        (status = 404, body = Problem),
-        (status = 409, body = Problem, description = "There is no audio, or not yet: `state` tells"),
-        (status = 416, body = Problem),
+        (status = 200, content_type = "audio/ogg", body = OggOpus, description = "The whole file"),
+        (status = 206, content_type = "audio/ogg", body = OggOpus, description = "The requested range"),
+        (status = 302, description = "`Location` is a signed URL of the object store"),
+        (status = 404, body = Problem, description = "`not-found`: no recording has this id, or its file is missing in the store"),
+        (status = 409, body = Problem,
+         description = "`audio-not-ready`: the recording is not complete; `state` is its current state"),
+        (status = 416, body = Problem, description = "`bad-range`: the range lies outside the file; `Content-Range` has its size"),
     ),
 )]
 pub async fn get(
@@ -92,7 +97,7 @@ fn stream_response(object: Object, requested: Option<ByteRange>) -> Response {
     response
 }
 
-/// The answer to HEAD: what GET would say, without opening the object.
+/// Responds to HEAD with the headers of GET, without opening the object.
 fn head_response(head: Head, requested: Option<ByteRange>) -> ApiResult<Response> {
     let total = head.size_bytes;
     let part = requested
@@ -129,7 +134,7 @@ fn set_headers(headers: &mut HeaderMap, recording: &Recording) {
 
 fn store_error(error: ObjectError) -> ApiError {
     match error {
-        ObjectError::NotFound(_) => ApiError::NotFound("object in the store"),
+        ObjectError::NotFound(_) => ApiError::NotFound("audio file"),
         ObjectError::OutOfRange { total_bytes, .. } => ApiError::BadRange(total_bytes),
         error if error.is_transient() => ApiError::Unavailable {
             what: "the object store",

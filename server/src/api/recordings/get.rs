@@ -9,11 +9,14 @@ use crate::{
     state::AppState,
 };
 
-/// Look at a recording
+/// Get a recording
 #[utoipa::path(
     get, path = "/v1/recordings/{id}", operation_id = "get_recording", tag = "recordings",
-    params(("id" = uuid::Uuid, Path)),
-    responses((status = 200, body = RecordingBody), (status = 404, body = Problem)),
+    params(("id" = uuid::Uuid, Path, description = "Recording id")),
+    responses(
+        (status = 200, body = RecordingBody, description = "The recording"),
+        (status = 404, body = Problem, description = "`not-found`: no recording has this id"),
+    ),
 )]
 pub async fn get(State(app): State<AppState>, _: Reader, path: RecordingPath) -> ApiResult<Json<RecordingBody>> {
     let mut conn = app.conn().await?;

@@ -12,11 +12,17 @@ use crate::{
     state::AppState,
 };
 
-/// List the recordings of a meeting, oldest first
+/// List recordings of a meeting
+///
+/// Returns the recordings in all states, oldest first. A participant has one recording per published microphone track,
+/// and a further one of the same track if an earlier recording failed.
 #[utoipa::path(
     get, path = "/v1/meetings/{id}/recordings", operation_id = "list_recordings", tag = "recordings",
-    params(("id" = uuid::Uuid, Path), ListQuery),
-    responses((status = 200, body = ListPage<RecordingBody>), (status = 404, body = Problem)),
+    params(("id" = uuid::Uuid, Path, description = "Meeting id"), ListQuery),
+    responses(
+        (status = 200, body = ListPage<RecordingBody>, description = "A page of recordings"),
+        (status = 404, body = Problem, description = "`not-found`: no meeting has this id"),
+    ),
 )]
 pub async fn list(
     State(app): State<AppState>,

@@ -1,4 +1,4 @@
-//! What the egresses of tracks left.
+//! Recordings of tracks and their audio.
 
 pub mod audio;
 pub mod get;
@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 
 use super::error::{ApiError, ApiResult};
 
-/// A recording as callers see it.
+/// The recording of one track: one OGG/Opus file of one participant.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Recording)]
 pub struct RecordingBody {
@@ -31,35 +31,43 @@ pub struct RecordingBody {
     pub id: RecordingId,
     #[schema(value_type = uuid::Uuid)]
     pub meeting_id: MeetingId,
-    /// Who is heard.
+    /// Identity of the participant who is recorded.
     #[schema(value_type = String)]
     pub identity: Identity,
-    #[schema(value_type = String)]
+    /// The platform's id of the recorded track.
+    #[schema(value_type = String, example = "TR_AMx23cZGKLrKR5")]
     pub track_sid: TrackSid,
-    /// Null until the platform has made one.
-    #[schema(value_type = Option<String>)]
+    /// The platform's id of the egress that records the track. Null until the platform has started one.
+    #[schema(value_type = Option<String>, example = "EG_mdeZn6iC2ZDL")]
     pub egress_id: Option<EgressId>,
     pub state: RecordingStatus,
-    /// Why it failed, or `truncated` where a limit ended it before its track; a stable word.
+    /// Stable code: why the recording failed, or `truncated` if a recording limit ended it before the track ended.
     pub reason: Option<&'static str>,
-    /// What the recorder said of it, for people.
+    /// The recorder's error message, for people.
     pub error: Option<String>,
+    /// Key of the audio file in the object store. Null until the recording is complete.
     #[schema(value_type = Option<String>)]
     pub object_key: Option<ObjectKey>,
+    /// Key of the manifest in the object store: a JSON file with the timing, gaps and digest of the audio. Null until
+    /// the recording is complete.
     #[schema(value_type = Option<String>)]
     pub manifest_key: Option<ObjectKey>,
-    /// Wall time of the first packet, or of the egress's start until there is one.
+    /// When the first packet arrived, or when the egress started if none has arrived yet.
     pub started_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
-    /// Where its first sample lies on the meeting's clock. Null until object and manifest have been checked, as are the
-    /// digest and the duration.
+    /// Time of the first sample since the meeting's `started_at`, in milliseconds. Null until audio and manifest have
+    /// been verified.
     pub offset_ms: Option<i64>,
+    /// Length of the audio in milliseconds. Null until audio and manifest have been verified.
     pub duration_ms: Option<i64>,
+    /// Size of the audio file. As reported by the egress until the file has been verified.
     pub size_bytes: Option<i64>,
-    /// SHA-256 of the object, lower-case hex.
+    /// SHA-256 of the audio file in lower-case hex. Null until audio and manifest have been verified.
     pub sha256: Option<String>,
 }
 
+/// `requested`: the platform has been or will be asked to record the track. `active`: the track is being recorded.
+/// `complete`: the audio is in the object store. `failed`: the recording failed; `reason` and `error` say why.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = RecordingState)]
@@ -126,7 +134,7 @@ impl RecordingBody {
     }
 }
 
-/// `{id}` of a path. What is no id is simply not found.
+/// Extractor: `{id}` of the path as a recording id. Anything but a UUID is answered 404.
 pub struct RecordingPath(pub RecordingId);
 
 impl<S: Send + Sync> FromRequestParts<S> for RecordingPath {

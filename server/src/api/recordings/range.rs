@@ -3,8 +3,8 @@
 use axum::http::{HeaderMap, header};
 use objects::ByteRange;
 
-/// The one stretch that is asked for. A header that cannot be read, in another unit or with several ranges counts as
-/// none: the whole is always a right answer.
+/// Returns the requested byte range. Malformed headers, other units and several ranges are ignored, as the RFC allows:
+/// the whole file is then the response.
 pub fn requested(headers: &HeaderMap) -> Option<ByteRange> {
     let value = headers.get(header::RANGE)?.to_str().ok()?;
     let (unit, set) = value.split_once('=')?;
@@ -17,13 +17,13 @@ pub fn requested(headers: &HeaderMap) -> Option<ByteRange> {
         (first, "") => Some(ByteRange::From { first: number(first)? }),
         (first, last) => {
             let (first, last) = (number(first)?, number(last)?);
-            // A last before the first is no range at all, rather than one that cannot be served.
+            // A range that ends before it begins is invalid and therefore ignored, not unsatisfiable.
             (first <= last).then_some(ByteRange::Within { first, last })
         }
     }
 }
 
-/// Digits alone: `parse` would take a sign, too.
+/// Parses digits only: `parse` alone would accept a sign.
 fn number(digits: &str) -> Option<u64> {
     let all_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     all_digits.then(|| digits.parse().unwrap_or(u64::MAX))
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn one_range_of_bytes_is_read() {
+    fn one_byte_range_is_parsed() {
         assert_eq!(read(b"bytes=0-4"), Some(ByteRange::Within { first: 0, last: 4 }));
         assert_eq!(read(b"bytes=7-"), Some(ByteRange::From { first: 7 }));
         assert_eq!(read(b"bytes=-3"), Some(ByteRange::Last { count: 3 }));
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_means_the_whole() {
+    fn any_other_header_means_the_whole_file() {
         for bad in [
             &b""[..],
             b"bytes",

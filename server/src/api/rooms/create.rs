@@ -18,28 +18,36 @@ use crate::{
     state::AppState,
 };
 
+/// Settings of a new room.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateRoom {
-    /// What people say and what stands in object keys; it cannot be changed.
+    /// Unique name: 1 to 63 characters of `a-z`, `0-9` and `-`, not beginning with `-`. It is part of object keys and
+    /// cannot be changed.
     #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$", example = "standup")]
     name: RoomName,
-    /// Where no platform is named, the server's default.
+    /// Default: the server's `DEFAULT_VIDEO_PLATFORM`. Cannot be changed.
     platform: Option<PlatformChoice>,
-    /// `automatic` where nothing is said.
+    /// Default: `automatic`.
     recording: Option<RecordingChoice>,
-    /// `none` where nothing is said.
+    /// Default: `none`.
     consent: Option<ConsentChoice>,
-    /// What people speak there: a BCP 47 tag; `en` where nothing is said.
+    /// Language spoken in the room, as a BCP 47 tag of at most 35 characters. Default: `en`.
     #[schema(value_type = Option<String>, example = "en")]
     language: Option<Language>,
 }
 
-/// Make a room
+/// Create a room
+///
+/// Only stores the room; the platform creates its own room when the first participant joins. Repeating the request
+/// returns 409.
 #[utoipa::path(
     post, path = "/v1/rooms", operation_id = "create_room", tag = "rooms",
     request_body = CreateRoom,
-    responses((status = 201, body = RoomBody), (status = 409, body = Problem, description = "The name is taken")),
+    responses(
+        (status = 201, body = RoomBody, description = "The new room"),
+        (status = 409, body = Problem, description = "`conflict`: a room with this name exists"),
+    ),
 )]
 pub async fn create(
     State(app): State<AppState>,
@@ -69,7 +77,7 @@ impl CreateRoom {
 
 fn name_taken(error: StorageError, name: &RoomName) -> ApiError {
     match error.is_taken(NAME_KEY) {
-        true => ApiError::Conflict(format!("there is a room {name} already")),
+        true => ApiError::Conflict(format!("a room named {name} already exists")),
         false => error.into(),
     }
 }

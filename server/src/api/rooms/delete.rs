@@ -9,13 +9,17 @@ use crate::{
     state::AppState,
 };
 
-/// Take a room away
+/// Delete a room
 ///
-/// Its meetings, recordings and transcripts remain, and a meeting that goes on is recorded to its end. The name is free.
+/// Meetings, recordings and transcripts of the room are kept, and a meeting in progress is recorded to its end. The name
+/// can be used for a new room. Repeating the request returns 404.
 #[utoipa::path(
     delete, path = "/v1/rooms/{name}", operation_id = "delete_room", tag = "rooms",
-    params(("name" = String, Path)),
-    responses((status = 204), (status = 404, body = Problem)),
+    params(("name" = String, Path, description = "Room name")),
+    responses(
+        (status = 204, description = "The room is deleted"),
+        (status = 404, body = Problem, description = "`not-found`: no room has this name"),
+    ),
 )]
 pub async fn delete(State(app): State<AppState>, _: Writer, path: RoomPath) -> ApiResult<StatusCode> {
     let mut tx = app.begin().await?;

@@ -9,11 +9,14 @@ use crate::{
     state::AppState,
 };
 
-/// Look at a room
+/// Get a room
 #[utoipa::path(
     get, path = "/v1/rooms/{name}", operation_id = "get_room", tag = "rooms",
-    params(("name" = String, Path)),
-    responses((status = 200, body = RoomBody), (status = 404, body = Problem)),
+    params(("name" = String, Path, description = "Room name")),
+    responses(
+        (status = 200, body = RoomBody, description = "The room"),
+        (status = 404, body = Problem, description = "`not-found`: no room has this name"),
+    ),
 )]
 pub async fn get(State(app): State<AppState>, _: Reader, path: RoomPath) -> ApiResult<Json<RoomBody>> {
     let mut conn = app.conn().await?;

@@ -20,46 +20,58 @@ use crate::{
     state::AppState,
 };
 
-/// Identities of recorders, ours and LiveKit's own: whoever joined under one would throw the recorder out.
+/// Prefixes of recorder identities, ours and the official egress worker's. A participant with such an identity would
+/// disconnect the recorder.
 const RESERVED_IDENTITY_PREFIXES: [&str; 2] = ["egress-", "EG_"];
 
+/// Who joins, in which role, and for how long the token is valid.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JoinRoom {
-    /// What others see; at most 256 characters.
-    #[schema(example = "Ada Lovelace")]
+    /// Name shown to other participants: at most 256 characters, no control characters.
+    #[schema(max_length = 256, example = "Ada Lovelace")]
     display_name: String,
-    /// Lasts across connections; a random one where nothing is said. Someone else with the same is disconnected.
-    #[schema(value_type = Option<String>)]
+    /// Stable identity of the participant: 1 to 256 characters, no control characters, not beginning with `egress-` or
+    /// `EG_`. Generated if omitted. Joining with an identity already in use disconnects the earlier participant.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
     identity: Option<Identity>,
-    /// `participant` where nothing is said.
+    /// Default: `participant`.
     role: Option<Role>,
-    /// Life of the token: 300 to 86400 seconds, 7200 where nothing is said. It does not end a running call.
+    /// Validity of the token in seconds, 300 to 86400. Default: 7200. An expired token does not end a call that was
+    /// joined with it.
     #[schema(minimum = 300, maximum = 86400, default = 7200)]
     ttl_s: Option<i64>,
 }
 
-/// What someone needs to join.
+/// What a client needs to join a room.
 #[derive(Serialize, ToSchema)]
 pub struct JoinCredentials {
     platform: PlatformKind,
-    /// Where clients connect.
+    /// WebSocket address of the platform for clients.
     #[schema(example = "wss://livekit.example.org")]
     url: String,
-    /// A secret of whoever joins.
+    /// Join token, to be passed to the platform's client SDK. Give it only to the person who joins.
     token: String,
+    /// The requested or generated identity.
     #[schema(value_type = String)]
     identity: Identity,
+    /// When the token expires.
     expires_at: DateTime<Utc>,
 }
 
-/// Let someone in
+/// Issue a join token
 ///
-/// Works while the platform is down: the first who joins makes the room there.
+/// Returns a token with which one person can join the room. The platform is not contacted, so this works while it is
+/// down; it creates its room when the first participant connects. Every request issues a new token, and earlier ones
+/// stay valid until they expire.
 #[utoipa::path(
     post, path = "/v1/rooms/{name}/join", operation_id = "join_room", tag = "rooms",
-    params(("name" = String, Path)), request_body = JoinRoom,
-    responses((status = 201, body = JoinCredentials), (status = 404, body = Problem)),
+    params(("name" = String, Path, description = "Room name")), request_body = JoinRoom,
+    responses(
+        (status = 201, body = JoinCredentials, description = "The token"),
+        (status = 404, body = Problem, description = "`not-found`: no room has this name"),
+        (status = 409, body = Problem, description = "`conflict`: the room's platform is not configured on this server"),
+    ),
 )]
 pub async fn join(
     State(app): State<AppState>,
@@ -69,7 +81,12 @@ pub async fn join(
 ) -> ApiResult<(StatusCode, [(HeaderName, &'static str); 1], Json<JoinCredentials>)> {
     let room = path.find(&mut *app.conn().await?).await?;
     let adapter = app.platforms.get(room.platform);
-    let adapter = adapter.ok_or_else(|| ApiError::Conflict(format!("{} is not set up here", room.platform)))?;
+    let adapter = adapter.ok_or_else(|| {
+        ApiError::Conflict(format!(
+            "the platform {} is not configured on this server",
+            room.platform
+        ))
+    })?;
     let token = adapter.join_token(&body.into_request(room.name)?, (app.clock)())?;
     Ok((
         StatusCode::CREATED,
@@ -88,7 +105,7 @@ impl JoinRoom {
         if self.identity.as_ref().is_some_and(is_reserved) {
             return Err(ApiError::invalid(
                 "identity",
-                "identities that begin with egress- or EG_ are the recorders'",
+                "must not begin with egress- or EG_: these identities are reserved for recorders",
             ));
         }
         let ttl = self

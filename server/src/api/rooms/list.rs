@@ -11,11 +11,13 @@ use crate::{
     state::AppState,
 };
 
-/// List rooms by name
+/// List rooms
+///
+/// Returns all rooms, sorted by name.
 #[utoipa::path(
     get, path = "/v1/rooms", operation_id = "list_rooms", tag = "rooms",
     params(ListQuery),
-    responses((status = 200, body = ListPage<RoomBody>)),
+    responses((status = 200, body = ListPage<RoomBody>, description = "A page of rooms")),
 )]
 pub async fn list(
     State(app): State<AppState>,

@@ -1,4 +1,4 @@
-//! Standing places with a name and settings, and the tokens that let people in.
+//! Rooms and the tokens to join them.
 
 pub mod create;
 pub mod delete;
@@ -23,16 +23,17 @@ use serde::Serialize;
 pub use settings::{ConsentChoice, PlatformChoice, RecordingChoice};
 use utoipa::ToSchema;
 
-/// A room as callers see it.
+/// A permanent place for meetings, with a name and settings.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Room)]
 pub struct RoomBody {
+    /// Unique name: 1 to 63 characters of `a-z`, `0-9` and `-`, not beginning with `-`.
     #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$", example = "standup")]
     pub name: RoomName,
     pub platform: PlatformKind,
     pub recording: RecordingPolicy,
     pub consent: ConsentPolicy,
-    /// What people speak there: a BCP 47 tag.
+    /// Language spoken in the room, as a BCP 47 tag.
     #[schema(value_type = String, example = "en")]
     pub language: Language,
     pub created_at: DateTime<Utc>,

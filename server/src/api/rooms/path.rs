@@ -1,4 +1,4 @@
-//! The room that a path names.
+//! The room named in a path.
 
 use axum::{
     extract::{FromRequestParts, Path},
@@ -9,7 +9,7 @@ use storage::PgConnection;
 
 use crate::api::error::{ApiError, ApiResult};
 
-/// `{name}` of a path. A name that no room can have is simply not found.
+/// Extractor: `{name}` of the path. An invalid name is answered 404.
 pub struct RoomPath(pub RoomName);
 
 impl<S: Send + Sync> FromRequestParts<S> for RoomPath {
@@ -31,7 +31,7 @@ impl RoomPath {
             .ok_or(ApiError::NotFound("room"))
     }
 
-    /// As [`RoomPath::find`]; until the transaction ends nobody else changes the room.
+    /// As [`RoomPath::find`], and locks the row until the transaction ends.
     pub async fn lock(&self, conn: &mut PgConnection) -> ApiResult<Room> {
         storage::rooms::lock_by_name(conn, &self.0)
             .await?

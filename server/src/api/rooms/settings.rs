@@ -1,5 +1,5 @@
-//! The settings that can be chosen now. The domain knows more; what does not work yet is refused, never accepted and
-//! ignored, and the refusal names what is there.
+//! The setting values that are implemented. The domain defines more; requests for those are rejected with the list of
+//! implemented values, never accepted and ignored.
 
 use domain::{
     event::PlatformKind,
@@ -8,7 +8,7 @@ use domain::{
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// When a room's meetings are recorded.
+/// What is recorded. `automatic`: every microphone track, from the moment it is published. `off`: nothing.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordingChoice {
@@ -16,14 +16,14 @@ pub enum RecordingChoice {
     Off,
 }
 
-/// Whom we ask before we record.
+/// Whether participants are asked for consent before they are recorded. `none`: nobody is asked.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConsentChoice {
     None,
 }
 
-/// Who carries a room's audio and video.
+/// The video platform that hosts the room's meetings.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlatformChoice {

@@ -13,23 +13,29 @@ use crate::{
     state::AppState,
 };
 
-/// What is not named stays as it is. Name and platform of a room cannot be changed.
+/// New values of a room's settings. Omitted fields keep their values.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateRoom {
-    /// Holds for tracks that are published from now on.
+    /// Applies to tracks published after the change; running recordings continue.
     recording: Option<RecordingChoice>,
     consent: Option<ConsentChoice>,
-    /// Holds for transcripts that are made from now on.
+    /// BCP 47 tag of at most 35 characters. Applies to transcriptions that start after the change.
     #[schema(value_type = Option<String>, example = "de-CH")]
     language: Option<Language>,
 }
 
-/// Change a room's settings
+/// Update a room
+///
+/// Changes the given settings and keeps all others. Name and platform cannot be changed. Repeating the request changes
+/// only `updated_at`.
 #[utoipa::path(
     patch, path = "/v1/rooms/{name}", operation_id = "update_room", tag = "rooms",
-    params(("name" = String, Path)), request_body = UpdateRoom,
-    responses((status = 200, body = RoomBody), (status = 404, body = Problem)),
+    params(("name" = String, Path, description = "Room name")), request_body = UpdateRoom,
+    responses(
+        (status = 200, body = RoomBody, description = "The room with its new settings"),
+        (status = 404, body = Problem, description = "`not-found`: no room has this name"),
+    ),
 )]
 pub async fn update(
     State(app): State<AppState>,

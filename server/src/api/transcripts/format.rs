@@ -1,4 +1,4 @@
-//! As what a transcript is written out.
+//! The formats in which a transcript is returned.
 
 use axum::http::{HeaderMap, header};
 use serde::Deserialize;
@@ -6,11 +6,12 @@ use utoipa::ToSchema;
 
 use crate::api::error::ApiError;
 
+/// Format of a transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     Json,
-    /// For people.
+    /// Plain text, one line per utterance.
     Txt,
     /// SubRip subtitles.
     Srt,
@@ -32,7 +33,7 @@ impl Format {
         }
     }
 
-    /// The format that `Accept` prefers (RFC 9110 section 12.5.1); JSON where it does not say.
+    /// Returns the format that `Accept` prefers (RFC 9110 section 12.5.1), JSON without such a header.
     pub fn from_accept(headers: &HeaderMap) -> Result<Self, ApiError> {
         let values: Vec<&str> = headers
             .get_all(header::ACCEPT)
@@ -48,7 +49,7 @@ impl Format {
             .filter_map(parse_media_range)
             .collect();
         let best = Self::ALL.map(|format| (format.quality(&ranges), format));
-        // `max_by` would take the last of several equals; the first stands for the default.
+        // Of equal qualities the first wins, so that `*/*` means JSON; `max_by` would return the last.
         let (quality, format) = best
             .into_iter()
             .reduce(|a, b| if b.0 > a.0 { b } else { a })
@@ -60,7 +61,7 @@ impl Format {
         }
     }
 
-    /// How welcome this format is: by the most specific range that covers it.
+    /// Returns the quality value of the most specific range that matches this format, 0 if none does.
     fn quality(self, ranges: &[(f32, &str)]) -> f32 {
         let essence = self.content_type().split(';').next().unwrap_or_default();
         let family = format!("{}/*", essence.split('/').next().unwrap_or_default());
@@ -77,7 +78,7 @@ impl Format {
     }
 }
 
-/// `text/vtt;q=0.5` as its quality and its type.
+/// Parses `text/vtt;q=0.5` into quality and media range.
 fn parse_media_range(text: &str) -> Option<(f32, &str)> {
     let mut parts = text.split(';').map(str::trim);
     let range = parts.next().filter(|range| range.contains('/'))?;
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_welcome_format_is_taken() {
+    fn the_format_of_the_highest_quality_is_chosen() {
         assert_eq!(Format::from_accept(&HeaderMap::new()).ok(), Some(Format::Json));
         for (accept, format) in [
             (&b"*/*"[..], Format::Json),
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_here_satisfies_is_refused() {
+    fn an_accept_header_without_any_of_our_formats_is_rejected() {
         for accept in [&b"image/png"[..], b"", b";;;", b"*/*;q=0", b"text/vtt;q=x", b"/"] {
             assert_eq!(from_accept(accept), None, "{}", String::from_utf8_lossy(accept));
         }

@@ -22,20 +22,30 @@ use crate::{
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TranscriptQuery {
-    /// Counts more than `Accept`.
+    /// Format of the response. Overrides `Accept`.
     #[param(inline)]
     format: Option<Format>,
 }
 
-/// Read what was said
+/// Get the transcript of a meeting
+///
+/// Returns the merged transcript of all participants. Each word has a speaker and a time since the meeting's
+/// `started_at`. `missing` names the recordings that could not be transcribed.
+///
+/// The format is set by `format` or else by `Accept`: JSON (the default), plain text, SubRip or WebVTT. A meeting is
+/// transcribed after it has closed. Until then, and if the transcription failed, the response is 404
+/// `transcript-not-ready`.
 #[utoipa::path(
     get, path = "/v1/meetings/{id}/transcript", operation_id = "get_transcript", tag = "transcripts",
-    params(("id" = uuid::Uuid, Path), TranscriptQuery),
+    params(("id" = uuid::Uuid, Path, description = "Meeting id"), TranscriptQuery),
     responses(
-        (status = 200, content((Transcript = "application/json"), (String = "text/plain"),
-                               (String = "application/x-subrip"), (String = "text/vtt"))),
-        (status = 404, body = Problem, description = "No such meeting, or `transcript-not-ready` with its `state`"),
-        (status = 406, body = Problem),
+        (status = 200, description = "The transcript", content(
+            (Transcript = "application/json"), (String = "text/plain"),
+            (String = "application/x-subrip"), (String = "text/vtt"),
+        )),
+        (status = 404, body = Problem, description = "`not-found`: no meeting has this id. `transcript-not-ready`: `state` \
+            is `pending`, `running` or `failed`; unless it is `failed`, `Retry-After` says when to retry"),
+        (status = 406, body = Problem, description = "`not-acceptable`: `Accept` allows none of the formats"),
     ),
 )]
 pub async fn get(

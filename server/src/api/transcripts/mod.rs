@@ -1,4 +1,4 @@
-//! What was said in a meeting.
+//! Transcripts of meetings.
 
 pub mod get;
 

@@ -62,7 +62,7 @@ async fn a_transcript_comes_in_the_format_that_is_asked_for(pool: PgPool) {
         .request(Method::GET, &path, &[("accept", "application/x-subrip")])
         .await;
     let vtt = app
-        .ask(
+        .request(
             Method::GET,
             &format!("{path}?format=vtt"),
             &[("accept", "application/json")],
