@@ -5,7 +5,7 @@ use chrono::Utc;
 use domain::participant::Role;
 use domain::{EgressId, RoomName};
 use platform::livekit::{Livekit, LivekitConfig};
-use platform::{JoinRequest, Platform, PlatformError, WhichRecordings};
+use platform::{JoinRequest, Platform, PlatformError, RecordingFilter};
 use secrecy::ExposeSecret;
 use test_support::LivekitServer;
 
@@ -52,7 +52,7 @@ async fn a_server_without_redis_says_that_it_cannot_record() {
     let start = livekit
         .start_track_recording("standup", &"TR_1".into(), "a-{egress_id}.ogg")
         .await;
-    let list = livekit.list_recordings("standup", WhichRecordings::Active).await;
+    let list = livekit.list_recordings("standup", RecordingFilter::Active).await;
     let stop = livekit.stop_recording(&EgressId::from("EG_1")).await;
 
     assert!(matches!(start, Err(PlatformError::NotFound(..))), "{start:?}");
@@ -74,7 +74,7 @@ async fn a_wrong_key_and_a_server_that_is_down_are_told_apart() {
     server.kill();
     let gone = livekit_at(&url, vec![]).list_rooms().await.unwrap_err();
 
-    assert!(matches!(refused, PlatformError::Garbled(..)), "{refused:?}");
+    assert!(matches!(refused, PlatformError::UnexpectedResponse(..)), "{refused:?}");
     assert!(refused.to_string().contains("key and secret"), "{refused}");
     assert!(
         matches!(gone, PlatformError::Unreachable(..)) && gone.is_transient(),
