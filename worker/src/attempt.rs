@@ -52,7 +52,7 @@ enum End {
 impl Attempt<'_> {
     /// A transaction that nobody can take the job away from; an error if somebody has.
     pub async fn begin(&self) -> Result<PgTransaction<'static>, JobError> {
-        let mut tx = self.ctx.pool.begin().await.map_err(StorageError::from)?;
+        let mut tx = self.ctx.begin().await?;
         if storage::jobs::hold(&mut tx, self.lease).await? {
             return Ok(tx);
         }
@@ -77,7 +77,7 @@ pub async fn run(id: JobId, ctx: &WorkerContext, stop: &CancellationToken) {
 }
 
 async fn claim_and_do(id: JobId, ctx: &WorkerContext, stop: &CancellationToken) -> Result<(), StorageError> {
-    let mut conn = ctx.pool.acquire().await?;
+    let mut conn = ctx.conn().await?;
     let Some(claimed) = storage::jobs::claim(&mut conn, id, LEASE).await? else {
         return Ok(()); // done, not due, or another's
     };
@@ -135,7 +135,7 @@ async fn keep(lease: Lease, pool: PgPool) {
 }
 
 async fn renew(lease: Lease, pool: &PgPool) -> Result<bool, StorageError> {
-    let mut conn = pool.acquire().await?;
+    let mut conn = storage::pool::acquire(pool).await?;
     storage::jobs::renew(&mut conn, lease, LEASE).await
 }
 
@@ -145,14 +145,14 @@ async fn write_end(job: &Job, attempt: &Attempt<'_>, end: End, took: Duration) -
     let outcome = match end {
         End::Done => {
             tracing::debug!(job.id = %id, queue, duration_ms, "job done");
-            storage::jobs::finish(&mut *attempt.ctx.pool.acquire().await?, attempt.lease).await?;
+            storage::jobs::finish(&mut *attempt.ctx.conn().await?, attempt.lease).await?;
             "done"
         }
         End::Failed(JobError::Retry { after, why }) if !attempt.is_last() => {
             let after = after.unwrap_or_else(|| backoff::with_jitter(attempt.number.unsigned_abs(), LONGEST_PAUSE));
             let error = format!("{why:#}");
             tracing::warn!(job.id = %id, queue, attempt = attempt.number, error, ?after, "job failed; it is tried again");
-            storage::jobs::retry(&mut *attempt.ctx.pool.acquire().await?, attempt.lease, after, &error).await?;
+            storage::jobs::retry(&mut *attempt.ctx.conn().await?, attempt.lease, after, &error).await?;
             "retried"
         }
         End::Failed(error) => {
@@ -164,7 +164,7 @@ async fn write_end(job: &Job, attempt: &Attempt<'_>, end: End, took: Duration) -
             "lost"
         }
         End::Stopped => {
-            storage::jobs::give_back(&mut *attempt.ctx.pool.acquire().await?, attempt.lease).await?;
+            storage::jobs::give_back(&mut *attempt.ctx.conn().await?, attempt.lease).await?;
             "given_back"
         }
     };
@@ -175,18 +175,17 @@ async fn write_end(job: &Job, attempt: &Attempt<'_>, end: End, took: Duration) -
 
 /// The job's death and what follows from it are one transaction.
 async fn bury(job: &Job, attempt: &Attempt<'_>, error: &str) -> Result<(), StorageError> {
-    let mut tx = attempt.ctx.pool.begin().await?;
+    let mut tx = attempt.ctx.begin().await?;
     if storage::jobs::bury(&mut tx, attempt.lease, error).await? {
         tracing::error!(job.id = %attempt.lease.job, queue = job.queue().as_str(), error, "job is dead");
         jobs::died(&mut tx, job, error, attempt.ctx).await?;
     }
-    tx.commit().await?;
-    Ok(())
+    storage::pool::commit(tx).await
 }
 
 async fn bury_unreadable(claimed: &Claimed, why: &serde_json::Error, ctx: &WorkerContext) -> Result<(), StorageError> {
     let error = format!("this version cannot read the job: {why}");
     tracing::error!(job.id = %claimed.lease.job, error, "job is dead");
-    storage::jobs::bury(&mut *ctx.pool.acquire().await?, claimed.lease, &error).await?;
+    storage::jobs::bury(&mut *ctx.conn().await?, claimed.lease, &error).await?;
     Ok(())
 }

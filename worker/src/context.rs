@@ -6,7 +6,7 @@ use domain::clock::{Clock, IdSource};
 use domain::meeting::Source;
 use objects::Objects;
 use platform::Platforms;
-use storage::PgPool;
+use storage::{PgPool, PgTransaction, PooledConnection, StorageError};
 
 use crate::engine::Engine;
 
@@ -26,6 +26,16 @@ pub struct WorkerContext {
 }
 
 impl WorkerContext {
+    /// Takes a connection from the pool.
+    pub async fn conn(&self) -> Result<PooledConnection, StorageError> {
+        storage::pool::acquire(&self.pool).await
+    }
+
+    /// Begins a transaction. Dropping it rolls back; `storage::pool::commit` commits.
+    pub async fn begin(&self) -> Result<PgTransaction<'static>, StorageError> {
+        storage::pool::begin(&self.pool).await
+    }
+
     /// What a change of a meeting takes from outside.
     pub fn source(&self) -> Source<'_> {
         Source {

@@ -62,7 +62,7 @@ pub async fn run(ctx: &WorkerContext, bell: &Doorbell, stop: &CancellationToken)
 
 /// One round: every queue's due jobs, as many as it takes.
 pub async fn ring_due(pool: &PgPool, bell: &Doorbell) -> Result<(), RelayError> {
-    let mut conn = pool.acquire().await.map_err(StorageError::from)?;
+    let mut conn = storage::pool::acquire(pool).await?;
     for queue in storage::jobs::due_queues(&mut conn).await? {
         // A queue that a newer version knows is that version's to ring.
         let Some(queue) = Queue::ALL.into_iter().find(|known| known.as_str() == queue) else {
@@ -79,14 +79,14 @@ pub async fn ring_due(pool: &PgPool, bell: &Doorbell) -> Result<(), RelayError> 
 async fn bury_overdue(ctx: &WorkerContext) -> Result<(), RelayError> {
     const ERROR: &str = "the worker ended in the last attempt";
     loop {
-        let mut tx = ctx.pool.begin().await.map_err(StorageError::from)?;
+        let mut tx = ctx.begin().await?;
         let Some(payload) = storage::jobs::take_overdue(&mut tx, ERROR).await? else {
             return Ok(());
         };
         if let Ok(job) = serde_json::from_value::<Job>(payload) {
             jobs::died(&mut tx, &job, ERROR, ctx).await?;
         }
-        tx.commit().await.map_err(StorageError::from)?;
+        storage::pool::commit(tx).await?;
     }
 }
 
@@ -116,7 +116,7 @@ async fn tidy(ctx: &WorkerContext, bell: &Doorbell) -> Result<(), RelayError> {
     for queue in Queue::ALL {
         bell.forget(queue).await?;
     }
-    let mut conn = ctx.pool.acquire().await.map_err(StorageError::from)?;
+    let mut conn = ctx.conn().await?;
     storage::jobs::prune(&mut conn, (ctx.clock)() - KEEP_DONE).await?;
     Ok(())
 }

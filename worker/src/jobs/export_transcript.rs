@@ -7,14 +7,14 @@ use domain::{
     transcript::{Transcript, TranscriptState, render},
 };
 use objects::Body;
-use storage::{StorageError, transcripts};
+use storage::transcripts;
 
 use super::JobError;
 use crate::attempt::Attempt;
 
 #[tracing::instrument(skip_all, fields(meeting.id = %id))]
 pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
-    let mut conn = attempt.ctx.pool.acquire().await.map_err(StorageError::from)?;
+    let mut conn = attempt.ctx.conn().await?;
     let loaded = transcripts::load(&mut conn, id).await?;
     drop(conn); // none is held while the store works
     let Some((TranscriptState::Ready | TranscriptState::Empty, transcript)) = loaded else {
@@ -30,7 +30,7 @@ pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
     }
     let mut tx = attempt.begin().await?;
     transcripts::mark_exported(&mut tx, id, (attempt.ctx.clock)()).await?;
-    tx.commit().await.map_err(StorageError::from)?;
+    storage::pool::commit(tx).await?;
     tracing::info!(segments = transcript.segments.len(), "transcript exported");
     Ok(())
 }

@@ -49,7 +49,7 @@ pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
     if matches!(head.state, TranscriptState::Ready | TranscriptState::Empty) {
         jobs::add(&mut tx, &[Job::ExportTranscript { meeting_id: id }]).await?;
     }
-    tx.commit().await.map_err(StorageError::from)?;
+    storage::pool::commit(tx).await?;
     tracing::info!(state = ?head.state, segments = turns.len(), missing = head.missing.len(), "transcript made");
     Ok(())
 }

@@ -81,7 +81,7 @@ async fn change_meeting(
 impl Attempt<'_> {
     /// A recording as it is now; `None` if its meeting was deleted.
     async fn recording(&self, id: RecordingId) -> Result<Option<Recording>, JobError> {
-        let mut conn = self.ctx.pool.acquire().await.map_err(StorageError::from)?;
+        let mut conn = self.ctx.conn().await?;
         Ok(recordings::find(&mut conn, id).await?)
     }
 
@@ -89,7 +89,6 @@ impl Attempt<'_> {
     async fn change(&self, meeting: MeetingId, change: impl FnOnce(&Room, &Meeting) -> Change) -> Result<(), JobError> {
         let mut tx = self.begin().await?;
         change_meeting(&mut tx, meeting, change).await?;
-        tx.commit().await.map_err(StorageError::from)?;
-        Ok(())
+        Ok(storage::pool::commit(tx).await?)
     }
 }

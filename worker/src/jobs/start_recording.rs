@@ -12,7 +12,7 @@ use domain::{
     room::Room,
 };
 use platform::{Platform, RecordingFilter};
-use storage::{StorageError, meetings, participants, rooms};
+use storage::{meetings, participants, rooms};
 
 use super::JobError;
 use crate::attempt::Attempt;
@@ -42,7 +42,7 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
 
 /// `None` if somebody has asked already, or nobody wants it any more.
 async fn prepare<'a>(id: RecordingId, attempt: &'a Attempt<'a>) -> Result<Option<Request<'a>>, JobError> {
-    let mut conn = attempt.ctx.pool.acquire().await.map_err(StorageError::from)?;
+    let mut conn = attempt.ctx.conn().await?;
     let Some(recording) = storage::recordings::find(&mut conn, id).await? else {
         return Ok(None);
     };
@@ -99,7 +99,7 @@ impl Request<'_> {
     }
 
     async fn publisher_is_known(&self) -> Result<bool, JobError> {
-        let mut conn = self.attempt.ctx.pool.acquire().await.map_err(StorageError::from)?;
+        let mut conn = self.attempt.ctx.conn().await?;
         let people = participants::list_for_meeting(&mut conn, self.recording.meeting_id).await?;
         Ok(people
             .iter()

@@ -16,7 +16,6 @@ use domain::{
 use media::opus::decode::DecodeError;
 use metrics::counter;
 use storage::{
-    StorageError,
     chunks::{self, Chunk},
     meetings, rooms,
 };
@@ -105,7 +104,7 @@ async fn plan(
 }
 
 async fn language(recording: &Recording, attempt: &Attempt<'_>) -> Result<Option<String>, JobError> {
-    let mut conn = attempt.ctx.pool.acquire().await.map_err(StorageError::from)?;
+    let mut conn = attempt.ctx.conn().await?;
     let Some(meeting) = meetings::find(&mut conn, recording.meeting_id).await? else {
         return Ok(None);
     };
@@ -159,7 +158,7 @@ async fn hear(
 }
 
 async fn already_heard(recording: &Recording, plan: &Plan, attempt: &Attempt<'_>) -> Result<HashSet<Span>, JobError> {
-    let mut conn = attempt.ctx.pool.acquire().await.map_err(StorageError::from)?;
+    let mut conn = attempt.ctx.conn().await?;
     let kept = chunks::list(&mut conn, recording.id, &plan.key).await?;
     let places: BTreeMap<i64, i64> = kept
         .iter()
@@ -212,8 +211,7 @@ async fn keep(
         },
     )
     .await?;
-    tx.commit().await.map_err(StorageError::from)?;
-    Ok(())
+    Ok(storage::pool::commit(tx).await?)
 }
 
 async fn finish(recording: &Recording, plan: &Plan, attempt: &Attempt<'_>) -> Result<(), JobError> {
@@ -224,7 +222,7 @@ async fn finish(recording: &Recording, plan: &Plan, attempt: &Attempt<'_>) -> Re
         meeting.transcribed(recording.id, done)
     })
     .await?;
-    tx.commit().await.map_err(StorageError::from)?;
+    storage::pool::commit(tx).await?;
     tracing::info!(chunks = plan.chunks.len(), "recording transcribed");
     Ok(())
 }

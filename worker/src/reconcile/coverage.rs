@@ -42,7 +42,7 @@ pub async fn look(
 }
 
 async fn cover(ctx: &WorkerContext, platform: &Arc<dyn Platform>, live: LiveRoom) -> Result<(), StorageError> {
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     let Some(situation) = meetings::situation(&mut tx, platform.kind(), &live.room, adopt(ctx)).await? else {
         return Ok(());
     };
@@ -57,8 +57,7 @@ async fn cover(ctx: &WorkerContext, platform: &Arc<dyn Platform>, live: LiveRoom
         );
         meetings::save(&mut tx, &change).await?;
     }
-    tx.commit().await?;
-    Ok(())
+    storage::pool::commit(tx).await
 }
 
 fn adopt(ctx: &WorkerContext) -> Adopt {

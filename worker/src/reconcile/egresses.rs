@@ -36,7 +36,7 @@ pub async fn look(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(
 }
 
 async fn old_open_recordings(ctx: &WorkerContext) -> Result<BTreeMap<MeetingId, Vec<Recording>>, StorageError> {
-    let mut conn = ctx.pool.acquire().await?;
+    let mut conn = ctx.conn().await?;
     let asked_before = (ctx.clock)() - SETTLED_BY_ITSELF;
     let mut by_meeting: BTreeMap<MeetingId, Vec<Recording>> = BTreeMap::new();
     for recording in recordings::list_open(&mut conn)
@@ -55,7 +55,7 @@ async fn room_of(
     meeting: MeetingId,
     platform: &Arc<dyn Platform>,
 ) -> Result<Option<String>, StorageError> {
-    let mut conn = ctx.pool.acquire().await?;
+    let mut conn = ctx.conn().await?;
     let Some(meeting) = meetings::find(&mut conn, meeting).await? else {
         return Ok(None);
     };
@@ -75,7 +75,7 @@ fn is_of(recording: &Recording, report: &EgressReport) -> bool {
 }
 
 async fn apply(ctx: &WorkerContext, meeting: MeetingId, report: &EgressReport) -> Result<(), StorageError> {
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     let Some((_, meeting)) = meetings::lock(&mut tx, meeting).await? else {
         return Ok(());
     };
@@ -84,6 +84,5 @@ async fn apply(ctx: &WorkerContext, meeting: MeetingId, report: &EgressReport) -
         tracing::info!(egress.id = ?report.egress_id, status = ?report.status, "an egress went on without a webhook");
         meetings::save(&mut tx, &change).await?;
     }
-    tx.commit().await?;
-    Ok(())
+    storage::pool::commit(tx).await
 }

@@ -16,7 +16,7 @@ use crate::context::WorkerContext;
 /// error is no answer.
 pub async fn look(ctx: &WorkerContext, platform: PlatformKind, rooms: &[EventRoom]) -> Result<(), ReconcileError> {
     let named: BTreeSet<&PlatformRoomSid> = rooms.iter().map(|room| &room.sid).collect();
-    let mut conn = ctx.pool.acquire().await.map_err(StorageError::from)?;
+    let mut conn = ctx.conn().await?;
     let open = meetings::list_open(&mut conn).await?;
     drop(conn);
     for meeting in open.into_iter().filter(|meeting| meeting.platform == platform) {
@@ -42,7 +42,7 @@ impl From<bool> for Seen {
 }
 
 async fn note(ctx: &WorkerContext, meeting: &MeetingHead, seen: Seen) -> Result<(), StorageError> {
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     let Some((_, meeting)) = meetings::lock(&mut tx, meeting.id).await? else {
         return Ok(());
     };
@@ -55,8 +55,7 @@ async fn note(ctx: &WorkerContext, meeting: &MeetingHead, seen: Seen) -> Result<
         tracing::info!(meeting.id = %meeting.head.id, "meeting closed: its room is gone");
     }
     meetings::save(&mut tx, &change).await?;
-    tx.commit().await?;
-    Ok(())
+    storage::pool::commit(tx).await
 }
 
 fn change(ctx: &WorkerContext, meeting: &Meeting, seen: Seen) -> domain::meeting::Change {

@@ -58,7 +58,7 @@ pub async fn run(ctx: &WorkerContext, stop: &CancellationToken) {
 
 /// One look at everything, unless another worker is at it.
 pub async fn round(ctx: &WorkerContext) -> Result<(), ReconcileError> {
-    let mut lock = ctx.pool.begin().await.map_err(StorageError::from)?;
+    let mut lock = ctx.begin().await?;
     if !locks::try_hold(&mut lock, LOCK).await? {
         return Ok(());
     }

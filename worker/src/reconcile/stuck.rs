@@ -10,7 +10,7 @@ use crate::context::WorkerContext;
 
 /// Gives them up, so that the transcript does not wait for ever.
 pub async fn look(ctx: &WorkerContext) -> Result<(), StorageError> {
-    let mut conn = ctx.pool.acquire().await?;
+    let mut conn = ctx.conn().await?;
     let open = recordings::list_open(&mut conn).await?;
     let meetings: BTreeSet<MeetingId> = open.into_iter().map(|recording| recording.meeting_id).collect();
     for id in meetings {
@@ -25,7 +25,7 @@ pub async fn look(ctx: &WorkerContext) -> Result<(), StorageError> {
 }
 
 async fn give_up(ctx: &WorkerContext, id: MeetingId) -> Result<(), StorageError> {
-    let mut tx = ctx.pool.begin().await?;
+    let mut tx = ctx.begin().await?;
     let Some((_, meeting)) = meetings::lock(&mut tx, id).await? else {
         return Ok(());
     };
@@ -34,6 +34,5 @@ async fn give_up(ctx: &WorkerContext, id: MeetingId) -> Result<(), StorageError>
         tracing::error!(meeting.id = %id, recording.id = %recording.id, "egress is stuck: its meeting is long over");
     }
     meetings::save(&mut tx, &change).await?;
-    tx.commit().await?;
-    Ok(())
+    storage::pool::commit(tx).await
 }
