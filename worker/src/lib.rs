@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod backoff;
 pub mod config;
 pub mod context;
+mod download;
 pub mod engine;
 pub mod jobs;
 mod log;
@@ -17,7 +18,7 @@ pub mod reconcile;
 pub mod relay;
 mod run;
 #[cfg(test)]
-mod testing;
+mod support;
 
 pub use config::WorkerConfig;
 pub use context::WorkerContext;

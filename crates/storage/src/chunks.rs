@@ -88,12 +88,12 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
-    use crate::example;
+    use crate::support;
 
     #[sqlx::test]
     async fn chunks_are_kept_once_and_those_of_another_engine_are_forgotten(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
-        let recording = example::meeting_with_track(&mut conn).await.recordings[0].id;
+        let recording = support::meeting_with_track(&mut conn).await.recordings[0].id;
         let chunk = |start_sample, word| Chunk {
             start_sample,
             end_sample: start_sample + 10,

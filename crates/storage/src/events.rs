@@ -101,7 +101,7 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
-    use crate::example;
+    use crate::support;
 
     fn event(key: &str) -> PlatformEvent {
         PlatformEvent {
@@ -110,7 +110,7 @@ mod tests {
                 id: key.to_owned(),
             },
             name: "room_started".to_owned(),
-            occurred_at: example::now(),
+            occurred_at: support::now(),
             room: Some(EventRoom {
                 name: "standup".to_owned(),
                 sid: "RM_1".into(),
@@ -125,7 +125,7 @@ mod tests {
         let new = NewEvent {
             id: Uuid::from_u128(id),
             event,
-            received_at: example::now(),
+            received_at: support::now(),
             body: &body,
         };
         remember(conn, &new).await.unwrap()

@@ -8,8 +8,6 @@ pub mod chunks;
 pub mod connections;
 mod error;
 pub mod events;
-#[cfg(test)]
-mod example;
 pub mod jobs;
 pub mod locks;
 pub mod meetings;
@@ -19,6 +17,8 @@ pub mod recordings;
 pub mod rooms;
 mod row;
 pub mod segments;
+#[cfg(test)]
+mod support;
 pub mod tracks;
 pub mod transcripts;
 

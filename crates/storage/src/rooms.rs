@@ -195,22 +195,22 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
-    use crate::example;
+    use crate::support;
 
     #[sqlx::test]
     async fn a_name_is_taken_until_its_room_is_deleted(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
         let (first, second) = (
-            example::room("standup"),
+            support::room("standup"),
             Room {
-                id: example::id(),
-                ..example::room("standup")
+                id: support::id(),
+                ..support::room("standup")
             },
         );
         insert(&mut conn, &first).await.unwrap();
 
         let refused = insert(&mut conn, &second).await.unwrap_err();
-        let deleted = delete(&mut conn, first.id, example::now()).await.unwrap();
+        let deleted = delete(&mut conn, first.id, support::now()).await.unwrap();
         insert(&mut conn, &second).await.unwrap();
 
         assert!(refused.is_taken(NAME_KEY), "{refused}");
@@ -223,7 +223,7 @@ mod tests {
     async fn rooms_are_listed_by_name(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
         for name in ["b", "c", "a-z", "a0"] {
-            insert(&mut conn, &example::room(name)).await.unwrap();
+            insert(&mut conn, &support::room(name)).await.unwrap();
         }
 
         let first = list(&mut conn, None, 2).await.unwrap();

@@ -120,12 +120,12 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
-    use crate::example;
+    use crate::support;
 
     #[sqlx::test]
     async fn a_transcript_is_read_as_it_was_written_and_replaced_as_a_whole(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
-        let written = example::meeting_with_track(&mut conn).await;
+        let written = support::meeting_with_track(&mut conn).await;
         let (meeting, recording) = (written.head.id, written.recordings[0].id);
         let words = vec![Word {
             text: "hi".to_owned(),
@@ -165,7 +165,7 @@ mod tests {
         segments::replace(&mut conn, meeting, &[said("Hello"), said("Bye")])
             .await
             .unwrap();
-        mark_exported(&mut conn, meeting, example::now()).await.unwrap();
+        mark_exported(&mut conn, meeting, support::now()).await.unwrap();
         let (state, transcript) = load(&mut conn, meeting).await.unwrap().unwrap();
 
         assert_eq!((before, state), (None, TranscriptState::Ready));

@@ -10,8 +10,8 @@ use domain::{
 };
 use tokio::task::spawn_blocking;
 
-use super::{JobError, spool::Spooled};
-use crate::attempt::Attempt;
+use super::JobError;
+use crate::{attempt::Attempt, download::Spooled};
 
 /// Longest manifest that is read; one of a day with a gap each second is a tenth of it.
 const LONGEST_MANIFEST: u64 = 64 * 1024 * 1024;
@@ -168,7 +168,7 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
-    use crate::testing::{Tone, World, ogg};
+    use crate::support::{Tone, World, ogg};
 
     async fn reason(world: &World) -> (FailureReason, String) {
         let RecordingState::Failed(failed) = world.recording_of("ada").await.state else {

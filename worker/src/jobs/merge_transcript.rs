@@ -142,7 +142,7 @@ mod tests {
     use super::*;
     use crate::{
         engine::EngineError,
-        testing::{World, recorded, spoken},
+        support::{World, recorded, spoken},
     };
 
     async fn transcript(world: &World) -> (TranscriptState, Transcript) {

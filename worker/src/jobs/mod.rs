@@ -8,7 +8,6 @@ mod accept_recording;
 mod error;
 mod export_transcript;
 mod merge_transcript;
-mod spool;
 mod start_recording;
 mod transcribe_track;
 

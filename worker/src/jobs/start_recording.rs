@@ -177,7 +177,7 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
-    use crate::testing::World;
+    use crate::support::World;
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_live_track_is_recorded_once_however_often_the_job_runs(pool: PgPool) {

@@ -21,9 +21,10 @@ use storage::{
 };
 use tokio::{sync::mpsc, task::spawn_blocking, time::Instant};
 
-use super::{JobError, change_meeting, spool::Spooled};
+use super::{JobError, change_meeting};
 use crate::{
     attempt::Attempt,
+    download::Spooled,
     engine::{Audio, Engine, Hint},
     pipeline::{self, Span, audio, filter, window},
 };
@@ -245,7 +246,7 @@ mod tests {
     use super::*;
     use crate::{
         engine::EngineError,
-        testing::{World, recorded, spoken},
+        support::{World, recorded, spoken},
     };
 
     /// Three sentences, far enough apart to be three chunks.

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use crate::{
         pipeline::samples,
-        testing::{Tone, ogg},
+        support::{Tone, ogg},
     };
 
     /// Mean loudness, 0 to 1.

@@ -96,7 +96,7 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
-    use crate::testing::World;
+    use crate::support::World;
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn people_whom_no_webhook_announced_are_recorded(pool: PgPool) {

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::{
     engine::{EngineError, fake::FakeEngine},
-    testing::{World, eventually, recorded, spoken},
+    support::{World, eventually, recorded, spoken},
 };
 
 /// A worker in this test's runtime, which can be stopped.

@@ -10,7 +10,7 @@ use domain::{
 use sqlx::{PgConnection, PgPool};
 
 use super::*;
-use crate::{example, rooms};
+use crate::{rooms, support};
 
 /// Long enough for a statement that is not blocked; a blocked one is cut off here.
 const BLOCKED_AFTER: Duration = Duration::from_millis(300);
@@ -32,7 +32,7 @@ async fn look(conn: &mut PgConnection, place: &EventRoom) -> Option<Situation> {
 #[sqlx::test]
 async fn a_meeting_reads_back_whole(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
-    let meeting = example::meeting_with_track(&mut conn).await;
+    let meeting = support::meeting_with_track(&mut conn).await;
 
     let (_, read) = lock(&mut conn, meeting.head.id).await.unwrap().unwrap();
 
@@ -43,11 +43,11 @@ async fn a_meeting_reads_back_whole(pool: PgPool) {
 #[sqlx::test]
 async fn a_situation_names_the_meeting_of_the_sid_and_the_newest_other(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
-    let room = example::room("standup");
+    let room = support::room("standup");
     rooms::insert(&mut conn, &room).await.unwrap();
     for (sid, hours) in [("RM_1", 1), ("RM_3", 3), ("RM_2", 2)] {
-        let Meeting { head, .. } = example::meeting(&room, sid);
-        let started_at = example::now() + TimeDelta::hours(hours);
+        let Meeting { head, .. } = support::meeting(&room, sid);
+        let started_at = support::now() + TimeDelta::hours(hours);
         let head = MeetingHead {
             started_at,
             state: MeetingState::Closed { ended_at: started_at },
@@ -55,7 +55,7 @@ async fn a_situation_names_the_meeting_of_the_sid_and_the_newest_other(pool: PgP
         };
         let closed = Meeting {
             head,
-            ..example::meeting(&room, sid)
+            ..support::meeting(&room, sid)
         };
         save(
             &mut conn,
@@ -79,8 +79,8 @@ async fn a_situation_names_the_meeting_of_the_sid_and_the_newest_other(pool: PgP
 async fn a_foreign_room_is_ours_only_if_adopted(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let adopt = || Adopt::As {
-        id: example::id(),
-        now: example::now(),
+        id: support::id(),
+        now: support::now(),
     };
     let (ours, unnameable) = (place("not-ours", "RM_1"), place("No Name!", "RM_2"));
 
@@ -105,8 +105,8 @@ async fn a_foreign_room_is_ours_only_if_adopted(pool: PgPool) {
 #[sqlx::test]
 async fn a_deleted_room_still_gets_the_events_of_its_meetings_and_no_others(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
-    let meeting = example::meeting_with_track(&mut conn).await;
-    rooms::delete(&mut conn, meeting.head.room_id, example::now())
+    let meeting = support::meeting_with_track(&mut conn).await;
+    rooms::delete(&mut conn, meeting.head.room_id, support::now())
         .await
         .unwrap();
 
@@ -119,7 +119,7 @@ async fn a_deleted_room_still_gets_the_events_of_its_meetings_and_no_others(pool
 
 #[sqlx::test]
 async fn two_changes_of_one_room_wait_for_each_other(pool: PgPool) {
-    rooms::insert(&mut pool.acquire().await.unwrap(), &example::room("standup"))
+    rooms::insert(&mut pool.acquire().await.unwrap(), &support::room("standup"))
         .await
         .unwrap();
     let (mut first, mut second) = (pool.begin().await.unwrap(), pool.begin().await.unwrap());
@@ -139,13 +139,13 @@ async fn two_changes_of_one_room_wait_for_each_other(pool: PgPool) {
 #[sqlx::test]
 async fn a_save_queues_the_jobs_of_its_change_in_the_same_transaction(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
-    let meeting = example::meeting_with_track(&mut conn).await;
+    let meeting = support::meeting_with_track(&mut conn).await;
     let job = Job::StartRecording {
         recording_id: meeting.recordings[0].id,
     };
     let change = Change {
         jobs: vec![job],
-        ..example::change(&meeting)
+        ..support::change(&meeting)
     };
 
     let mut tx = pool.begin().await.unwrap();
@@ -162,7 +162,7 @@ async fn a_save_queues_the_jobs_of_its_change_in_the_same_transaction(pool: PgPo
 #[sqlx::test]
 async fn meetings_are_listed_newest_first(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
-    let meeting = example::meeting_with_track(&mut conn).await;
+    let meeting = support::meeting_with_track(&mut conn).await;
 
     let all = list(&mut conn, None, None, 9).await.unwrap();
     let rest = list(

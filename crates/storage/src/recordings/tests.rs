@@ -6,15 +6,15 @@ use domain::{
 use sqlx::{PgConnection, PgPool};
 
 use super::*;
-use crate::{StorageError, example};
+use crate::{StorageError, support};
 
 fn complete() -> RecordingState {
     let object = ObjectKey::parse("recordings/standup/m/ada/TR_1-EG_1.ogg").unwrap();
     RecordingState::Complete(Complete {
         manifest: object.manifest(),
         object,
-        started_at: Some(example::now()),
-        ended_at: Some(example::now()),
+        started_at: Some(support::now()),
+        ended_at: Some(support::now()),
         size_bytes: Some(4_000),
         truncated: true,
     })
@@ -22,7 +22,7 @@ fn complete() -> RecordingState {
 
 fn acceptance() -> Acceptance {
     Acceptance {
-        accepted_at: example::now(),
+        accepted_at: support::now(),
         sha256: "ab".repeat(32),
         size_bytes: 4_096,
         samples: 48_000,
@@ -36,7 +36,7 @@ fn acceptance() -> Acceptance {
 }
 
 async fn requested(conn: &mut PgConnection) -> Recording {
-    let meeting = example::meeting_with_track(conn).await;
+    let meeting = support::meeting_with_track(conn).await;
     meeting.recordings.into_iter().next().unwrap()
 }
 
@@ -48,12 +48,12 @@ async fn every_state_reads_back_as_it_was_written(pool: PgPool) {
         reason: FailureReason::EgressFailed,
         error: Some("no space".to_owned()),
         started_at: None,
-        ended_at: Some(example::now()),
+        ended_at: Some(support::now()),
     };
     let states = [
         RecordingState::Requested,
         RecordingState::Active(Active {
-            started_at: Some(example::now()),
+            started_at: Some(support::now()),
         }),
         complete(),
         RecordingState::Failed(failed),
@@ -90,7 +90,7 @@ async fn one_recording_of_a_track_is_open_at_a_time(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let first = requested(&mut conn).await;
     let second = Recording {
-        id: example::id(),
+        id: support::id(),
         ..first.clone()
     };
 

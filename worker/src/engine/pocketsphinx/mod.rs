@@ -112,7 +112,7 @@ mod tests {
     use crate::{
         engine::HeardWord,
         pipeline::{audio, filter::filter, samples, window},
-        testing::{recorded, spoken},
+        support::{recorded, spoken},
     };
 
     const SAID: &str = "we need to finish the report before friday afternoon";

@@ -1,7 +1,7 @@
 //! What tests stand on: sound, a Redis of their own, and a world with a meeting in it.
 
 mod sound;
-mod world;
+mod worker_test;
 
 pub use sound::{Tone, ogg, recorded, spoken};
-pub use world::{World, eventually};
+pub use worker_test::{World, eventually};

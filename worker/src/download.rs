@@ -11,7 +11,7 @@ use objects::ObjectStore;
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
-use super::JobError;
+use crate::jobs::JobError;
 
 /// The file has no name and is gone with its last handle, however the process ends.
 pub struct Spooled {
