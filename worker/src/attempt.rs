@@ -41,7 +41,7 @@ pub struct Attempt<'a> {
 }
 
 /// How a try ended.
-enum End {
+enum JobOutcome {
     Done,
     Failed(JobError),
     /// Somebody else has the job; nothing may be written.
@@ -53,7 +53,7 @@ impl Attempt<'_> {
     /// A transaction that nobody can take the job away from; an error if somebody has.
     pub async fn begin(&self) -> Result<PgTransaction<'static>, JobError> {
         let mut tx = self.ctx.begin().await?;
-        if storage::jobs::hold(&mut tx, self.lease).await? {
+        if storage::jobs::fence(&mut tx, self.lease).await? {
             return Ok(tx);
         }
         Err(JobError::retry(anyhow::anyhow!(
@@ -70,13 +70,13 @@ impl Attempt<'_> {
 
 /// Answers a wake-up. What goes wrong stands in the row; only what keeps it from being written is told here.
 pub async fn run(id: JobId, ctx: &WorkerContext, stop: &CancellationToken) {
-    if let Err(error) = claim_and_do(id, ctx, stop).await {
+    if let Err(error) = claim_and_run(id, ctx, stop).await {
         let error = chain(&error);
         tracing::warn!(job.id = %id, error, "how a job ended could not be written; it is run again when its lease ends");
     }
 }
 
-async fn claim_and_do(id: JobId, ctx: &WorkerContext, stop: &CancellationToken) -> Result<(), StorageError> {
+async fn claim_and_run(id: JobId, ctx: &WorkerContext, stop: &CancellationToken) -> Result<(), StorageError> {
     let mut conn = ctx.conn().await?;
     let Some(claimed) = storage::jobs::claim(&mut conn, id, LEASE).await? else {
         return Ok(()); // done, not due, or another's
@@ -91,17 +91,17 @@ async fn claim_and_do(id: JobId, ctx: &WorkerContext, stop: &CancellationToken) 
     match serde_json::from_value::<Job>(claimed.payload.clone()) {
         Ok(job) => {
             let started = Instant::now();
-            let end = supervise(&job, &attempt, stop).await;
-            write_end(&job, &attempt, end, started.elapsed()).await
+            let outcome = supervise(&job, &attempt, stop).await;
+            write_outcome(&job, &attempt, outcome, started.elapsed()).await
         }
-        Err(why) => bury_unreadable(&claimed, &why, ctx).await,
+        Err(why) => mark_unreadable_dead(&claimed, &why, ctx).await,
     }
 }
 
 /// Does the job until it ends, its time is over, its lease is lost, or the process has to stop.
-async fn supervise(job: &Job, attempt: &Attempt<'_>, stop: &CancellationToken) -> End {
+async fn supervise(job: &Job, attempt: &Attempt<'_>, stop: &CancellationToken) -> JobOutcome {
     // A task of its own: a job that blocks its thread must not stop the renewal.
-    let lease = AbortOnDropHandle::new(tokio::spawn(keep(attempt.lease, attempt.ctx.pool.clone())));
+    let lease = AbortOnDropHandle::new(tokio::spawn(hold_lease(attempt.lease, attempt.ctx.pool.clone())));
     let stopped = async {
         stop.cancelled().await;
         sleep(STOP_GRACE).await;
@@ -109,24 +109,24 @@ async fn supervise(job: &Job, attempt: &Attempt<'_>, stop: &CancellationToken) -
     let work = AssertUnwindSafe(jobs::run(job, attempt)).catch_unwind();
     tokio::select! {
         result = timeout(job.queue().timeout(), work) => match result {
-            Ok(Ok(Ok(()))) => End::Done,
-            Ok(Ok(Err(error))) => End::Failed(error),
-            Ok(Err(_panic)) => End::Failed(JobError::retry(anyhow::anyhow!("the job panicked; the log tells where"))),
-            Err(_) => End::Failed(JobError::retry(anyhow::anyhow!("not done within {:?}", job.queue().timeout()))),
+            Ok(Ok(Ok(()))) => JobOutcome::Done,
+            Ok(Ok(Err(error))) => JobOutcome::Failed(error),
+            Ok(Err(_panic)) => JobOutcome::Failed(JobError::retry(anyhow::anyhow!("the job panicked; the log tells where"))),
+            Err(_) => JobOutcome::Failed(JobError::retry(anyhow::anyhow!("not done within {:?}", job.queue().timeout()))),
         },
-        _lost = lease => End::LeaseLost,
-        () = stopped => End::Stopped,
+        _lost = lease => JobOutcome::LeaseLost,
+        () = stopped => JobOutcome::Stopped,
     }
 }
 
 /// Renews a lease until it is lost. The database may be away for as long as the lease holds.
-async fn keep(lease: Lease, pool: PgPool) {
+async fn hold_lease(lease: Lease, pool: PgPool) {
     let mut held_at = Instant::now();
     loop {
         sleep(RENEW_EVERY).await;
-        let asked_at = Instant::now();
+        let requested_at = Instant::now();
         match renew(lease, &pool).await {
-            Ok(true) => held_at = asked_at,
+            Ok(true) => held_at = requested_at,
             Ok(false) => return,
             Err(_) if held_at.elapsed() < LEASE => {}
             Err(_) => return,
@@ -139,53 +139,62 @@ async fn renew(lease: Lease, pool: &PgPool) -> Result<bool, StorageError> {
     storage::jobs::renew(&mut conn, lease, LEASE).await
 }
 
-async fn write_end(job: &Job, attempt: &Attempt<'_>, end: End, took: Duration) -> Result<(), StorageError> {
+async fn write_outcome(
+    job: &Job,
+    attempt: &Attempt<'_>,
+    outcome: JobOutcome,
+    took: Duration,
+) -> Result<(), StorageError> {
     let (queue, id) = (job.queue().as_str(), attempt.lease.job);
     let duration_ms = took.as_millis() as u64;
-    let outcome = match end {
-        End::Done => {
+    let label = match outcome {
+        JobOutcome::Done => {
             tracing::debug!(job.id = %id, queue, duration_ms, "job done");
             storage::jobs::finish(&mut *attempt.ctx.conn().await?, attempt.lease).await?;
             "done"
         }
-        End::Failed(JobError::Retry { after, why }) if !attempt.is_last() => {
+        JobOutcome::Failed(JobError::Retry { after, why }) if !attempt.is_last() => {
             let after = after.unwrap_or_else(|| backoff::with_jitter(attempt.number.unsigned_abs(), LONGEST_PAUSE));
             let error = format!("{why:#}");
             tracing::warn!(job.id = %id, queue, attempt = attempt.number, error, ?after, "job failed; it is tried again");
             storage::jobs::retry(&mut *attempt.ctx.conn().await?, attempt.lease, after, &error).await?;
             "retried"
         }
-        End::Failed(error) => {
-            bury(job, attempt, &format!("{error:#}")).await?;
+        JobOutcome::Failed(error) => {
+            mark_dead(job, attempt, &format!("{error:#}")).await?;
             "dead"
         }
-        End::LeaseLost => {
+        JobOutcome::LeaseLost => {
             tracing::warn!(job.id = %id, queue, "another worker has taken a job over; its result here is dropped");
             "lost"
         }
-        End::Stopped => {
-            storage::jobs::give_back(&mut *attempt.ctx.conn().await?, attempt.lease).await?;
+        JobOutcome::Stopped => {
+            storage::jobs::release(&mut *attempt.ctx.conn().await?, attempt.lease).await?;
             "given_back"
         }
     };
-    counter!("trackscribe_jobs_total", "queue" => queue, "outcome" => outcome).increment(1);
+    counter!("trackscribe_jobs_total", "queue" => queue, "outcome" => label).increment(1);
     metrics::histogram!("trackscribe_job_seconds", "queue" => queue).record(took.as_secs_f64());
     Ok(())
 }
 
 /// The job's death and what follows from it are one transaction.
-async fn bury(job: &Job, attempt: &Attempt<'_>, error: &str) -> Result<(), StorageError> {
+async fn mark_dead(job: &Job, attempt: &Attempt<'_>, error: &str) -> Result<(), StorageError> {
     let mut tx = attempt.ctx.begin().await?;
-    if storage::jobs::bury(&mut tx, attempt.lease, error).await? {
+    if storage::jobs::mark_dead(&mut tx, attempt.lease, error).await? {
         tracing::error!(job.id = %attempt.lease.job, queue = job.queue().as_str(), error, "job is dead");
-        jobs::died(&mut tx, job, error, attempt.ctx).await?;
+        jobs::after_death(&mut tx, job, error, attempt.ctx).await?;
     }
     storage::pool::commit(tx).await
 }
 
-async fn bury_unreadable(claimed: &Claimed, why: &serde_json::Error, ctx: &WorkerContext) -> Result<(), StorageError> {
+async fn mark_unreadable_dead(
+    claimed: &Claimed,
+    why: &serde_json::Error,
+    ctx: &WorkerContext,
+) -> Result<(), StorageError> {
     let error = format!("this version cannot read the job: {why}");
     tracing::error!(job.id = %claimed.lease.job, error, "job is dead");
-    storage::jobs::bury(&mut *ctx.conn().await?, claimed.lease, &error).await?;
+    storage::jobs::mark_dead(&mut *ctx.conn().await?, claimed.lease, &error).await?;
     Ok(())
 }

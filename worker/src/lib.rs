@@ -22,4 +22,4 @@ mod support;
 
 pub use config::WorkerConfig;
 pub use context::WorkerContext;
-pub use run::{dead_jobs, run, work};
+pub use run::run;

@@ -29,10 +29,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// How often a queue is looked at. A wake-up that this process rang is heard at once.
-const POLL: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A live worker says so this often; whole seconds, since apalis cuts off the rest.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// After so many missed heartbeats its wake-ups are given to others. The lease in PostgreSQL decides who may work.
 const MISSED_HEARTBEATS: usize = 4;
@@ -41,10 +41,10 @@ const MISSED_HEARTBEATS: usize = 4;
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
 
 /// Most wake-ups that wait in a queue: from 8 000 on every fetch fails.
-const BACKLOG: usize = 1_000;
+const MAX_BACKLOG: usize = 1_000;
 
 /// Finished wake-ups that are forgotten at a time.
-const FORGET: usize = 1_000;
+const PRUNE_BATCH: usize = 1_000;
 
 /// Redis on a busy machine may need longer than the client's own half second, and apalis gives a worker up at the first
 /// error.
@@ -57,9 +57,9 @@ pub enum QueueError {
     #[error("Redis cannot be reached; check that it runs and that REDIS_URL is right")]
     Connect(#[source] redis::RedisError),
     #[error("Redis did not take a wake-up")]
-    Ring(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Push(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("Redis did not answer")]
-    Ask(#[from] redis::RedisError),
+    Command(#[from] redis::RedisError),
 }
 
 impl QueueError {
@@ -74,96 +74,95 @@ pub type Handler = Arc<dyn Fn(JobId) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// A wake-up names a row.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Wake {
+struct WakeUp {
     job: JobId,
 }
 
 /// Both ends of the wire. Clones share the connection, which heals itself.
 #[derive(Clone)]
-pub struct Doorbell {
+pub struct WakeQueue {
     redis: ConnectionManager,
     /// Wakes the workers of this process without waiting for their next look.
-    local: Arc<BTreeMap<Queue, Arc<Notify>>>,
+    pushed: Arc<BTreeMap<Queue, Arc<Notify>>>,
 }
 
-impl Doorbell {
+impl WakeQueue {
     pub async fn connect(redis_url: &str) -> Result<Self, QueueError> {
-        let patience = ConnectionManagerConfig::new()
+        let timeouts = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(ANSWER_TIMEOUT));
         let client = redis::Client::open(redis_url).map_err(QueueError::Connect)?;
         let redis = client
-            .get_connection_manager_with_config(patience)
+            .get_connection_manager_with_config(timeouts)
             .await
             .map_err(QueueError::Connect)?;
-        let local = Queue::ALL.into_iter().map(|queue| (queue, Arc::default())).collect();
+        let pushed = Queue::ALL.into_iter().map(|queue| (queue, Arc::default())).collect();
         Ok(Self {
             redis,
-            local: Arc::new(local),
+            pushed: Arc::new(pushed),
         })
     }
 
     /// How many more wake-ups a queue may take.
-    pub async fn room(&self, queue: Queue) -> Result<usize, QueueError> {
+    pub async fn capacity(&self, queue: Queue) -> Result<usize, QueueError> {
         let name = name(queue);
-        let mut ask = redis::pipe();
-        ask.zcard(format!("{name}:scheduled")).llen(format!("{name}:active"));
-        let waiting: Vec<usize> = ask.query_async(&mut self.redis.clone()).await?;
-        Ok(BACKLOG.saturating_sub(waiting.iter().sum()))
+        let mut pipe = redis::pipe();
+        pipe.zcard(format!("{name}:scheduled")).llen(format!("{name}:active"));
+        let waiting: Vec<usize> = pipe.query_async(&mut self.redis.clone()).await?;
+        Ok(MAX_BACKLOG.saturating_sub(waiting.iter().sum()))
     }
 
     /// Wakes somebody for each job.
-    pub async fn ring(&self, queue: Queue, jobs: Vec<JobId>) -> Result<(), QueueError> {
+    pub async fn push(&self, queue: Queue, jobs: Vec<JobId>) -> Result<(), QueueError> {
         if jobs.is_empty() {
             return Ok(());
         }
-        let wakes = jobs.into_iter().map(|job| Wake { job }).collect();
+        let wake_ups = jobs.into_iter().map(|job| WakeUp { job }).collect();
         storage(&self.redis, queue)
-            .push_bulk(wakes)
+            .push_bulk(wake_ups)
             .await
-            .map_err(|why| QueueError::Ring(why.into()))?;
-        if let Some(local) = self.local.get(&queue) {
-            local.notify_waiters();
+            .map_err(|why| QueueError::Push(why.into()))?;
+        if let Some(pushed) = self.pushed.get(&queue) {
+            pushed.notify_waiters();
         }
         Ok(())
     }
 
     /// Drops what apalis keeps of finished wake-ups; its own vacuum would also delete those that wait.
-    pub async fn forget(&self, queue: Queue) -> Result<(), QueueError> {
+    pub async fn prune(&self, queue: Queue) -> Result<(), QueueError> {
         let (mut redis, name) = (self.redis.clone(), name(queue));
         for set in ["done", "dead"] {
             let ids: Vec<String> = redis::cmd("SPOP")
                 .arg(format!("{name}:{set}"))
-                .arg(FORGET)
+                .arg(PRUNE_BATCH)
                 .query_async(&mut redis)
                 .await?;
             if ids.is_empty() {
                 continue; // an empty pipeline is an error
             }
-            let mut forget = redis::pipe();
+            let mut pipe = redis::pipe();
             for id in ids {
-                forget
-                    .hdel(format!("{name}:data"), &id)
+                pipe.hdel(format!("{name}:data"), &id)
                     .ignore()
                     .del(format!("{name}:meta:{id}"))
                     .ignore();
             }
-            forget.query_async::<()>(&mut redis).await?;
+            pipe.query_async::<()>(&mut redis).await?;
         }
         Ok(())
     }
 
     /// Answers the wake-ups of one queue, at most `slots` at once, until `stop`; then waits for those that run.
     pub async fn serve(&self, queue: Queue, slots: usize, handler: Handler, stop: CancellationToken) {
-        let serving = Serving {
-            bell: self.clone(),
+        let consumer = QueueConsumer {
+            wake_queue: self.clone(),
             queue,
             slots,
             handler,
             limit: Arc::new(Semaphore::new(slots)),
         };
         while !stop.is_cancelled() {
-            match serving.worker(stop.clone()).await {
+            match consumer.build_worker(stop.clone()).await {
                 Ok(()) => {}
                 Err(error) => {
                     tracing::warn!(queue = queue.as_str(), %error, "a queue's worker ended; building another")
@@ -172,7 +171,7 @@ impl Doorbell {
             stop.run_until_cancelled(tokio::time::sleep(REBUILD_PAUSE)).await;
         }
         // What an earlier worker of this loop had begun may still run.
-        let _all = serving
+        let _all = consumer
             .limit
             .acquire_many(u32::try_from(slots).unwrap_or(u32::MAX))
             .await;
@@ -180,8 +179,8 @@ impl Doorbell {
 }
 
 /// One queue in this process.
-struct Serving {
-    bell: Doorbell,
+struct QueueConsumer {
+    wake_queue: WakeQueue,
     queue: Queue,
     slots: usize,
     handler: Handler,
@@ -189,24 +188,24 @@ struct Serving {
     limit: Arc<Semaphore>,
 }
 
-impl Serving {
+impl QueueConsumer {
     /// Boxed here, outside any async fn: inside one, `parallelize` does not compile.
-    fn worker(&self, stop: CancellationToken) -> BoxFuture<'static, Result<(), WorkerError>> {
-        let tick = Tick::new(self.bell.local.get(&self.queue).cloned().unwrap_or_default());
+    fn build_worker(&self, stop: CancellationToken) -> BoxFuture<'static, Result<(), WorkerError>> {
+        let trigger = PollTrigger::new(self.wake_queue.pushed.get(&self.queue).cloned().unwrap_or_default());
         let (handler, limit) = (self.handler.clone(), self.limit.clone());
-        let answer = move |wake: Wake| {
+        let handle = move |wake_up: WakeUp| {
             let (handler, limit) = (handler.clone(), limit.clone());
             async move {
                 let _slot = limit.acquire_owned().await;
-                handler(wake.job).await;
+                handler(wake_up.job).await;
             }
         };
         WorkerBuilder::new(format!("{}-{}", self.queue.as_str(), Uuid::now_v7()))
-            .backend(storage(&self.bell.redis, self.queue).poll_with_strategy(tick))
+            .backend(storage(&self.wake_queue.redis, self.queue).poll_with_strategy(trigger))
             .concurrency(self.slots)
             // Spawned: a task that blocks its thread cannot stop the heartbeat, and a panic is an error.
             .parallelize(tokio::spawn)
-            .build(answer)
+            .build(handle)
             .run_until(async move {
                 stop.cancelled().await;
                 Ok::<(), WorkerError>(())
@@ -220,56 +219,56 @@ fn name(queue: Queue) -> String {
     format!("{{trackscribe:{}}}", queue.as_str())
 }
 
-fn storage(redis: &ConnectionManager, queue: Queue) -> RedisStorage<Wake> {
+fn storage(redis: &ConnectionManager, queue: Queue) -> RedisStorage<WakeUp> {
     let config = Config::default()
         .queue(name(queue))
         .batch_size(1)
         .emit_events(false)
-        .heartbeat_interval(HEARTBEAT)
+        .heartbeat_interval(HEARTBEAT_INTERVAL)
         .missed_heartbeats(MISSED_HEARTBEATS);
     RedisStorage::new(redis.clone()).with_config(config)
 }
 
 /// When to look at a queue: at intervals, and when this process rang. Polls until both are pending; the stock interval
 /// can drop its waker and then sleeps until the next heartbeat.
-struct Tick {
-    bell: Arc<Notify>,
-    rung: Option<Pin<Box<OwnedNotified>>>,
+struct PollTrigger {
+    pushed: Arc<Notify>,
+    notified: Option<Pin<Box<OwnedNotified>>>,
     interval: Option<Interval>,
 }
 
-impl Tick {
-    fn new(bell: Arc<Notify>) -> Self {
+impl PollTrigger {
+    fn new(pushed: Arc<Notify>) -> Self {
         Self {
-            bell,
-            rung: None,
+            pushed,
+            notified: None,
             interval: None,
         }
     }
 }
 
-impl Clone for Tick {
+impl Clone for PollTrigger {
     fn clone(&self) -> Self {
-        Self::new(self.bell.clone())
+        Self::new(self.pushed.clone())
     }
 }
 
-impl PollStrategy for Tick {
+impl PollStrategy for PollTrigger {
     fn poll_drive(&mut self, cx: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
         let interval = self.interval.get_or_insert_with(|| {
-            let mut interval = tokio::time::interval(POLL);
+            let mut interval = tokio::time::interval(POLL_INTERVAL);
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
             interval
         });
         while interval.poll_tick(cx).is_ready() {}
         loop {
-            let rung = self
-                .rung
-                .get_or_insert_with(|| Box::pin(self.bell.clone().notified_owned()));
-            if rung.as_mut().poll(cx).is_pending() {
+            let notified = self
+                .notified
+                .get_or_insert_with(|| Box::pin(self.pushed.clone().notified_owned()));
+            if notified.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            self.rung = None;
+            self.notified = None;
         }
     }
 }

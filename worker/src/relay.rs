@@ -14,20 +14,20 @@ use crate::{
     context::WorkerContext,
     jobs,
     log::chain,
-    queue::{Doorbell, QueueError},
+    queue::{QueueError, WakeQueue},
 };
 
 /// How often the table is looked at without being told.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Pause after a failure of the database or of Redis.
 const FAILURE_PAUSE: Duration = Duration::from_secs(2);
 
 /// How often finished wake-ups and old jobs are cleared away.
-const TIDY_EVERY: Duration = Duration::from_secs(10);
+const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How long a job that is done can still be looked at.
-const KEEP_DONE: chrono::TimeDelta = chrono::TimeDelta::days(7);
+const DONE_JOBS_KEPT: chrono::TimeDelta = chrono::TimeDelta::days(7);
 
 /// Why a round did not succeed. The next one does its work.
 #[derive(Debug, thiserror::Error)]
@@ -39,13 +39,13 @@ pub enum RelayError {
 }
 
 /// Rings for due jobs until `stop`.
-pub async fn run(ctx: &WorkerContext, bell: &Doorbell, stop: &CancellationToken) {
-    let news = Arc::new(Notify::new());
-    let _listening = AbortOnDropHandle::new(tokio::spawn(listen(ctx.pool.clone(), news.clone())));
-    let mut tidied_at = Instant::now();
+pub async fn run(ctx: &WorkerContext, wake_queue: &WakeQueue, stop: &CancellationToken) {
+    let new_jobs = Arc::new(Notify::new());
+    let _listening = AbortOnDropHandle::new(tokio::spawn(listen(ctx.pool.clone(), new_jobs.clone())));
+    let mut cleaned_up_at = Instant::now();
     while !stop.is_cancelled() {
-        let pause = match round(ctx, bell, &mut tidied_at).await {
-            Ok(()) => LOOK_EVERY,
+        let pause = match run_once(ctx, wake_queue, &mut cleaned_up_at).await {
+            Ok(()) => POLL_INTERVAL,
             Err(error) => {
                 let error = chain(&error);
                 tracing::warn!(error, "the relay could not ring for due jobs");
@@ -55,68 +55,69 @@ pub async fn run(ctx: &WorkerContext, bell: &Doorbell, stop: &CancellationToken)
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(pause) => {}
-            () = news.notified() => {}
+            () = new_jobs.notified() => {}
         }
     }
 }
 
 /// One round: every queue's due jobs, as many as it takes.
-pub async fn ring_due(pool: &PgPool, bell: &Doorbell) -> Result<(), RelayError> {
+pub async fn wake_due(pool: &PgPool, wake_queue: &WakeQueue) -> Result<(), RelayError> {
     let mut conn = storage::pool::acquire(pool).await?;
     for queue in storage::jobs::due_queues(&mut conn).await? {
         // A queue that a newer version knows is that version's to ring.
         let Some(queue) = Queue::ALL.into_iter().find(|known| known.as_str() == queue) else {
             continue;
         };
-        let room = bell.room(queue).await?;
-        let due = storage::jobs::take_due(&mut conn, queue.as_str(), i64::try_from(room).unwrap_or(i64::MAX)).await?;
-        bell.ring(queue, due).await?;
+        let capacity = wake_queue.capacity(queue).await?;
+        let due =
+            storage::jobs::take_due(&mut conn, queue.as_str(), i64::try_from(capacity).unwrap_or(i64::MAX)).await?;
+        wake_queue.push(queue, due).await?;
     }
     Ok(())
 }
 
 /// Jobs whose last attempt ended with its process are dead, with all that follows.
-async fn bury_overdue(ctx: &WorkerContext) -> Result<(), RelayError> {
+async fn mark_overdue_dead(ctx: &WorkerContext) -> Result<(), RelayError> {
     const ERROR: &str = "the worker ended in the last attempt";
     loop {
         let mut tx = ctx.begin().await?;
-        let Some(payload) = storage::jobs::take_overdue(&mut tx, ERROR).await? else {
+        let Some(payload) = storage::jobs::mark_overdue_dead(&mut tx, ERROR).await? else {
             return Ok(());
         };
         if let Ok(job) = serde_json::from_value::<Job>(payload) {
-            jobs::died(&mut tx, &job, ERROR, ctx).await?;
+            jobs::after_death(&mut tx, &job, ERROR, ctx).await?;
         }
         storage::pool::commit(tx).await?;
     }
 }
 
-async fn round(ctx: &WorkerContext, bell: &Doorbell, tidied_at: &mut Instant) -> Result<(), RelayError> {
-    ring_due(&ctx.pool, bell).await?;
-    bury_overdue(ctx).await?;
-    if tidied_at.elapsed() >= TIDY_EVERY {
-        *tidied_at = Instant::now();
-        tidy(ctx, bell).await?;
+async fn run_once(ctx: &WorkerContext, wake_queue: &WakeQueue, cleaned_up_at: &mut Instant) -> Result<(), RelayError> {
+    wake_due(&ctx.pool, wake_queue).await?;
+    mark_overdue_dead(ctx).await?;
+    if cleaned_up_at.elapsed() >= CLEAN_UP_INTERVAL {
+        *cleaned_up_at = Instant::now();
+        clean_up(ctx, wake_queue).await?;
     }
     Ok(())
 }
 
 /// Passes on what the database tells; begins anew where it cannot.
-async fn listen(pool: PgPool, news: Arc<Notify>) {
+async fn listen(pool: PgPool, new_jobs: Arc<Notify>) {
     loop {
-        if let Ok(mut jobs) = NewJobs::listen(&pool).await {
-            while jobs.next().await.is_ok() {
-                news.notify_one();
+        if let Ok(mut listener) = NewJobs::listen(&pool).await {
+            while listener.next().await.is_ok() {
+                new_jobs.notify_one();
             }
         }
         tokio::time::sleep(FAILURE_PAUSE).await;
     }
 }
 
-async fn tidy(ctx: &WorkerContext, bell: &Doorbell) -> Result<(), RelayError> {
+async fn clean_up(ctx: &WorkerContext, wake_queue: &WakeQueue) -> Result<(), RelayError> {
     for queue in Queue::ALL {
-        bell.forget(queue).await?;
+        wake_queue.prune(queue).await?;
     }
     let mut conn = ctx.conn().await?;
-    storage::jobs::prune(&mut conn, (ctx.clock)() - KEEP_DONE).await?;
+    storage::jobs::prune(&mut conn, (ctx.clock)() - DONE_JOBS_KEPT).await?;
     Ok(())
 }

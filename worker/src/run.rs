@@ -8,10 +8,6 @@ use domain::job::Queue;
 use objects::ObjectStore;
 use platform::{Platforms, livekit::Livekit};
 use secrecy::ExposeSecret;
-use storage::{
-    PgPool, StorageError,
-    jobs::{DeadJob, list_dead},
-};
 use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
@@ -21,25 +17,22 @@ use crate::{
     config::{QUICK_JOBS, Settings, WorkerConfig},
     context::WorkerContext,
     log::chain,
-    queue::{Doorbell, Handler},
+    queue::{Handler, WakeQueue},
     reconcile, relay,
 };
 
 /// Between two tries to reach the database or Redis at the start.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// After the stop: jobs have eight seconds of their own, and then give themselves back.
-const DRAIN_WITHIN: Duration = Duration::from_secs(12);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// How often, and how often at most, is looked for the recorder's probe: it may be started after us.
-const PROBE_EVERY: Duration = Duration::from_secs(10);
-const PROBES: u32 = 12;
+const PROBE_INTERVAL: Duration = Duration::from_secs(10);
+const MAX_PROBES: u32 = 12;
 
 /// Digits of a second that PostgreSQL keeps; more would make what is read differ from what was written.
-const DATABASE_DIGITS: u16 = 6;
-
-/// Dead jobs that are listed at most.
-const LISTED: i64 = 1_000;
+const DATABASE_SUBSECOND_DIGITS: u16 = 6;
 
 /// Works until `stop`. Waits for the database and for Redis at the start.
 pub async fn run(config: WorkerConfig, stop: CancellationToken) -> anyhow::Result<()> {
@@ -50,7 +43,7 @@ pub async fn run(config: WorkerConfig, stop: CancellationToken) -> anyhow::Resul
     let ctx = context(&settings).await?;
     let tasks = TaskTracker::new();
     tasks.spawn(boot::health::serve(listener, pages, stop.clone()));
-    let Some(bell) = stop.run_until_cancelled(reach(&settings, &ctx)).await.transpose()? else {
+    let Some(wake_queue) = stop.run_until_cancelled(connect(&settings, &ctx)).await.transpose()? else {
         return Ok(());
     };
     tracing::info!(
@@ -58,26 +51,21 @@ pub async fn run(config: WorkerConfig, stop: CancellationToken) -> anyhow::Resul
         transcripts = ctx.transcripts.describe(),
         "working"
     );
-    work(&ctx, &bell, settings.transcribe_concurrency, &tasks, &stop);
+    spawn_tasks(&ctx, &wake_queue, settings.transcribe_concurrency, &tasks, &stop);
     tasks.spawn(compare_stores(ctx.clone(), stop.clone()));
     stop.cancelled().await;
     tasks.close();
-    if timeout(DRAIN_WITHIN, tasks.wait()).await.is_err() {
+    if timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
         tracing::warn!("jobs were cut off at the stop; they are run again when their lease ends");
     }
     ctx.pool.close().await;
     Ok(())
 }
 
-/// Jobs that were given up, the last to die first.
-pub async fn dead_jobs(pool: &PgPool) -> Result<Vec<DeadJob>, StorageError> {
-    list_dead(&mut *pool.acquire().await?, LISTED).await
-}
-
 /// Starts the relay, the queues and the reconcilers as tasks that end after `stop`.
-pub fn work(
+fn spawn_tasks(
     ctx: &WorkerContext,
-    bell: &Doorbell,
+    wake_queue: &WakeQueue,
     transcribe_concurrency: usize,
     tasks: &TaskTracker,
     stop: &CancellationToken,
@@ -89,13 +77,13 @@ pub fn work(
             Queue::TranscribeTrack => transcribe_concurrency,
             _ => QUICK_JOBS,
         };
-        let (bell, handler, stop) = (bell.clone(), handler.clone(), stop.clone());
-        tasks.spawn(async move { bell.serve(queue, slots, handler, stop).await });
+        let (wake_queue, handler, stop) = (wake_queue.clone(), handler.clone(), stop.clone());
+        tasks.spawn(async move { wake_queue.serve(queue, slots, handler, stop).await });
     }
-    let (relay_ctx, bell, relay_stop) = (ctx.clone(), bell.clone(), stop.clone());
-    tasks.spawn(async move { relay::run(&relay_ctx, &bell, &relay_stop).await });
-    let (look_ctx, look_stop) = (ctx.clone(), stop.clone());
-    tasks.spawn(async move { reconcile::run(&look_ctx, &look_stop).await });
+    let (relay_ctx, wake_queue, relay_stop) = (ctx.clone(), wake_queue.clone(), stop.clone());
+    tasks.spawn(async move { relay::run(&relay_ctx, &wake_queue, &relay_stop).await });
+    let (reconcile_ctx, reconcile_stop) = (ctx.clone(), stop.clone());
+    tasks.spawn(async move { reconcile::run(&reconcile_ctx, &reconcile_stop).await });
 }
 
 fn handler(ctx: &WorkerContext, stop: &CancellationToken) -> Handler {
@@ -120,31 +108,31 @@ async fn context(settings: &Settings) -> anyhow::Result<WorkerContext> {
         transcripts: objects::open(&settings.transcripts)?,
         platforms: Platforms::new(vec![Arc::new(Livekit::new(settings.livekit.clone()))]),
         engine,
-        clock: Arc::new(|| Utc::now().trunc_subsecs(DATABASE_DIGITS)),
+        clock: Arc::new(|| Utc::now().trunc_subsecs(DATABASE_SUBSECOND_DIGITS)),
         ids: Arc::new(Uuid::now_v7),
         adopt_rooms: settings.adopt_rooms,
     })
 }
 
 /// Brings the schema up to date and connects to Redis, however long either is away.
-async fn reach(settings: &Settings, ctx: &WorkerContext) -> anyhow::Result<Doorbell> {
+async fn connect(settings: &Settings, ctx: &WorkerContext) -> anyhow::Result<WakeQueue> {
     loop {
         match storage::pool::migrate(&ctx.pool).await {
             Ok(()) => break,
             Err(error) if error.is_transient() => {
                 tracing::warn!("waiting for the database: {:#}", anyhow::Error::from(error));
-                sleep(RETRY).await;
+                sleep(RETRY_PAUSE).await;
             }
             Err(error) => return Err(error.into()),
         }
     }
     loop {
-        match Doorbell::connect(settings.redis_url.expose_secret()).await {
-            Ok(bell) => return Ok(bell),
+        match WakeQueue::connect(settings.redis_url.expose_secret()).await {
+            Ok(wake_queue) => return Ok(wake_queue),
             Err(error) if error.is_setting() => return Err(error.into()),
             Err(error) => {
                 tracing::warn!("waiting for Redis: {:#}", anyhow::Error::from(error));
-                sleep(RETRY).await;
+                sleep(RETRY_PAUSE).await;
             }
         }
     }
@@ -164,12 +152,12 @@ async fn compare_stores(ctx: WorkerContext, stop: CancellationToken) {
 }
 
 async fn find_recorder(store: &dyn ObjectStore) {
-    for _ in 0..PROBES {
+    for _ in 0..MAX_PROBES {
         if let Ok(Some(left_at)) = objects::probe::read(store, "egress").await {
             tracing::info!(%left_at, "the recorder uses the same store");
             return;
         }
-        sleep(PROBE_EVERY).await;
+        sleep(PROBE_INTERVAL).await;
     }
     let store = store.describe();
     tracing::error!(

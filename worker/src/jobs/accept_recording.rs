@@ -168,10 +168,10 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
-    use crate::support::{Tone, World, ogg};
+    use crate::support::{Tone, WorkerTest, ogg};
 
-    async fn reason(world: &World) -> (FailureReason, String) {
-        let RecordingState::Failed(failed) = world.recording_of("ada").await.state else {
+    async fn reason(test: &WorkerTest) -> (FailureReason, String) {
+        let RecordingState::Failed(failed) = test.recording_of("ada").await.state else {
             panic!("failed")
         };
         (failed.reason, failed.error.unwrap())
@@ -179,22 +179,22 @@ mod tests {
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn what_lies_in_the_store_is_measured_and_kept(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.meeting_with_recordings(&["ada"]).await;
-        world.advance(3);
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
+        test.advance(3);
 
         let file = ogg(&[Tone::of(440.0, 2.0)]);
-        world.recording_ends("ada", &file, |_| {}).await;
-        world.do_jobs().await;
+        test.complete_recording("ada", &file, |_| {}).await;
+        test.run_jobs().await;
 
-        let accepted = world.recording_of("ada").await.acceptance.unwrap();
+        let accepted = test.recording_of("ada").await.acceptance.unwrap();
         assert_eq!((accepted.size_bytes, accepted.offset_ms), (file.len() as i64, 3_000));
         assert!((2_000..2_060).contains(&accepted.duration_ms), "{accepted:?}");
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn object_and_manifest_that_disagree_are_rejected_at_once(pool: PgPool) {
-        let world = World::new(pool).await;
+        let test = WorkerTest::new(pool).await;
         let spoil: [fn(&mut Manifest); 4] = [
             |m| m.trackscribe.sha256 = "0".repeat(64),
             |m| m.trackscribe.size_bytes += 1,
@@ -203,49 +203,49 @@ mod tests {
         ];
         for spoil in spoil {
             sqlx::query("TRUNCATE meetings CASCADE")
-                .execute(&world.ctx.pool)
+                .execute(&test.ctx.pool)
                 .await
                 .unwrap();
-            world.meeting_with_recordings(&["ada"]).await;
+            test.meeting_with_recordings(&["ada"]).await;
 
-            world.recording_ends("ada", &ogg(&[Tone::silence(0.1)]), spoil).await;
-            world.do_jobs().await;
+            test.complete_recording("ada", &ogg(&[Tone::silence(0.1)]), spoil).await;
+            test.run_jobs().await;
 
-            assert_eq!(reason(&world).await.0, FailureReason::Mismatch);
+            assert_eq!(reason(&test).await.0, FailureReason::Mismatch);
         }
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn an_object_that_is_late_is_waited_for_and_one_that_never_comes_is_missing(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.meeting_with_recordings(&["ada"]).await;
-        let recording = world.recording_of("ada").await;
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
+        let recording = test.recording_of("ada").await;
         let key = ObjectKey::parse("recordings/lost.ogg").unwrap();
-        world
-            .report(&recording, domain::event::EgressStatus::Complete, Some(&key))
+        test.report_egress(&recording, domain::event::EgressStatus::Complete, Some(&key))
             .await;
 
-        world.do_jobs().await;
-        let waiting = world.count_jobs("ready").await;
-        world.do_jobs_to_the_end().await;
+        test.run_jobs().await;
+        let waiting = test.count_jobs("ready").await;
+        test.run_jobs_to_the_end().await;
 
         assert_eq!(waiting, 1);
-        assert_eq!(reason(&world).await.0, FailureReason::ManifestMissing);
+        assert_eq!(reason(&test).await.0, FailureReason::ManifestMissing);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_file_that_is_no_recording_is_rejected(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.meeting_with_recordings(&["ada"]).await;
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
 
-        world.recording_ends("ada", &ogg(&[Tone::silence(0.1)]), |_| {}).await;
-        let RecordingState::Complete(complete) = world.recording_of("ada").await.state else {
+        test.complete_recording("ada", &ogg(&[Tone::silence(0.1)]), |_| {})
+            .await;
+        let RecordingState::Complete(complete) = test.recording_of("ada").await.state else {
             panic!("complete")
         };
-        std::fs::write(world.object_path(&complete.object), "not Ogg").unwrap();
-        world.do_jobs().await;
+        std::fs::write(test.object_path(&complete.object), "not Ogg").unwrap();
+        test.run_jobs().await;
 
-        let (reason, error) = reason(&world).await;
+        let (reason, error) = reason(&test).await;
         assert_eq!(reason, FailureReason::Mismatch);
         assert!(error.contains("Ogg"), "{error}");
     }

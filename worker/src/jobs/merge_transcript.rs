@@ -55,7 +55,7 @@ pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
 }
 
 /// The transcript will not be made; whoever waits for it is told.
-pub async fn died(conn: &mut PgConnection, id: MeetingId) -> Result<(), StorageError> {
+pub async fn after_death(conn: &mut PgConnection, id: MeetingId) -> Result<(), StorageError> {
     let Some((room, meeting)) = meetings::lock(conn, id).await? else {
         return Ok(());
     };
@@ -142,12 +142,12 @@ mod tests {
     use super::*;
     use crate::{
         engine::EngineError,
-        support::{World, recorded, spoken},
+        support::{WorkerTest, recorded, spoken},
     };
 
-    async fn transcript(world: &World) -> (TranscriptState, Transcript) {
-        let id = world.meeting().await.head.id;
-        transcripts::load(&mut world.ctx.pool.acquire().await.unwrap(), id)
+    async fn transcript(test: &WorkerTest) -> (TranscriptState, Transcript) {
+        let id = test.meeting().await.head.id;
+        transcripts::load(&mut test.ctx.pool.acquire().await.unwrap(), id)
             .await
             .unwrap()
             .unwrap()
@@ -159,18 +159,18 @@ mod tests {
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_closed_meeting_becomes_one_transcript_in_every_format(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.meeting_with_recordings(&["ada", "bob"]).await;
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada", "bob"]).await;
 
-        world.recording_ends("ada", &speech(), |_| {}).await;
-        world.do_jobs().await;
-        world.advance(10);
-        world.recording_ends("bob", &speech(), |_| {}).await;
-        world.do_jobs().await;
-        world.room_is_gone().await;
-        world.do_jobs().await;
+        test.complete_recording("ada", &speech(), |_| {}).await;
+        test.run_jobs().await;
+        test.advance(10);
+        test.complete_recording("bob", &speech(), |_| {}).await;
+        test.run_jobs().await;
+        test.remove_room().await;
+        test.run_jobs().await;
 
-        let (state, transcript) = transcript(&world).await;
+        let (state, transcript) = transcript(&test).await;
         let turns: Vec<_> = transcript
             .segments
             .iter()
@@ -180,32 +180,30 @@ mod tests {
         assert_eq!(turns, [("ada", "One", 0), ("bob", "Two", 1)]);
         assert_eq!((transcript.speakers.len(), transcript.missing.len()), (2, 0));
         for extension in ["json", "txt", "srt", "vtt"] {
-            let path = world.object_path(&ObjectKey::transcript(transcript.meeting_id, extension));
+            let path = test.object_path(&ObjectKey::transcript(transcript.meeting_id, extension));
             let text = std::fs::read_to_string(path).unwrap();
             assert!(text.contains("One") && text.contains("Two"), "{extension}: {text}");
         }
-        assert_eq!(world.count_jobs("done").await, 8);
+        assert_eq!(test.count_jobs("done").await, 8);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn what_is_missing_is_named_and_does_not_hold_up_the_rest(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.meeting_with_recordings(&["ada", "bob", "cid", "dan"]).await;
-        world
-            .report(&world.recording_of("bob").await, EgressStatus::Failed, None)
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada", "bob", "cid", "dan"]).await;
+        test.report_egress(&test.recording_of("bob").await, EgressStatus::Failed, None)
             .await;
-        world
-            .report(&world.recording_of("cid").await, EgressStatus::Aborted, None)
+        test.report_egress(&test.recording_of("cid").await, EgressStatus::Aborted, None)
             .await;
-        world.recording_ends("dan", &speech(), |_| {}).await;
-        world.engine.fail_after(0, EngineError::Refused("no".to_owned()));
-        world.do_jobs().await;
+        test.complete_recording("dan", &speech(), |_| {}).await;
+        test.engine.fail_after(0, EngineError::Refused("no".to_owned()));
+        test.run_jobs().await;
 
-        world.recording_ends("ada", &speech(), |_| {}).await;
-        world.room_is_gone().await;
-        world.do_jobs().await;
+        test.complete_recording("ada", &speech(), |_| {}).await;
+        test.remove_room().await;
+        test.run_jobs().await;
 
-        let (state, transcript) = transcript(&world).await;
+        let (state, transcript) = transcript(&test).await;
         let missing: Vec<_> = transcript
             .missing
             .iter()
@@ -218,7 +216,7 @@ mod tests {
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_meeting_is_empty_if_nothing_was_said_and_failed_if_nothing_could_be_heard(pool: PgPool) {
-        let world = World::new(pool).await;
+        let test = WorkerTest::new(pool).await;
         let ends = [
             (EgressStatus::Aborted, TranscriptState::Empty),
             (EgressStatus::Failed, TranscriptState::Failed),
@@ -226,34 +224,34 @@ mod tests {
 
         for (status, expected) in ends {
             sqlx::query("TRUNCATE meetings CASCADE")
-                .execute(&world.ctx.pool)
+                .execute(&test.ctx.pool)
                 .await
                 .unwrap();
-            world.meeting_with_recordings(&["ada"]).await;
-            world.report(&world.recording_of("ada").await, status, None).await;
-            world.room_is_gone().await;
-            world.do_jobs().await;
+            test.meeting_with_recordings(&["ada"]).await;
+            test.report_egress(&test.recording_of("ada").await, status, None).await;
+            test.remove_room().await;
+            test.run_jobs().await;
 
-            assert_eq!(transcript(&world).await.0, expected);
+            assert_eq!(transcript(&test).await.0, expected);
         }
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn words_that_come_after_the_end_are_merged_anew(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.meeting_with_recordings(&["ada", "bob"]).await;
-        world.recording_ends("ada", &speech(), |_| {}).await;
-        world.room_is_gone().await;
-        world.do_jobs().await;
-        world.advance(400);
-        world.look().await;
-        world.do_jobs().await;
-        let without_bob = transcript(&world).await.1;
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada", "bob"]).await;
+        test.complete_recording("ada", &speech(), |_| {}).await;
+        test.remove_room().await;
+        test.run_jobs().await;
+        test.advance(400);
+        test.reconcile().await;
+        test.run_jobs().await;
+        let without_bob = transcript(&test).await.1;
 
-        world.recording_ends("bob", &speech(), |_| {}).await;
-        world.do_jobs().await;
+        test.complete_recording("bob", &speech(), |_| {}).await;
+        test.run_jobs().await;
 
-        let with_bob = transcript(&world).await.1;
+        let with_bob = transcript(&test).await.1;
         assert_eq!(
             (without_bob.segments.len(), without_bob.missing[0].reason.as_str()),
             (1, "stuck")

@@ -36,7 +36,12 @@ pub async fn run(job: &Job, attempt: &Attempt<'_>) -> Result<(), JobError> {
 }
 
 /// What follows from a job's death, so that nobody waits for it: written with it, in the caller's transaction.
-pub async fn died(conn: &mut PgConnection, job: &Job, error: &str, ctx: &WorkerContext) -> Result<(), StorageError> {
+pub async fn after_death(
+    conn: &mut PgConnection,
+    job: &Job,
+    error: &str,
+    ctx: &WorkerContext,
+) -> Result<(), StorageError> {
     let (now, error) = ((ctx.clock)(), error.to_owned());
     match *job {
         Job::StartRecording { recording_id: id } => {
@@ -48,7 +53,7 @@ pub async fn died(conn: &mut PgConnection, job: &Job, error: &str, ctx: &WorkerC
         Job::TranscribeTrack { recording_id: id } => {
             change_of(conn, id, |m| m.transcribed(id, Transcription::Dead)).await
         }
-        Job::MergeTranscript { meeting_id } => merge_transcript::died(conn, meeting_id).await,
+        Job::MergeTranscript { meeting_id } => merge_transcript::after_death(conn, meeting_id).await,
         // The text stands in the database; only its files are missing, and the dead job says so.
         Job::ExportTranscript { .. } => Ok(()),
     }

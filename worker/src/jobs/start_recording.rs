@@ -177,96 +177,96 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
-    use crate::support::World;
+    use crate::support::WorkerTest;
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_live_track_is_recorded_once_however_often_the_job_runs(pool: PgPool) {
-        let world = World::new(pool).await;
+        let test = WorkerTest::new(pool).await;
 
-        let meeting = world.meeting_with_recordings(&["ada"]).await;
+        let meeting = test.meeting_with_recordings(&["ada"]).await;
         storage::jobs::add(
-            &mut world.ctx.pool.acquire().await.unwrap(),
+            &mut test.ctx.pool.acquire().await.unwrap(),
             &[domain::job::Job::StartRecording {
                 recording_id: meeting.recordings[0].id,
             }],
         )
         .await
         .unwrap();
-        world.do_jobs().await;
+        test.run_jobs().await;
 
-        let started = world.platform.started();
+        let started = test.platform.started();
         assert_eq!(started.len(), 1);
         assert_eq!(
             started[0].file,
             format!("recordings/standup/{}/ada/TR_ada-{{egress_id}}.ogg", meeting.head.id)
         );
         assert_eq!(meeting.recordings[0].egress_id, started[0].report.egress_id);
-        assert_eq!(world.count_jobs("done").await, 2);
+        assert_eq!(test.count_jobs("done").await, 2);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn an_egress_that_a_lost_answer_left_running_is_adopted(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.people_join(&["ada"]);
-        world.look().await;
-        let running = world
+        let test = WorkerTest::new(pool).await;
+        test.people_join(&["ada"]);
+        test.reconcile().await;
+        let running = test
             .platform
             .start_track_recording("standup", &"TR_ada".into(), "lost.ogg")
             .await
             .unwrap();
 
-        world.do_jobs().await;
+        test.run_jobs().await;
 
-        assert_eq!(world.platform.started().len(), 1);
-        assert_eq!(world.recording_of("ada").await.egress_id, running.egress_id);
+        assert_eq!(test.platform.started().len(), 1);
+        assert_eq!(test.recording_of("ada").await.egress_id, running.egress_id);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_platform_that_is_away_is_asked_again(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.people_join(&["ada"]);
-        world.look().await;
+        let test = WorkerTest::new(pool).await;
+        test.people_join(&["ada"]);
+        test.reconcile().await;
 
-        world.platform.set_availability(Availability::Down);
-        world.do_jobs().await;
-        let waiting = world.count_jobs("ready").await;
-        world.platform.set_availability(Availability::Up);
-        world.hurry().await;
-        world.do_jobs().await;
+        test.platform.set_availability(Availability::Down);
+        test.run_jobs().await;
+        let waiting = test.count_jobs("ready").await;
+        test.platform.set_availability(Availability::Up);
+        test.make_jobs_due().await;
+        test.run_jobs().await;
 
-        assert_eq!((waiting, world.platform.started().len()), (1, 1));
+        assert_eq!((waiting, test.platform.started().len()), (1, 1));
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_recorder_that_never_comes_is_given_up_with_its_reason(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.people_join(&["ada"]);
-        world.look().await;
+        let test = WorkerTest::new(pool).await;
+        test.people_join(&["ada"]);
+        test.reconcile().await;
 
-        world.platform.set_availability(Availability::NoRecorder);
-        world.do_jobs_to_the_end().await;
+        test.platform.set_availability(Availability::NoRecorder);
+        test.run_jobs_to_the_end().await;
 
-        let RecordingState::Failed(failed) = world.recording_of("ada").await.state else {
+        let RecordingState::Failed(failed) = test.recording_of("ada").await.state else {
             panic!("failed")
         };
         assert_eq!(failed.reason, FailureReason::StartFailed);
         assert!(failed.error.unwrap().contains("the fake has no recorder"));
-        assert_eq!(world.count_jobs("dead").await, 1);
+        assert_eq!(test.count_jobs("dead").await, 1);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_track_that_is_gone_is_not_asked_for_again(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.people_join(&["ada"]);
-        world.look().await;
-        world.platform.remove_room("standup");
+        let test = WorkerTest::new(pool).await;
+        test.people_join(&["ada"]);
+        test.reconcile().await;
+        test.platform.remove_room("standup");
 
-        world.do_jobs().await;
+        test.run_jobs().await;
 
-        let RecordingState::Failed(failed) = world.recording_of("ada").await.state else {
+        let RecordingState::Failed(failed) = test.recording_of("ada").await.state else {
             panic!("failed")
         };
         assert_eq!(failed.reason, FailureReason::TrackGone);
-        assert_eq!(world.count_jobs("done").await, 1);
+        assert_eq!(test.count_jobs("done").await, 1);
     }
 }

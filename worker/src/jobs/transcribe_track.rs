@@ -246,7 +246,7 @@ mod tests {
     use super::*;
     use crate::{
         engine::EngineError,
-        support::{World, recorded, spoken},
+        support::{WorkerTest, recorded, spoken},
     };
 
     /// Three sentences, far enough apart to be three chunks.
@@ -263,12 +263,12 @@ mod tests {
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn after_a_crash_the_next_chunk_is_heard_and_none_twice(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.meeting_with_recordings(&["ada"]).await;
-        world.recording_ends("ada", &three_sentences(), |_| {}).await;
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
+        test.complete_recording("ada", &three_sentences(), |_| {}).await;
         let crash = |calls: usize| {
             let what = format!("crash after {calls}");
-            world.engine.fail_after(
+            test.engine.fail_after(
                 calls,
                 EngineError::Busy {
                     what,
@@ -279,44 +279,44 @@ mod tests {
         };
 
         crash(1);
-        world.do_jobs().await;
+        test.run_jobs().await;
         let kept = chunks::list_for_recording(
-            &mut world.ctx.pool.acquire().await.unwrap(),
-            world.recording_of("ada").await.id,
+            &mut test.ctx.pool.acquire().await.unwrap(),
+            test.recording_of("ada").await.id,
         )
         .await
         .unwrap();
-        world.hurry().await;
-        world.do_jobs().await;
+        test.make_jobs_due().await;
+        test.run_jobs().await;
 
-        assert_eq!((kept.len(), world.engine.calls()), (1, 3));
-        assert_eq!(world.recording_of("ada").await.transcription, Transcription::Done);
+        assert_eq!((kept.len(), test.engine.calls()), (1, 3));
+        assert_eq!(test.recording_of("ada").await.transcription, Transcription::Done);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_recording_that_no_engine_takes_is_dead_and_its_meeting_goes_on(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.meeting_with_recordings(&["ada"]).await;
-        world.recording_ends("ada", &three_sentences(), |_| {}).await;
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
+        test.complete_recording("ada", &three_sentences(), |_| {}).await;
 
-        world
-            .engine
+        test.engine
             .fail_after(0, EngineError::Refused("wrong model".to_owned()));
-        world.do_jobs().await;
+        test.run_jobs().await;
 
-        assert_eq!(world.recording_of("ada").await.transcription, Transcription::Dead);
-        assert_eq!(world.count_jobs("dead").await, 1);
+        assert_eq!(test.recording_of("ada").await.transcription, Transcription::Dead);
+        assert_eq!(test.count_jobs("dead").await, 1);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn silence_is_transcribed_without_the_engine(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.meeting_with_recordings(&["ada"]).await;
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
 
-        world.recording_ends("ada", &recorded(&vec![0; 48_000]), |_| {}).await;
-        world.do_jobs().await;
+        test.complete_recording("ada", &recorded(&vec![0; 48_000]), |_| {})
+            .await;
+        test.run_jobs().await;
 
-        assert_eq!(world.recording_of("ada").await.transcription, Transcription::Done);
-        assert_eq!(world.engine.calls(), 0);
+        assert_eq!(test.recording_of("ada").await.transcription, Transcription::Done);
+        assert_eq!(test.engine.calls(), 0);
     }
 }

@@ -17,7 +17,7 @@ use super::ReconcileError;
 use crate::{context::WorkerContext, log::chain};
 
 /// Looks into every live room that is ours. One that cannot be looked into is left for the next round.
-pub async fn look(
+pub async fn reconcile(
     ctx: &WorkerContext,
     platform: &Arc<dyn Platform>,
     rooms: &[EventRoom],
@@ -25,7 +25,7 @@ pub async fn look(
     for room in rooms {
         match platform.list_participants(&room.name).await {
             Ok(participants) => {
-                cover(
+                reconcile_room(
                     ctx,
                     platform,
                     LiveRoom {
@@ -35,13 +35,13 @@ pub async fn look(
                 )
                 .await?
             }
-            Err(error) => skip(room, &error),
+            Err(error) => log_skipped(room, &error),
         }
     }
     Ok(())
 }
 
-async fn cover(ctx: &WorkerContext, platform: &Arc<dyn Platform>, live: LiveRoom) -> Result<(), StorageError> {
+async fn reconcile_room(ctx: &WorkerContext, platform: &Arc<dyn Platform>, live: LiveRoom) -> Result<(), StorageError> {
     let mut tx = ctx.begin().await?;
     let Some(situation) = meetings::situation(&mut tx, platform.kind(), &live.room, adopt(ctx)).await? else {
         return Ok(());
@@ -71,7 +71,7 @@ fn adopt(ctx: &WorkerContext) -> Adopt {
     }
 }
 
-fn skip(room: &EventRoom, error: &PlatformError) {
+fn log_skipped(room: &EventRoom, error: &PlatformError) {
     let error = chain(error);
     tracing::warn!(room = room.name, error, "cannot look into a room");
 }

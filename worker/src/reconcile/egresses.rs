@@ -11,10 +11,10 @@ use super::ReconcileError;
 use crate::{context::WorkerContext, log::chain};
 
 /// A younger recording is left to its job and its webhooks.
-const SETTLED_BY_ITSELF: TimeDelta = TimeDelta::seconds(30);
+const GRACE_PERIOD: TimeDelta = TimeDelta::seconds(30);
 
 /// Asks once for each meeting with open recordings.
-pub async fn look(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(), ReconcileError> {
+pub async fn reconcile(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(), ReconcileError> {
     for (meeting, open) in old_open_recordings(ctx).await? {
         let Some(room) = room_of(ctx, meeting, platform).await? else {
             continue;
@@ -37,12 +37,12 @@ pub async fn look(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(
 
 async fn old_open_recordings(ctx: &WorkerContext) -> Result<BTreeMap<MeetingId, Vec<Recording>>, StorageError> {
     let mut conn = ctx.conn().await?;
-    let asked_before = (ctx.clock)() - SETTLED_BY_ITSELF;
+    let requested_before = (ctx.clock)() - GRACE_PERIOD;
     let mut by_meeting: BTreeMap<MeetingId, Vec<Recording>> = BTreeMap::new();
     for recording in recordings::list_open(&mut conn)
         .await?
         .into_iter()
-        .filter(|r| r.requested_at < asked_before)
+        .filter(|r| r.requested_at < requested_before)
     {
         by_meeting.entry(recording.meeting_id).or_default().push(recording);
     }

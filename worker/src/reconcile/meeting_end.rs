@@ -14,7 +14,7 @@ use crate::context::WorkerContext;
 
 /// Compares the open meetings of a platform with the rooms that it has just named. Not to be called after an error: an
 /// error is no answer.
-pub async fn look(ctx: &WorkerContext, platform: PlatformKind, rooms: &[EventRoom]) -> Result<(), ReconcileError> {
+pub async fn reconcile(ctx: &WorkerContext, platform: PlatformKind, rooms: &[EventRoom]) -> Result<(), ReconcileError> {
     let named: BTreeSet<&PlatformRoomSid> = rooms.iter().map(|room| &room.sid).collect();
     let mut conn = ctx.conn().await?;
     let open = meetings::list_open(&mut conn).await?;
@@ -22,7 +22,7 @@ pub async fn look(ctx: &WorkerContext, platform: PlatformKind, rooms: &[EventRoo
     for meeting in open.into_iter().filter(|meeting| meeting.platform == platform) {
         let is_named = named.contains(&meeting.platform_room_sid);
         if !is_named || was_missing(&meeting) {
-            note(ctx, &meeting, is_named.into()).await?;
+            save_presence(ctx, &meeting, is_named.into()).await?;
         }
     }
     Ok(())
@@ -30,23 +30,23 @@ pub async fn look(ctx: &WorkerContext, platform: PlatformKind, rooms: &[EventRoo
 
 /// What the look said of a meeting's room.
 #[derive(Clone, Copy)]
-enum Seen {
-    Present,
-    Absent,
+enum Presence {
+    Listed,
+    Missing,
 }
 
-impl From<bool> for Seen {
+impl From<bool> for Presence {
     fn from(is_named: bool) -> Self {
-        if is_named { Self::Present } else { Self::Absent }
+        if is_named { Self::Listed } else { Self::Missing }
     }
 }
 
-async fn note(ctx: &WorkerContext, meeting: &MeetingHead, seen: Seen) -> Result<(), StorageError> {
+async fn save_presence(ctx: &WorkerContext, meeting: &MeetingHead, presence: Presence) -> Result<(), StorageError> {
     let mut tx = ctx.begin().await?;
     let Some((_, meeting)) = meetings::lock(&mut tx, meeting.id).await? else {
         return Ok(());
     };
-    let change = change(ctx, &meeting, seen);
+    let change = change(ctx, &meeting, presence);
     if change
         .meetings
         .iter()
@@ -58,10 +58,10 @@ async fn note(ctx: &WorkerContext, meeting: &MeetingHead, seen: Seen) -> Result<
     storage::pool::commit(tx).await
 }
 
-fn change(ctx: &WorkerContext, meeting: &Meeting, seen: Seen) -> domain::meeting::Change {
-    match seen {
-        Seen::Present => meeting.present(),
-        Seen::Absent => meeting.absent((ctx.clock)()),
+fn change(ctx: &WorkerContext, meeting: &Meeting, presence: Presence) -> domain::meeting::Change {
+    match presence {
+        Presence::Listed => meeting.present(),
+        Presence::Missing => meeting.absent((ctx.clock)()),
     }
 }
 

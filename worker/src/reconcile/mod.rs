@@ -19,7 +19,7 @@ use crate::{context::WorkerContext, log::chain};
 
 /// How often is looked. A little more than the 15 s that must lie between the two looks which close a meeting, so that
 /// the second one does not come a moment too early.
-const LOOK_EVERY: Duration = Duration::from_millis(15_100);
+const INTERVAL: Duration = Duration::from_millis(15_100);
 
 /// A round that takes longer is given up; the database ends transactions that are idle for a minute.
 const ROUND_TIMEOUT: Duration = Duration::from_secs(50);
@@ -40,11 +40,11 @@ pub enum ReconcileError {
 
 /// Looks until `stop`.
 pub async fn run(ctx: &WorkerContext, stop: &CancellationToken) {
-    let mut ticks = interval(LOOK_EVERY);
+    let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        let round = stop.run_until_cancelled(timeout(ROUND_TIMEOUT, round(ctx))).await;
-        let result = match round {
+        let outcome = stop.run_until_cancelled(timeout(ROUND_TIMEOUT, run_once(ctx))).await;
+        let result = match outcome {
             None => return,
             Some(Ok(result)) => result,
             Some(Err(_)) => Err(ReconcileError::TooLong),
@@ -57,32 +57,32 @@ pub async fn run(ctx: &WorkerContext, stop: &CancellationToken) {
 }
 
 /// One look at everything, unless another worker is at it.
-pub async fn round(ctx: &WorkerContext) -> Result<(), ReconcileError> {
+pub async fn run_once(ctx: &WorkerContext) -> Result<(), ReconcileError> {
     let mut lock = ctx.begin().await?;
     if !locks::try_hold(&mut lock, LOCK).await? {
         return Ok(());
     }
-    let result = look(ctx).await;
+    let result = reconcile_all(ctx).await;
     release(lock).await?;
     result
 }
 
 /// A platform that does not answer keeps nobody from looking at the others, or at what we have ourselves.
-async fn look(ctx: &WorkerContext) -> Result<(), ReconcileError> {
+async fn reconcile_all(ctx: &WorkerContext) -> Result<(), ReconcileError> {
     let mut first_error = Ok(());
     for platform in ctx.platforms.iter() {
-        let looked = look_at(ctx, platform).await;
-        first_error = first_error.and(looked);
+        let result = reconcile_platform(ctx, platform).await;
+        first_error = first_error.and(result);
     }
-    stuck::look(ctx).await?;
+    stuck::reconcile(ctx).await?;
     first_error
 }
 
-async fn look_at(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(), ReconcileError> {
+async fn reconcile_platform(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(), ReconcileError> {
     let rooms: Vec<EventRoom> = platform.list_rooms().await?;
-    meeting_end::look(ctx, platform.kind(), &rooms).await?;
-    coverage::look(ctx, platform, &rooms).await?;
-    egresses::look(ctx, platform).await
+    meeting_end::reconcile(ctx, platform.kind(), &rooms).await?;
+    coverage::reconcile(ctx, platform, &rooms).await?;
+    egresses::reconcile(ctx, platform).await
 }
 
 async fn release(lock: PgTransaction<'_>) -> Result<(), StorageError> {
@@ -96,76 +96,75 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
-    use crate::support::World;
+    use crate::support::WorkerTest;
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn people_whom_no_webhook_announced_are_recorded(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.people_join(&["ada"]);
+        let test = WorkerTest::new(pool).await;
+        test.people_join(&["ada"]);
 
-        world.look().await;
-        world.people_join(&["ada", "bob"]);
-        world.look().await;
-        world.look().await;
-        world.do_jobs().await;
+        test.reconcile().await;
+        test.people_join(&["ada", "bob"]);
+        test.reconcile().await;
+        test.reconcile().await;
+        test.run_jobs().await;
 
-        let meeting = world.meeting().await;
+        let meeting = test.meeting().await;
         assert_eq!((meeting.participants.len(), meeting.recordings.len()), (2, 2));
-        assert_eq!(world.platform.started().len(), 2);
+        assert_eq!(test.platform.started().len(), 2);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_meeting_ends_after_two_answers_without_it_and_an_error_is_no_answer(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.people_join(&["ada"]);
-        world.look().await;
-        world.platform.remove_room("standup");
+        let test = WorkerTest::new(pool).await;
+        test.people_join(&["ada"]);
+        test.reconcile().await;
+        test.platform.remove_room("standup");
 
-        world.look().await;
-        world.advance(16);
-        world.platform.set_availability(Availability::Down);
-        let unanswered = round(&world.ctx).await;
-        let after_an_error = world.meeting().await.head.is_open();
-        world.platform.set_availability(Availability::Up);
-        world.look().await;
+        test.reconcile().await;
+        test.advance(16);
+        test.platform.set_availability(Availability::Down);
+        let unanswered = run_once(&test.ctx).await;
+        let after_an_error = test.meeting().await.head.is_open();
+        test.platform.set_availability(Availability::Up);
+        test.reconcile().await;
 
         assert!(unanswered.is_err() && after_an_error);
-        assert!(!world.meeting().await.head.is_open());
+        assert!(!test.meeting().await.head.is_open());
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_room_that_is_named_again_stays_open(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.people_join(&["ada"]);
-        world.look().await;
+        let test = WorkerTest::new(pool).await;
+        test.people_join(&["ada"]);
+        test.reconcile().await;
 
-        world.platform.remove_room("standup");
-        world.look().await;
-        world.people_join(&["ada"]);
-        world.look().await;
-        world.advance(60);
-        world.platform.remove_room("standup");
-        world.look().await;
+        test.platform.remove_room("standup");
+        test.reconcile().await;
+        test.people_join(&["ada"]);
+        test.reconcile().await;
+        test.advance(60);
+        test.platform.remove_room("standup");
+        test.reconcile().await;
 
-        assert!(world.meeting().await.head.is_open());
+        assert!(test.meeting().await.head.is_open());
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn an_egress_whose_end_was_never_told_is_noticed(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.meeting_with_recordings(&["ada"]).await;
-        let egress = world.recording_of("ada").await.egress_id.unwrap();
-        world
-            .platform
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
+        let egress = test.recording_of("ada").await.egress_id.unwrap();
+        test.platform
             .set_recording(&egress, |report| report.status = EgressStatus::Failed);
 
-        world.look().await;
-        let young = world.recording_of("ada").await.state;
-        world.advance(31);
-        world.look().await;
+        test.reconcile().await;
+        let young = test.recording_of("ada").await.state;
+        test.advance(31);
+        test.reconcile().await;
 
         assert_eq!(young, RecordingState::Requested);
-        let recordings = world.meeting().await.recordings;
+        let recordings = test.meeting().await.recordings;
         assert!(
             matches!(recordings[0].state, RecordingState::Failed(_)),
             "{recordings:?}"
@@ -174,16 +173,16 @@ mod tests {
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn one_worker_of_many_looks(pool: PgPool) {
-        let world = World::new(pool).await;
-        world.people_join(&["ada"]);
-        let mut other = world.ctx.pool.begin().await.unwrap();
+        let test = WorkerTest::new(pool).await;
+        test.people_join(&["ada"]);
+        let mut other = test.ctx.pool.begin().await.unwrap();
         locks::try_hold(&mut other, LOCK).await.unwrap();
 
-        world.look().await;
-        let while_another_looks = world.count_jobs("ready").await;
+        test.reconcile().await;
+        let while_another_looks = test.count_jobs("ready").await;
         other.rollback().await.unwrap();
-        world.look().await;
+        test.reconcile().await;
 
-        assert_eq!((while_another_looks, world.count_jobs("ready").await), (0, 1));
+        assert_eq!((while_another_looks, test.count_jobs("ready").await), (0, 1));
     }
 }

@@ -9,7 +9,7 @@ use storage::{StorageError, meetings, recordings};
 use crate::context::WorkerContext;
 
 /// Gives them up, so that the transcript does not wait for ever.
-pub async fn look(ctx: &WorkerContext) -> Result<(), StorageError> {
+pub async fn reconcile(ctx: &WorkerContext) -> Result<(), StorageError> {
     let mut conn = ctx.conn().await?;
     let open = recordings::list_open(&mut conn).await?;
     let meetings: BTreeSet<MeetingId> = open.into_iter().map(|recording| recording.meeting_id).collect();
@@ -18,13 +18,13 @@ pub async fn look(ctx: &WorkerContext) -> Result<(), StorageError> {
             .await?
             .is_some_and(|meeting| !meeting.is_open())
         {
-            give_up(ctx, id).await?;
+            fail_stuck(ctx, id).await?;
         }
     }
     Ok(())
 }
 
-async fn give_up(ctx: &WorkerContext, id: MeetingId) -> Result<(), StorageError> {
+async fn fail_stuck(ctx: &WorkerContext, id: MeetingId) -> Result<(), StorageError> {
     let mut tx = ctx.begin().await?;
     let Some((_, meeting)) = meetings::lock(&mut tx, id).await? else {
         return Ok(());

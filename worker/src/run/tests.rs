@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::{
     engine::{EngineError, fake::FakeEngine},
-    support::{World, eventually, recorded, spoken},
+    support::{WorkerTest, eventually, recorded, spoken},
 };
 
 /// A worker in this test's runtime, which can be stopped.
@@ -25,8 +25,8 @@ impl Worker {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
-        let bell = Doorbell::connect(&redis.url()).await.unwrap();
-        work(ctx, &bell, 1, &worker.tasks, &worker.stop);
+        let wake_queue = WakeQueue::connect(&redis.url()).await.unwrap();
+        spawn_tasks(ctx, &wake_queue, 1, &worker.tasks, &worker.stop);
         worker
     }
 
@@ -41,12 +41,12 @@ impl Worker {
 struct MortalWorker(Runtime);
 
 impl MortalWorker {
-    fn start(world: &World, redis: &RedisServer) -> Self {
+    fn start(test: &WorkerTest, redis: &RedisServer) -> Self {
         let runtime = Runtime::new().unwrap();
         let (ctx, url, options) = (
-            world.ctx.clone(),
+            test.ctx.clone(),
             redis.url(),
-            (*world.ctx.pool.connect_options()).clone(),
+            (*test.ctx.pool.connect_options()).clone(),
         );
         runtime.spawn(async move {
             // Connections belong to the runtime that opened them.
@@ -54,8 +54,8 @@ impl MortalWorker {
                 pool: PgPoolOptions::new().connect_lazy_with(options),
                 ..ctx
             };
-            let bell = Doorbell::connect(&url).await.unwrap();
-            work(&ctx, &bell, 1, &TaskTracker::new(), &CancellationToken::new());
+            let wake_queue = WakeQueue::connect(&url).await.unwrap();
+            spawn_tasks(&ctx, &wake_queue, 1, &TaskTracker::new(), &CancellationToken::new());
             std::future::pending::<()>().await;
         });
         Self(runtime)
@@ -73,39 +73,38 @@ fn quick_job() -> Job {
     }
 }
 
-async fn queue(world: &World, jobs: &[Job]) {
-    storage::jobs::add(&mut world.ctx.pool.acquire().await.unwrap(), jobs)
+async fn queue(test: &WorkerTest, jobs: &[Job]) {
+    storage::jobs::add(&mut test.ctx.pool.acquire().await.unwrap(), jobs)
         .await
         .unwrap();
 }
 
-async fn until_jobs(world: &World, count: i64, state: &str) {
+async fn until_jobs(test: &WorkerTest, count: i64, state: &str) {
     eventually(&format!("{count} jobs are {state}"), || async {
-        world.count_jobs(state).await == count
+        test.count_jobs(state).await == count
     })
     .await;
 }
 
 /// Ada has said one sentence, and its transcription is due.
-async fn something_to_transcribe(world: &World) {
-    world.meeting_with_recordings(&["ada"]).await;
-    world
-        .recording_ends("ada", &recorded(&spoken("good morning everyone")), |_| {})
+async fn something_to_transcribe(test: &WorkerTest) {
+    test.meeting_with_recordings(&["ada"]).await;
+    test.complete_recording("ada", &recorded(&spoken("good morning everyone")), |_| {})
         .await;
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn a_fresh_job_starts_at_once(pool: PgPool) {
-    let (world, redis) = (World::new(pool).await, RedisServer::start().await);
-    let worker = Worker::start(&world.ctx, &redis).await;
-    queue(&world, &[quick_job()]).await;
-    until_jobs(&world, 1, "done").await;
+    let (test, redis) = (WorkerTest::new(pool).await, RedisServer::start().await);
+    let worker = Worker::start(&test.ctx, &redis).await;
+    queue(&test, &[quick_job()]).await;
+    until_jobs(&test, 1, "done").await;
 
     let mut took = Vec::new();
     for done in 2..=21 {
         let started = Instant::now();
-        queue(&world, &[quick_job()]).await;
-        until_jobs(&world, done, "done").await;
+        queue(&test, &[quick_job()]).await;
+        until_jobs(&test, done, "done").await;
         took.push(started.elapsed());
     }
     took.sort();
@@ -120,62 +119,62 @@ async fn a_fresh_job_starts_at_once(pool: PgPool) {
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn a_redis_that_forgets_everything_is_only_a_delay(pool: PgPool) {
-    let (world, redis) = (World::new(pool).await, RedisServer::start().await);
-    let bell = Doorbell::connect(&redis.url()).await.unwrap();
-    queue(&world, &std::array::from_fn::<Job, 50, _>(|_| quick_job())).await;
-    relay::ring_due(&world.ctx.pool, &bell).await.unwrap();
+    let (test, redis) = (WorkerTest::new(pool).await, RedisServer::start().await);
+    let wake_queue = WakeQueue::connect(&redis.url()).await.unwrap();
+    queue(&test, &std::array::from_fn::<Job, 50, _>(|_| quick_job())).await;
+    relay::wake_due(&test.ctx.pool, &wake_queue).await.unwrap();
 
     redis.flush().await;
-    let worker = Worker::start(&world.ctx, &redis).await;
+    let worker = Worker::start(&test.ctx, &redis).await;
     // Half a minute later the relay takes the wake-ups for lost.
     sqlx::query("UPDATE jobs SET woken_at = now() - interval '31 s'")
-        .execute(&world.ctx.pool)
+        .execute(&test.ctx.pool)
         .await
         .unwrap();
 
-    until_jobs(&world, 50, "done").await;
+    until_jobs(&test, 50, "done").await;
     worker.stop().await;
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn a_redis_that_is_restarted_is_only_a_delay(pool: PgPool) {
-    let (world, mut redis) = (World::new(pool).await, RedisServer::start().await);
-    let worker = Worker::start(&world.ctx, &redis).await;
-    queue(&world, &[quick_job()]).await;
-    until_jobs(&world, 1, "done").await;
+    let (test, mut redis) = (WorkerTest::new(pool).await, RedisServer::start().await);
+    let worker = Worker::start(&test.ctx, &redis).await;
+    queue(&test, &[quick_job()]).await;
+    until_jobs(&test, 1, "done").await;
 
     redis.kill();
     redis.start_again().await;
-    queue(&world, &[quick_job(), quick_job()]).await;
+    queue(&test, &[quick_job(), quick_job()]).await;
 
-    until_jobs(&world, 3, "done").await;
+    until_jobs(&test, 3, "done").await;
     worker.stop().await;
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn a_job_whose_worker_was_killed_is_done_by_another_without_double_text(pool: PgPool) {
     let redis = RedisServer::start().await;
-    let world = World::with_engine(pool, FakeEngine::held_up()).await;
-    something_to_transcribe(&world).await;
-    world.do_jobs_until_accepted().await;
-    let mortal = MortalWorker::start(&world, &redis);
-    until_jobs(&world, 1, "running").await;
+    let test = WorkerTest::with_engine(pool, FakeEngine::held_up()).await;
+    something_to_transcribe(&test).await;
+    test.run_jobs_until_accepted().await;
+    let mortal = MortalWorker::start(&test, &redis);
+    until_jobs(&test, 1, "running").await;
 
     mortal.kill();
-    let worker = Worker::start(&world.ctx, &redis).await;
-    let still_leased = world.count_jobs("running").await;
+    let worker = Worker::start(&test.ctx, &redis).await;
+    let still_leased = test.count_jobs("running").await;
     sqlx::query("UPDATE jobs SET lease_until = now() WHERE state = 'running'")
-        .execute(&world.ctx.pool)
+        .execute(&test.ctx.pool)
         .await
         .unwrap();
-    world.engine.allow(10);
+    test.engine.allow(10);
 
-    until_jobs(&world, 0, "ready").await;
-    until_jobs(&world, 0, "running").await;
+    until_jobs(&test, 0, "ready").await;
+    until_jobs(&test, 0, "running").await;
     worker.stop().await;
-    let recording = world.recording_of("ada").await;
+    let recording = test.recording_of("ada").await;
     let chunks: i64 = sqlx::query_scalar("SELECT count(*) FROM chunks")
-        .fetch_one(&world.ctx.pool)
+        .fetch_one(&test.ctx.pool)
         .await
         .unwrap();
     assert_eq!(
@@ -186,14 +185,14 @@ async fn a_job_whose_worker_was_killed_is_done_by_another_without_double_text(po
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn who_has_lost_the_lease_writes_nothing(pool: PgPool) {
-    let world = World::with_engine(pool, FakeEngine::held_up()).await;
-    something_to_transcribe(&world).await;
-    world.do_jobs_until_accepted().await;
-    let mut conn = world.ctx.pool.acquire().await.unwrap();
+    let test = WorkerTest::with_engine(pool, FakeEngine::held_up()).await;
+    something_to_transcribe(&test).await;
+    test.run_jobs_until_accepted().await;
+    let mut conn = test.ctx.pool.acquire().await.unwrap();
     let job = storage::jobs::take_due(&mut conn, "transcribe_track", 1).await.unwrap()[0];
-    let (ctx, stop) = (world.ctx.clone(), CancellationToken::new());
+    let (ctx, stop) = (test.ctx.clone(), CancellationToken::new());
     let late = tokio::spawn(async move { attempt::run(job, &ctx, &stop).await });
-    until_jobs(&world, 1, "running").await;
+    until_jobs(&test, 1, "running").await;
 
     sqlx::query("UPDATE jobs SET lease_until = now() WHERE state = 'running'")
         .execute(&mut *conn)
@@ -203,62 +202,64 @@ async fn who_has_lost_the_lease_writes_nothing(pool: PgPool) {
         .await
         .unwrap()
         .unwrap();
-    world.engine.allow(10);
+    test.engine.allow(10);
     late.await.unwrap();
 
-    assert!(storage::jobs::hold(&mut conn, thief.lease).await.unwrap());
+    assert!(storage::jobs::fence(&mut conn, thief.lease).await.unwrap());
     let chunks: i64 = sqlx::query_scalar("SELECT count(*) FROM chunks")
         .fetch_one(&mut *conn)
         .await
         .unwrap();
     assert_eq!(
-        (chunks, world.recording_of("ada").await.transcription),
+        (chunks, test.recording_of("ada").await.transcription),
         (0, Transcription::Pending)
     );
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn a_poisoned_job_ends_dead_and_the_others_go_on(pool: PgPool) {
-    let (world, redis) = (World::new(pool).await, RedisServer::start().await);
-    something_to_transcribe(&world).await;
-    world.engine.panic();
+    let (test, redis) = (WorkerTest::new(pool).await, RedisServer::start().await);
+    something_to_transcribe(&test).await;
+    test.engine.panic();
     let unreadable =
         "INSERT INTO jobs (id, queue, payload, max_attempts) VALUES (gen_random_uuid(), $1, '{\"x\": 1}', 5)";
     sqlx::query(unreadable)
         .bind("export_transcript")
-        .execute(&world.ctx.pool)
+        .execute(&test.ctx.pool)
         .await
         .unwrap();
 
-    let worker = Worker::start(&world.ctx, &redis).await;
+    let worker = Worker::start(&test.ctx, &redis).await;
     eventually("both are dead", || async {
         sqlx::query("UPDATE jobs SET run_at = now() WHERE state = 'ready' AND attempt > 0")
-            .execute(&world.ctx.pool)
+            .execute(&test.ctx.pool)
             .await
             .unwrap();
-        world.count_jobs("dead").await == 2
+        test.count_jobs("dead").await == 2
     })
     .await;
-    queue(&world, &[quick_job()]).await;
-    until_jobs(&world, 0, "ready").await;
+    queue(&test, &[quick_job()]).await;
+    until_jobs(&test, 0, "ready").await;
     worker.stop().await;
 
-    let mut dead = dead_jobs(&world.ctx.pool).await.unwrap();
+    let mut dead = storage::jobs::list_dead(&mut test.ctx.conn().await.unwrap(), 10)
+        .await
+        .unwrap();
     dead.sort_by_key(|job| job.attempt);
     assert!(
         dead[0].error.as_deref().unwrap().contains("cannot read the job"),
         "{dead:?}"
     );
     assert_eq!((dead[1].queue.as_str(), dead[1].attempt), ("transcribe_track", 6));
-    assert_eq!(world.recording_of("ada").await.transcription, Transcription::Dead);
+    assert_eq!(test.recording_of("ada").await.transcription, Transcription::Dead);
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn a_pause_before_the_next_try_outlives_worker_and_redis(pool: PgPool) {
-    let (world, redis) = (World::new(pool).await, RedisServer::start().await);
-    something_to_transcribe(&world).await;
+    let (test, redis) = (WorkerTest::new(pool).await, RedisServer::start().await);
+    something_to_transcribe(&test).await;
     let after = Some(Duration::from_secs(3600));
-    world.engine.fail_after(
+    test.engine.fail_after(
         0,
         EngineError::Busy {
             what: "busy".to_owned(),
@@ -266,54 +267,54 @@ async fn a_pause_before_the_next_try_outlives_worker_and_redis(pool: PgPool) {
             why: None,
         },
     );
-    let worker = Worker::start(&world.ctx, &redis).await;
+    let worker = Worker::start(&test.ctx, &redis).await;
     eventually("it has failed once", || async {
-        error_of_transcription(&world).await.is_some()
+        error_of_transcription(&test).await.is_some()
     })
     .await;
     worker.stop().await;
     redis.flush().await;
 
-    let worker = Worker::start(&world.ctx, &redis).await;
-    queue(&world, &[quick_job()]).await;
-    until_jobs(&world, 3, "done").await;
+    let worker = Worker::start(&test.ctx, &redis).await;
+    queue(&test, &[quick_job()]).await;
+    until_jobs(&test, 3, "done").await;
     let (waiting, error) = (
-        world.count_jobs("ready").await,
-        error_of_transcription(&world).await.unwrap(),
+        test.count_jobs("ready").await,
+        error_of_transcription(&test).await.unwrap(),
     );
     sqlx::query("UPDATE jobs SET run_at = now() WHERE state = 'ready'")
-        .execute(&world.ctx.pool)
+        .execute(&test.ctx.pool)
         .await
         .unwrap();
-    until_jobs(&world, 0, "ready").await;
-    until_jobs(&world, 4, "done").await;
+    until_jobs(&test, 0, "ready").await;
+    until_jobs(&test, 4, "done").await;
     worker.stop().await;
 
     assert_eq!((waiting, error.as_str()), (1, "busy; it is tried again later"));
-    assert_eq!(world.recording_of("ada").await.transcription, Transcription::Done);
+    assert_eq!(test.recording_of("ada").await.transcription, Transcription::Done);
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn a_worker_that_stops_gives_its_job_back_uncounted(pool: PgPool) {
     let redis = RedisServer::start().await;
-    let world = World::with_engine(pool, FakeEngine::held_up()).await;
-    something_to_transcribe(&world).await;
-    world.do_jobs_until_accepted().await;
-    let worker = Worker::start(&world.ctx, &redis).await;
-    until_jobs(&world, 1, "running").await;
+    let test = WorkerTest::with_engine(pool, FakeEngine::held_up()).await;
+    something_to_transcribe(&test).await;
+    test.run_jobs_until_accepted().await;
+    let worker = Worker::start(&test.ctx, &redis).await;
+    until_jobs(&test, 1, "running").await;
 
     worker.stop().await;
 
     let attempts: Vec<i32> = sqlx::query_scalar("SELECT attempt FROM jobs WHERE state = 'ready'")
-        .fetch_all(&world.ctx.pool)
+        .fetch_all(&test.ctx.pool)
         .await
         .unwrap();
     assert_eq!(attempts, [0]);
 }
 
-async fn error_of_transcription(world: &World) -> Option<String> {
+async fn error_of_transcription(test: &WorkerTest) -> Option<String> {
     sqlx::query_scalar("SELECT error FROM jobs WHERE queue = 'transcribe_track'")
-        .fetch_optional(&world.ctx.pool)
+        .fetch_optional(&test.ctx.pool)
         .await
         .unwrap()
         .flatten()

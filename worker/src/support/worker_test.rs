@@ -37,8 +37,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 const ROOM: &str = "standup";
 
-/// Database, store, platform and engine. Ada and Bob are in the room once [`World::people_join`] was called.
-pub struct World {
+/// Database, store, platform and engine. Ada and Bob are in the room once [`WorkerTest::people_join`] was called.
+pub struct WorkerTest {
     pub ctx: WorkerContext,
     pub platform: Arc<FakePlatform>,
     pub engine: Arc<FakeEngine>,
@@ -46,7 +46,7 @@ pub struct World {
     folder: TempDir,
 }
 
-impl World {
+impl WorkerTest {
     pub async fn new(pool: PgPool) -> Self {
         Self::with_engine(pool, FakeEngine::default()).await
     }
@@ -70,7 +70,7 @@ impl World {
             ids: Arc::new(Uuid::now_v7),
             adopt_rooms: false,
         };
-        let world = Self {
+        let test = Self {
             ctx,
             platform,
             engine,
@@ -81,12 +81,12 @@ impl World {
             Uuid::now_v7().into(),
             RoomName::parse(ROOM).unwrap(),
             PlatformKind::Livekit,
-            world.now(),
+            test.now(),
         );
-        storage::rooms::insert(&mut world.ctx.pool.acquire().await.unwrap(), &room)
+        storage::rooms::insert(&mut test.ctx.pool.acquire().await.unwrap(), &room)
             .await
             .unwrap();
-        world
+        test
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -103,7 +103,10 @@ impl World {
 
     /// Each with a microphone that the platform shows; nobody tells us.
     pub fn people_join(&self, identities: &[&str]) {
-        let participants = identities.iter().map(|identity| self.person(identity)).collect();
+        let participants = identities
+            .iter()
+            .map(|identity| self.live_participant(identity))
+            .collect();
         let room = EventRoom {
             name: ROOM.to_owned(),
             sid: "RM_1".into(),
@@ -112,7 +115,7 @@ impl World {
         self.platform.set_room(LiveRoom { room, participants });
     }
 
-    fn person(&self, identity: &str) -> LiveParticipant {
+    fn live_participant(&self, identity: &str) -> LiveParticipant {
         LiveParticipant {
             seen: ParticipantSeen {
                 sid: format!("PA_{identity}").as_str().into(),
@@ -131,8 +134,8 @@ impl World {
         }
     }
 
-    pub async fn look(&self) {
-        reconcile::round(&self.ctx).await.unwrap();
+    pub async fn reconcile(&self) {
+        reconcile::run_once(&self.ctx).await.unwrap();
     }
 
     /// The room's only meeting, as it is in the database.
@@ -160,16 +163,16 @@ impl World {
     }
 
     /// Does what is due, and what becomes due by that, without a queue.
-    pub async fn do_jobs(&self) {
-        self.do_jobs_of(&Queue::ALL).await;
+    pub async fn run_jobs(&self) {
+        self.run_jobs_of(&Queue::ALL).await;
     }
 
-    /// As [`World::do_jobs`], but leaves transcriptions due.
-    pub async fn do_jobs_until_accepted(&self) {
-        self.do_jobs_of(&[Queue::StartRecording, Queue::AcceptRecording]).await;
+    /// As [`WorkerTest::run_jobs`], but leaves transcriptions due.
+    pub async fn run_jobs_until_accepted(&self) {
+        self.run_jobs_of(&[Queue::StartRecording, Queue::AcceptRecording]).await;
     }
 
-    async fn do_jobs_of(&self, queues: &[Queue]) {
+    async fn run_jobs_of(&self, queues: &[Queue]) {
         let stop = CancellationToken::new();
         loop {
             let mut due = Vec::new();
@@ -187,7 +190,7 @@ impl World {
     }
 
     /// Makes due what waits for its time.
-    pub async fn hurry(&self) {
+    pub async fn make_jobs_due(&self) {
         sqlx::query("UPDATE jobs SET run_at = now(), woken_at = NULL")
             .execute(&self.ctx.pool)
             .await
@@ -195,10 +198,10 @@ impl World {
     }
 
     /// Does jobs until all have ended, however often they must be tried.
-    pub async fn do_jobs_to_the_end(&self) {
+    pub async fn run_jobs_to_the_end(&self) {
         while self.count_jobs("ready").await > 0 {
-            self.hurry().await;
-            self.do_jobs().await;
+            self.make_jobs_due().await;
+            self.run_jobs().await;
         }
     }
 
@@ -210,13 +213,13 @@ impl World {
     /// Ada and Bob meet, and their recordings are asked for.
     pub async fn meeting_with_recordings(&self, identities: &[&str]) -> Meeting {
         self.people_join(identities);
-        self.look().await;
-        self.do_jobs().await;
+        self.reconcile().await;
+        self.run_jobs().await;
         self.meeting().await
     }
 
     /// The recorder stores a file with its manifest, changed as the test wants, and the platform reports its end.
-    pub async fn recording_ends(&self, identity: &str, file: &[u8], spoil: impl FnOnce(&mut Manifest)) {
+    pub async fn complete_recording(&self, identity: &str, file: &[u8], spoil: impl FnOnce(&mut Manifest)) {
         let recording = self.recording_of(identity).await;
         let egress = recording.egress_id.clone().expect("an egress was asked for");
         let key = ObjectKey::parse(format!("recordings/{ROOM}/{identity}-{egress}.ogg")).unwrap();
@@ -232,11 +235,11 @@ impl World {
             )
             .await
             .unwrap();
-        self.report(&recording, EgressStatus::Complete, Some(&key)).await;
+        self.report_egress(&recording, EgressStatus::Complete, Some(&key)).await;
     }
 
     /// What a webhook would do.
-    pub async fn report(&self, recording: &Recording, status: EgressStatus, key: Option<&ObjectKey>) {
+    pub async fn report_egress(&self, recording: &Recording, status: EgressStatus, key: Option<&ObjectKey>) {
         let report = EgressReport {
             egress_id: recording.egress_id.clone(),
             room_sid: Some(recording.platform_room_sid.clone()),
@@ -263,11 +266,11 @@ impl World {
     }
 
     /// The room disappears, and two looks notice it.
-    pub async fn room_is_gone(&self) {
+    pub async fn remove_room(&self) {
         self.platform.remove_room(ROOM);
-        self.look().await;
+        self.reconcile().await;
         self.advance(16);
-        self.look().await;
+        self.reconcile().await;
     }
 
     fn manifest(&self, recording: &Recording, egress: &EgressId, file: &[u8]) -> Manifest {

@@ -50,7 +50,7 @@ pub async fn take_due(conn: &mut PgConnection, queue: &str, limit: i64) -> Resul
 
 /// Declares one job dead whose last attempt ended without a word, and gives its payload, so that the caller can write
 /// what follows in the same transaction.
-pub async fn take_overdue(conn: &mut PgConnection, error: &str) -> Result<Option<Value>, StorageError> {
+pub async fn mark_overdue_dead(conn: &mut PgConnection, error: &str) -> Result<Option<Value>, StorageError> {
     let payload = sqlx::query_scalar!(
         "UPDATE jobs
          SET state = 'dead', lease_until = NULL, error = coalesce(error || '; ', '') || $1, finished_at = now()

@@ -68,7 +68,7 @@ pub async fn renew(conn: &mut PgConnection, lease: Lease, lease_for: Duration) -
 }
 
 /// The fence: until the transaction ends nobody else can claim the job; `false` if somebody has.
-pub async fn hold(conn: &mut PgConnection, lease: Lease) -> Result<bool, StorageError> {
+pub async fn fence(conn: &mut PgConnection, lease: Lease) -> Result<bool, StorageError> {
     let held = sqlx::query_scalar!(
         "SELECT id
          FROM jobs
@@ -121,7 +121,7 @@ pub async fn retry(conn: &mut PgConnection, lease: Lease, after: Duration, error
 
 /// The job is somebody else's to begin anew, at once: this process is about to end, and the attempt does not count.
 /// `false` if it is not this holder's any more.
-pub async fn give_back(conn: &mut PgConnection, lease: Lease) -> Result<bool, StorageError> {
+pub async fn release(conn: &mut PgConnection, lease: Lease) -> Result<bool, StorageError> {
     let ended = sqlx::query!(
         "UPDATE jobs
          SET state = CASE WHEN waiting.twin THEN 'done' ELSE 'ready' END, attempt = attempt - 1, lease_until = NULL,
@@ -141,7 +141,7 @@ pub async fn give_back(conn: &mut PgConnection, lease: Lease) -> Result<bool, St
 
 /// The job is given up; `false` if it is not this holder's any more. What follows from its death is the caller's to
 /// write in the same transaction.
-pub async fn bury(conn: &mut PgConnection, lease: Lease, error: &str) -> Result<bool, StorageError> {
+pub async fn mark_dead(conn: &mut PgConnection, lease: Lease, error: &str) -> Result<bool, StorageError> {
     let ended = sqlx::query!(
         "UPDATE jobs
          SET state = 'dead', lease_until = NULL, error = $3, finished_at = now()
@@ -161,7 +161,7 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
-    use crate::jobs::{add, due_queues, list_dead, take_due, take_overdue};
+    use crate::jobs::{add, due_queues, list_dead, mark_overdue_dead, take_due};
 
     const LEASE: Duration = Duration::from_secs(20);
     const NO_TIME: Duration = Duration::ZERO;
@@ -190,11 +190,11 @@ mod tests {
 
         assert_eq!((first.attempt, second.attempt, third), (1, 2, None));
         assert_eq!(serde_json::from_value::<Job>(first.payload).unwrap(), job());
-        assert!(!hold(&mut conn, first.lease).await.unwrap() && hold(&mut conn, second.lease).await.unwrap());
+        assert!(!fence(&mut conn, first.lease).await.unwrap() && fence(&mut conn, second.lease).await.unwrap());
         assert!(!renew(&mut conn, first.lease, LEASE).await.unwrap());
         assert!(!finish(&mut conn, first.lease).await.unwrap());
         assert!(!retry(&mut conn, first.lease, NO_TIME, "late").await.unwrap());
-        assert!(!bury(&mut conn, first.lease, "late").await.unwrap());
+        assert!(!mark_dead(&mut conn, first.lease, "late").await.unwrap());
         assert!(renew(&mut conn, second.lease, LEASE).await.unwrap());
         assert!(finish(&mut conn, second.lease).await.unwrap());
         assert_eq!(claim(&mut conn, id, LEASE).await.unwrap(), None);
@@ -227,10 +227,10 @@ mod tests {
         let mut conn = pool.acquire().await.unwrap();
         let first = claim(&mut conn, id, LEASE).await.unwrap().unwrap();
 
-        let given_back = give_back(&mut conn, first.lease).await.unwrap();
+        let released = release(&mut conn, first.lease).await.unwrap();
         let second = claim(&mut conn, id, LEASE).await.unwrap().unwrap();
 
-        assert!(given_back && !give_back(&mut conn, first.lease).await.unwrap());
+        assert!(released && !release(&mut conn, first.lease).await.unwrap());
         assert_eq!(second.attempt, 1);
     }
 
@@ -268,8 +268,8 @@ mod tests {
                 .await
                 .unwrap();
         }
-        let payload = take_overdue(&mut conn, "the worker ended").await.unwrap();
-        let nothing_more = take_overdue(&mut conn, "the worker ended").await.unwrap();
+        let payload = mark_overdue_dead(&mut conn, "the worker ended").await.unwrap();
+        let nothing_more = mark_overdue_dead(&mut conn, "the worker ended").await.unwrap();
 
         assert_eq!(attempts, job().queue().max_attempts());
         assert_eq!(serde_json::from_value::<Job>(payload.unwrap()).unwrap(), job());

@@ -1,7 +1,7 @@
 //! Work for later: the row is the job, its outbox entry and its place in the queue.
 //!
 //! A job is `ready`, then `running` under a lease that its worker renews, then `done` or `dead`. Whoever claims it gets
-//! a token; only the holder of the last token may write ([`hold`]), so that a worker which was thought dead and is not
+//! a token; only the holder of the last token may write ([`fence`]), so that a worker which was thought dead and is not
 //! changes nothing any more.
 
 mod due;
@@ -9,8 +9,8 @@ mod lease;
 mod list;
 mod listen;
 
-pub use due::{due_queues, take_due, take_overdue};
-pub use lease::{Claimed, Lease, bury, claim, finish, give_back, hold, renew, retry};
+pub use due::{due_queues, mark_overdue_dead, take_due};
+pub use lease::{Claimed, Lease, claim, fence, finish, mark_dead, release, renew, retry};
 pub use list::{DeadJob, list_dead, prune};
 pub use listen::NewJobs;
 
