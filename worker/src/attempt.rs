@@ -23,10 +23,10 @@ use crate::{
 pub const LEASE: Duration = Duration::from_secs(20);
 
 /// A quarter of the lease: three renewals may fail.
-const RENEW_EVERY: Duration = Duration::from_secs(5);
+const RENEW_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Longest pause before a job is tried again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+const MAX_PAUSE: Duration = Duration::from_secs(600);
 
 /// What a process that is told to stop leaves its jobs to end by themselves.
 const STOP_GRACE: Duration = Duration::from_secs(8);
@@ -123,7 +123,7 @@ async fn supervise(job: &Job, attempt: &Attempt<'_>, stop: &CancellationToken) -
 async fn hold_lease(lease: Lease, pool: PgPool) {
     let mut held_at = Instant::now();
     loop {
-        sleep(RENEW_EVERY).await;
+        sleep(RENEW_INTERVAL).await;
         let requested_at = Instant::now();
         match renew(lease, &pool).await {
             Ok(true) => held_at = requested_at,
@@ -154,7 +154,7 @@ async fn write_outcome(
             "done"
         }
         JobOutcome::Failed(JobError::Retry { after, why }) if !attempt.is_last() => {
-            let after = after.unwrap_or_else(|| backoff::with_jitter(attempt.number.unsigned_abs(), LONGEST_PAUSE));
+            let after = after.unwrap_or_else(|| backoff::with_jitter(attempt.number.unsigned_abs(), MAX_PAUSE));
             let error = format!("{why:#}");
             tracing::warn!(job.id = %id, queue, attempt = attempt.number, error, ?after, "job failed; it is tried again");
             storage::jobs::retry(&mut *attempt.ctx.conn().await?, attempt.lease, after, &error).await?;

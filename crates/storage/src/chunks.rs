@@ -56,7 +56,7 @@ pub async fn list(conn: &mut PgConnection, recording: RecordingId, engine: &str)
 }
 
 /// Forgets what other engines heard: the words of a recording are those of one.
-pub async fn keep_only(conn: &mut PgConnection, recording: RecordingId, engine: &str) -> Result<(), StorageError> {
+pub async fn delete_others(conn: &mut PgConnection, recording: RecordingId, engine: &str) -> Result<(), StorageError> {
     sqlx::query!(
         "DELETE FROM chunks WHERE recording_id = $1 AND engine <> $2",
         recording.0,
@@ -105,7 +105,7 @@ mod tests {
         save(&mut conn, recording, "new", &chunk(0, "hullo")).await.unwrap();
         save(&mut conn, recording, "new", &chunk(0, "hello")).await.unwrap();
         let so_far = list(&mut conn, recording, "new").await.unwrap();
-        keep_only(&mut conn, recording, "new").await.unwrap();
+        delete_others(&mut conn, recording, "new").await.unwrap();
 
         assert_eq!(so_far, [chunk(0, "hello"), chunk(20, "world")]);
         assert_eq!(list_for_recording(&mut conn, recording).await.unwrap(), so_far);

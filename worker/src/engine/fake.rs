@@ -8,7 +8,7 @@ use std::sync::{
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
-use super::{Audio, Engine, EngineError, Heard, HeardWord, Hint};
+use super::{Audio, ChunkTranscript, Engine, EngineError, Hint, RecognizedWord};
 use crate::pipeline::{ms, window::Chunking};
 
 /// One word for each chunk: "one", "two", …
@@ -80,21 +80,21 @@ impl Engine for FakeEngine {
         Chunking::UTTERANCES
     }
 
-    async fn transcribe(&self, audio: Audio, _hint: &Hint) -> Result<Heard, EngineError> {
+    async fn transcribe(&self, audio: Audio, _hint: &Hint) -> Result<ChunkTranscript, EngineError> {
         self.permits.acquire().await.expect("the fake never closes it").forget();
         if let Some(error) = self.failure() {
             return Err(error);
         }
         assert!(!self.panics.load(Ordering::SeqCst), "the fake was told to panic");
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
-        let word = HeardWord::new(
+        let word = RecognizedWord::new(
             WORDS[call % WORDS.len()],
             200,
             ms(audio.len() as u64).saturating_sub(200),
         );
-        Ok(Heard {
+        Ok(ChunkTranscript {
             words: vec![word],
-            ..Heard::default()
+            ..ChunkTranscript::default()
         })
     }
 }

@@ -30,7 +30,7 @@ pub trait Engine: Send + Sync {
     fn chunking(&self) -> Chunking;
 
     /// Hears one chunk. Dropping the future gives the chunk up; a thread that works on it may go on for a while.
-    async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<Heard, EngineError>;
+    async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<ChunkTranscript, EngineError>;
 }
 
 /// What is known beforehand.
@@ -42,9 +42,9 @@ pub struct Hint {
 
 /// What was heard in one chunk.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Heard {
+pub struct ChunkTranscript {
     /// In order, in time of the chunk.
-    pub words: Vec<HeardWord>,
+    pub words: Vec<RecognizedWord>,
     /// Mean natural logarithm of the tokens' probabilities.
     pub avg_logprob: Option<f32>,
     /// How likely it is that nobody spoke, 0 to 1.
@@ -53,7 +53,7 @@ pub struct Heard {
 
 /// One word, in time of its chunk as it leaves an engine, in time of the recording after `pipeline::filter`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HeardWord {
+pub struct RecognizedWord {
     pub text: String,
     pub start_ms: u64,
     pub end_ms: u64,
@@ -65,7 +65,7 @@ pub struct HeardWord {
     pub interpolated: bool,
 }
 
-impl HeardWord {
+impl RecognizedWord {
     pub fn new(text: impl Into<String>, start_ms: u64, end_ms: u64) -> Self {
         Self {
             text: text.into(),

@@ -23,7 +23,7 @@ use whisper_rs::{
     FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError, WhisperSegment, WhisperState,
 };
 
-use super::{Audio, Engine, EngineError, EngineSetupError, Heard, HeardWord, Hint};
+use super::{Audio, ChunkTranscript, Engine, EngineError, EngineSetupError, Hint, RecognizedWord};
 use crate::pipeline::{samples, window::Chunking};
 
 /// Unit of whisper.cpp's times.
@@ -57,11 +57,11 @@ struct Shared {
 
 /// What the abort callback looks at; must outlive the call that it may abort.
 struct Abort {
-    is_given_up: Arc<AtomicBool>,
+    is_cancelled: Arc<AtomicBool>,
 }
 
 /// Tells the thread that works for it, when the future that waits is dropped.
-struct GiveUpOnDrop(Arc<AtomicBool>);
+struct CancelOnDrop(Arc<AtomicBool>);
 
 impl Whisper {
     /// Loads the model.
@@ -98,28 +98,28 @@ impl Engine for Whisper {
         Chunking::WINDOWS
     }
 
-    async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<Heard, EngineError> {
-        let guard = GiveUpOnDrop(Arc::default());
+    async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<ChunkTranscript, EngineError> {
+        let guard = CancelOnDrop(Arc::default());
         let abort = Abort {
-            is_given_up: guard.0.clone(),
+            is_cancelled: guard.0.clone(),
         };
         let (shared, hint) = (self.shared.clone(), hint.clone());
-        let heard = spawn_blocking(move || shared.hear(&audio, &hint, &abort)).await;
+        let result = spawn_blocking(move || shared.transcribe(&audio, &hint, &abort)).await;
         let failed = |why: Box<dyn std::error::Error + Send + Sync>| EngineError::Busy {
             what: "Whisper could not hear a chunk".to_owned(),
             after: None,
             why: Some(why),
         };
-        heard
+        result
             .map_err(|why| failed(why.into()))?
             .map_err(|why| failed(why.into()))
     }
 }
 
 impl Shared {
-    fn hear(&self, audio: &[i16], hint: &Hint, abort: &Abort) -> Result<Heard, WhisperError> {
+    fn transcribe(&self, audio: &[i16], hint: &Hint, abort: &Abort) -> Result<ChunkTranscript, WhisperError> {
         if audio.len() < SHORTEST {
-            return Ok(Heard::default());
+            return Ok(ChunkTranscript::default());
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut state = idle.map_or_else(|| self.context.create_state(), Ok)?;
@@ -130,7 +130,7 @@ impl Shared {
         let words = segments.into_iter().flatten().collect();
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(state);
         // whisper.cpp 1.8.3 reads its own silence probability from the wrong place: none is better than that one.
-        Ok(Heard {
+        Ok(ChunkTranscript {
             words,
             avg_logprob,
             no_speech: None,
@@ -149,7 +149,7 @@ impl Shared {
         params.set_print_timestamps(false);
         // SAFETY: `abort` outlives the call of `full` that takes these parameters, and nobody else gets them.
         unsafe {
-            params.set_abort_callback(Some(is_given_up));
+            params.set_abort_callback(Some(is_cancelled));
             params.set_abort_callback_user_data(std::ptr::from_ref(abort).cast_mut().cast());
         }
         params
@@ -168,8 +168,8 @@ impl Shared {
     }
 
     /// A token that begins with a space begins a word; a character may be spread over two tokens.
-    fn words(&self, segment: &WhisperSegment<'_>) -> Vec<HeardWord> {
-        let mut words: Vec<(Vec<u8>, HeardWord)> = Vec::new();
+    fn words(&self, segment: &WhisperSegment<'_>) -> Vec<RecognizedWord> {
+        let mut words: Vec<(Vec<u8>, RecognizedWord)> = Vec::new();
         for token in (0..segment.n_tokens()).filter_map(|i| segment.get_token(i)) {
             let (Ok(bytes), data) = (token.to_bytes(), token.token_data()) else {
                 continue;
@@ -186,9 +186,9 @@ impl Shared {
                 }
                 _ => words.push((
                     bytes.to_vec(),
-                    HeardWord {
+                    RecognizedWord {
                         confidence: Some(data.p),
-                        ..HeardWord::new("", start, end.max(start))
+                        ..RecognizedWord::new("", start, end.max(start))
                     },
                 )),
             }
@@ -196,7 +196,7 @@ impl Shared {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
         words
             .into_iter()
-            .map(|(bytes, word)| HeardWord {
+            .map(|(bytes, word)| RecognizedWord {
                 text: text(&bytes),
                 ..word
             })
@@ -204,17 +204,17 @@ impl Shared {
     }
 }
 
-impl Drop for GiveUpOnDrop {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
 /// Asked by whisper.cpp after each encoder pass and each token.
-unsafe extern "C" fn is_given_up(user_data: *mut c_void) -> bool {
+unsafe extern "C" fn is_cancelled(user_data: *mut c_void) -> bool {
     // SAFETY: `params` has set it to an `Abort` that outlives the call.
     unsafe { &*user_data.cast::<Abort>() }
-        .is_given_up
+        .is_cancelled
         .load(Ordering::Relaxed)
 }
 
@@ -222,7 +222,7 @@ fn to_ms(ticks: i64) -> u64 {
     u64::try_from(ticks.saturating_mul(TICK_MS)).unwrap_or(0)
 }
 
-fn avg_logprob(segments: &[Vec<HeardWord>]) -> Option<f32> {
+fn avg_logprob(segments: &[Vec<RecognizedWord>]) -> Option<f32> {
     let all: Vec<f32> = segments
         .iter()
         .flatten()
@@ -277,7 +277,7 @@ mod tests {
             .collect()
     }
 
-    fn text(heard: &Heard) -> String {
+    fn text(heard: &ChunkTranscript) -> String {
         heard
             .words
             .iter()
@@ -355,20 +355,20 @@ mod tests {
         for audio in [vec![], vec![3_000; SHORTEST - 1]] {
             assert_eq!(
                 whisper.transcribe(audio.into(), &Hint::default()).await.unwrap(),
-                Heard::default()
+                ChunkTranscript::default()
             );
         }
     }
 
     #[tokio::test]
-    async fn a_dropped_chunk_is_given_up() {
+    async fn a_dropped_chunk_is_cancelled() {
         let folder = tempfile::tempdir().unwrap();
         let whisper = Whisper::open(&model(folder.path(), &["--loop"])).unwrap();
         let abort = Abort {
-            is_given_up: Arc::new(AtomicBool::new(true)),
+            is_cancelled: Arc::new(AtomicBool::new(true)),
         };
 
-        let given_up = whisper.shared.hear(&tone(300.0, 20.0), &Hint::default(), &abort);
+        let given_up = whisper.shared.transcribe(&tone(300.0, 20.0), &Hint::default(), &abort);
         let hint = Hint::default();
         let impatient =
             tokio::time::timeout(Duration::from_millis(1), whisper.transcribe(tone(300.0, 20.0), &hint)).await;

@@ -19,7 +19,7 @@ use storage::{
 use super::JobError;
 use crate::{
     attempt::Attempt,
-    engine::HeardWord,
+    engine::RecognizedWord,
     pipeline::{
         align::align,
         merge::{TrackTranscript, merge},
@@ -75,9 +75,9 @@ async fn track(
     let (Some(acceptance), None) = (&recording.acceptance, missing_reason(recording)) else {
         return Ok(None);
     };
-    let mut heard: Vec<HeardWord> = Vec::new();
+    let mut heard: Vec<RecognizedWord> = Vec::new();
     for chunk in chunks::list_for_recording(conn, recording.id).await? {
-        let words: Vec<HeardWord> =
+        let words: Vec<RecognizedWord> =
             serde_json::from_value(chunk.words).map_err(|why| unreadable(recording.id, chunk.start_sample, why))?;
         heard.extend(words);
     }

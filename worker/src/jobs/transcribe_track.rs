@@ -85,10 +85,10 @@ async fn plan(
     attempt: &Attempt<'_>,
 ) -> Result<Plan, JobError> {
     let file = spooled.open()?;
-    let listened = spawn_blocking(move || audio::listen(std::io::BufReader::new(file))).await;
+    let listened = spawn_blocking(move || audio::score_frames(std::io::BufReader::new(file))).await;
     let frames = listened.map_err(JobError::retry)?.map_err(undecodable)?;
     let speech = frames.speech();
-    let chunks = window::cut(&speech, &frames, engine.chunking());
+    let chunks = window::chunks(&speech, &frames, engine.chunking());
     let language = language(recording, attempt).await?;
     let key = format!(
         "{} {} {}",
@@ -174,7 +174,7 @@ async fn already_heard(recording: &Recording, plan: &Plan, attempt: &Attempt<'_>
 
 /// Ends early when nobody takes chunks any more.
 fn send_chunks(file: std::fs::File, chunks: &[Span], sender: &mpsc::Sender<(Span, Audio)>) -> Result<(), DecodeError> {
-    audio::cut(std::io::BufReader::new(file), chunks, |chunk, sound| {
+    audio::extract(std::io::BufReader::new(file), chunks, |chunk, sound| {
         match sender.blocking_send((chunk, sound)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_closed) => ControlFlow::Break(()),
@@ -217,7 +217,7 @@ async fn keep(
 
 async fn finish(recording: &Recording, plan: &Plan, attempt: &Attempt<'_>) -> Result<(), JobError> {
     let mut tx = attempt.begin().await?;
-    chunks::keep_only(&mut tx, recording.id, &plan.key).await?;
+    chunks::delete_others(&mut tx, recording.id, &plan.key).await?;
     let done = Transcription::Done;
     change_meeting(&mut tx, recording.meeting_id, |_, meeting| {
         meeting.transcribed(recording.id, done)

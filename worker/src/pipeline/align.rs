@@ -7,16 +7,16 @@ use domain::{
 };
 use media::timeline::place;
 
-use crate::engine::HeardWord;
+use crate::engine::RecognizedWord;
 
 /// Samples of a recording in a millisecond.
 const SAMPLES_PER_MS: u64 = SAMPLE_RATE as u64 / 1000;
 
 /// The words on the meeting's clock. One that would lie before the meeting's start lies at its start.
-pub fn align(words: &[HeardWord], fit: &Fit, meeting_start: DateTime<Utc>) -> Vec<Word> {
+pub fn align(words: &[RecognizedWord], fit: &Fit, meeting_start: DateTime<Utc>) -> Vec<Word> {
     let start_ns = meeting_start.timestamp_nanos_opt().unwrap_or_default();
     let moment = |ms: u64| place(fit, start_ns, ms.saturating_mul(SAMPLES_PER_MS)).max(0);
-    let place_word = |word: &HeardWord| Word {
+    let place_word = |word: &RecognizedWord| Word {
         text: word.text.clone(),
         start_ms: moment(word.start_ms),
         end_ms: moment(word.end_ms),
@@ -40,7 +40,7 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000, 0).unwrap()
     }
 
-    fn times(words: &[HeardWord], fit: &Fit) -> Vec<(i64, i64)> {
+    fn times(words: &[RecognizedWord], fit: &Fit) -> Vec<(i64, i64)> {
         align(words, fit, meeting_start())
             .iter()
             .map(|w| (w.start_ms, w.end_ms))
@@ -50,8 +50,8 @@ mod tests {
     #[test]
     fn words_lie_where_their_samples_do() {
         let words = [
-            HeardWord::new("now", 0, 300),
-            HeardWord::new("an hour later", 3_600_000, 3_600_500),
+            RecognizedWord::new("now", 0, 300),
+            RecognizedWord::new("an hour later", 3_600_000, 3_600_500),
         ];
         let late = 1_800_000_002_500_000_000;
 
@@ -66,8 +66,8 @@ mod tests {
     #[test]
     fn nothing_lies_before_the_meeting_or_breaks_on_hostile_numbers() {
         let words = [
-            HeardWord::new("early", 0, 400),
-            HeardWord::new("never", u64::MAX, u64::MAX),
+            RecognizedWord::new("early", 0, 400),
+            RecognizedWord::new("never", u64::MAX, u64::MAX),
         ];
 
         let early = times(&words[..1], &fit(1_799_999_999_900_000_000, 0.0));

@@ -6,30 +6,30 @@ use media::opus::decode::{Block, DecodeError, Decoder, OutputRate};
 
 use super::{
     Span,
-    vad::{Frames, Listener},
+    vad::{FrameScorer, Frames},
 };
 use crate::engine::Audio;
 
 /// First pass: where in an Ogg file somebody speaks, and how loud it is.
-pub fn listen(ogg: impl Read) -> Result<Frames, DecodeError> {
-    let mut listener = Listener::default();
+pub fn score_frames(ogg: impl Read) -> Result<Frames, DecodeError> {
+    let mut scorer = FrameScorer::default();
     for block in Decoder::open(ogg, OutputRate::Hz16000)? {
-        listener.push(&block?.samples);
+        scorer.push(&block?.samples);
     }
-    Ok(listener.finish())
+    Ok(scorer.finish())
 }
 
 /// Second pass: hands over the sound of each of `chunks`, in order, until there are no more or `each` breaks off.
 /// `chunks` must be in order and must not overlap. What lies behind the end of the file is silence.
-pub fn cut(
+pub fn extract(
     ogg: impl Read,
     chunks: &[Span],
     mut each: impl FnMut(Span, Audio) -> ControlFlow<()>,
 ) -> Result<(), DecodeError> {
     let mut decoder = Decoder::open(ogg, OutputRate::Hz16000)?;
-    let mut waiting: Option<Block> = None;
+    let mut pending: Option<Block> = None;
     for chunk in chunks {
-        let sound = take(&mut decoder, &mut waiting, *chunk)?;
+        let sound = read_chunk(&mut decoder, &mut pending, *chunk)?;
         if each(*chunk, Arc::from(sound)).is_break() {
             break;
         }
@@ -37,11 +37,15 @@ pub fn cut(
     Ok(())
 }
 
-/// The sound of one chunk. A block that reaches beyond it stays in `waiting` for the next.
-fn take<R: Read>(decoder: &mut Decoder<R>, waiting: &mut Option<Block>, chunk: Span) -> Result<Vec<i16>, DecodeError> {
+/// The sound of one chunk. A block that reaches beyond it stays in `pending` for the next.
+fn read_chunk<R: Read>(
+    decoder: &mut Decoder<R>,
+    pending: &mut Option<Block>,
+    chunk: Span,
+) -> Result<Vec<i16>, DecodeError> {
     let mut sound = vec![0; chunk.len() as usize];
     loop {
-        let block = match waiting.take() {
+        let block = match pending.take() {
             Some(block) => block,
             None => match decoder.next_block()? {
                 Some(block) => block,
@@ -49,15 +53,15 @@ fn take<R: Read>(decoder: &mut Decoder<R>, waiting: &mut Option<Block>, chunk: S
             },
         };
         let end = block.start + block.samples.len() as u64;
-        copy(&block, chunk, &mut sound);
+        copy_overlap(&block, chunk, &mut sound);
         if end >= chunk.end {
-            *waiting = Some(block);
+            *pending = Some(block);
             return Ok(sound);
         }
     }
 }
 
-fn copy(block: &Block, chunk: Span, sound: &mut [i16]) {
+fn copy_overlap(block: &Block, chunk: Span, sound: &mut [i16]) {
     let from = block.start.max(chunk.start);
     let to = (block.start + block.samples.len() as u64).min(chunk.end);
     if from < to {
@@ -86,13 +90,13 @@ mod tests {
         }
     }
 
-    fn cut_all(file: &[u8], chunks: &[Span]) -> Vec<(Span, Audio)> {
+    fn extract_all(file: &[u8], chunks: &[Span]) -> Vec<(Span, Audio)> {
         let mut all = Vec::new();
-        let keep = |span, sound| {
+        let collect = |span, sound| {
             all.push((span, sound));
             ControlFlow::Continue(())
         };
-        cut(file, chunks, keep).unwrap();
+        extract(file, chunks, collect).unwrap();
         all
     }
 
@@ -101,7 +105,7 @@ mod tests {
         let file = ogg(&[Tone::silence(1.0), Tone::of(440.0, 1.0), Tone::silence(1.0)]);
         let chunks = [span(100, 900), span(900, 901), span(1_200, 1_800), span(1_800, 2_900)];
 
-        let sound = cut_all(&file, &chunks);
+        let sound = extract_all(&file, &chunks);
 
         assert_eq!(sound.iter().map(|(s, _)| *s).collect::<Vec<_>>(), chunks);
         assert!(sound.iter().all(|(s, sound)| sound.len() as u64 == s.len()));
@@ -118,12 +122,12 @@ mod tests {
         let file = ogg(&[Tone::of(440.0, 0.5)]);
         let mut seen = 0;
 
-        let beyond = cut_all(&file, &[span(100, 60_000), span(60_000, 61_000)]);
+        let beyond = extract_all(&file, &[span(100, 60_000), span(60_000, 61_000)]);
         let stop = |_, _| {
             seen += 1;
             ControlFlow::Break(())
         };
-        cut(&file[..], &[span(0, 100), span(100, 200)], stop).unwrap();
+        extract(&file[..], &[span(0, 100), span(100, 200)], stop).unwrap();
 
         assert!(beyond[1].1.iter().all(|s| *s == 0));
         assert_eq!(seen, 1);
@@ -133,8 +137,8 @@ mod tests {
     fn tones_are_no_speech_and_a_broken_file_is_an_error() {
         let file = ogg(&[Tone::silence(2.0)]);
 
-        assert_eq!(listen(&file[..]).unwrap().speech(), []);
-        assert!(listen(&b"not a recording"[..]).is_err());
-        assert!(listen(&b""[..]).is_err());
+        assert_eq!(score_frames(&file[..]).unwrap().speech(), []);
+        assert!(score_frames(&b"not a recording"[..]).is_err());
+        assert!(score_frames(&b""[..]).is_err());
     }
 }

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::{Span, ms};
-use crate::engine::{Heard, HeardWord};
+use crate::engine::{ChunkTranscript, RecognizedWord};
 
 /// Nobody speaks faster, in characters a second of the chunk's speech.
-const MOST_CHARS_PER_SECOND: u64 = 25;
+const MAX_CHARS_PER_SECOND: u64 = 25;
 
 /// A phrase that comes so often in a row is a loop of the engine's, not a speaker's.
 const LOOP_REPEATS: usize = 4;
@@ -20,7 +20,7 @@ const LOOP_WORDS: usize = 8;
 const REACH_MS: u64 = 300;
 
 /// Below this mean log probability an engine does not believe itself,
-const WEAK_LOGPROB: f32 = -1.0;
+const LOW_LOGPROB: f32 = -1.0;
 /// and above this it thinks that nobody spoke. Either alone is unreliable.
 const LIKELY_SILENCE: f32 = 0.6;
 
@@ -54,18 +54,20 @@ impl Reason {
 /// What is left of a chunk, in time of the recording, and how many words were dropped for which reason.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filtered {
-    pub words: Vec<HeardWord>,
+    pub words: Vec<RecognizedWord>,
     pub dropped: BTreeMap<Reason, usize>,
 }
 
 /// Turns what an engine heard in `chunk` into words of the recording. `speech` is all speech of the track.
-pub fn filter(heard: Heard, chunk: Span, speech: &[Span]) -> Filtered {
+pub fn filter(transcript: ChunkTranscript, chunk: Span, speech: &[Span]) -> Filtered {
     let mut filtered = Filtered {
-        words: heard.words,
+        words: transcript.words,
         dropped: BTreeMap::new(),
     };
     filtered.retain(Reason::Blank, |w| !w.text.trim().is_empty());
-    if heard.avg_logprob.is_some_and(|p| p < WEAK_LOGPROB) && heard.no_speech.is_some_and(|p| p > LIKELY_SILENCE) {
+    if transcript.avg_logprob.is_some_and(|p| p < LOW_LOGPROB)
+        && transcript.no_speech.is_some_and(|p| p > LIKELY_SILENCE)
+    {
         filtered.retain(Reason::Doubtful, |_| false);
     }
     filtered.drop_loops();
@@ -73,12 +75,12 @@ pub fn filter(heard: Heard, chunk: Span, speech: &[Span]) -> Filtered {
     if is_too_fast(&filtered.words, &within) {
         filtered.retain(Reason::TooFast, |_| false);
     }
-    filtered.place(chunk, &within);
+    filtered.fix_times(chunk, &within);
     filtered
 }
 
 impl Filtered {
-    fn retain(&mut self, reason: Reason, keep: impl FnMut(&HeardWord) -> bool) {
+    fn retain(&mut self, reason: Reason, keep: impl FnMut(&RecognizedWord) -> bool) {
         let before = self.words.len();
         self.words.retain(keep);
         self.count(reason, before - self.words.len());
@@ -111,14 +113,14 @@ impl Filtered {
     }
 
     /// Moves words to the recording's time, into the speech nearby and behind the word before.
-    fn place(&mut self, chunk: Span, within: &[Span]) {
+    fn fix_times(&mut self, chunk: Span, within: &[Span]) {
         let (chunk_start, chunk_end) = (ms(chunk.start), ms(chunk.end));
         let allowed: Vec<(u64, u64)> = within
             .iter()
             .map(|s| (ms(s.start).saturating_sub(REACH_MS), ms(s.end) + REACH_MS))
             .collect();
         let mut earliest = chunk_start;
-        let mut placed = Vec::with_capacity(self.words.len());
+        let mut fixed = Vec::with_capacity(self.words.len());
         for mut word in std::mem::take(&mut self.words) {
             let start = word.start_ms.saturating_add(chunk_start);
             let end = word.end_ms.saturating_add(chunk_start).max(start);
@@ -129,9 +131,9 @@ impl Filtered {
             word.start_ms = start.clamp(from, to).max(earliest).min(chunk_end);
             word.end_ms = end.clamp(from, to).min(chunk_end).max(word.start_ms);
             earliest = word.start_ms;
-            placed.push(word);
+            fixed.push(word);
         }
-        self.words = placed;
+        self.words = fixed;
     }
 }
 
@@ -143,10 +145,10 @@ fn loop_at(text: &[String]) -> Option<(usize, usize)> {
     })
 }
 
-fn is_too_fast(words: &[HeardWord], within: &[Span]) -> bool {
+fn is_too_fast(words: &[RecognizedWord], within: &[Span]) -> bool {
     let chars: u64 = words.iter().map(|w| w.text.trim().chars().count() as u64 + 1).sum();
     let speech_ms: u64 = within.iter().map(|s| ms(s.len())).sum();
-    chars * 1000 > MOST_CHARS_PER_SECOND * speech_ms
+    chars * 1000 > MAX_CHARS_PER_SECOND * speech_ms
 }
 
 fn overlap(a: Span, b: Span) -> Option<Span> {
@@ -169,16 +171,16 @@ mod tests {
         }
     }
 
-    fn said(words: &[(&str, u64, u64)]) -> Heard {
-        let word = |(text, start_ms, end_ms): &(&str, u64, u64)| HeardWord::new(*text, *start_ms, *end_ms);
-        Heard {
+    fn said(words: &[(&str, u64, u64)]) -> ChunkTranscript {
+        let word = |(text, start_ms, end_ms): &(&str, u64, u64)| RecognizedWord::new(*text, *start_ms, *end_ms);
+        ChunkTranscript {
             words: words.iter().map(word).collect(),
-            ..Heard::default()
+            ..ChunkTranscript::default()
         }
     }
 
     /// One word every 300 ms.
-    fn sentence(text: &str) -> Heard {
+    fn sentence(text: &str) -> ChunkTranscript {
         let words: Vec<_> = text
             .split(' ')
             .zip(0..)
@@ -260,7 +262,7 @@ mod tests {
     #[test]
     fn doubt_and_silence_together_drop_a_chunk_and_neither_alone() {
         let weigh = |avg_logprob, no_speech| {
-            let heard = Heard {
+            let heard = ChunkTranscript {
                 avg_logprob,
                 no_speech,
                 ..sentence("so it was said")

@@ -33,7 +33,7 @@ pub fn merge(tracks: &[TrackTranscript]) -> Vec<Segment> {
         let others = speakers.iter().filter(|(other, _)| *other != speaker);
         let mut taken: Vec<i64> = others.flat_map(|(_, words)| moments_taken(words)).collect();
         taken.sort_unstable();
-        turns.extend(cut(words, &taken).map(|words| segment(speaker, words)));
+        turns.extend(turns_of(words, &taken).map(|words| segment(speaker, words)));
     }
     turns.sort_by(|a, b| (a.start_ms, a.end_ms, &a.speaker).cmp(&(b.start_ms, b.end_ms, &b.speaker)));
     turns
@@ -68,7 +68,7 @@ fn is_back_channel(words: &[Word]) -> bool {
 }
 
 /// A speaker's turns: they end at long pauses, and at those in which another speaks. `taken` is in order.
-fn cut<'a>(words: &'a [Word], taken: &[i64]) -> impl Iterator<Item = &'a [Word]> {
+fn turns_of<'a>(words: &'a [Word], taken: &[i64]) -> impl Iterator<Item = &'a [Word]> {
     let is_taken = |from_ms, to_ms| {
         let first = taken.partition_point(|moment| *moment < from_ms);
         taken.get(first).is_some_and(|moment| *moment < to_ms)

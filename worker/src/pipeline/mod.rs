@@ -3,7 +3,7 @@
 //! The order of the steps, and where each is:
 //!
 //! 1. decode the Ogg file straight to 16 kHz, a packet at a time ([`audio`]);
-//! 2. score every frame of 16 ms for speech and loudness ([`vad::Listener`]); only the scores are kept, not the audio;
+//! 2. score every frame of 16 ms for speech and loudness ([`vad::FrameScorer`]); only the scores are kept, not the audio;
 //! 3. *the cross-track gate stands here*: between the scores of all tracks of a meeting and the smoothing, so that a
 //!    voice that leaks into another's microphone is not heard twice. It needs [`vad::Frames`] of every track, on the
 //!    meeting's clock, and answers with the frames that are not the track's own;

@@ -21,7 +21,7 @@ const HANGOVER: u64 = samples(400);
 const PADDING: u64 = samples(200);
 
 /// Shorter speech, before padding, is none.
-const SHORTEST: u64 = samples(100);
+const MIN_SPEECH: u64 = samples(100);
 
 /// Quietest level that is told apart, in dBFS; silence has it.
 const FLOOR_DB: f32 = -100.0;
@@ -38,13 +38,13 @@ pub struct Frames {
 }
 
 /// Scores a track as it is decoded.
-pub struct Listener {
+pub struct FrameScorer {
     detector: Box<Detector>,
     pending: Vec<i16>,
     frames: Frames,
 }
 
-impl Default for Listener {
+impl Default for FrameScorer {
     fn default() -> Self {
         Self {
             detector: Detector::default_boxed(),
@@ -54,7 +54,7 @@ impl Default for Listener {
     }
 }
 
-impl Listener {
+impl FrameScorer {
     /// Takes the next samples of the track, of any number.
     pub fn push(&mut self, mut pcm: &[i16]) {
         self.frames.samples += pcm.len() as u64;
@@ -62,7 +62,7 @@ impl Listener {
             let (now, later) = pcm.split_at(pcm.len().min(FRAME - self.pending.len()));
             self.pending.extend(now);
             if self.pending.len() == FRAME {
-                self.judge();
+                self.score();
             }
             pcm = later;
         }
@@ -72,12 +72,12 @@ impl Listener {
     pub fn finish(mut self) -> Frames {
         if !self.pending.is_empty() {
             self.pending.resize(FRAME, 0);
-            self.judge();
+            self.score();
         }
         self.frames
     }
 
-    fn judge(&mut self) {
+    fn score(&mut self) {
         self.frames
             .voiced
             .push(self.detector.predict_i16(&self.pending) >= THRESHOLD);
@@ -90,7 +90,7 @@ impl Frames {
     /// The stretches in which somebody speaks, in order, padded, none touching another.
     pub fn speech(&self) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
-        for span in self.runs().into_iter().filter(|s| s.len() >= SHORTEST) {
+        for span in self.runs().into_iter().filter(|s| s.len() >= MIN_SPEECH) {
             let padded = Span {
                 start: span.start.saturating_sub(PADDING),
                 end: (span.end + PADDING).min(self.samples),
@@ -227,10 +227,10 @@ mod tests {
         let hostile = [i16::MIN, i16::MAX, 0, -1, 1].repeat(100);
 
         for part in [1, 100, 256, 48_000] {
-            let mut listener = Listener::default();
-            hiss.chunks(part).for_each(|pcm| listener.push(pcm));
-            listener.push(&hostile);
-            let frames = listener.finish();
+            let mut scorer = FrameScorer::default();
+            hiss.chunks(part).for_each(|pcm| scorer.push(pcm));
+            scorer.push(&hostile);
+            let frames = scorer.finish();
 
             assert_eq!(frames.samples, 48_500);
             assert_eq!(frames.levels.len(), 48_500_usize.div_ceil(FRAME));
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn an_empty_track_holds_no_speech() {
-        let frames = Listener::default().finish();
+        let frames = FrameScorer::default().finish();
 
         assert_eq!(frames.speech(), []);
         assert_eq!(frames.quietest(Span { start: 0, end: 1000 }), None);

@@ -26,10 +26,10 @@ impl Chunking {
 }
 
 /// Speech that is too long is cut at its quietest place within so much of the end.
-const CUT_WITHIN: u64 = samples(5_000);
+const CUT_RANGE: u64 = samples(5_000);
 
 /// The chunks that hold all of `speech`, in order. None is longer than allowed, none is empty, none overlaps another.
-pub fn cut(speech: &[Span], frames: &Frames, chunking: Chunking) -> Vec<Span> {
+pub fn chunks(speech: &[Span], frames: &Frames, chunking: Chunking) -> Vec<Span> {
     let mut chunks: Vec<Span> = Vec::new();
     for piece in speech.iter().flat_map(|span| split(*span, frames, chunking.longest)) {
         match chunks.last_mut() {
@@ -49,7 +49,7 @@ fn split(mut span: Span, frames: &Frames, longest: u64) -> Vec<Span> {
     while span.len() > longest {
         let end = span.start + longest;
         let late = Span {
-            start: end - CUT_WITHIN.min(longest / 2),
+            start: end - CUT_RANGE.min(longest / 2),
             end,
         };
         let at = frames.quietest(late).unwrap_or(end);
@@ -85,8 +85,8 @@ mod tests {
             seconds(33.0, 34.0),
         ];
 
-        let windows = cut(&speech, &Frames::default(), Chunking::WINDOWS);
-        let utterances = cut(&speech, &Frames::default(), Chunking::UTTERANCES);
+        let windows = chunks(&speech, &Frames::default(), Chunking::WINDOWS);
+        let utterances = chunks(&speech, &Frames::default(), Chunking::UTTERANCES);
 
         assert_eq!(windows, [seconds(0.0, 20.0), seconds(21.0, 30.0), seconds(33.0, 34.0)]);
         assert_eq!(utterances, speech);
@@ -101,7 +101,7 @@ mod tests {
             picture.replace_range(at..at + 1, "-");
         }
 
-        let chunks = cut(&[seconds(0.0, 40.0)], &Frames::drawn(&picture), Chunking::UTTERANCES);
+        let chunks = chunks(&[seconds(0.0, 40.0)], &Frames::drawn(&picture), Chunking::UTTERANCES);
 
         let at = (quiet(25) * 256 + 128) as u64;
         assert_eq!(
@@ -133,7 +133,7 @@ mod tests {
             } else {
                 &speech
             };
-            let chunks = cut(speech, &Frames::default(), chunking);
+            let chunks = chunks(speech, &Frames::default(), chunking);
 
             assert!(
                 chunks.iter().all(|c| !c.is_empty() && c.len() <= chunking.longest),

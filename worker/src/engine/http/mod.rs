@@ -2,7 +2,7 @@
 //!
 //! It gets chunks as WAV, never the recording: not every server decodes Opus, and no size limit is ever met.
 
-mod answer;
+mod response;
 mod wav;
 
 use std::{
@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::{Audio, Engine, EngineError, EngineSetupError, Heard, Hint};
+use super::{Audio, ChunkTranscript, Engine, EngineError, EngineSetupError, Hint};
 use crate::{
     backoff,
     pipeline::{ms, window::Chunking},
@@ -34,16 +34,16 @@ const BASE_TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often one chunk is sent before the job is given back to the queue.
-const TRIES: u32 = 3;
+const MAX_TRIES: u32 = 3;
 
 /// A server that asks for a longer pause gives the job back to the queue, which waits without holding a place.
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+const MAX_PAUSE: Duration = Duration::from_secs(20);
 
 /// Largest answer that is read: half a minute of speech with a time for every token is a tenth of it.
-const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Most of an error's body that is shown.
-const SHOWN_BYTES: usize = 300;
+const MAX_SHOWN_BYTES: usize = 300;
 
 /// Where the server is and what it is asked for.
 #[derive(Clone, Debug)]
@@ -99,23 +99,23 @@ impl HttpEngine {
         })
     }
 
-    async fn ask(&self, audio: &[i16], hint: &Hint) -> Result<Heard, Failure> {
+    async fn request(&self, audio: &[i16], hint: &Hint) -> Result<ChunkTranscript, Failure> {
         let length = Duration::from_millis(ms(audio.len() as u64));
-        let mut request = self
+        let mut builder = self
             .client
             .post(self.options.url.clone())
             .timeout(BASE_TIMEOUT + 2 * length);
         if let Some(key) = &self.options.api_key {
-            request = request.bearer_auth(key.expose_secret());
+            builder = builder.bearer_auth(key.expose_secret());
         }
-        let response = request
+        let response = builder
             .multipart(self.form(audio, hint))
             .send()
             .await
             .map_err(Failure::connection)?;
-        let body = read_answer(response).await?;
+        let body = read_body(response).await?;
         let answer: Value = serde_json::from_slice(&body).map_err(|_| Failure::NoTranscription)?;
-        answer::read(&answer, ms(audio.len() as u64)).ok_or(Failure::NoTranscription)
+        response::parse(&answer, ms(audio.len() as u64)).ok_or(Failure::NoTranscription)
     }
 
     fn form(&self, audio: &[i16], hint: &Hint) -> Form {
@@ -138,7 +138,7 @@ impl HttpEngine {
     }
 
     /// Whether the same chunk should be sent again in plain form.
-    fn gives_up_detail(&self, failure: &Failure) -> bool {
+    fn should_retry_plain(&self, failure: &Failure) -> bool {
         let is_refusal = matches!(
             failure,
             Failure::Refused {
@@ -160,17 +160,17 @@ impl Engine for HttpEngine {
         Chunking::WINDOWS
     }
 
-    async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<Heard, EngineError> {
+    async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<ChunkTranscript, EngineError> {
         let _slot = self.slots.acquire().await;
         let mut tries = 1;
         loop {
-            let failure = match self.ask(&audio, hint).await {
+            let failure = match self.request(&audio, hint).await {
                 Ok(heard) => return Ok(heard),
-                Err(failure) if self.gives_up_detail(&failure) => continue,
+                Err(failure) if self.should_retry_plain(&failure) => continue,
                 Err(failure) => failure,
             };
             match failure.pause(tries) {
-                Some(pause) if tries < TRIES => tokio::time::sleep(pause).await,
+                Some(pause) if tries < MAX_TRIES => tokio::time::sleep(pause).await,
                 _ => return Err(failure.into()),
             }
             tries += 1;
@@ -192,8 +192,9 @@ impl Failure {
     /// How long to wait before the next try; `None` if none is of use here.
     fn pause(&self, tries: u32) -> Option<Duration> {
         match self {
-            Self::Transient { after, .. } => Some(after.unwrap_or_else(|| backoff::with_jitter(tries, LONGEST_PAUSE)))
-                .filter(|p| *p <= LONGEST_PAUSE),
+            Self::Transient { after, .. } => {
+                Some(after.unwrap_or_else(|| backoff::with_jitter(tries, MAX_PAUSE))).filter(|p| *p <= MAX_PAUSE)
+            }
             Self::Refused { .. } | Self::NoTranscription => None,
         }
     }
@@ -217,7 +218,7 @@ impl From<Failure> for EngineError {
     }
 }
 
-async fn read_answer(mut response: Response) -> Result<Vec<u8>, Failure> {
+async fn read_body(mut response: Response) -> Result<Vec<u8>, Failure> {
     let status = response.status();
     let after = response
         .headers()
@@ -226,7 +227,7 @@ async fn read_answer(mut response: Response) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     while let Some(part) = response.chunk().await.map_err(Failure::connection)? {
         body.extend(part);
-        if body.len() > LONGEST_ANSWER {
+        if body.len() > MAX_ANSWER_BYTES {
             return Err(Failure::NoTranscription);
         }
     }
@@ -241,7 +242,7 @@ async fn read_answer(mut response: Response) -> Result<Vec<u8>, Failure> {
             why: None,
         });
     }
-    let shown = String::from_utf8_lossy(&body[..body.len().min(SHOWN_BYTES)]);
+    let shown = String::from_utf8_lossy(&body[..body.len().min(MAX_SHOWN_BYTES)]);
     Err(Failure::Refused {
         status,
         body: shown.trim().to_owned(),
@@ -307,7 +308,7 @@ mod tests {
 
         let heard = engine(&server).await.transcribe(second(), &english()).await.unwrap();
 
-        assert_eq!(heard.words, [crate::engine::HeardWord::new("yes", 200, 500)]);
+        assert_eq!(heard.words, [crate::engine::RecognizedWord::new("yes", 200, 500)]);
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use super::{
     library::{Handle, Library, owned},
     model::Model,
 };
-use crate::engine::HeardWord;
+use crate::engine::RecognizedWord;
 
 /// Length of a frame in the decoder's times.
 const FRAME_MS: u64 = 10;
@@ -53,7 +53,7 @@ impl Decoder {
     }
 
     /// The words of one utterance; none of digital silence, in which it would hear some.
-    pub fn hear(&mut self, pcm: &[i16]) -> Vec<HeardWord> {
+    pub fn decode(&mut self, pcm: &[i16]) -> Vec<RecognizedWord> {
         if pcm.iter().all(|sample| *sample == 0) {
             return Vec::new();
         }
@@ -65,16 +65,16 @@ impl Decoder {
                 return Vec::new();
             }
             // The last argument says that this is the whole utterance, which makes its loudness known at once.
-            let heard = (lib.ps_process_raw)(self.decoder, pcm.as_ptr(), pcm.len(), 0, 1);
+            let processed = (lib.ps_process_raw)(self.decoder, pcm.as_ptr(), pcm.len(), 0, 1);
             let ended = (lib.ps_end_utt)(self.decoder);
-            if heard < 0 || ended < 0 {
+            if processed < 0 || ended < 0 {
                 return Vec::new();
             }
         }
         self.words()
     }
 
-    fn words(&self) -> Vec<HeardWord> {
+    fn words(&self) -> Vec<RecognizedWord> {
         let mut words = Vec::new();
         // SAFETY: each segment is used before the call for the next, which frees it, and the last frees itself.
         let mut segment = unsafe { (self.library.ps_seg_iter)(self.decoder) };
@@ -87,7 +87,7 @@ impl Decoder {
     }
 
     /// `None` for silence and noises.
-    fn word(&self, segment: Handle) -> Option<HeardWord> {
+    fn word(&self, segment: Handle) -> Option<RecognizedWord> {
         let lib = &self.library;
         let (mut first, mut last) = (0, 0);
         let (mut acoustic, mut language, mut backoff) = (0, 0, 0);
@@ -103,9 +103,9 @@ impl Decoder {
         let text = plain(&text)?;
         let (start, end) = (u64::try_from(first).ok()?, u64::try_from(last).ok()? + 1);
         let confidence = Some(probability.clamp(0.0, 1.0) as f32);
-        Some(HeardWord {
+        Some(RecognizedWord {
             confidence,
-            ..HeardWord::new(text, start * FRAME_MS, end * FRAME_MS)
+            ..RecognizedWord::new(text, start * FRAME_MS, end * FRAME_MS)
         })
     }
 }

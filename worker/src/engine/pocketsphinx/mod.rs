@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 
 use self::{decoder::Decoder, library::Library, model::Model};
-use super::{Audio, Engine, EngineError, EngineSetupError, Heard, Hint};
+use super::{Audio, ChunkTranscript, Engine, EngineError, EngineSetupError, Hint};
 use crate::pipeline::window::Chunking;
 
 /// Where library and model lie.
@@ -69,7 +69,7 @@ impl Engine for PocketSphinx {
     }
 
     /// Refuses other languages than English: in those it would hear English words that nobody said.
-    async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<Heard, EngineError> {
+    async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<ChunkTranscript, EngineError> {
         if let Some(language) = hint.language.as_deref().filter(|language| *language != "en") {
             return Err(EngineError::Refused(format!(
                 "PocketSphinx knows English only and the room's language is {language:?}; set TRACKSCRIBE_ENGINE to \
@@ -77,8 +77,8 @@ impl Engine for PocketSphinx {
             )));
         }
         let shared = self.shared.clone();
-        let heard = spawn_blocking(move || shared.hear(&audio)).await;
-        heard.map_err(|why| EngineError::Busy {
+        let result = spawn_blocking(move || shared.transcribe(&audio)).await;
+        result.map_err(|why| EngineError::Busy {
             what: "the thread that listens with PocketSphinx has ended".to_owned(),
             after: None,
             why: Some(why.into()),
@@ -87,17 +87,17 @@ impl Engine for PocketSphinx {
 }
 
 impl Shared {
-    fn hear(&self, audio: &[i16]) -> Result<Heard, EngineError> {
+    fn transcribe(&self, audio: &[i16]) -> Result<ChunkTranscript, EngineError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let decoder = idle.or_else(|| Decoder::load(self.library.clone(), &self.model));
         let Some(mut decoder) = decoder else {
             return Err(EngineError::Refused(self.model.unusable().to_string()));
         };
-        let words = decoder.hear(audio);
+        let words = decoder.decode(audio);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(decoder);
-        Ok(Heard {
+        Ok(ChunkTranscript {
             words,
-            ..Heard::default()
+            ..ChunkTranscript::default()
         })
     }
 }
@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        engine::HeardWord,
+        engine::RecognizedWord,
         pipeline::{audio, filter::filter, samples, window},
         support::{recorded, spoken},
     };
@@ -130,7 +130,8 @@ mod tests {
         assert_eq!(again, heard);
         let first = &heard.words[0];
         assert!((400..700).contains(&first.start_ms), "{first:?}");
-        let is_sound = |w: &HeardWord| w.start_ms < w.end_ms && w.confidence.is_some_and(|c| (0.0..=1.0).contains(&c));
+        let is_sound =
+            |w: &RecognizedWord| w.start_ms < w.end_ms && w.confidence.is_some_and(|c| (0.0..=1.0).contains(&c));
         assert!(
             heard.words.iter().all(is_sound) && heard.words.is_sorted_by_key(|w| w.start_ms),
             "{heard:?}"
@@ -152,14 +153,14 @@ mod tests {
         let file = recorded(&said.concat());
         let engine = PocketSphinx::open(&Options::default()).unwrap();
 
-        let frames = audio::listen(&file[..]).unwrap();
+        let frames = audio::score_frames(&file[..]).unwrap();
         let speech = frames.speech();
         let mut chunks = Vec::new();
-        let keep = |span, sound| {
+        let collect = |span, sound| {
             chunks.push((span, sound));
             ControlFlow::Continue(())
         };
-        audio::cut(&file[..], &window::cut(&speech, &frames, engine.chunking()), keep).unwrap();
+        audio::extract(&file[..], &window::chunks(&speech, &frames, engine.chunking()), collect).unwrap();
         let mut words = Vec::new();
         for (span, sound) in chunks {
             let heard = engine.transcribe(sound, &Hint::default()).await.unwrap();

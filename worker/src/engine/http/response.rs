@@ -3,31 +3,31 @@
 
 use serde_json::Value;
 
-use crate::engine::{Heard, HeardWord};
+use crate::engine::{ChunkTranscript, RecognizedWord};
 
 /// Most words that are read of one chunk; nobody says more in half a minute.
-const MOST_WORDS: usize = 4_000;
+const MAX_WORDS: usize = 4_000;
 
 /// The words of an answer; `None` if it is no transcription. `chunk_ms` is the length of the audio that was sent.
 ///
 /// Words come from the top level (OpenAI, speaches), else from segments (whisper.cpp), else segments' or the whole
 /// text is spread over its time by length.
-pub fn read(answer: &Value, chunk_ms: u64) -> Option<Heard> {
+pub fn parse(answer: &Value, chunk_ms: u64) -> Option<ChunkTranscript> {
     let segments: Vec<&Value> = list(answer, "segments").collect();
     let text = answer.get("text").and_then(Value::as_str);
     if text.is_none() && segments.is_empty() && answer.get("words").is_none_or(|w| !w.is_array()) {
         return None;
     }
-    let limit = |list: Vec<HeardWord>| list.into_iter().take(MOST_WORDS).collect();
-    Some(Heard {
+    let limit = |list: Vec<RecognizedWord>| list.into_iter().take(MAX_WORDS).collect();
+    Some(ChunkTranscript {
         words: limit(words(answer, &segments, text.unwrap_or_default(), chunk_ms)),
         avg_logprob: mean(&segments, "avg_logprob"),
         no_speech: mean(&segments, "no_speech_prob"),
     })
 }
 
-fn words(answer: &Value, segments: &[&Value], text: &str, chunk_ms: u64) -> Vec<HeardWord> {
-    let top = spelled(list(answer, "words"), chunk_ms);
+fn words(answer: &Value, segments: &[&Value], text: &str, chunk_ms: u64) -> Vec<RecognizedWord> {
+    let top = timed_words(list(answer, "words"), chunk_ms);
     if !top.is_empty() {
         return top;
     }
@@ -38,31 +38,31 @@ fn words(answer: &Value, segments: &[&Value], text: &str, chunk_ms: u64) -> Vec<
     if !of_segments.is_empty() {
         return of_segments;
     }
-    spread(text, 0, chunk_ms)
+    interpolate(text, 0, chunk_ms)
 }
 
-fn segment_words(segment: &Value, chunk_ms: u64) -> Vec<HeardWord> {
-    let words = spelled(list(segment, "words"), chunk_ms);
+fn segment_words(segment: &Value, chunk_ms: u64) -> Vec<RecognizedWord> {
+    let words = timed_words(list(segment, "words"), chunk_ms);
     if !words.is_empty() {
         return words;
     }
     let text = segment.get("text").and_then(Value::as_str).unwrap_or_default();
     let start = time(segment, "start", chunk_ms).unwrap_or(0);
     let end = time(segment, "end", chunk_ms).unwrap_or(chunk_ms);
-    spread(text, start, end.max(start))
+    interpolate(text, start, end.max(start))
 }
 
 /// Entries with times. Where some begin with a space, those that do not are the rest of the word before.
-fn spelled<'a>(entries: impl Iterator<Item = &'a Value>, chunk_ms: u64) -> Vec<HeardWord> {
-    let entries: Vec<(&str, &Value)> = entries.filter_map(|e| Some((spelling(e)?, e))).collect();
+fn timed_words<'a>(entries: impl Iterator<Item = &'a Value>, chunk_ms: u64) -> Vec<RecognizedWord> {
+    let entries: Vec<(&str, &Value)> = entries.filter_map(|e| Some((entry_text(e)?, e))).collect();
     let are_tokens = entries.iter().any(|(text, _)| text.starts_with(' '));
-    let mut words: Vec<HeardWord> = Vec::new();
+    let mut words: Vec<RecognizedWord> = Vec::new();
     for (text, entry) in entries {
-        let Some(word) = timed(text, entry, chunk_ms) else {
+        let Some(word) = timed_word(text, entry, chunk_ms) else {
             continue;
         };
         match words.last_mut() {
-            Some(last) if are_tokens && !text.starts_with(' ') => glue(last, word),
+            Some(last) if are_tokens && !text.starts_with(' ') => append(last, word),
             _ => words.push(word),
         }
     }
@@ -71,24 +71,24 @@ fn spelled<'a>(entries: impl Iterator<Item = &'a Value>, chunk_ms: u64) -> Vec<H
 }
 
 /// The text of an entry; markers such as `[_BEG_]` and `<|0.00|>` are none.
-fn spelling(entry: &Value) -> Option<&str> {
+fn entry_text(entry: &Value) -> Option<&str> {
     let text = entry.get("word").or_else(|| entry.get("text"))?.as_str()?;
     let is_marker = text.starts_with("[_") || text.starts_with("<|");
     (!is_marker).then_some(text)
 }
 
-fn timed(text: &str, entry: &Value, chunk_ms: u64) -> Option<HeardWord> {
+fn timed_word(text: &str, entry: &Value, chunk_ms: u64) -> Option<RecognizedWord> {
     let start = time(entry, "start", chunk_ms)?;
     let end = time(entry, "end", chunk_ms).unwrap_or(start).max(start);
     let confidence = number(entry, "probability").map(|p| p.clamp(0.0, 1.0) as f32);
-    Some(HeardWord {
+    Some(RecognizedWord {
         confidence,
-        ..HeardWord::new(text.trim(), start, end)
+        ..RecognizedWord::new(text.trim(), start, end)
     })
 }
 
 /// A word is as sure as its least sure part.
-fn glue(word: &mut HeardWord, rest: HeardWord) {
+fn append(word: &mut RecognizedWord, rest: RecognizedWord) {
     word.text.push_str(&rest.text);
     word.end_ms = word.end_ms.max(rest.end_ms);
     word.confidence = match (word.confidence, rest.confidence) {
@@ -98,18 +98,18 @@ fn glue(word: &mut HeardWord, rest: HeardWord) {
 }
 
 /// Gives each word of a text its share of the time, by its length.
-fn spread(text: &str, start_ms: u64, end_ms: u64) -> Vec<HeardWord> {
+fn interpolate(text: &str, start_ms: u64, end_ms: u64) -> Vec<RecognizedWord> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let length = |word: &str| word.chars().count() as u64 + 1;
     let all: u64 = words.iter().map(|w| length(w)).sum();
     let mut before = 0;
-    let place = |chars: u64| start_ms + (end_ms - start_ms) * chars / all.max(1);
+    let at = |chars: u64| start_ms + (end_ms - start_ms) * chars / all.max(1);
     let mut timed = |word: &&str| {
-        let start = place(before);
+        let start = at(before);
         before += length(word);
-        HeardWord {
+        RecognizedWord {
             interpolated: true,
-            ..HeardWord::new(*word, start, place(before))
+            ..RecognizedWord::new(*word, start, at(before))
         }
     };
     words.iter().map(&mut timed).collect()
@@ -147,8 +147,8 @@ mod tests {
     use super::*;
 
     fn outline(answer: Value) -> String {
-        let heard = read(&answer, 4_000).unwrap();
-        let line = |w: &HeardWord| {
+        let heard = parse(&answer, 4_000).unwrap();
+        let line = |w: &RecognizedWord| {
             let sure = w.confidence.map_or(String::new(), |c| format!(" {c:.2}"));
             format!(
                 "{}-{} {}{sure}{}",
@@ -172,7 +172,7 @@ mod tests {
                 "no_speech_prob": 0.01}]
         });
 
-        assert_eq!(read(&answer, 4_000).unwrap().avg_logprob, Some(-0.25));
+        assert_eq!(parse(&answer, 4_000).unwrap().avg_logprob, Some(-0.25));
         assert_snapshot!(outline(answer), @r"
         0-410 Good
         410-1000 morning
@@ -222,7 +222,7 @@ mod tests {
             {"start": "0.5", "end": "1.6", "text": "Right then", "avg_logprob": -1, "compression_ratio": -1,
              "no_speech_prob": null}]});
 
-        let heard = read(&answer, 4_000).unwrap();
+        let heard = parse(&answer, 4_000).unwrap();
 
         assert_eq!((heard.avg_logprob, heard.no_speech), (Some(-1.0), None));
         assert_snapshot!(outline(answer), @r"
@@ -250,7 +250,7 @@ mod tests {
             json!({"text": 7}),
             json!({"error": "x"}),
         ] {
-            assert_eq!(read(&answer, 4_000), None, "{answer}");
+            assert_eq!(parse(&answer, 4_000), None, "{answer}");
         }
     }
 
@@ -265,6 +265,6 @@ mod tests {
         3000-3000 c
         ");
         let endless = json!({"text": "word ".repeat(100_000)});
-        assert_eq!(read(&endless, 4_000).unwrap().words.len(), MOST_WORDS);
+        assert_eq!(parse(&endless, 4_000).unwrap().words.len(), MAX_WORDS);
     }
 }
