@@ -2,18 +2,26 @@
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-use domain::{JobId, job::Job};
+use domain::{
+    JobId, MeetingId, RecordingId,
+    job::Job,
+    meeting::{Change, Meeting},
+    recording::Recording,
+    room::Room,
+};
 use futures::FutureExt;
 use metrics::counter;
 use storage::{
     PgPool, PgTransaction, StorageError,
     jobs::{Claimed, Lease},
+    recordings,
 };
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     backoff,
+    change::change_meeting,
     context::WorkerContext,
     jobs::{self, JobError},
     log::chain,
@@ -60,6 +68,22 @@ impl Attempt<'_> {
             "job {} has been taken over by another worker",
             self.lease.job
         )))
+    }
+
+    /// Loads a recording; `None` if its meeting was deleted.
+    pub async fn recording(&self, id: RecordingId) -> Result<Option<Recording>, JobError> {
+        Ok(recordings::find(&mut *self.ctx.conn().await?, id).await?)
+    }
+
+    /// Saves what `decide` makes of a meeting, in a transaction fenced by this attempt's lease.
+    pub async fn change(
+        &self,
+        meeting: MeetingId,
+        decide: impl FnOnce(&Room, &Meeting) -> Change,
+    ) -> Result<(), JobError> {
+        let mut tx = self.begin().await?;
+        change_meeting(&mut tx, meeting, decide).await?;
+        Ok(storage::pool::commit(tx).await?)
     }
 
     /// Whether the job is dead if this fails.

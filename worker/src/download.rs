@@ -1,82 +1,90 @@
-//! An object on this machine's disk while a job reads it: recordings can be larger than memory.
+//! A copy of an object in a temporary file while a job reads it: recordings can be larger than memory.
 
 use std::{
     fs::File,
-    io::{Seek, SeekFrom, Write},
+    io::{self, Seek, SeekFrom, Write},
 };
 
 use domain::ObjectKey;
 use futures::StreamExt;
-use objects::ObjectStore;
+use objects::{ObjectError, ObjectStore};
 use sha2::{Digest, Sha256};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, spawn_blocking};
 
-use crate::jobs::JobError;
-
-/// The file has no name and is gone with its last handle, however the process ends.
-pub struct Spooled {
+/// An object on disk. The file has no name, so that it disappears with its last handle, however the process ends.
+pub struct DownloadedObject {
     file: File,
     /// Lower-case hex.
     pub sha256: String,
     pub size_bytes: u64,
 }
 
-impl Spooled {
-    /// Fetches an object, digesting it on the way.
-    pub async fn fetch(store: &dyn ObjectStore, key: &ObjectKey) -> Result<Self, JobError> {
+/// Why an object could not be downloaded.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    #[error(transparent)]
+    Store(#[from] ObjectError),
+    #[error("cannot use a temporary file; check the free space in TMPDIR")]
+    Disk(#[from] io::Error),
+    #[error("the thread that writes the temporary file ended")]
+    Thread(#[from] JoinError),
+}
+
+impl DownloadError {
+    /// Whether the same call may succeed later without anyone changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_transient(),
+            Self::Disk(_) | Self::Thread(_) => true,
+        }
+    }
+
+    /// Whether the object is not in the store.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_not_found())
+    }
+}
+
+impl DownloadedObject {
+    /// Downloads an object and computes its digest on the way.
+    pub async fn fetch(store: &dyn ObjectStore, key: &ObjectKey) -> Result<Self, DownloadError> {
         let mut object = store.get(key, None).await?;
-        let mut writing = Writing {
-            file: tempfile::tempfile().map_err(disk)?,
+        let mut writer = Writer {
+            file: tempfile::tempfile()?,
             digest: Sha256::new(),
             size_bytes: 0,
         };
         while let Some(chunk) = object.stream.next().await {
             let chunk = chunk?;
-            writing = spawn_blocking(move || writing.push(&chunk))
-                .await
-                .map_err(JobError::retry)?
-                .map_err(disk)?;
+            writer = spawn_blocking(move || writer.append(&chunk)).await??;
         }
-        let sha256 = writing
-            .digest
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let sha256 = writer.digest.finalize();
         Ok(Self {
-            file: writing.file,
-            sha256,
-            size_bytes: writing.size_bytes,
+            file: writer.file,
+            sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            size_bytes: writer.size_bytes,
         })
     }
 
-    /// The file from its start. Handles share their position: one at a time.
-    pub fn open(&self) -> Result<File, JobError> {
-        let open = || {
-            let mut file = self.file.try_clone()?;
-            file.seek(SeekFrom::Start(0))?;
-            Ok(file)
-        };
-        open().map_err(disk)
+    /// Opens the file at its start. Handles share their position, so use one at a time.
+    pub fn open(&self) -> Result<File, DownloadError> {
+        let mut file = self.file.try_clone()?;
+        file.seek(SeekFrom::Start(0))?;
+        Ok(file)
     }
 }
 
-struct Writing {
+struct Writer {
     file: File,
     digest: Sha256,
     size_bytes: u64,
 }
 
-impl Writing {
-    fn push(mut self, chunk: &[u8]) -> std::io::Result<Self> {
+impl Writer {
+    fn append(mut self, chunk: &[u8]) -> io::Result<Self> {
         self.file.write_all(chunk)?;
         self.digest.update(chunk);
         self.size_bytes += chunk.len() as u64;
         Ok(self)
     }
-}
-
-fn disk(why: std::io::Error) -> JobError {
-    let what = "the folder for temporary files cannot be used; check the space in TMPDIR";
-    JobError::retry(anyhow::Error::new(why).context(what))
 }

@@ -6,6 +6,7 @@
 
 pub mod attempt;
 pub mod backoff;
+mod change;
 pub mod config;
 pub mod context;
 mod download;

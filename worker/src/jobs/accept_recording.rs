@@ -1,27 +1,52 @@
-//! Checks that the object and the manifest of an ended egress are there and agree, and queues the transcription.
+//! Checks that the object and the manifest of an ended egress exist and agree, and queues the transcription.
 //!
-//! Harmless to repeat: it only reads the store, and a recording that has been accepted is left as it is.
+//! Harmless to repeat: it only reads the store, and an accepted recording is left unchanged.
 
 use domain::{
-    ObjectKey, RecordingId,
-    manifest::{Manifest, SAMPLE_RATE},
+    EgressId, ObjectKey, RecordingId, TrackSid,
+    manifest::{Manifest, ManifestError, SAMPLE_RATE},
     meeting::Checked,
     recording::{Complete, FailureReason, Recording, RecordingState},
 };
+use media::opus::StreamError;
+use objects::ObjectError;
 use tokio::task::spawn_blocking;
 
 use super::JobError;
-use crate::{attempt::Attempt, download::Spooled};
+use crate::{
+    attempt::Attempt,
+    download::{DownloadError, DownloadedObject},
+    log::chain,
+};
 
-/// Longest manifest that is read; one of a day with a gap each second is a tenth of it.
-const LONGEST_MANIFEST: u64 = 64 * 1024 * 1024;
+/// Longest manifest that is read. One of a whole day with a gap every second is a tenth of this.
+const MAX_MANIFEST_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What is wrong with what lies in the store.
+/// Why a recording is not accepted.
 #[derive(Debug, thiserror::Error)]
-#[error("{what}")]
-struct Flaw {
-    reason: FailureReason,
-    what: String,
+enum Rejection {
+    #[error("the manifest is missing")]
+    ManifestMissing(#[source] ObjectError),
+    #[error("cannot read the manifest")]
+    ManifestUnreadable(#[source] ManifestError),
+    #[error("the manifest describes {egress_id} and {track_sid}")]
+    OtherRecording { egress_id: EgressId, track_sid: TrackSid },
+    #[error("the recorded file is missing")]
+    ObjectMissing(#[source] DownloadError),
+    #[error("cannot read the recorded file")]
+    ObjectUnreadable(#[source] StreamError),
+    #[error("{field} is {in_manifest} in the manifest, {measured} in the recorded file")]
+    Mismatch {
+        field: &'static str,
+        in_manifest: String,
+        measured: String,
+    },
+}
+
+/// Why a check ended without measurements.
+enum CheckError {
+    Rejected(Rejection),
+    Failed(JobError),
 }
 
 #[tracing::instrument(skip_all, fields(recording.id = %id))]
@@ -32,135 +57,145 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
     let (RecordingState::Complete(complete), None) = (&recording.state, &recording.acceptance) else {
         return Ok(());
     };
-    match check(complete, &recording, attempt).await? {
-        Ok(checked) => {
-            tracing::info!(
-                duration_ms = checked.duration_ms,
-                size_bytes = checked.size_bytes,
-                "recording accepted"
-            );
-            let now = (attempt.ctx.clock)();
-            attempt
-                .change(recording.meeting_id, |_, meeting| meeting.accept(id, checked, now))
-                .await
+    match check(complete, &recording, attempt).await {
+        Ok(checked) => accept(&recording, checked, attempt).await,
+        // A missing object may still arrive: the store may be slow, or the recorder may have been restarted.
+        Err(CheckError::Rejected(rejection)) if rejection.is_missing() && !attempt.is_last() => {
+            Err(JobError::retry(rejection))
         }
-        // What is not there may be on its way, from a store that is slow or from a recorder that was restarted.
-        Err(flaw) if flaw.is_absence() && !attempt.is_last() => Err(JobError::retry(flaw)),
-        Err(flaw) => {
-            tracing::error!(reason = flaw.reason.as_str(), error = flaw.what, "recording rejected");
-            attempt
-                .change(recording.meeting_id, |_, meeting| {
-                    meeting.reject(id, flaw.reason, flaw.what)
-                })
-                .await
-        }
+        Err(CheckError::Rejected(rejection)) => reject(&recording, &rejection, attempt).await,
+        Err(CheckError::Failed(error)) => Err(error),
     }
 }
 
-impl Flaw {
-    fn new(reason: FailureReason, what: impl Into<String>) -> Self {
-        Self {
-            reason,
-            what: what.into(),
-        }
-    }
-
-    fn is_absence(&self) -> bool {
-        matches!(
-            self.reason,
-            FailureReason::ObjectMissing | FailureReason::ManifestMissing
-        )
-    }
+async fn accept(recording: &Recording, checked: Checked, attempt: &Attempt<'_>) -> Result<(), JobError> {
+    tracing::info!(
+        duration_ms = checked.duration_ms,
+        size_bytes = checked.size_bytes,
+        "recording accepted"
+    );
+    let now = (attempt.ctx.clock)();
+    attempt
+        .change(recording.meeting_id, |_, meeting| {
+            meeting.accept(recording.id, checked, now)
+        })
+        .await
 }
 
-async fn check(
-    complete: &Complete,
-    recording: &Recording,
-    attempt: &Attempt<'_>,
-) -> Result<Result<Checked, Flaw>, JobError> {
-    let manifest = match read_manifest(&complete.manifest, attempt).await? {
-        Ok(manifest) => manifest,
-        Err(flaw) => return Ok(Err(flaw)),
-    };
-    if let Some(flaw) = foreign(&manifest, recording) {
-        return Ok(Err(flaw));
-    }
-    let audio = match Spooled::fetch(attempt.ctx.recordings.as_ref(), &complete.object).await {
-        Ok(audio) => audio,
-        Err(JobError::GiveUp { reason }) if is_not_found(&reason) => {
-            return Ok(Err(Flaw::new(FailureReason::ObjectMissing, format!("{reason:#}"))));
-        }
-        Err(error) => return Err(error),
-    };
-    let file = audio.open()?;
-    let probed = spawn_blocking(move || media::opus::probe(std::io::BufReader::new(file))).await;
-    let samples = match probed.map_err(JobError::retry)? {
-        Ok(summary) => summary.samples.saturating_sub(u64::from(summary.head.pre_skip)),
-        Err(why) => {
-            return Ok(Err(Flaw::new(
-                FailureReason::Mismatch,
-                format!("{:#}", anyhow::Error::new(why)),
-            )));
-        }
-    };
-    Ok(compare(&manifest, &audio, samples))
+async fn reject(recording: &Recording, rejection: &Rejection, attempt: &Attempt<'_>) -> Result<(), JobError> {
+    let (reason, error) = (rejection.reason(), chain(rejection));
+    tracing::error!(reason = reason.as_str(), error, "recording rejected");
+    attempt
+        .change(recording.meeting_id, |_, meeting| {
+            meeting.reject(recording.id, reason, error)
+        })
+        .await
 }
 
-async fn read_manifest(key: &ObjectKey, attempt: &Attempt<'_>) -> Result<Result<Manifest, Flaw>, JobError> {
-    let missing = |what: String| Ok(Err(Flaw::new(FailureReason::ManifestMissing, what)));
+/// Reads the manifest and the object, and compares them.
+async fn check(complete: &Complete, recording: &Recording, attempt: &Attempt<'_>) -> Result<Checked, CheckError> {
+    let manifest = read_manifest(&complete.manifest, attempt).await?;
+    check_origin(&manifest, recording)?;
+    let audio = DownloadedObject::fetch(attempt.ctx.recordings.as_ref(), &complete.object)
+        .await
+        .map_err(CheckError::download)?;
+    let samples = count_samples(&audio).await?;
+    Ok(compare(&manifest, &audio, samples)?)
+}
+
+async fn read_manifest(key: &ObjectKey, attempt: &Attempt<'_>) -> Result<Manifest, CheckError> {
     let object = match attempt.ctx.recordings.get(key, None).await {
-        Ok(object) => object,
-        Err(error) if error.is_not_found() => return missing(error.to_string()),
-        Err(error) => return Err(error.into()),
+        Err(error) if error.is_not_found() => return Err(Rejection::ManifestMissing(error).into()),
+        other => other.map_err(JobError::from)?,
     };
-    let bytes = object.read(LONGEST_MANIFEST).await?;
-    match Manifest::from_json(&bytes) {
-        Ok(manifest) => Ok(Ok(manifest)),
-        Err(why) => missing(format!("{:#}", anyhow::Error::new(why))),
-    }
+    let bytes = object.read(MAX_MANIFEST_BYTES).await.map_err(JobError::from)?;
+    Ok(Manifest::from_json(&bytes).map_err(Rejection::ManifestUnreadable)?)
 }
 
-/// A manifest that tells of another egress or track.
-fn foreign(manifest: &Manifest, recording: &Recording) -> Option<Flaw> {
-    let is_ours = recording.egress_id.as_ref().is_none_or(|id| *id == manifest.egress_id)
-        && manifest.track_id == recording.track_sid;
-    let flaw = || {
-        let what = format!("the manifest tells of {} and {}", manifest.egress_id, manifest.track_id);
-        Flaw::new(FailureReason::Mismatch, what)
-    };
-    (!is_ours).then(flaw)
+/// Rejects a manifest of another egress or track.
+fn check_origin(manifest: &Manifest, recording: &Recording) -> Result<(), Rejection> {
+    let is_egress = recording.egress_id.as_ref().is_none_or(|id| *id == manifest.egress_id);
+    if is_egress && manifest.track_id == recording.track_sid {
+        return Ok(());
+    }
+    Err(Rejection::OtherRecording {
+        egress_id: manifest.egress_id.clone(),
+        track_sid: manifest.track_id.clone(),
+    })
 }
 
-fn compare(manifest: &Manifest, audio: &Spooled, samples: u64) -> Result<Checked, Flaw> {
-    let told = &manifest.trackscribe;
-    let differs = |what: &str, told: &dyn std::fmt::Display, is: &dyn std::fmt::Display| {
-        Flaw::new(
-            FailureReason::Mismatch,
-            format!("the manifest tells of {what} {told}, the object has {is}"),
-        )
-    };
-    if told.size_bytes != audio.size_bytes {
-        return Err(differs("size", &told.size_bytes, &audio.size_bytes));
-    }
-    if told.sha256 != audio.sha256 {
-        return Err(differs("SHA-256", &told.sha256, &audio.sha256));
-    }
-    if told.samples != samples {
-        return Err(differs("samples", &told.samples, &samples));
-    }
+/// Counts the samples of the recorded file, at 48 kHz and without the pre-skip.
+async fn count_samples(audio: &DownloadedObject) -> Result<u64, CheckError> {
+    let file = audio.open().map_err(JobError::from)?;
+    let probed = spawn_blocking(move || media::opus::probe(std::io::BufReader::new(file))).await;
+    let summary = probed.map_err(JobError::retry)?.map_err(Rejection::ObjectUnreadable)?;
+    Ok(summary.samples.saturating_sub(u64::from(summary.head.pre_skip)))
+}
+
+fn compare(manifest: &Manifest, audio: &DownloadedObject, samples: u64) -> Result<Checked, Rejection> {
+    let expected = &manifest.trackscribe;
+    expect_equal("the size in bytes", &expected.size_bytes, &audio.size_bytes)?;
+    expect_equal("the SHA-256 digest", &expected.sha256, &audio.sha256)?;
+    expect_equal("the number of samples", &expected.samples, &samples)?;
     Ok(Checked {
         sha256: audio.sha256.clone(),
         size_bytes: i64::try_from(audio.size_bytes).unwrap_or(i64::MAX),
         samples: i64::try_from(samples).unwrap_or(i64::MAX),
         duration_ms: i64::try_from(samples / u64::from(SAMPLE_RATE / 1000)).unwrap_or(i64::MAX),
-        fit: told.clock.fit,
+        fit: expected.clock.fit,
     })
 }
 
-fn is_not_found(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<objects::ObjectError>()
-        .is_some_and(objects::ObjectError::is_not_found)
+fn expect_equal<T: PartialEq + ToString>(field: &'static str, in_manifest: &T, measured: &T) -> Result<(), Rejection> {
+    if in_manifest == measured {
+        return Ok(());
+    }
+    Err(Rejection::Mismatch {
+        field,
+        in_manifest: in_manifest.to_string(),
+        measured: measured.to_string(),
+    })
+}
+
+impl Rejection {
+    /// The reason as it is stored with the recording.
+    fn reason(&self) -> FailureReason {
+        match self {
+            Self::ManifestMissing(_) | Self::ManifestUnreadable(_) => FailureReason::ManifestMissing,
+            Self::ObjectMissing(_) => FailureReason::ObjectMissing,
+            Self::OtherRecording { .. } | Self::ObjectUnreadable(_) | Self::Mismatch { .. } => FailureReason::Mismatch,
+        }
+    }
+
+    /// Whether the manifest or the object is missing, or was not written whole.
+    fn is_missing(&self) -> bool {
+        matches!(
+            self.reason(),
+            FailureReason::ObjectMissing | FailureReason::ManifestMissing
+        )
+    }
+}
+
+impl CheckError {
+    fn download(error: DownloadError) -> Self {
+        if error.is_not_found() {
+            Self::Rejected(Rejection::ObjectMissing(error))
+        } else {
+            Self::Failed(error.into())
+        }
+    }
+}
+
+impl From<Rejection> for CheckError {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<JobError> for CheckError {
+    fn from(error: JobError) -> Self {
+        Self::Failed(error)
+    }
 }
 
 #[cfg(test)]

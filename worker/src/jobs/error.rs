@@ -6,7 +6,7 @@ use objects::ObjectError;
 use platform::PlatformError;
 use storage::StorageError;
 
-use crate::engine::EngineError;
+use crate::{download::DownloadError, engine::EngineError};
 
 /// Again later, or never.
 #[derive(Debug)]
@@ -61,6 +61,13 @@ impl From<StorageError> for JobError {
 
 impl From<ObjectError> for JobError {
     fn from(error: ObjectError) -> Self {
+        let is_transient = error.is_transient();
+        Self::of(error, is_transient)
+    }
+}
+
+impl From<DownloadError> for JobError {
+    fn from(error: DownloadError) -> Self {
         let is_transient = error.is_transient();
         Self::of(error, is_transient)
     }

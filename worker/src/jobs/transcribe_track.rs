@@ -1,13 +1,9 @@
-//! Turns one recording into words, chunk by chunk.
+//! Transcribes one recording, chunk by chunk.
 //!
-//! Harmless to repeat: chunks are kept under what was heard, by which engine, and those that are there are not heard
-//! again. So a crash costs the chunk at hand. No connection is held while the engine works.
+//! Harmless to repeat: chunks are stored by engine, language and audio, and a stored chunk is not transcribed again, so a
+//! crash costs one chunk. No connection is held while the engine works.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    ops::ControlFlow,
-    time::Duration,
-};
+use std::{collections::HashSet, fs::File, io::BufReader, ops::ControlFlow, time::Duration};
 
 use domain::{
     RecordingId,
@@ -21,27 +17,47 @@ use storage::{
 };
 use tokio::{sync::mpsc, task::spawn_blocking, time::Instant};
 
-use super::{JobError, change_meeting};
+use super::JobError;
 use crate::{
     attempt::Attempt,
-    download::Spooled,
+    change::change_meeting,
+    download::DownloadedObject,
     engine::{Audio, Engine, Hint},
-    pipeline::{self, Span, audio, filter, window},
+    pipeline::{
+        self, Span, audio,
+        filter::{self, Filtered},
+        window,
+    },
 };
 
-/// How often the log tells how far a long recording is.
-const PROGRESS_EVERY: Duration = Duration::from_secs(15);
+/// How often the progress of a long recording is logged.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Chunks that are cut before the engine asks for them.
-const AHEAD: usize = 1;
+/// Chunks that are decoded before the engine asks for them.
+const DECODED_AHEAD: usize = 1;
 
-/// What is to be heard of a recording.
+/// What this job works on.
+struct Transcriber<'a> {
+    recording: &'a Recording,
+    audio: DownloadedObject,
+    engine: &'a dyn Engine,
+    attempt: &'a Attempt<'a>,
+}
+
+/// What is to be transcribed.
 struct Plan {
-    /// Engine, language and audio: chunks under another key are another's.
+    /// Engine, language and audio. Chunks stored under another key are not reused.
     key: String,
     speech: Vec<Span>,
     chunks: Vec<Span>,
     hint: Hint,
+}
+
+/// How many of a recording's chunks are done.
+struct Progress {
+    done: usize,
+    total: usize,
+    logged_at: Instant,
 }
 
 #[tracing::instrument(skip_all, fields(recording.id = %id))]
@@ -60,121 +76,145 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
             "this worker has no speech engine; set TRACKSCRIBE_ENGINE"
         )));
     };
-    let spooled = fetch(complete, acceptance, attempt).await?;
-    let plan = plan(&recording, &spooled, engine, attempt).await?;
-    hear(&recording, &spooled, &plan, engine, attempt).await?;
-    finish(&recording, &plan, attempt).await
+    let transcriber = Transcriber {
+        recording: &recording,
+        audio: download(complete, acceptance, attempt).await?,
+        engine,
+        attempt,
+    };
+    let plan = transcriber.plan().await?;
+    transcriber.transcribe(&plan).await?;
+    transcriber.finish(&plan).await
 }
 
-async fn fetch(complete: &Complete, acceptance: &Acceptance, attempt: &Attempt<'_>) -> Result<Spooled, JobError> {
-    let spooled = Spooled::fetch(attempt.ctx.recordings.as_ref(), &complete.object).await?;
-    if spooled.sha256 != acceptance.sha256 {
+async fn download(
+    complete: &Complete,
+    acceptance: &Acceptance,
+    attempt: &Attempt<'_>,
+) -> Result<DownloadedObject, JobError> {
+    let audio = DownloadedObject::fetch(attempt.ctx.recordings.as_ref(), &complete.object).await?;
+    if audio.sha256 != acceptance.sha256 {
         return Err(JobError::give_up(anyhow::anyhow!(
-            "{} is not the object that was accepted",
+            "{} has changed since it was accepted",
             complete.object
         )));
     }
-    Ok(spooled)
+    Ok(audio)
 }
 
-/// First pass: find the speech and cut it.
-async fn plan(
-    recording: &Recording,
-    spooled: &Spooled,
-    engine: &dyn Engine,
-    attempt: &Attempt<'_>,
-) -> Result<Plan, JobError> {
-    let file = spooled.open()?;
-    let listened = spawn_blocking(move || audio::score_frames(std::io::BufReader::new(file))).await;
-    let frames = listened.map_err(JobError::retry)?.map_err(undecodable)?;
-    let speech = frames.speech();
-    let chunks = window::chunks(&speech, &frames, engine.chunking());
-    let language = language(recording, attempt).await?;
-    let key = format!(
-        "{} {} {}",
-        engine.key(),
-        language.as_deref().unwrap_or("auto"),
-        spooled.sha256
-    );
-    Ok(Plan {
-        key,
-        speech,
-        chunks,
-        hint: Hint { language },
-    })
-}
+impl Transcriber<'_> {
+    /// Finds the speech and divides it into chunks. This is the first pass over the audio.
+    async fn plan(&self) -> Result<Plan, JobError> {
+        let file = self.audio.open()?;
+        let scored = spawn_blocking(move || audio::score_frames(BufReader::new(file))).await;
+        let frames = scored.map_err(JobError::retry)?.map_err(undecodable)?;
+        let speech = frames.speech();
+        let chunks = window::chunks(&speech, &frames, self.engine.chunking());
+        let language = self.language().await?;
+        let key = format!(
+            "{} {} {}",
+            self.engine.key(),
+            language.as_deref().unwrap_or("auto"),
+            self.audio.sha256
+        );
+        Ok(Plan {
+            key,
+            speech,
+            chunks,
+            hint: Hint { language },
+        })
+    }
 
-async fn language(recording: &Recording, attempt: &Attempt<'_>) -> Result<Option<String>, JobError> {
-    let mut conn = attempt.ctx.conn().await?;
-    let Some(meeting) = meetings::find(&mut conn, recording.meeting_id).await? else {
-        return Ok(None);
-    };
-    let room = rooms::find(&mut conn, meeting.room_id).await?;
-    let primary = |tag: &str| tag.split('-').next().unwrap_or(tag).to_owned();
-    Ok(room.map(|room| primary(room.language.as_str())))
-}
+    /// The primary language of the room, such as `de` of `de-CH`.
+    async fn language(&self) -> Result<Option<String>, JobError> {
+        let mut conn = self.attempt.ctx.conn().await?;
+        let Some(meeting) = meetings::find(&mut conn, self.recording.meeting_id).await? else {
+            return Ok(None);
+        };
+        let room = rooms::find(&mut conn, meeting.room_id).await?;
+        let primary = |tag: &str| tag.split('-').next().unwrap_or(tag).to_owned();
+        Ok(room.map(|room| primary(room.language.as_str())))
+    }
 
-/// Second pass: cut what is not heard yet, and hear it.
-async fn hear(
-    recording: &Recording,
-    spooled: &Spooled,
-    plan: &Plan,
-    engine: &dyn Engine,
-    attempt: &Attempt<'_>,
-) -> Result<(), JobError> {
-    let heard = already_heard(recording, plan, attempt).await?;
-    let left: Vec<Span> = plan
-        .chunks
-        .iter()
-        .copied()
-        .filter(|chunk| !heard.contains(chunk))
-        .collect();
-    let (all, mut done, mut told_at) = (plan.chunks.len(), plan.chunks.len() - left.len(), Instant::now());
-    tracing::info!(
-        chunks = all,
-        already_heard = done,
-        engine = engine.key(),
-        "transcribing"
-    );
-    let (sender, mut cut) = mpsc::channel(AHEAD);
-    let file = spooled.open()?;
-    let cutting = spawn_blocking(move || send_chunks(file, &left, &sender));
-    while let Some((chunk, sound)) = cut.recv().await {
-        let words = engine.transcribe(sound, &plan.hint).await?;
-        keep(
-            recording,
-            plan,
-            chunk,
-            filter::filter(words, chunk, &plan.speech),
-            attempt,
-        )
+    /// Transcribes the chunks that are not stored yet. This is the second pass over the audio.
+    async fn transcribe(&self, plan: &Plan) -> Result<(), JobError> {
+        let missing = self.missing_chunks(plan).await?;
+        let mut progress = Progress::start(plan.chunks.len() - missing.len(), plan.chunks.len());
+        let engine = self.engine.key();
+        tracing::info!(
+            chunks = progress.total,
+            already_stored = progress.done,
+            engine,
+            "transcribing"
+        );
+        let (sender, mut decoded) = mpsc::channel(DECODED_AHEAD);
+        let file = self.audio.open()?;
+        let decoding = spawn_blocking(move || send_chunks(file, &missing, &sender));
+        while let Some((chunk, sound)) = decoded.recv().await {
+            let transcript = self.engine.transcribe(sound, &plan.hint).await?;
+            let filtered = filter::filter(transcript, chunk, &plan.speech);
+            count_dropped(chunk, &filtered);
+            self.store(plan, chunk, filtered).await?;
+            progress.advance();
+        }
+        decoding.await.map_err(JobError::retry)?.map_err(undecodable)
+    }
+
+    async fn missing_chunks(&self, plan: &Plan) -> Result<Vec<Span>, JobError> {
+        let mut conn = self.attempt.ctx.conn().await?;
+        let stored = chunks::list(&mut conn, self.recording.id, &plan.key).await?;
+        let stored: HashSet<(i64, i64)> = stored.iter().map(|c| (c.start_sample, c.end_sample)).collect();
+        let is_missing = |chunk: &Span| !stored.contains(&recording_samples(*chunk));
+        Ok(plan.chunks.iter().copied().filter(is_missing).collect())
+    }
+
+    async fn store(&self, plan: &Plan, chunk: Span, filtered: Filtered) -> Result<(), JobError> {
+        let (start_sample, end_sample) = recording_samples(chunk);
+        let chunk = Chunk {
+            start_sample,
+            end_sample,
+            words: serde_json::to_value(&filtered.words).map_err(JobError::give_up)?,
+        };
+        let mut tx = self.attempt.begin().await?;
+        chunks::save(&mut tx, self.recording.id, &plan.key, &chunk).await?;
+        Ok(storage::pool::commit(tx).await?)
+    }
+
+    async fn finish(&self, plan: &Plan) -> Result<(), JobError> {
+        let recording = self.recording;
+        let mut tx = self.attempt.begin().await?;
+        chunks::delete_others(&mut tx, recording.id, &plan.key).await?;
+        change_meeting(&mut tx, recording.meeting_id, |_, meeting| {
+            meeting.transcribed(recording.id, Transcription::Done)
+        })
         .await?;
-        done += 1;
-        if told_at.elapsed() >= PROGRESS_EVERY {
-            told_at = Instant::now();
-            tracing::info!(done, of = all, "transcribing");
+        storage::pool::commit(tx).await?;
+        tracing::info!(chunks = plan.chunks.len(), "recording transcribed");
+        Ok(())
+    }
+}
+
+impl Progress {
+    fn start(done: usize, total: usize) -> Self {
+        Self {
+            done,
+            total,
+            logged_at: Instant::now(),
         }
     }
-    cutting.await.map_err(JobError::retry)?.map_err(undecodable)
+
+    fn advance(&mut self) {
+        self.done += 1;
+        if self.logged_at.elapsed() >= PROGRESS_INTERVAL {
+            self.logged_at = Instant::now();
+            tracing::info!(done = self.done, of = self.total, "transcribing");
+        }
+    }
 }
 
-async fn already_heard(recording: &Recording, plan: &Plan, attempt: &Attempt<'_>) -> Result<HashSet<Span>, JobError> {
-    let mut conn = attempt.ctx.conn().await?;
-    let kept = chunks::list(&mut conn, recording.id, &plan.key).await?;
-    let places: BTreeMap<i64, i64> = kept
-        .iter()
-        .map(|chunk| (chunk.start_sample, chunk.end_sample))
-        .collect();
-    let is_kept = |chunk: &&Span| {
-        let (start, end) = place(**chunk);
-        places.get(&start) == Some(&end)
-    };
-    Ok(plan.chunks.iter().filter(is_kept).copied().collect())
-}
-
-/// Ends early when nobody takes chunks any more.
-fn send_chunks(file: std::fs::File, chunks: &[Span], sender: &mpsc::Sender<(Span, Audio)>) -> Result<(), DecodeError> {
-    audio::extract(std::io::BufReader::new(file), chunks, |chunk, sound| {
+/// Decodes `chunks` and sends them in order. Ends early when the receiver is gone.
+fn send_chunks(file: File, chunks: &[Span], sender: &mpsc::Sender<(Span, Audio)>) -> Result<(), DecodeError> {
+    audio::extract(BufReader::new(file), chunks, |chunk, sound| {
         match sender.blocking_send((chunk, sound)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_closed) => ControlFlow::Break(()),
@@ -182,61 +222,23 @@ fn send_chunks(file: std::fs::File, chunks: &[Span], sender: &mpsc::Sender<(Span
     })
 }
 
-async fn keep(
-    recording: &Recording,
-    plan: &Plan,
-    chunk: Span,
-    filtered: filter::Filtered,
-    attempt: &Attempt<'_>,
-) -> Result<(), JobError> {
+fn count_dropped(chunk: Span, filtered: &Filtered) {
     for (reason, words) in &filtered.dropped {
-        counter!("trackscribe_words_dropped_total", "reason" => reason.as_str()).increment(*words as u64);
-        tracing::info!(
-            words,
-            reason = reason.as_str(),
-            at_ms = pipeline::ms(chunk.start),
-            "words dropped"
-        );
+        let reason = reason.as_str();
+        counter!("trackscribe_words_dropped_total", "reason" => reason).increment(*words as u64);
+        tracing::info!(words, reason, at_ms = pipeline::ms(chunk.start), "words dropped");
     }
-    let (start_sample, end_sample) = place(chunk);
-    let words = serde_json::to_value(&filtered.words).map_err(JobError::give_up)?;
-    let mut tx = attempt.begin().await?;
-    chunks::save(
-        &mut tx,
-        recording.id,
-        &plan.key,
-        &Chunk {
-            start_sample,
-            end_sample,
-            words,
-        },
-    )
-    .await?;
-    Ok(storage::pool::commit(tx).await?)
 }
 
-async fn finish(recording: &Recording, plan: &Plan, attempt: &Attempt<'_>) -> Result<(), JobError> {
-    let mut tx = attempt.begin().await?;
-    chunks::delete_others(&mut tx, recording.id, &plan.key).await?;
-    let done = Transcription::Done;
-    change_meeting(&mut tx, recording.meeting_id, |_, meeting| {
-        meeting.transcribed(recording.id, done)
-    })
-    .await?;
-    storage::pool::commit(tx).await?;
-    tracing::info!(chunks = plan.chunks.len(), "recording transcribed");
-    Ok(())
-}
-
-/// First and last sample as the table keeps them.
-fn place(chunk: Span) -> (i64, i64) {
+/// Start and end of a chunk in the units of the table: samples of the recording at 48 kHz.
+fn recording_samples(chunk: Span) -> (i64, i64) {
     let (start, end) = chunk.recording_samples();
-    let sample = |sample| i64::try_from(sample).unwrap_or(i64::MAX);
-    (sample(start), sample(end))
+    let column = |sample| i64::try_from(sample).unwrap_or(i64::MAX);
+    (column(start), column(end))
 }
 
 fn undecodable(why: DecodeError) -> JobError {
-    JobError::give_up(anyhow::Error::new(why).context("the recording cannot be decoded"))
+    JobError::give_up(anyhow::Error::new(why).context("cannot decode the recording"))
 }
 
 #[cfg(test)]
