@@ -1,4 +1,4 @@
-//! Rows for tests, each with defaults; a test states what matters to it.
+//! Rows for tests, with defaults; a test states what matters to it.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -25,35 +25,59 @@ pub fn room(name: &str) -> Room {
     Room::new(id(), RoomName::parse(name).unwrap(), PlatformKind::Livekit, now())
 }
 
-/// Ada, connected, with a microphone whose recording is requested.
+/// An open meeting with Ada, connected, and a microphone track whose recording is requested.
 pub fn meeting(room: &Room, sid: &str) -> Meeting {
-    let head = MeetingHead {
+    let head = meeting_head(room, sid);
+    let ada = participant(&head);
+    let connection = connection(&ada);
+    let track = track(&ada);
+    let recording = recording(&head, &ada, &track);
+    Meeting {
+        head,
+        participants: vec![ada],
+        connections: vec![connection],
+        tracks: vec![track],
+        recordings: vec![recording],
+    }
+}
+
+fn meeting_head(room: &Room, sid: &str) -> MeetingHead {
+    MeetingHead {
         id: id(),
         room_id: room.id,
         platform: room.platform,
         platform_room_sid: sid.into(),
         started_at: now(),
         state: MeetingState::Open { missing_since: None },
-    };
-    let ada = Participant {
+    }
+}
+
+fn participant(meeting: &MeetingHead) -> Participant {
+    Participant {
         id: id(),
-        meeting_id: head.id,
+        meeting_id: meeting.id,
         identity: "ada".into(),
         display_name: "Ada".to_owned(),
         kind: Some(ParticipantKind::Standard),
-    };
-    let connection = Connection {
+    }
+}
+
+fn connection(participant: &Participant) -> Connection {
+    Connection {
         id: id(),
-        meeting_id: head.id,
-        participant_id: ada.id,
+        meeting_id: participant.meeting_id,
+        participant_id: participant.id,
         sid: "PA_1".into(),
         joined_at: now(),
         left_at: None,
-    };
-    let track = Track {
+    }
+}
+
+fn track(participant: &Participant) -> Track {
+    Track {
         id: id(),
-        meeting_id: head.id,
-        participant_id: ada.id,
+        meeting_id: participant.meeting_id,
+        participant_id: participant.id,
         sid: "TR_1".into(),
         kind: TrackKind::Audio,
         source: TrackSource::Microphone,
@@ -62,31 +86,26 @@ pub fn meeting(room: &Room, sid: &str) -> Meeting {
         published_at: now(),
         unpublished_at: None,
         not_recorded: None,
-    };
-    let recording = Recording {
+    }
+}
+
+fn recording(meeting: &MeetingHead, participant: &Participant, track: &Track) -> Recording {
+    Recording {
         id: id(),
-        meeting_id: head.id,
+        meeting_id: meeting.id,
         track_id: track.id,
-        identity: ada.identity.clone(),
-        platform_room_sid: sid.into(),
+        identity: participant.identity.clone(),
+        platform_room_sid: meeting.platform_room_sid.clone(),
         track_sid: track.sid.clone(),
         egress_id: None,
         requested_at: now(),
         state: RecordingState::Requested,
         acceptance: None,
         transcription: Transcription::Pending,
-    };
-    let (participants, connections) = (vec![ada], vec![connection]);
-    Meeting {
-        head,
-        participants,
-        connections,
-        tracks: vec![track],
-        recordings: vec![recording],
     }
 }
 
-/// The change that writes a meeting whole.
+/// The change that writes all of a meeting.
 pub fn change(meeting: &Meeting) -> Change {
     Change {
         meetings: vec![meeting.head.clone()],
@@ -98,7 +117,7 @@ pub fn change(meeting: &Meeting) -> Change {
     }
 }
 
-/// [`meeting`] of a new room, written.
+/// Inserts a room and saves a [`meeting`] in it.
 pub async fn meeting_with_track(conn: &mut PgConnection) -> Meeting {
     let room = room("standup");
     crate::rooms::insert(conn, &room).await.unwrap();

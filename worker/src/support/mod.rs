@@ -1,5 +1,7 @@
-//! What tests stand on: sound, a Redis of their own, and a world with a meeting in it.
+//! Test helpers: sound, and a worker whose room, platform and engine a test controls.
 
+mod meeting;
+mod recording;
 mod sound;
 mod worker_test;
 

@@ -1,0 +1,114 @@
+//! The meeting in the only room: who joins, what is recorded, how it ends.
+
+use domain::{
+    Identity, MeetingId, ObjectKey, TrackSid,
+    event::{EgressFile, EgressReport, EgressStatus, EventRoom},
+    meeting::{LiveParticipant, LiveRoom, Meeting},
+    participant::{ParticipantKind, ParticipantSeen},
+    recording::Recording,
+    track::{TrackKind, TrackSeen, TrackSource},
+};
+use uuid::Uuid;
+
+use super::worker_test::{ROOM, WorkerTest};
+use crate::reconcile;
+
+impl WorkerTest {
+    /// Puts participants with a microphone track each into the platform's room, without a webhook.
+    pub fn people_join(&self, identities: &[&str]) {
+        let participants = identities
+            .iter()
+            .map(|identity| self.live_participant(identity))
+            .collect();
+        let room = EventRoom {
+            name: ROOM.to_owned(),
+            sid: "RM_1".into(),
+            created_at: Some(self.now()),
+        };
+        self.platform.set_room(LiveRoom { room, participants });
+    }
+
+    fn live_participant(&self, identity: &str) -> LiveParticipant {
+        LiveParticipant {
+            seen: ParticipantSeen {
+                sid: format!("PA_{identity}").as_str().into(),
+                identity: identity.into(),
+                display_name: identity.to_uppercase(),
+                kind: ParticipantKind::Standard,
+                joined_at: Some(self.now()),
+            },
+            tracks: vec![TrackSeen {
+                sid: track_sid(&identity.into()),
+                kind: TrackKind::Audio,
+                source: TrackSource::Microphone,
+                mime_type: "audio/opus".to_owned(),
+                encrypted: false,
+            }],
+        }
+    }
+
+    pub async fn reconcile(&self) {
+        reconcile::run_once(&self.ctx).await.unwrap();
+    }
+
+    /// The only meeting, as stored.
+    pub async fn meeting(&self) -> Meeting {
+        let mut tx = self.ctx.begin().await.unwrap();
+        let id: Uuid = sqlx::query_scalar("SELECT id FROM meetings")
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
+        let (_, meeting) = storage::meetings::lock(&mut tx, MeetingId(id)).await.unwrap().unwrap();
+        meeting
+    }
+
+    pub async fn recording_of(&self, identity: &str) -> Recording {
+        let recordings = self.meeting().await.recordings;
+        let found = recordings.into_iter().find(|r| r.identity.as_str() == identity);
+        found.expect("everyone has a recording")
+    }
+
+    /// Lets people join and requests their recordings.
+    pub async fn meeting_with_recordings(&self, identities: &[&str]) -> Meeting {
+        self.people_join(identities);
+        self.reconcile().await;
+        self.run_jobs().await;
+        self.meeting().await
+    }
+
+    /// Applies an egress report, as a webhook would.
+    pub async fn report_egress(&self, recording: &Recording, status: EgressStatus, key: Option<&ObjectKey>) {
+        let report = EgressReport {
+            egress_id: recording.egress_id.clone(),
+            room_sid: Some(recording.platform_room_sid.clone()),
+            track_sid: Some(recording.track_sid.clone()),
+            status,
+            error: None,
+            details: None,
+            file: key.map(|key| EgressFile {
+                key: Some(key.to_string()),
+                ..EgressFile::default()
+            }),
+            manifest_location: None,
+            started_at: None,
+            ended_at: Some(self.now()),
+        };
+        let mut tx = self.ctx.begin().await.unwrap();
+        let locked = storage::meetings::lock(&mut tx, recording.meeting_id).await.unwrap();
+        let change = locked.unwrap().1.report(&report, self.ctx.source());
+        storage::meetings::save(&mut tx, &change).await.unwrap();
+        storage::pool::commit(tx).await.unwrap();
+    }
+
+    /// Removes the room from the platform and reconciles until the meeting is closed.
+    pub async fn remove_room(&self) {
+        self.platform.remove_room(ROOM);
+        self.reconcile().await;
+        self.advance(16);
+        self.reconcile().await;
+    }
+}
+
+fn track_sid(identity: &Identity) -> TrackSid {
+    TrackSid(format!("TR_{identity}"))
+}

@@ -1,0 +1,91 @@
+//! What a recorder leaves: an object and its manifest.
+
+use domain::{
+    EgressId, ObjectKey,
+    event::EgressStatus,
+    manifest::{
+        End, Fit, Manifest, ManifestClock, ManifestFile, ManifestParticipant, PacketCounts, TrackscribeManifest,
+        VERSION,
+    },
+    recording::Recording,
+};
+use objects::Body;
+use sha2::{Digest, Sha256};
+
+use super::worker_test::{ROOM, WorkerTest};
+
+impl WorkerTest {
+    /// Stores a recorded file with its manifest, after `change`, and reports the end of the egress.
+    pub async fn complete_recording(&self, identity: &str, file: &[u8], change: impl FnOnce(&mut Manifest)) {
+        let recording = self.recording_of(identity).await;
+        let egress = recording.egress_id.clone().expect("an egress was requested");
+        let key = ObjectKey::parse(format!("recordings/{ROOM}/{identity}-{egress}.ogg")).unwrap();
+        let mut manifest = self.manifest(&recording, &egress, file);
+        change(&mut manifest);
+        let json = manifest.to_json().unwrap();
+        let store = &self.ctx.recordings;
+        store.put(&key, Body::from(file.to_vec()), "audio/ogg").await.unwrap();
+        store
+            .put(&key.manifest(), Body::from(json), "application/json")
+            .await
+            .unwrap();
+        self.report_egress(&recording, EgressStatus::Complete, Some(&key)).await;
+    }
+
+    fn manifest(&self, recording: &Recording, egress: &EgressId, file: &[u8]) -> Manifest {
+        let started_ns = self.now().timestamp_nanos_opt().unwrap();
+        Manifest {
+            egress_id: egress.clone(),
+            room_id: recording.platform_room_sid.clone(),
+            room_name: ROOM.to_owned(),
+            started_at: started_ns,
+            ended_at: started_ns,
+            publisher_identity: recording.identity.clone(),
+            track_id: recording.track_sid.clone(),
+            track_kind: "audio".to_owned(),
+            track_source: "microphone".to_owned(),
+            audio_track_id: recording.track_sid.clone(),
+            files: vec![ManifestFile {
+                filename: String::new(),
+                location: String::new(),
+            }],
+            trackscribe: measurements(recording, started_ns, file),
+        }
+    }
+}
+
+fn measurements(recording: &Recording, started_ns: i64, file: &[u8]) -> TrackscribeManifest {
+    let probed = media::opus::probe(file).unwrap();
+    TrackscribeManifest {
+        version: VERSION,
+        participant: ManifestParticipant {
+            identity: recording.identity.clone(),
+            sid: "PA_1".into(),
+            name: String::new(),
+        },
+        sha256: Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect(),
+        size_bytes: file.len() as u64,
+        samples: probed.samples - u64::from(probed.head.pre_skip),
+        clock: exact_clock(started_ns),
+        gaps: Vec::new(),
+        mutes: Vec::new(),
+        counts: PacketCounts::default(),
+        end: End {
+            status: "EGRESS_COMPLETE".to_owned(),
+            details: String::new(),
+        },
+    }
+}
+
+/// A publisher's clock without drift.
+fn exact_clock(started_ns: i64) -> ManifestClock {
+    ManifestClock {
+        first_rtp_timestamp: 0,
+        first_arrival_ns: started_ns,
+        fit: Fit {
+            a_ns: started_ns,
+            b_ns: 1e9 / 48_000.0,
+        },
+        anchors: Vec::new(),
+    }
+}
