@@ -1,4 +1,4 @@
-//! What the operator sets: the environment, or arguments of the same names. `--help` is the reference.
+//! The server's settings, from the environment or arguments. `--help` is the reference.
 
 mod livekit;
 
@@ -18,11 +18,11 @@ use secrecy::SecretString;
 
 use crate::{limits::LimitOptions, state::Options};
 
-/// As it was given, nothing checked yet.
+/// The unchecked settings.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 pub struct ServerConfig {
-    /// Where to listen
+    /// Address and port of the HTTP API
     #[arg(
         long,
         env = "TRACKSCRIBE_BIND",
@@ -32,7 +32,7 @@ pub struct ServerConfig {
     pub bind: SocketAddr,
     #[command(flatten)]
     pub database: DatabaseArgs,
-    /// The platform of rooms that name none
+    /// Video platform of rooms created without one
     #[arg(
         long,
         env = "DEFAULT_VIDEO_PLATFORM",
@@ -40,17 +40,17 @@ pub struct ServerConfig {
         value_name = "PLATFORM"
     )]
     pub default_video_platform: PlatformKind,
-    /// Make a room of every platform room that is not ours, with the default settings
+    /// Add unknown LiveKit rooms as rooms with default settings when they appear in a webhook
     #[arg(long, env = "TRACKSCRIBE_ADOPT_ROOMS", default_value = "false", value_name = "BOOL",
           num_args = 0..=1, default_missing_value = "true")]
     pub adopt_rooms: bool,
-    /// Requests a second of one API key; four times as many at once
+    /// Requests per second per API key; bursts may be four times as large
     #[arg(long, env = "TRACKSCRIBE_RATE_PER_KEY", default_value = "50", value_name = "N")]
     pub rate_per_key: NonZeroU32,
-    /// Requests a second from one address; four times as many at once
+    /// Requests per second per client address; bursts may be four times as large
     #[arg(long, env = "TRACKSCRIBE_RATE_PER_ADDRESS", default_value = "100", value_name = "N")]
     pub rate_per_address: NonZeroU32,
-    /// Proxies whose X-Forwarded-For is believed, separated by commas
+    /// Addresses of proxies whose X-Forwarded-For is trusted, separated by commas
     #[arg(
         long,
         env = "TRACKSCRIBE_TRUSTED_PROXIES",
@@ -65,7 +65,7 @@ pub struct ServerConfig {
     pub storage: StorageArgs,
 }
 
-/// What the server needs, checked as a whole.
+/// The checked settings.
 pub struct Settings {
     pub bind: SocketAddr,
     pub database_url: SecretString,
@@ -77,7 +77,7 @@ pub struct Settings {
 }
 
 impl ServerConfig {
-    /// Checks everything, and names all that is wrong at once.
+    /// Checks all settings and reports all errors at once.
     pub fn check(&self) -> Result<Settings, ConfigError> {
         let mut errors = ConfigErrors::default();
         let database_url = self.database.check(&mut errors);
@@ -132,7 +132,7 @@ mod tests {
         "--bind=127.0.0.1:0",
     ];
 
-    /// From arguments alone: the environment of who runs the tests is left out.
+    /// Parses arguments only: the environment of the test run must not matter.
     fn parse(args: &[&str]) -> ServerConfig {
         let command = ServerConfig::augment_args(Command::new("server")).mut_args(|arg| arg.env(Resettable::Reset));
         let matches = command.try_get_matches_from(["server"].iter().chain(args)).unwrap();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn few_settings_suffice() {
+    fn the_required_settings_suffice() {
         let settings = check(&GOOD).unwrap();
 
         assert_eq!(settings.livekit.public_url, "ws://127.0.0.1:7880");
@@ -153,8 +153,8 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_named_at_once() {
-        let complaint = check(&["--livekit-url=ftp://host"]).err().unwrap().to_string();
+    fn all_errors_are_reported_at_once() {
+        let message = check(&["--livekit-url=ftp://host"]).err().unwrap().to_string();
 
         for name in [
             "DATABASE_URL",
@@ -163,12 +163,12 @@ mod tests {
             "LIVEKIT_API_SECRET",
             "TRACKSCRIBE_STORAGE",
         ] {
-            assert!(complaint.contains(name), "{name} is missing in: {complaint}");
+            assert!(message.contains(name), "{name} is missing in: {message}");
         }
     }
 
     #[test]
-    fn no_secret_shows_when_settings_are_printed() {
+    fn debug_output_contains_no_secret() {
         let shown = format!("{:?}", parse(&GOOD));
 
         assert!(

@@ -1,4 +1,4 @@
-//! A small listener for `/healthz` and `/metrics`, for the roles that serve no other HTTP.
+//! A small HTTP server for `/healthz` and `/metrics`, for roles without other HTTP endpoints.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -7,28 +7,29 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Whether the process can do its work, and what it has to say about it.
+/// The health of the process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Health {
     pub is_healthy: bool,
-    /// Fields beside `status` in the answer; an object.
+    /// A JSON object whose fields are added to the response.
     pub details: Value,
 }
 
-/// Asked at every request to `/healthz`; must not wait.
+/// Called for every request to `/healthz`. Must not block.
 pub type HealthCheck = Arc<dyn Fn() -> Health + Send + Sync>;
 
-/// A port that cannot be listened on.
+/// The server cannot listen on its port.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} for {purpose}; is another program using it?")]
 pub struct ListenError {
     pub address: SocketAddr,
-    /// What the port is for and which setting changes it.
+    /// Purpose of the port, and the setting that changes it.
     pub purpose: &'static str,
     pub source: std::io::Error,
 }
 
 impl Health {
+    /// Healthy, without details.
     pub fn ok() -> Self {
         Self {
             is_healthy: true,
@@ -37,12 +38,12 @@ impl Health {
     }
 }
 
-/// A check that says yes as long as the process lives.
+/// Returns a check that always succeeds.
 pub fn always_healthy() -> HealthCheck {
     Arc::new(Health::ok)
 }
 
-/// `GET /healthz`, and `/` for those who probe LiveKit's own egress worker: 200 or 503 with a JSON object.
+/// Serves `GET /healthz`, and `GET /` as LiveKit's own egress worker does: 200 or 503 with a JSON object.
 pub fn router(check: HealthCheck) -> Router {
     let answer = move || {
         let check = check.clone();
@@ -53,7 +54,7 @@ pub fn router(check: HealthCheck) -> Router {
         .route("/", get(answer))
 }
 
-/// Listens, naming `purpose` if the port is taken.
+/// Listens on `address`. The error names `purpose`.
 pub async fn bind(address: SocketAddr, purpose: &'static str) -> Result<TcpListener, ListenError> {
     TcpListener::bind(address).await.map_err(|source| ListenError {
         address,
@@ -62,7 +63,7 @@ pub async fn bind(address: SocketAddr, purpose: &'static str) -> Result<TcpListe
     })
 }
 
-/// Serves until `stop`; requests that run then are finished.
+/// Serves until `stop`, then finishes running requests.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
     axum::serve(listener, router)
         .with_graceful_shutdown(stop.cancelled_owned())
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn health_and_metrics_are_answered_until_the_stop() {
+    async fn health_and_metrics_are_served_until_the_stop() {
         let metrics = crate::prometheus::install().unwrap();
         ::metrics::counter!("boot_test_total").increment(3);
         let sick: HealthCheck = Arc::new(|| Health {
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_taken_port_is_named_with_its_purpose() {
+    async fn a_port_in_use_is_reported_with_its_purpose() {
         let first = bind("127.0.0.1:0".parse().unwrap(), "the test").await.unwrap();
         let address = first.local_addr().unwrap();
 

@@ -1,7 +1,8 @@
-//! What every process of Trackscribe does before its own work begins: choose the TLS provider, set up logs, read
-//! secrets, listen for signals, and answer `/healthz` and `/metrics`.
+//! Startup code shared by all processes of Trackscribe: TLS provider, logs, common settings and secrets, signals, and
+//! the `/healthz` and `/metrics` endpoints.
 //!
-//! It knows no role and no domain type; what a process does, and when it is ready, is left to the services.
+//! The crate contains no role and no domain type. What a process does, and whether it is healthy, is left to the
+//! services.
 
 pub mod config;
 pub mod health;

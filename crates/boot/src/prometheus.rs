@@ -1,25 +1,25 @@
-//! The page that Prometheus reads. Counters are made where they are counted, by the `metrics` macros.
+//! The metrics endpoint for Prometheus. Metrics are defined where they are recorded, by the `metrics` macros.
 
 use std::{sync::OnceLock, time::Duration};
 
 use axum::{Router, http::header, routing::get};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// How often the recorder folds away what histograms have gathered; without it they grow between two scrapes.
+/// How often the recorder drains the samples of histograms. Without this they grow between scrapes.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Bounds of every histogram whose name ends in `_seconds`: from a quick query to a long transcription.
+/// Bucket bounds of histograms whose name ends in `_seconds`: from a fast query to a long transcription.
 const SECONDS_BUCKETS: [f64; 14] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1800.0,
 ];
 
-/// The content type of Prometheus' text format.
+/// Content type of the Prometheus text format.
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Collects every metric of this process from here on. Later calls return the same page, so that several roles, or
-/// tests, may share a process. Must be called inside a tokio runtime.
+/// Installs the metrics recorder of this process. Later calls return the same handle, so that several roles or tests can
+/// share a process. Must be called inside a tokio runtime.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
     if let Some(handle) = RECORDER.get() {
         return Ok(handle.clone());
@@ -35,7 +35,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
-/// `GET /metrics`.
+/// Serves `GET /metrics`.
 pub fn router(handle: PrometheusHandle) -> Router {
     Router::new().route(
         "/metrics",
@@ -43,7 +43,7 @@ pub fn router(handle: PrometheusHandle) -> Router {
     )
 }
 
-/// A thread of its own rather than a task: the recorder outlives any one runtime.
+/// Runs on a thread rather than in a task, because the recorder outlives any runtime.
 fn upkeep() {
     while let Some(handle) = RECORDER.get() {
         std::thread::sleep(UPKEEP_INTERVAL);

@@ -1,13 +1,13 @@
-//! Secrets from the environment, each with a `_FILE` twin that names a file holding it.
+//! Secrets from the environment. Each has a `_FILE` variant that names a file with the secret.
 
 use std::{fs, io, path::Path};
 
 use secrecy::SecretString;
 
-/// Longest secret file that is read, in bytes; a longer one is a mistaken path.
+/// Longest accepted secret file in bytes. A longer one is probably the wrong file.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
-/// Where one secret may come from. `name` is the environment variable, for messages.
+/// The possible sources of one secret. `name` is the environment variable, for messages.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretSource<'a> {
     pub name: &'a str,
@@ -15,33 +15,33 @@ pub struct SecretSource<'a> {
     pub file: Option<&'a Path>,
 }
 
-/// Why a secret cannot be had. Never shows the secret.
+/// Why a secret cannot be read. Messages never contain the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    #[error("{0} is not set; set it, or {0}_FILE to a file that holds it")]
+    #[error("{0} is not set; set it, or set {0}_FILE to a file with the value")]
     Missing(String),
     #[error("{0} and {0}_FILE are both set; unset one of them")]
     ValueAndFile(String),
     #[error("{0} is empty")]
     Empty(String),
-    #[error("{name}_FILE names {path}, which cannot be read")]
+    #[error("cannot read {path}, the file in {name}_FILE")]
     Unreadable {
         name: String,
         path: String,
         source: io::Error,
     },
-    #[error("{name}_FILE names {path}, which is longer than {MAX_FILE_BYTES} bytes; is it the right file?")]
+    #[error("{path}, the file in {name}_FILE, is longer than {MAX_FILE_BYTES} bytes; check the path")]
     TooLong { name: String, path: String },
 }
 
 impl SecretSource<'_> {
-    /// The secret, wherever it stands. White space around a file's content is no part of it.
+    /// Reads the secret. White space around a file's content is trimmed.
     pub fn required(self) -> Result<SecretString, SecretError> {
         self.optional()?
             .ok_or_else(|| SecretError::Missing(self.name.to_owned()))
     }
 
-    /// The secret, or `None` where neither the variable nor its twin is set.
+    /// Reads the secret, or returns `None` if neither the variable nor its `_FILE` variant is set.
     pub fn optional(self) -> Result<Option<SecretString>, SecretError> {
         let secret = match (self.value, self.file) {
             (None, None) => return Ok(None),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_comes_from_its_variable_or_from_the_file_that_its_twin_names() {
+    fn a_secret_is_read_from_its_variable_or_from_the_file_in_its_file_variant() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "from a file\n").unwrap();
         let value = SecretString::from("from the variable");
@@ -100,25 +100,25 @@ mod tests {
     }
 
     #[test]
-    fn every_complaint_names_the_variable_and_none_the_secret() {
+    fn every_error_names_the_variable_and_none_the_secret() {
         let (value, empty) = (SecretString::from("hush"), SecretString::from(""));
         let nowhere = Path::new("/nowhere/at/all");
 
-        let complaints = [
+        let errors = [
             source(None, None).required().unwrap_err(),
             source(Some(&value), Some(nowhere)).required().unwrap_err(),
             source(Some(&empty), None).required().unwrap_err(),
             source(None, Some(nowhere)).required().unwrap_err(),
         ];
 
-        for complaint in complaints {
-            let text = complaint.to_string();
+        for error in errors {
+            let text = error.to_string();
             assert!(text.contains("DOOR_KEY") && !text.contains("hush"), "{text}");
         }
     }
 
     #[test]
-    fn a_file_that_is_no_secret_is_refused() {
+    fn a_file_too_long_for_a_secret_is_rejected() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "x".repeat(70_000)).unwrap();
 

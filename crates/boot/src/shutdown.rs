@@ -1,24 +1,24 @@
-//! Stopping in two stages: the first SIGTERM or SIGINT asks, the second insists.
+//! Shutdown in two stages: the first SIGTERM or SIGINT is graceful, the second immediate.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// The two stages. Clones share them.
+/// The two stages of a shutdown. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
-    /// Cancelled by the first signal: take nothing new, finish what runs.
+    /// Cancelled by the first signal: accept nothing new, finish running work.
     pub graceful: CancellationToken,
-    /// Cancelled by the second signal: drop what runs.
+    /// Cancelled by the second signal: drop running work.
     pub now: CancellationToken,
 }
 
 impl Shutdown {
-    /// Listens for SIGTERM and SIGINT from here on. Must be called inside a tokio runtime.
+    /// Starts listening for SIGTERM and SIGINT. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// Where the system refuses a signal handler.
+    /// If a signal handler cannot be installed.
     pub fn listen() -> io::Result<Self> {
         let shutdown = Self::default();
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -26,12 +26,12 @@ impl Shutdown {
         Ok(shutdown)
     }
 
-    /// A shutdown that no signal causes, for tests and for roles inside another process.
+    /// Returns a shutdown that ignores signals, for tests and for roles inside another process.
     pub fn manual() -> Self {
         Self::default()
     }
 
-    /// The first stage, as most loops need it.
+    /// Returns the token of the first stage, which most loops need.
     pub fn token(&self) -> CancellationToken {
         self.graceful.clone()
     }
@@ -53,26 +53,26 @@ mod tests {
 
     use super::*;
 
-    /// Ample for a signal to ourselves; only a failing test waits this long.
+    /// Ample for a signal to our own process; only a failing test waits this long.
     const TIMEOUT: Duration = Duration::from_secs(10);
 
-    fn signal_ourselves(name: &str) {
+    fn send_signal_to_self(name: &str) {
         let pid = std::process::id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
     #[tokio::test]
-    async fn the_first_signal_asks_and_the_second_insists() {
+    async fn the_first_signal_is_graceful_and_the_second_immediate() {
         let shutdown = Shutdown::listen().unwrap();
 
-        signal_ourselves("-TERM");
+        send_signal_to_self("-TERM");
         tokio::time::timeout(TIMEOUT, shutdown.graceful.cancelled())
             .await
             .unwrap();
-        let insisted_at_once = shutdown.now.is_cancelled();
-        signal_ourselves("-INT");
+        let immediate_after_first = shutdown.now.is_cancelled();
+        send_signal_to_self("-INT");
         tokio::time::timeout(TIMEOUT, shutdown.now.cancelled()).await.unwrap();
 
-        assert!(!insisted_at_once);
+        assert!(!immediate_after_first);
     }
 }

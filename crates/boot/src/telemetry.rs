@@ -1,14 +1,14 @@
-//! Logs: for people on a terminal, JSON lines everywhere else.
+//! Logs: readable on a terminal, JSON lines otherwise.
 
 use std::io::{IsTerminal, stderr};
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// How logs are written; flattened into the command line of every role.
+/// Logging arguments, flattened into the command line of every role.
 #[derive(Clone, Debug, Args)]
 pub struct TelemetryArgs {
-    /// What is logged: a level, or levels per module as in `info,egress=debug`
+    /// Log level, or levels per module such as `info,egress=debug`
     #[arg(
         long = "log",
         env = "TRACKSCRIBE_LOG",
@@ -17,31 +17,33 @@ pub struct TelemetryArgs {
         value_name = "FILTER"
     )]
     pub filter: String,
-    /// How a log line looks
+    /// Format of log lines
     #[arg(long, env = "TRACKSCRIBE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto, global = true)]
     pub log_format: LogFormat,
 }
 
 impl TelemetryArgs {
-    /// What is logged if nobody says.
+    /// Default log filter.
     pub const DEFAULT_FILTER: &str = "info";
 }
 
-/// The shape of a log line.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// `human` on a terminal, else `json`
+    /// `human` on a terminal, `json` otherwise
     Auto,
+    /// Text for people
     Human,
+    /// One JSON object per line
     Json,
 }
 
-/// A log filter that nobody can read.
+/// The log filter cannot be parsed.
 #[derive(Debug, thiserror::Error)]
-#[error("TRACKSCRIBE_LOG is no log filter; an example: info,egress=debug")]
+#[error("TRACKSCRIBE_LOG is not a valid log filter; example: info,egress=debug")]
 pub struct InvalidFilter(#[from] tracing_subscriber::filter::ParseError);
 
-/// Sends everything that is traced to standard error, as `args` say. Later calls in the same process change nothing.
+/// Writes logs to standard error in the format of `args`. Later calls in the same process have no effect.
 pub fn init(args: &TelemetryArgs) -> Result<(), InvalidFilter> {
     let filter = EnvFilter::builder().parse(&args.filter)?;
     let registry = tracing_subscriber::registry().with(filter);
@@ -54,7 +56,7 @@ pub fn init(args: &TelemetryArgs) -> Result<(), InvalidFilter> {
             .with(fmt::layer().with_ansi(terminal).with_writer(stderr))
             .try_init(),
     };
-    // Err means that a subscriber is set already, as in tests that share a process.
+    // Fails only if a subscriber is already set, as in tests that share a process.
     drop(outcome);
     Ok(())
 }
@@ -74,14 +76,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn logs_are_for_people_on_a_terminal_and_json_elsewhere() {
+    fn logs_are_text_on_a_terminal_and_json_otherwise() {
         assert_eq!(LogFormat::Auto.resolve(true), LogFormat::Human);
         assert_eq!(LogFormat::Auto.resolve(false), LogFormat::Json);
         assert_eq!(LogFormat::Human.resolve(false), LogFormat::Human);
     }
 
     #[test]
-    fn a_filter_that_nobody_can_read_names_the_variable() {
+    fn an_invalid_filter_is_reported_with_its_variable() {
         let args = TelemetryArgs {
             filter: "info,=[".into(),
             log_format: LogFormat::Auto,

@@ -1,8 +1,8 @@
-//! One TLS provider for the whole process.
+//! The TLS provider of the process.
 
-/// Makes aws-lc the provider of every rustls in this process. To be called first in `main`: a client that is built
-/// before panics for want of a provider. A second call changes nothing, so tests may call it each.
+/// Installs aws-lc as the provider of every rustls client in this process. Call it first in `main`: clients built earlier
+/// panic because there is no provider. Later calls have no effect, so every test may call it.
 pub fn install_provider() {
-    // Err means that a provider is there already, which is all we want.
-    let _already_there = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    // Fails only if a provider is already installed.
+    let _already_installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }

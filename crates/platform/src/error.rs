@@ -1,30 +1,31 @@
-//! What can go wrong with a platform.
+//! Errors of platform calls, webhooks and join requests.
 
 use domain::event::PlatformKind;
 use thiserror::Error;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A call to a platform that did not do what was asked.
+/// A failed call to a platform.
 #[derive(Debug, Error)]
 pub enum PlatformError {
-    /// No answer, or none that is the platform's: it may have done what we asked.
-    #[error("{0} cannot be reached; check that it runs and that its address is right")]
+    /// No response. The platform may still have carried out the request.
+    #[error("{0} is unreachable; check that it runs and that its address is correct")]
     Unreachable(PlatformKind, #[source] BoxError),
-    /// An answer that is not its API's: from something in between, or LiveKit's plain "invalid token".
-    #[error("{0} gave an answer that is not its API's; check its address, and our key and secret")]
+    /// A response that does not come from the platform's API, for example from a proxy, or LiveKit's plain-text
+    /// "invalid token".
+    #[error("{0} sent an unexpected response; check its address, the API key and secret")]
     UnexpectedResponse(PlatformKind, #[source] BoxError),
-    /// It answered that it cannot do this now, or not in time.
-    #[error("{0} cannot do this now")]
+    /// The platform reported a temporary failure or a timeout of its own.
+    #[error("{0} is temporarily unable to handle the request")]
     Busy(PlatformKind, #[source] BoxError),
-    /// What the call is about does not exist.
-    #[error("{0} does not know it")]
+    /// The room, participant or egress does not exist.
+    #[error("{0} has no such object")]
     NotFound(PlatformKind, #[source] BoxError),
-    /// Our key is not one that it takes.
-    #[error("{0} refuses our API key; check key and secret")]
+    /// The platform rejects our API key.
+    #[error("{0} rejects the API key; check key and secret")]
     Unauthorized(PlatformKind, #[source] BoxError),
-    /// It will not do this, however often it is asked.
-    #[error("{0} refuses")]
+    /// The platform rejects the request. Repeating it cannot help.
+    #[error("{0} rejects the request")]
     Refused(PlatformKind, #[source] BoxError),
 }
 
@@ -42,41 +43,41 @@ impl PlatformError {
     }
 }
 
-/// Why a webhook is not taken. Names the check, never what was sent.
+/// Why a webhook is rejected. Messages name the failed check and never contain data from the request.
 #[derive(Debug, Error)]
 pub enum WebhookError {
     #[error("the webhook has no signature")]
     MissingSignature,
-    #[error("the webhook's signature is damaged")]
+    #[error("the webhook's signature is malformed")]
     MalformedSignature,
-    #[error("the webhook is signed with a key that we do not have; check the key of the platform's webhook settings")]
+    #[error("the webhook is signed with an unknown key; check the key in the platform's webhook settings")]
     UnknownKey,
-    #[error("the webhook's signature is wrong; check the secret of the platform's webhook settings")]
+    #[error("the webhook's signature is wrong; check the secret in the platform's webhook settings")]
     WrongSignature,
-    #[error("the webhook's signature is not valid yet; check that both clocks are right")]
+    #[error("the webhook's signature is not valid yet; check the clocks of both hosts")]
     NotYetValid,
-    #[error("the webhook's signature has expired; check that both clocks are right")]
+    #[error("the webhook's signature has expired; check the clocks of both hosts")]
     Expired,
-    #[error("the webhook's body is not the one that was signed")]
+    #[error("the webhook's body does not match its signature")]
     DigestMismatch,
-    #[error("the webhook's body cannot be read")]
+    #[error("the webhook's body is not a valid event")]
     InvalidBody(#[source] serde_json::Error),
 }
 
 impl WebhookError {
-    /// Whether the sender did not show who it is, as opposed to sending something unreadable.
+    /// Whether authentication failed, as opposed to an unreadable body of an authentic webhook.
     pub fn is_unauthorized(&self) -> bool {
         !matches!(self, Self::InvalidBody(_))
     }
 }
 
-/// Why no join token is made.
+/// Why a join token cannot be issued.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum JoinError {
-    #[error("a token lives between 300 and 86400 seconds")]
-    BadTtl,
-    #[error("an identity is 1 to 256 characters, none of them a control character")]
-    BadIdentity,
-    #[error("a display name is at most 256 characters, none of them a control character")]
-    BadDisplayName,
+    #[error("a token must be valid for 300 to 86400 seconds")]
+    InvalidTtl,
+    #[error("an identity must have 1 to 256 characters and no control characters")]
+    InvalidIdentity,
+    #[error("a display name must have at most 256 characters and no control characters")]
+    InvalidDisplayName,
 }

@@ -1,5 +1,5 @@
-//! A platform in memory, for tests of what stands on the trait: its rooms are what the test says, its egresses are
-//! remembered, and it can be down.
+//! An in-memory platform for tests of code that uses the trait. Tests set its rooms and its availability, and inspect
+//! the egresses it was asked to start.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -18,27 +18,27 @@ use crate::{
     WebhookError,
 };
 
-/// What `Authorization` must say for a webhook to be believed.
+/// Value of `Authorization` that authenticates a webhook.
 pub const SIGNATURE: &str = "fake";
 
-/// The fake. A webhook's body is a [`PlatformEvent`] as JSON.
+/// The in-memory platform. The body of its webhooks is a [`PlatformEvent`] as JSON.
 pub struct FakePlatform {
     kind: PlatformKind,
     state: Mutex<State>,
 }
 
-/// Whether the fake answers.
+/// Which calls succeed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Availability {
     #[default]
     Up,
-    /// Every call fails as if the network were gone.
+    /// Every call fails as without a network.
     Down,
-    /// Nobody takes a recording; all else works.
+    /// No egress worker is available; every other call succeeds.
     NoRecorder,
 }
 
-/// A recording that was asked for.
+/// A requested recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartedRecording {
     pub room: String,
@@ -65,7 +65,7 @@ impl FakePlatform {
         self.state().availability = availability;
     }
 
-    /// Puts a room in place of any of the same name.
+    /// Adds a room, replacing one of the same name.
     pub fn set_room(&self, room: LiveRoom) {
         self.state().rooms.insert(room.room.name.clone(), room);
     }
@@ -74,12 +74,12 @@ impl FakePlatform {
         self.state().rooms.remove(name);
     }
 
-    /// Every recording that was asked for, in order.
+    /// Returns all requested recordings, in order.
     pub fn started(&self) -> Vec<StartedRecording> {
         self.state().started.clone()
     }
 
-    /// Changes what an egress says of itself.
+    /// Changes the report of an egress.
     pub fn set_recording(&self, egress: &EgressId, change: impl FnOnce(&mut EgressReport)) {
         if let Some(started) = self.state().find(egress) {
             change(&mut started.report);
@@ -87,7 +87,7 @@ impl FakePlatform {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no test panics while it holds the fake")
+        self.state.lock().expect("no test panics while holding the lock")
     }
 
     fn state_if_up(&self) -> Result<MutexGuard<'_, State>, PlatformError> {
@@ -99,7 +99,7 @@ impl FakePlatform {
     }
 
     fn not_found(&self) -> PlatformError {
-        PlatformError::NotFound(self.kind, "the fake has none".into())
+        PlatformError::NotFound(self.kind, "no such object in the fake".into())
     }
 }
 
@@ -173,7 +173,7 @@ impl Platform for FakePlatform {
     ) -> Result<EgressReport, PlatformError> {
         let mut state = self.state_if_up()?;
         if state.availability == Availability::NoRecorder {
-            return Err(PlatformError::Busy(self.kind, "the fake has no recorder".into()));
+            return Err(PlatformError::Busy(self.kind, "the fake has no egress worker".into()));
         }
         let sid = state.rooms.get(room).ok_or_else(|| self.not_found())?.room.sid.clone();
         let report = EgressReport {
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fake_that_is_down_fails_as_a_network_does() {
+    async fn a_fake_that_is_down_fails_with_a_transient_error() {
         let fake = FakePlatform::new(PlatformKind::Livekit);
 
         fake.set_availability(Availability::Down);

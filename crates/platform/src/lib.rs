@@ -1,8 +1,8 @@
-//! Where the outside's words become ours: one trait, and an adapter for each platform that carries rooms.
+//! Adapters for video platforms: one trait, and one implementation per platform.
 //!
-//! An adapter verifies and reads webhooks, hands out join tokens, and asks the platform about its rooms and recordings.
-//! It decides nothing: what an event means for a meeting is `domain::meeting`'s, what is kept of it `storage`'s, and
-//! when to ask again the worker's.
+//! An adapter verifies and parses webhooks, issues join tokens, and calls the platform's API for rooms and recordings. It
+//! translates the platform's terms into ours and makes no decisions: the effect of an event is left to
+//! `domain::meeting`, persistence to `storage`, and retries to the worker.
 
 mod error;
 #[cfg(feature = "fake")]
@@ -23,37 +23,37 @@ use secrecy::SecretString;
 pub use error::{JoinError, PlatformError, WebhookError};
 pub use registry::Platforms;
 
-/// Life of a join token that names none.
+/// Validity of a join token if the request sets none.
 pub const DEFAULT_TOKEN_TTL: TimeDelta = TimeDelta::hours(2);
 
-/// Shortest life of a join token: a slow page must still be able to use it.
+/// Shortest validity of a join token, long enough for a slow page to use it.
 pub const MIN_TOKEN_TTL: TimeDelta = TimeDelta::minutes(5);
 
-/// Longest life of a join token: who holds one can open the room again.
+/// Longest validity of a join token. Its holder can reopen the room for that long.
 pub const MAX_TOKEN_TTL: TimeDelta = TimeDelta::hours(24);
 
-/// A platform that carries rooms. Room names are the platform's; ours are the same.
+/// A video platform. Its room names are the names of our rooms.
 #[async_trait]
 pub trait Platform: Send + Sync {
     fn kind(&self) -> PlatformKind;
 
-    /// Verifies a webhook over its raw bytes and reads it. `now` bounds its age.
+    /// Verifies a webhook over its raw body and parses it. `now` is compared with the signature's validity.
     fn event(&self, headers: &HeaderMap, body: &Bytes, now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookError>;
 
-    /// Makes a token to join a room with. Needs no connection to the platform.
+    /// Issues a token to join a room. Does not contact the platform.
     fn join_token(&self, request: &JoinRequest, now: DateTime<Utc>) -> Result<JoinToken, JoinError>;
 
-    /// Every live room.
+    /// Lists all live rooms.
     async fn list_rooms(&self) -> Result<Vec<EventRoom>, PlatformError>;
 
-    /// Everyone who is connected to a room; nobody for a room that does not exist.
+    /// Lists everyone connected to a room. Empty if the room does not exist.
     async fn list_participants(&self, room: &str) -> Result<Vec<LiveParticipant>, PlatformError>;
 
-    /// One participant of a room; `None` if it is not there.
+    /// Returns a connected participant of a room, or `None`.
     async fn get_participant(&self, room: &str, identity: &Identity) -> Result<Option<LiveParticipant>, PlatformError>;
 
-    /// Asks for the recording of a track to `file`, the template of an object key. Not safe to repeat: after an error
-    /// that is transient an egress may be running, so look for it first.
+    /// Requests the recording of a track to `file`, an object key template. Not idempotent: after a transient error an
+    /// egress may be running, so check [`Self::list_recordings`] before repeating the call.
     async fn start_track_recording(
         &self,
         room: &str,
@@ -61,51 +61,51 @@ pub trait Platform: Send + Sync {
         file: &str,
     ) -> Result<EgressReport, PlatformError>;
 
-    /// The recordings of a room.
+    /// Lists the recordings of a room.
     async fn list_recordings(&self, room: &str, which: RecordingFilter) -> Result<Vec<EgressReport>, PlatformError>;
 
-    /// Asks an egress to end. One that has ended already is [`PlatformError::Refused`].
+    /// Requests the end of an egress. Returns [`PlatformError::Refused`] if it has already ended.
     async fn stop_recording(&self, egress: &EgressId) -> Result<EgressReport, PlatformError>;
 
-    /// Ends a room and disconnects everyone; fine if there is none.
+    /// Closes a room and disconnects everyone. Succeeds if the room does not exist.
     async fn delete_room(&self, room: &str) -> Result<(), PlatformError>;
 
-    /// Whether the platform answers and takes our key.
+    /// Checks that the platform responds and accepts our key.
     async fn ping(&self) -> Result<(), PlatformError>;
 }
 
 /// Which recordings to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordingFilter {
-    /// Those that have not ended.
+    /// Only those that have not ended.
     Active,
     All,
 }
 
-/// A webhook that is what it claims to be.
+/// An authentic webhook.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifiedEvent {
     pub event: PlatformEvent,
-    /// The body as it came, without the secrets that it may hold.
+    /// The received body with secrets redacted.
     pub stored_body: serde_json::Value,
 }
 
-/// Who wants to join what.
+/// A request for a join token.
 #[derive(Clone, Debug)]
 pub struct JoinRequest {
     pub room: RoomName,
-    /// A random one if missing. Someone else with the same identity is disconnected.
+    /// Generated if `None`. Joining with an identity already in use disconnects the earlier participant.
     pub identity: Option<Identity>,
     pub display_name: String,
     pub role: Role,
-    /// Between [`MIN_TOKEN_TTL`] and [`MAX_TOKEN_TTL`]; [`DEFAULT_TOKEN_TTL`] if missing.
+    /// Between [`MIN_TOKEN_TTL`] and [`MAX_TOKEN_TTL`]; [`DEFAULT_TOKEN_TTL`] if `None`.
     pub ttl: Option<TimeDelta>,
 }
 
-/// What someone needs to join.
+/// What a client needs to join a room.
 #[derive(Clone, Debug)]
 pub struct JoinToken {
-    /// Where clients connect.
+    /// WebSocket URL for clients.
     pub url: String,
     pub token: SecretString,
     pub identity: Identity,

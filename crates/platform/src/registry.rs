@@ -1,4 +1,4 @@
-//! The platforms that are set up here.
+//! The configured platforms.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use domain::event::PlatformKind;
 
 use crate::Platform;
 
-/// Finds the adapter of a platform.
+/// The adapters of the configured platforms.
 #[derive(Clone, Default)]
 pub struct Platforms(Vec<Arc<dyn Platform>>);
 
 impl Platforms {
-    /// Of two adapters of one kind the first is used.
+    /// If two adapters have the same kind, the first is used.
     pub fn new(platforms: Vec<Arc<dyn Platform>>) -> Self {
         Self(platforms)
     }
 
-    /// `None` if that platform is not set up.
+    /// Returns the adapter of a platform, or `None` if it is not configured.
     pub fn get(&self, kind: PlatformKind) -> Option<&Arc<dyn Platform>> {
         self.0.iter().find(|platform| platform.kind() == kind)
     }

@@ -1,4 +1,4 @@
-//! LiveKit's part of the settings.
+//! The server's LiveKit settings.
 
 use std::path::PathBuf;
 
@@ -15,15 +15,16 @@ use url::Url;
 
 use crate::state::random_ids;
 
+/// Command-line arguments and variables of LiveKit.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 pub struct LivekitArgs {
     #[command(flatten)]
     pub api: LivekitApiArgs,
-    /// How browsers reach LiveKit, for example wss://livekit.example.org; LIVEKIT_URL if not set
+    /// URL of LiveKit for browsers, for example wss://livekit.example.org; defaults to LIVEKIT_URL
     #[arg(long, env = "LIVEKIT_PUBLIC_URL", value_name = "URL")]
     pub livekit_public_url: Option<Url>,
-    /// The secret with which webhooks are signed; the API secret if not set
+    /// Secret that signs LiveKit's webhooks; defaults to LIVEKIT_API_SECRET
     #[arg(
         long,
         env = "LIVEKIT_WEBHOOK_SECRET",
@@ -32,13 +33,13 @@ pub struct LivekitArgs {
         value_name = "SECRET"
     )]
     pub livekit_webhook_secret: Option<SecretString>,
-    /// File that holds the secret with which webhooks are signed
+    /// File with the secret that signs LiveKit's webhooks
     #[arg(long, env = "LIVEKIT_WEBHOOK_SECRET_FILE", value_name = "FILE")]
     pub livekit_webhook_secret_file: Option<PathBuf>,
-    /// The id of the key with which webhooks are signed; the API key's if not set
+    /// Id of the key that signs LiveKit's webhooks; defaults to LIVEKIT_API_KEY
     #[arg(long, env = "TRACKSCRIBE_LIVEKIT_WEBHOOK_KEY", value_name = "ID")]
     pub livekit_webhook_key: Option<String>,
-    /// Seconds that a room stays open after the last person has left
+    /// How long a room stays open after the last participant has left, in seconds
     #[arg(
         long,
         env = "TRACKSCRIBE_DEPARTURE_TIMEOUT_S",
@@ -46,7 +47,7 @@ pub struct LivekitArgs {
         value_name = "SECONDS"
     )]
     pub departure_timeout_s: u32,
-    /// Seconds that a room stays open if nobody joins
+    /// How long a room stays open if nobody joins, in seconds
     #[arg(
         long,
         env = "TRACKSCRIBE_EMPTY_TIMEOUT_S",
@@ -54,7 +55,7 @@ pub struct LivekitArgs {
         value_name = "SECONDS"
     )]
     pub empty_timeout_s: u32,
-    /// People in a room at most; 0 for no limit
+    /// Maximum number of participants in a room; 0 for no limit
     #[arg(long, env = "TRACKSCRIBE_MAX_PARTICIPANTS", default_value_t = 0, value_name = "N")]
     pub max_participants: u32,
 }
@@ -99,7 +100,7 @@ impl LivekitArgs {
     }
 }
 
-/// Clients connect by WebSocket, whatever we ourselves use.
+/// Returns the URL with a WebSocket scheme, which clients need even if we use HTTP.
 fn as_websocket(url: &str) -> String {
     match url.strip_prefix("http") {
         Some(rest) => format!("ws{rest}"),

@@ -1,4 +1,4 @@
-//! Where the database is.
+//! Settings of the database connection.
 
 use std::{num::NonZeroU32, path::PathBuf};
 
@@ -8,16 +8,17 @@ use secrecy::{ExposeSecret, SecretString};
 use super::ConfigErrors;
 use crate::secret::SecretSource;
 
+/// Command-line arguments and variables of the database.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 pub struct DatabaseArgs {
-    /// PostgreSQL, for example postgres://user:password@host:5432/trackscribe
+    /// PostgreSQL URL, for example postgres://user:password@host:5432/trackscribe
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<SecretString>,
-    /// File that holds it
+    /// File with the PostgreSQL URL
     #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE")]
     pub database_url_file: Option<PathBuf>,
-    /// Connections to PostgreSQL at most
+    /// Maximum number of connections to PostgreSQL
     #[arg(
         long,
         env = "TRACKSCRIBE_DATABASE_CONNECTIONS",
@@ -28,7 +29,7 @@ pub struct DatabaseArgs {
 }
 
 impl DatabaseArgs {
-    /// The database's address, or one problem more.
+    /// Returns the database's URL, or adds an error.
     pub fn check(&self, errors: &mut ConfigErrors) -> Option<SecretString> {
         let source = SecretSource {
             name: "DATABASE_URL",
@@ -38,7 +39,7 @@ impl DatabaseArgs {
         let url = errors.ok(source.required())?;
         if !is_postgres(&url) {
             errors.add(
-                "DATABASE_URL is no address of PostgreSQL; an example: postgres://user:password@host:5432/trackscribe",
+                "DATABASE_URL is not a valid PostgreSQL URL; example: postgres://user:password@host:5432/trackscribe",
             );
             return None;
         }
@@ -46,7 +47,7 @@ impl DatabaseArgs {
     }
 }
 
-/// Looks at the scheme alone, and says nothing of the rest: it holds a password.
+/// Checks only the scheme. The URL itself must not appear in messages, because it contains a password.
 fn is_postgres(url: &SecretString) -> bool {
     let scheme = url.expose_secret().split_once("://").map(|(scheme, _)| scheme);
     matches!(scheme, Some("postgres" | "postgresql"))
@@ -65,21 +66,21 @@ mod tests {
     }
 
     #[test]
-    fn another_database_is_refused_without_showing_its_password() {
+    fn another_databases_url_is_rejected_without_showing_its_password() {
         let mut errors = ConfigErrors::default();
 
         let url = args("mysql://root:hush@localhost/trackscribe").check(&mut errors);
 
-        let complaint = errors.into_error("the settings").to_string();
+        let message = errors.into_error("the settings").to_string();
         assert!(url.is_none());
         assert!(
-            complaint.contains("DATABASE_URL") && !complaint.contains("hush"),
-            "{complaint}"
+            message.contains("DATABASE_URL") && !message.contains("hush"),
+            "{message}"
         );
     }
 
     #[test]
-    fn both_names_of_postgresql_are_known() {
+    fn both_postgresql_schemes_are_accepted() {
         for good in ["postgres://localhost/x", "postgresql://user:word@host:5432/x"] {
             assert!(args(good).check(&mut ConfigErrors::default()).is_some(), "{good}");
         }

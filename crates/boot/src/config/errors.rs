@@ -1,34 +1,37 @@
-//! All that is wrong with the settings, gathered, so that an operator mends them in one go.
+//! Collects configuration errors, so that an operator sees all of them at once.
 
 use std::{error::Error, fmt};
 
-/// Settings that cannot be used. Each line names its variable and what would be right.
+/// Invalid settings. The message has a line for each, which names the variable and the remedy.
 #[derive(Debug, thiserror::Error)]
-#[error("{what} cannot be used:\n  {}", errors.join("\n  "))]
+#[error("{what} are invalid:\n  {}", errors.join("\n  "))]
 pub struct ConfigError {
     what: &'static str,
     errors: Vec<String>,
 }
 
-/// What is wrong so far.
+/// The errors found so far.
 #[derive(Debug, Default)]
 pub struct ConfigErrors(Vec<String>);
 
 impl ConfigErrors {
+    /// Adds an error.
     pub fn add(&mut self, error: impl fmt::Display) {
         self.0.push(error.to_string());
     }
 
-    /// The value, or nothing and one error more.
+    /// Returns the value of `result`, or adds its error and the error's causes and returns `None`.
     pub fn ok<T>(&mut self, result: Result<T, impl Error>) -> Option<T> {
         result.map_err(|error| self.add(with_causes(&error))).ok()
     }
 
+    /// Whether no error was found.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All of them, each once, as one error about `what` (“the server's settings”).
+    /// Combines the errors, without duplicates, into one. `what` is the plural subject of its message, such as "the
+    /// server's settings".
     pub fn into_error(mut self, what: &'static str) -> ConfigError {
         let mut seen = std::collections::HashSet::new();
         self.0.retain(|error| seen.insert(error.clone()));

@@ -1,4 +1,4 @@
-//! How LiveKit's API is reached.
+//! Settings of LiveKit's API.
 
 use std::path::PathBuf;
 
@@ -9,16 +9,17 @@ use url::Url;
 use super::ConfigErrors;
 use crate::secret::SecretSource;
 
+/// Command-line arguments and variables of LiveKit's API.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 pub struct LivekitApiArgs {
-    /// How we reach LiveKit, for example ws://127.0.0.1:7880
+    /// URL of LiveKit for Trackscribe's own calls, for example ws://127.0.0.1:7880
     #[arg(long, env = "LIVEKIT_URL", value_name = "URL")]
     pub livekit_url: Option<Url>,
-    /// The id of the API key
+    /// Id of the LiveKit API key
     #[arg(long, env = "LIVEKIT_API_KEY", value_name = "ID")]
     pub livekit_api_key: Option<String>,
-    /// The secret of the API key; from the environment rather, an argument is seen by all
+    /// Secret of the LiveKit API key; set the variable, because arguments are visible to other users
     #[arg(
         long,
         env = "LIVEKIT_API_SECRET",
@@ -27,28 +28,28 @@ pub struct LivekitApiArgs {
         value_name = "SECRET"
     )]
     pub livekit_api_secret: Option<SecretString>,
-    /// File that holds the secret of the API key
+    /// File with the secret of the LiveKit API key
     #[arg(long, env = "LIVEKIT_API_SECRET_FILE", value_name = "FILE")]
     pub livekit_api_secret_file: Option<PathBuf>,
 }
 
-/// The same, checked.
+/// The checked settings of LiveKit's API.
 #[derive(Clone, Debug)]
 pub struct LivekitApi {
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     pub url: String,
     pub key: String,
     pub secret: SecretString,
 }
 
 impl LivekitApiArgs {
-    /// How to reach it, or a problem more for each thing that is wrong.
+    /// Returns the settings, or adds an error for each invalid one.
     pub fn check(&self, errors: &mut ConfigErrors) -> Option<LivekitApi> {
         let schemes = ["ws", "wss", "http", "https"];
         let url = livekit_url(errors, "LIVEKIT_URL", self.livekit_url.as_ref(), &schemes);
         let key = self.livekit_api_key.clone().filter(|key| !key.is_empty());
         if key.is_none() {
-            errors.add("LIVEKIT_API_KEY is not set; set it to the id of a key of livekit.yaml");
+            errors.add("LIVEKIT_API_KEY is not set; set it to the id of a key in livekit.yaml");
         }
         let source = SecretSource {
             name: "LIVEKIT_API_SECRET",
@@ -64,15 +65,15 @@ impl LivekitApiArgs {
     }
 }
 
-/// The address in the variable `name` without a slash at its end, or one problem more.
+/// Returns the URL in the variable `name` without a trailing slash, or adds an error.
 pub fn livekit_url(errors: &mut ConfigErrors, name: &str, url: Option<&Url>, schemes: &[&str]) -> Option<String> {
     let Some(url) = url else {
-        errors.add(format!("{name} is not set; an example: ws://127.0.0.1:7880"));
+        errors.add(format!("{name} is not set; example: ws://127.0.0.1:7880"));
         return None;
     };
     if !schemes.contains(&url.scheme()) {
         errors.add(format!(
-            "{name}={url} must begin with one of: {}://",
+            "{name}={url} must start with one of: {}://",
             schemes.join("://, ")
         ));
         return None;

@@ -1,4 +1,4 @@
-//! Settings that more than one service has, and how all that is wrong with them is told at once.
+//! Settings that several services share, and the collection of all configuration errors into one message.
 
 mod database;
 mod errors;

@@ -1,4 +1,4 @@
-//! LiveKit's events in our words.
+//! Translates LiveKit's webhook events into domain events.
 
 use chrono::{DateTime, Utc};
 use domain::event::{
@@ -14,7 +14,7 @@ use super::values::{egress_status, millis, nanos, non_empty, participant_kind, s
 use super::{redact, wire};
 use crate::{VerifiedEvent, WebhookError};
 
-/// Reads a verified body.
+/// Parses a verified body. Unknown events become [`EventKind::Unknown`].
 pub fn read(body: &[u8], now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookError> {
     let fields: Map<String, Value> = serde_json::from_slice(body).map_err(WebhookError::InvalidBody)?;
     let mut stored_body = Value::Object(fields);
@@ -38,12 +38,12 @@ pub fn read(body: &[u8], now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookErr
     Ok(VerifiedEvent { event, stored_body })
 }
 
-/// Stands in for an id that the sender left out.
+/// Returns a substitute for a missing event id.
 fn digest(body: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(body)))
 }
 
-/// Egress events name their room within the egress; newer servers beside it too.
+/// Returns the event's room. Egress events name it within the egress; newer servers also at the top level.
 fn room(sent: &wire::WebhookEvent) -> Option<EventRoom> {
     let (name, sid, created_at) = match (&sent.room, &sent.egress_info) {
         (Some(room), _) => (
@@ -68,7 +68,7 @@ fn kind(sent: &wire::WebhookEvent) -> EventKind {
     kind_of(sent).unwrap_or(EventKind::Unknown)
 }
 
-/// `None` also for an event that lacks what it is about.
+/// Returns `None` for unknown events and for events that lack their subject.
 fn kind_of(sent: &wire::WebhookEvent) -> Option<EventKind> {
     let participant = || sent.participant.as_ref().and_then(participant);
     let report = || sent.egress_info.as_ref().map(report);

@@ -1,5 +1,4 @@
-//! Tokens to join a room with. The first join creates the room with the settings that its token carries, so nothing is
-//! asked of LiveKit before.
+//! Join tokens. LiveKit creates the room on the first join, with the settings in the token, so no API call is needed.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Identity;
@@ -10,22 +9,23 @@ use livekit_protocol::RoomConfiguration;
 use super::{LivekitConfig, jwt};
 use crate::{DEFAULT_TOKEN_TTL, JoinError, JoinRequest, JoinToken, MAX_TOKEN_TTL, MIN_TOKEN_TTL};
 
-/// Longest identity and display name, in characters: LiveKit's default limit.
+/// Longest identity and display name in characters: LiveKit's default limit.
 const MAX_TEXT: usize = 256;
 
-/// How far back a token begins to be valid, for clocks that differ.
+/// How long before its creation a token is valid, to tolerate clock skew.
 const CLOCK_SKEW_ALLOWANCE: TimeDelta = TimeDelta::seconds(10);
 
+/// Issues a join token for `request`.
 pub fn token(config: &LivekitConfig, request: &JoinRequest, now: DateTime<Utc>) -> Result<JoinToken, JoinError> {
     let identity = identity(config, request)?;
     let ttl = request.ttl.unwrap_or(DEFAULT_TOKEN_TTL);
     if !(MIN_TOKEN_TTL..=MAX_TOKEN_TTL).contains(&ttl) {
-        return Err(JoinError::BadTtl);
+        return Err(JoinError::InvalidTtl);
     }
     if !is_plain(&request.display_name) {
-        return Err(JoinError::BadDisplayName);
+        return Err(JoinError::InvalidDisplayName);
     }
-    let expires_at = DateTime::from_timestamp((now + ttl).timestamp(), 0).expect("now and a day is a time");
+    let expires_at = DateTime::from_timestamp((now + ttl).timestamp(), 0).expect("one day from now is a valid time");
     let claims = Claims {
         iss: config.api_key.clone(),
         sub: identity.to_string(),
@@ -45,12 +45,13 @@ pub fn token(config: &LivekitConfig, request: &JoinRequest, now: DateTime<Utc>) 
     })
 }
 
-/// Never made from the name: it stands in object keys and logs.
+/// Returns the requested or a generated identity. It is never derived from the display name, because it appears in object
+/// keys and logs.
 fn identity(config: &LivekitConfig, request: &JoinRequest) -> Result<Identity, JoinError> {
     match &request.identity {
         None => Ok(Identity(format!("p-{}", (config.identities)().simple()))),
         Some(identity) if !identity.as_str().is_empty() && is_plain(identity.as_str()) => Ok(identity.clone()),
-        Some(_) => Err(JoinError::BadIdentity),
+        Some(_) => Err(JoinError::InvalidIdentity),
     }
 }
 
@@ -58,7 +59,8 @@ fn is_plain(text: &str) -> bool {
     text.chars().count() <= MAX_TEXT && !text.chars().any(char::is_control)
 }
 
-/// A host gets no `roomAdmin`: a browser must not hold more than its user may do through our API.
+/// A host gets no `roomAdmin` grant: moderation goes through our API, so that a browser never holds more rights than its
+/// user.
 fn grants(request: &JoinRequest) -> VideoGrants {
     let may_publish = match request.role {
         Role::Host | Role::Participant => true,
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_hears_and_a_host_is_no_admin() {
+    fn a_listener_may_only_subscribe_and_a_host_gets_no_admin_grant() {
         let grants = |role| serde_json::to_value(grants(&JoinRequest { role, ..request() })).unwrap();
 
         let listener = grants(Role::Listener);
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_life_out_of_bounds_is_refused() {
+    fn a_validity_out_of_bounds_is_rejected() {
         let with = |seconds| {
             token(
                 &config(),
@@ -164,12 +166,12 @@ mod tests {
 
         assert!(with(300).is_ok() && with(86_400).is_ok());
         for seconds in [299, 86_401, 0, -1, i64::from(i32::MAX)] {
-            assert_eq!(with(seconds).unwrap_err(), JoinError::BadTtl, "{seconds}");
+            assert_eq!(with(seconds).unwrap_err(), JoinError::InvalidTtl, "{seconds}");
         }
     }
 
     #[test]
-    fn names_that_livekit_would_not_take_are_refused() {
+    fn identities_and_names_that_livekit_rejects_are_refused() {
         let long = "x".repeat(257);
         for identity in ["", "a\nb", "a\0", &long] {
             let request = JoinRequest {
@@ -178,7 +180,7 @@ mod tests {
             };
             assert_eq!(
                 token(&config(), &request, now()).unwrap_err(),
-                JoinError::BadIdentity,
+                JoinError::InvalidIdentity,
                 "{identity:?}"
             );
         }
@@ -188,7 +190,7 @@ mod tests {
         };
         assert_eq!(
             token(&config(), &request, now()).unwrap_err(),
-            JoinError::BadDisplayName
+            JoinError::InvalidDisplayName
         );
     }
 

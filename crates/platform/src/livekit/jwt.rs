@@ -1,5 +1,5 @@
-//! HS256 tokens (RFC 7515, RFC 7519) as LiveKit makes and takes them. The time is an argument everywhere, which
-//! LiveKit's own library does not offer.
+//! JSON Web Tokens with HS256 (RFC 7515, RFC 7519), as LiveKit uses them. LiveKit's own library reads the system clock;
+//! here validity is left to the caller, which has the time as an argument.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,14 +11,14 @@ use sha2::Sha256;
 
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
-/// A token in its parts, nothing of it believed yet.
+/// A parsed token whose signature has not been verified.
 pub struct Unverified<'a> {
     signed: &'a str,
     claims: Vec<u8>,
     signature: Vec<u8>,
 }
 
-/// A token that is none, or none of HS256.
+/// Not a JWT, or not signed with HS256.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MalformedToken;
 
@@ -28,6 +28,7 @@ struct Header {
 }
 
 impl<'a> Unverified<'a> {
+    /// Splits and decodes a token. Does not verify its signature.
     pub fn parse(token: &'a str) -> Result<Self, MalformedToken> {
         let (signed, signature) = token.rsplit_once('.').ok_or(MalformedToken)?;
         let (header, claims) = signed.split_once('.').ok_or(MalformedToken)?;
@@ -42,20 +43,20 @@ impl<'a> Unverified<'a> {
         })
     }
 
-    /// What the token claims; to be believed only after [`Self::is_signed_by`].
+    /// Deserializes the claims. Trust them only after [`Self::is_signed_by`].
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, MalformedToken> {
         serde_json::from_slice(&self.claims).map_err(|_| MalformedToken)
     }
 
-    /// Compares in constant time.
+    /// Verifies the signature in constant time.
     pub fn is_signed_by(&self, secret: &SecretString) -> bool {
         mac(self.signed, secret).verify_slice(&self.signature).is_ok()
     }
 }
 
-/// A signed token.
+/// Signs `claims` as a token.
 pub fn sign<T: Serialize>(claims: &T, secret: &SecretString) -> String {
-    let claims = serde_json::to_vec(claims).expect("claims are structs of texts and numbers");
+    let claims = serde_json::to_vec(claims).expect("claims are structs of strings and numbers");
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(HEADER), URL_SAFE_NO_PAD.encode(claims));
     let signature = mac(&signed, secret).finalize().into_bytes();
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))

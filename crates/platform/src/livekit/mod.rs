@@ -1,4 +1,4 @@
-//! LiveKit, through its server API and its signed webhooks.
+//! The LiveKit adapter: server API and signed webhooks.
 
 mod event;
 mod join;
@@ -26,29 +26,29 @@ pub use verify::WebhookKey;
 
 use crate::{JoinError, JoinRequest, JoinToken, Platform, PlatformError, RecordingFilter, VerifiedEvent, WebhookError};
 
-/// How LiveKit is reached and what its rooms are like.
+/// How to reach LiveKit, and the settings of its rooms.
 #[derive(Clone)]
 pub struct LivekitConfig {
-    /// How we reach it: `http`, `https`, `ws` or `wss`.
+    /// Address for our API calls: `http`, `https`, `ws` or `wss`.
     pub url: String,
-    /// How browsers reach it: `ws` or `wss`.
+    /// Address for clients: `ws` or `wss`.
     pub public_url: String,
     pub api_key: String,
     pub api_secret: SecretString,
-    /// Those whose webhooks are believed; several while keys are being changed.
+    /// Keys whose webhooks are accepted; more than one during a key rotation.
     pub webhook_keys: Vec<WebhookKey>,
-    /// How long a room stays open after the last person has left; whole seconds.
+    /// How long a room stays open after the last participant has left, in whole seconds.
     pub departure_timeout: TimeDelta,
-    /// How long a room stays open if nobody joins; whole seconds.
+    /// How long a room stays open if nobody joins, in whole seconds.
     pub empty_timeout: TimeDelta,
-    /// 0 for no limit.
+    /// Maximum number of participants in a room; 0 for no limit.
     pub max_participants: u32,
-    /// Where identities come from that nobody chose; random ids outside tests.
+    /// Source of generated identities; random UUIDs outside tests.
     pub identities: IdSource,
 }
 
 impl LivekitConfig {
-    /// Long enough for everyone to come back after a network that failed for a moment.
+    /// Long enough for everyone to reconnect after a short network failure.
     pub const DEFAULT_DEPARTURE_TIMEOUT: TimeDelta = TimeDelta::seconds(60);
 
     /// LiveKit's own default.
@@ -60,12 +60,12 @@ pub struct Livekit {
     config: LivekitConfig,
     rooms: RoomClient,
     egress: EgressClient,
-    /// The same, with the patience that starting an egress needs.
+    /// A client with the longer timeout that starting an egress needs.
     egress_start: EgressClient,
 }
 
 impl Livekit {
-    /// Connects to nothing yet.
+    /// Creates the API clients. Opens no connection.
     pub fn new(config: LivekitConfig) -> Self {
         let (url, key, secret) = (&config.url, &config.api_key, config.api_secret.expose_secret());
         let rooms = RoomClient::with_api_key(url, key, secret);

@@ -1,4 +1,4 @@
-//! LiveKit's egress service: recordings of tracks.
+//! LiveKit's egress service: starts, lists and stops recordings of tracks.
 
 use std::time::Duration;
 
@@ -12,10 +12,11 @@ use super::room::error;
 use super::values::{egress_status, nanos, non_empty};
 use crate::{PlatformError, RecordingFilter};
 
-/// How long LiveKit may take to find a recorder: it asks 9 times over up to 25 s before it gives up.
+/// Timeout for starting an egress. LiveKit retries 9 times over up to 25 s to find an egress worker.
 pub const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Names no store: the recorder's own is used, because what a request names crosses LiveKit's bus in clear.
+/// Requests a track egress. The request names no store, because credentials in it would cross LiveKit's Redis bus in
+/// clear text; the egress worker uses its own store.
 pub async fn start(
     egress: &EgressClient,
     room: &str,

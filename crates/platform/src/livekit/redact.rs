@@ -1,12 +1,12 @@
-//! What must not be kept of a webhook's body.
+//! Redacts secrets in webhook bodies before they are stored.
 
 use serde_json::Value;
 
-/// Stands where a secret stood.
+/// Replaces a secret.
 const REMOVED: &str = "[removed]";
 
-/// Names of fields that hold secrets, lower case, without underscores: keys of stores (a failed automatic egress
-/// carries them in clear), of streams and proxies, and the room's TURN password.
+/// Names of fields with secrets, in lower case without underscores: credentials of stores (a failed automatic egress
+/// contains them in clear text), streams and proxies, and the room's TURN password.
 const SECRET_FIELDS: &[&str] = &[
     "accesskey",
     "accesskeyid",
@@ -31,7 +31,7 @@ const SECRET_FIELDS: &[&str] = &[
     "proxy",
 ];
 
-/// Takes secrets out, and the character that PostgreSQL's text cannot hold.
+/// Replaces secrets by `[removed]` and NUL characters, which PostgreSQL's text cannot store, by U+FFFD.
 pub fn redact(value: &mut Value) {
     match value {
         Value::String(text) => replace_nul(text),
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_go_at_any_depth_and_in_either_spelling_and_the_rest_stays() {
+    fn secrets_are_removed_at_any_depth_in_both_spellings() {
         let mut body = json!({"egressInfo": {"error": "x", "request": [{"s3": {"accessKey": "AK", "session_token": {"a": 1}, "bucket": "b"}}]}});
 
         redact(&mut body);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_database_cannot_hold_is_replaced() {
+    fn nul_characters_are_replaced() {
         let mut body = json!({"a\0": "b\0c"});
 
         redact(&mut body);

@@ -1,4 +1,4 @@
-//! LiveKit's room service: who is where.
+//! LiveKit's room service: rooms and participants.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use livekit_protocol as proto;
 use super::values::{millis, participant_kind, seconds, track_kind, track_source};
 use crate::PlatformError;
 
-/// How long LiveKit may take to answer from its store; where it waits for another node it gives up after 3 s itself.
+/// Timeout of a call. LiveKit answers from its store and itself gives up after 3 s when it waits for another node.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A name that no room of ours has: asking for it costs LiveKit nothing and checks our key.
+/// No room of ours can have this name. Listing it is a cheap call that checks our key.
 const UNUSED_ROOM_NAME: &str = "-";
 
 pub async fn list(rooms: &RoomClient) -> Result<Vec<EventRoom>, PlatformError> {
@@ -52,7 +52,7 @@ pub async fn ping(rooms: &RoomClient) -> Result<(), PlatformError> {
         .map_err(error)
 }
 
-/// What a failed call means. LiveKit prefixes messages that come from another of its parts, so only codes count.
+/// Classifies a failed call by its code. Messages vary: LiveKit adds prefixes to errors of its internal services.
 pub fn error(error: ServiceError) -> PlatformError {
     let make = match &error {
         ServiceError::Twirp(ServerError::Twirp(answer)) => by_code(answer),
@@ -100,7 +100,7 @@ fn live_room(room: proto::Room) -> EventRoom {
     }
 }
 
-/// Only who is connected with media counts as there; events tell of others neither.
+/// Returns `None` unless the participant is `ACTIVE`: webhooks do not report others either.
 fn live_participant(sent: proto::ParticipantInfo) -> Option<LiveParticipant> {
     if sent.state() != proto::participant_info::State::Active {
         return None;
@@ -124,7 +124,7 @@ fn live_participant(sent: proto::ParticipantInfo) -> Option<LiveParticipant> {
     })
 }
 
-#[expect(deprecated, reason = "webhooks of the same participant say it by this field too")]
+#[expect(deprecated, reason = "webhooks mark recorders by this field as well")]
 fn is_recorder(permission: &proto::ParticipantPermission) -> bool {
     permission.recorder
 }

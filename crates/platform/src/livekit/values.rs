@@ -5,7 +5,7 @@ use domain::event::EgressStatus;
 use domain::participant::ParticipantKind;
 use domain::track::{TrackKind, TrackSource};
 
-/// The kind by its name in the protocol; missing means an ordinary participant.
+/// Parses a `ParticipantInfo.Kind`. An omitted kind is `STANDARD`.
 pub fn participant_kind(name: &str) -> ParticipantKind {
     match name {
         "" | "STANDARD" => ParticipantKind::Standard,
@@ -17,6 +17,7 @@ pub fn participant_kind(name: &str) -> ParticipantKind {
     }
 }
 
+/// Parses a `TrackType`. An omitted type is `AUDIO`.
 pub fn track_kind(name: &str) -> TrackKind {
     match name {
         "" | "AUDIO" => TrackKind::Audio,
@@ -25,6 +26,7 @@ pub fn track_kind(name: &str) -> TrackKind {
     }
 }
 
+/// Parses a `TrackSource`.
 pub fn track_source(name: &str) -> TrackSource {
     match name {
         "CAMERA" => TrackSource::Camera,
@@ -35,6 +37,7 @@ pub fn track_source(name: &str) -> TrackSource {
     }
 }
 
+/// Parses an `EgressStatus`. An omitted status is `EGRESS_STARTING`.
 pub fn egress_status(name: &str) -> EgressStatus {
     match name {
         "" | "EGRESS_STARTING" => EgressStatus::Starting,
@@ -48,24 +51,27 @@ pub fn egress_status(name: &str) -> EgressStatus {
     }
 }
 
-/// A time in seconds since 1970; LiveKit leaves out what is 0.
+/// Converts Unix seconds. LiveKit omits zero values, so 0 means unset.
 pub fn seconds(since_1970: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(since_1970, 0).filter(is_storable)
 }
 
+/// Converts Unix milliseconds; 0 means unset.
 pub fn millis(since_1970: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(since_1970).filter(is_storable)
 }
 
+/// Converts Unix nanoseconds; 0 means unset.
 pub fn nanos(since_1970: i64) -> Option<DateTime<Utc>> {
     Some(DateTime::from_timestamp_nanos(since_1970)).filter(is_storable)
 }
 
-/// Set, and within what a database's timestamp and a count of nanoseconds can hold.
+/// Whether the time is set and fits both a PostgreSQL timestamp and an `i64` of nanoseconds.
 fn is_storable(time: &DateTime<Utc>) -> bool {
     time.timestamp() > 0 && time.timestamp_nanos_opt().is_some()
 }
 
+/// Returns `None` for an empty string, which the protocol uses for unset.
 pub fn non_empty(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }

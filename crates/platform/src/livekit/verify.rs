@@ -1,5 +1,5 @@
-//! Whether a webhook is LiveKit's: a token in `Authorization`, signed with a key that we share, which names the
-//! SHA-256 of the raw body.
+//! Verifies that a webhook comes from LiveKit: `Authorization` holds a token signed with a shared key, and the token
+//! contains the SHA-256 of the raw body.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,20 +14,20 @@ use subtle::ConstantTimeEq;
 use super::jwt::{MalformedToken, Unverified};
 use crate::WebhookError;
 
-/// How far the clocks of two hosts may differ.
+/// Tolerated clock skew between two hosts.
 const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 
-/// Longest token that is looked at, in bytes; LiveKit's have about 300.
+/// Longest accepted token in bytes. LiveKit's have about 300.
 const MAX_TOKEN_LEN: usize = 4096;
 
-/// A key pair whose webhooks are believed.
+/// A key whose webhooks are accepted.
 #[derive(Clone, Debug)]
 pub struct WebhookKey {
     pub id: String,
     pub secret: SecretString,
 }
 
-/// The claims that count. LiveKit sends `iat` besides, and no grants.
+/// The claims that are checked. LiveKit also sends `iat`, and no grants.
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
@@ -51,7 +51,7 @@ pub fn verify(headers: &HeaderMap, body: &[u8], keys: &[WebhookKey], now: DateTi
     check_body(&claims.sha256, body)
 }
 
-/// The header's token; LiveKit sends it bare, others put `Bearer` before it.
+/// Returns the token in the header. LiveKit sends it bare, other senders after `Bearer`.
 fn token_of(headers: &HeaderMap) -> Result<&str, WebhookError> {
     let header = headers.get(AUTHORIZATION).ok_or(WebhookError::MissingSignature)?;
     let text = header.to_str().map_err(|_| WebhookError::MalformedSignature)?.trim();
@@ -77,7 +77,7 @@ fn check_time(claims: &Claims, now: DateTime<Utc>) -> Result<(), WebhookError> {
     Ok(())
 }
 
-/// Compares in constant time, so that nobody can feel a digest's way to a match.
+/// Compares the digests in constant time.
 fn check_body(claimed: &str, body: &[u8]) -> Result<(), WebhookError> {
     let claimed = STANDARD.decode(claimed).map_err(|_| WebhookError::MalformedSignature)?;
     let is_same: bool = claimed.ct_eq(Sha256::digest(body).as_slice()).into();
@@ -105,12 +105,12 @@ mod tests {
     const BODY: &[u8] = b"{}";
 
     #[test]
-    fn a_token_of_ours_is_believed() {
+    fn a_token_signed_with_our_key_is_accepted() {
         assert!(check(&signed(claims())).is_ok());
     }
 
     #[test]
-    fn another_algorithm_is_refused_even_with_a_right_signature() {
+    fn another_algorithm_is_rejected_even_with_a_valid_signature() {
         let token = signed(claims());
         let (_, claims_and_signature) = token.split_once('.').unwrap();
         for header in [
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_without_what_counts_is_refused() {
+    fn a_token_without_a_required_claim_is_rejected() {
         for missing in ["iss", "exp", "sha256"] {
             let mut claims = claims();
             claims.as_object_mut().unwrap().remove(missing);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn times_at_the_ends_of_what_a_number_holds_do_not_overflow() {
+    fn extreme_times_do_not_overflow() {
         for (name, value) in [
             ("exp", i64::MAX),
             ("exp", i64::MIN),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_that_is_none_is_refused() {
+    fn an_invalid_digest_is_rejected() {
         for digest in ["", "AAAA", "not base64", &STANDARD.encode([0; 33])] {
             let mut claims = claims();
             claims["sha256"] = json!(digest);

@@ -1,7 +1,7 @@
-//! The body of a webhook as LiveKit writes it: the protobuf `WebhookEvent` in its JSON form.
+//! The body of LiveKit's webhooks: the protobuf message `WebhookEvent` in protobuf's JSON encoding.
 //!
-//! Read leniently: unknown fields are passed over, a field of the wrong type counts as missing, names come in camel or
-//! snake case, numbers as numbers or as text, enums as text. Default values are left out by the sender.
+//! Parsing is lenient: unknown fields are ignored, a field of the wrong type counts as missing, names may be in camel or
+//! snake case, numbers may be strings, enums are strings. The sender omits default values.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -14,7 +14,7 @@ pub struct WebhookEvent {
     pub event: String,
     #[serde(deserialize_with = "lenient")]
     pub id: String,
-    /// Seconds.
+    /// Unix seconds.
     #[serde(alias = "created_at", deserialize_with = "number")]
     pub created_at: i64,
     #[serde(deserialize_with = "lenient")]
@@ -34,7 +34,7 @@ pub struct Room {
     pub sid: String,
     #[serde(deserialize_with = "lenient")]
     pub name: String,
-    /// Seconds.
+    /// Unix seconds.
     #[serde(alias = "creation_time", deserialize_with = "number")]
     pub creation_time: i64,
     #[serde(alias = "creation_time_ms", deserialize_with = "number")]
@@ -50,10 +50,10 @@ pub struct Participant {
     pub identity: String,
     #[serde(deserialize_with = "lenient")]
     pub name: String,
-    /// Left out for `STANDARD`.
+    /// Omitted for `STANDARD`.
     #[serde(deserialize_with = "lenient")]
     pub kind: String,
-    /// Seconds.
+    /// Unix seconds.
     #[serde(alias = "joined_at", deserialize_with = "number")]
     pub joined_at: i64,
     #[serde(alias = "joined_at_ms", deserialize_with = "number")]
@@ -74,20 +74,20 @@ pub struct Permission {
 pub struct Track {
     #[serde(deserialize_with = "lenient")]
     pub sid: String,
-    /// Left out for `AUDIO`.
+    /// Omitted for `AUDIO`.
     #[serde(rename = "type", deserialize_with = "lenient")]
     pub kind: String,
-    /// Left out for `UNKNOWN`.
+    /// Omitted for `UNKNOWN`.
     #[serde(deserialize_with = "lenient")]
     pub source: String,
     #[serde(alias = "mime_type", deserialize_with = "lenient")]
     pub mime_type: String,
-    /// Left out for `NONE`.
+    /// Omitted for `NONE`.
     #[serde(deserialize_with = "lenient")]
     pub encryption: String,
 }
 
-/// `EgressInfo`. Times are nanoseconds.
+/// `EgressInfo`. Times are Unix nanoseconds.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Egress {
@@ -97,7 +97,7 @@ pub struct Egress {
     pub room_id: String,
     #[serde(alias = "room_name", deserialize_with = "lenient")]
     pub room_name: String,
-    /// Left out for `EGRESS_STARTING`.
+    /// Omitted for `EGRESS_STARTING`.
     #[serde(deserialize_with = "lenient")]
     pub status: String,
     #[serde(alias = "started_at", deserialize_with = "number")]
@@ -108,7 +108,7 @@ pub struct Egress {
     pub track: Option<TrackRequest>,
     #[serde(alias = "file_results", deserialize_with = "lenient")]
     pub file_results: Vec<File>,
-    /// The older place of the only file.
+    /// Where older servers report the only file.
     #[serde(deserialize_with = "lenient")]
     pub file: Option<File>,
     #[serde(deserialize_with = "lenient")]
@@ -140,13 +140,13 @@ pub struct File {
     pub size: i64,
 }
 
-/// A value of the right type, or the default.
+/// Deserializes a value, or the default if it has the wrong type.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(from: D) -> Result<T, D::Error> {
     let value = Value::deserialize(from)?;
     Ok(T::deserialize(value).unwrap_or_default())
 }
 
-/// A number in any of its forms, fractions cut; 0 for anything else and for what is out of range.
+/// Deserializes an integer from a number or string, truncating fractions. Returns 0 for anything else and out of range.
 fn number<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
     Ok(match Value::deserialize(from)? {
         Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)),
@@ -157,7 +157,7 @@ fn number<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
 }
 
 fn whole(number: f64) -> Option<i64> {
-    /// Every whole number up to here is exact in an `f64`.
+    /// Every integer up to 2^53 is exact in an `f64`.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     (number.abs() <= EXACT).then_some(number as i64)
 }

@@ -1,4 +1,4 @@
-//! The captured webhooks as meetings: read by the adapter, judged by the domain, in many orders.
+//! Captured webhooks, parsed by the adapter and applied by the domain, give the same meeting in any order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::support::{livekit, webhooks};
 
-/// As many seeded orders as are tried of each folder.
+/// Number of shuffled orders per folder.
 const ORDERS: u64 = 200;
 
 #[test]
@@ -66,7 +66,7 @@ fn the_captured_crash_is_one_meeting_with_two_connections_in_any_order() {
     assert_eq!(
         meeting.recordings.len(),
         2,
-        "nothing is made of an egress of a track that nobody published"
+        "an egress of an unknown track creates no recording"
     );
     assert_any_order(&events);
 }
@@ -90,7 +90,7 @@ fn assert_any_order(events: &[PlatformEvent]) {
     }
 }
 
-/// Applies each event once, keeping what is to be kept, as the inbox does.
+/// Applies each event once and keeps deferred ones, as the inbox does.
 fn replay(events: &[PlatformEvent]) -> Option<Meeting> {
     let counter = AtomicU64::new(1);
     let ids: IdSource = Arc::new(move || Uuid::from_u64_pair(0, counter.fetch_add(1, Ordering::Relaxed)));
@@ -146,7 +146,7 @@ fn merge_rows<T: Clone>(old: Option<&Vec<T>>, new: Vec<T>, id: impl Fn(&T) -> Uu
         .collect()
 }
 
-/// All but ids and times of receipt.
+/// Formats the meeting without ids and times of receipt.
 fn outline(meeting: &Option<Meeting>) -> Vec<String> {
     let m = meeting.as_ref().expect("a meeting");
     let mut lines = vec![format!("{} {:?}", m.head.started_at, m.head.state)];
@@ -175,7 +175,7 @@ fn outline(meeting: &Option<Meeting>) -> Vec<String> {
     lines
 }
 
-/// Fisher–Yates by SplitMix64: the same orders every time.
+/// Shuffles by Fisher–Yates with SplitMix64, so that a seed always gives the same order.
 fn shuffle<T>(items: &mut [T], mut seed: u64) {
     for last in (1..items.len()).rev() {
         seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -1,4 +1,4 @@
-//! The LiveKit adapter from outside: webhooks that a real server sent, and calls to one.
+//! Tests of the LiveKit adapter with captured webhooks and a real livekit-server.
 
 #[cfg(test)]
 mod event_order;

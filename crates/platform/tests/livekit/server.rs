@@ -15,7 +15,7 @@ async fn start_server() -> LivekitServer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_real_server_takes_our_tokens_and_calls() {
+async fn a_real_server_accepts_our_tokens_and_calls() {
     let server = start_server().await;
     let livekit = livekit_at(&server.url(), vec![key(KEY, SECRET)]);
     let request = JoinRequest {
@@ -40,12 +40,12 @@ async fn a_real_server_takes_our_tokens_and_calls() {
     );
     assert!(
         livekit.delete_room("standup").await.is_ok(),
-        "no room is as good as a deleted one"
+        "deleting a missing room succeeds"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_without_redis_says_that_it_cannot_record() {
+async fn a_server_without_redis_cannot_record() {
     let server = start_server().await;
     let livekit = livekit_at(&server.http_url(), vec![]);
 
@@ -61,7 +61,7 @@ async fn a_server_without_redis_says_that_it_cannot_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_key_and_a_server_that_is_down_are_told_apart() {
+async fn a_wrong_secret_and_an_unreachable_server_are_different_errors() {
     let mut server = start_server().await;
     let url = server.http_url();
     let api_secret = "another-secret-that-is-long-enough-000000".into();

@@ -1,4 +1,4 @@
-//! The captured webhooks, and an adapter that knows their key.
+//! Captured webhooks, and an adapter with the key that signed them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use uuid::Uuid;
 pub const KEY: &str = "APItestfixture01";
 pub const SECRET: &str = "test-only-secret-not-used-anywhere-0123456789";
 
-/// One captured request.
+/// One captured webhook.
 pub struct Webhook {
-    /// Folder and file name without its ending.
+    /// Folder and file name without extension.
     pub name: String,
     pub headers: HeaderMap,
     pub body: Bytes,
     pub created_at: DateTime<Utc>,
 }
 
-/// All of them, by folder and number.
+/// Returns all captured webhooks, sorted by folder and number.
 pub fn webhooks() -> Vec<Webhook> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/livekit");
     let mut bodies: Vec<PathBuf> = ["", "server-crash", "extra"]
@@ -36,7 +36,7 @@ pub fn webhook(name: &str) -> Webhook {
     webhooks()
         .into_iter()
         .find(|webhook| webhook.name == name)
-        .expect("a fixture of this name")
+        .expect("no fixture has this name")
 }
 
 pub fn livekit() -> Livekit {
@@ -69,7 +69,7 @@ pub fn key(id: &str, secret: &str) -> WebhookKey {
 }
 
 fn bodies(dir: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(dir).expect("the folder of fixtures");
+    let entries = std::fs::read_dir(dir).expect("the fixtures folder is missing");
     entries
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|e| e == "json"))

@@ -110,7 +110,7 @@ impl JoinRoom {
         }
         let ttl = self
             .ttl_s
-            .map(|seconds| TimeDelta::try_seconds(seconds).ok_or(JoinError::BadTtl))
+            .map(|seconds| TimeDelta::try_seconds(seconds).ok_or(JoinError::InvalidTtl))
             .transpose()?;
         Ok(JoinRequest {
             room,
@@ -137,9 +137,9 @@ impl JoinCredentials {
 impl From<JoinError> for ApiError {
     fn from(error: JoinError) -> Self {
         let field = match error {
-            JoinError::BadTtl => "ttl_s",
-            JoinError::BadIdentity => "identity",
-            JoinError::BadDisplayName => "display_name",
+            JoinError::InvalidTtl => "ttl_s",
+            JoinError::InvalidIdentity => "identity",
+            JoinError::InvalidDisplayName => "display_name",
         };
         Self::invalid(field, error)
     }

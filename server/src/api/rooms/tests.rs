@@ -46,9 +46,9 @@ async fn a_name_is_given_once(pool: PgPool) {
     assert_snapshot!(again.to_snapshot(), @r#"
     409 Conflict
     {
-      "detail": "there is a room standup already",
+      "detail": "a room named standup already exists",
       "status": 409,
-      "title": "This contradicts what is there",
+      "title": "Conflict",
       "type": "urn:trackscribe:problem:conflict"
     }
     "#);

@@ -130,10 +130,10 @@ async fn a_transcript_that_is_not_there_yet_says_how_far_it_is(pool: PgPool) {
     assert_snapshot!(answer.to_snapshot(), @r#"
     404 Not Found
     {
-      "detail": "the transcript of this meeting is not there yet",
+      "detail": "the transcript of this meeting is not ready",
       "state": "pending",
       "status": 404,
-      "title": "The transcript is not there yet",
+      "title": "Transcript not ready",
       "type": "urn:trackscribe:problem:transcript-not-ready"
     }
     "#);

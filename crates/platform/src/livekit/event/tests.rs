@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 
 #[test]
-fn either_spelling_and_any_form_of_a_number_is_read() {
+fn both_spellings_and_all_number_formats_are_parsed() {
     let body = json!({
         "event": "egress_ended", "id": "EV_1", "created_at": 1000.9, "unknown": [{}],
         "egress_info": {
@@ -28,7 +28,7 @@ fn either_spelling_and_any_form_of_a_number_is_read() {
 }
 
 #[test]
-fn words_that_we_do_not_know_are_no_error() {
+fn unknown_event_names_and_states_are_not_errors() {
     let unknown = read_json(&json!({"event": "room_teleported", "id": "EV_1", "room": {"sid": "RM_1"}}));
     let status = read_json(&json!({"event": "egress_updated", "egressInfo": {"status": "EGRESS_SLEEPING"}}));
 
@@ -41,7 +41,7 @@ fn words_that_we_do_not_know_are_no_error() {
 }
 
 #[test]
-fn an_event_without_an_id_is_known_by_its_bytes() {
+fn an_event_without_an_id_is_identified_by_its_digest() {
     let id = |body: &str| read(body.as_bytes(), now()).unwrap().event.key.id;
 
     assert_eq!(id(r#"{"event":"room_started"}"#), id(r#"{"event":"room_started"}"#));
@@ -49,7 +49,7 @@ fn an_event_without_an_id_is_known_by_its_bytes() {
 }
 
 #[test]
-fn an_event_that_lacks_what_it_is_about_says_nothing() {
+fn an_event_without_its_subject_is_unknown() {
     for body in [
         json!({"event": "participant_joined", "room": {"sid": "RM_1"}}),
         json!({"event": "participant_joined", "participant": {"sid": "PA_1"}}),
@@ -62,7 +62,7 @@ fn an_event_that_lacks_what_it_is_about_says_nothing() {
 }
 
 #[test]
-fn wrong_types_count_as_missing() {
+fn fields_of_the_wrong_type_count_as_missing() {
     let body =
         json!({"event": "track_published", "id": 7, "createdAt": {}, "room": [], "participant": "p", "track": null});
 
@@ -75,7 +75,7 @@ fn wrong_types_count_as_missing() {
 }
 
 #[test]
-fn times_that_no_database_holds_count_as_missing() {
+fn times_out_of_the_databases_range_count_as_missing() {
     for created_at in [
         json!("9223372036854775807"),
         json!(1e300),
@@ -91,7 +91,7 @@ fn times_that_no_database_holds_count_as_missing() {
 }
 
 #[test]
-fn damaged_json_is_an_error() {
+fn malformed_json_is_an_error() {
     let deep = format!("{}{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
     let arrays = "[".repeat(1_000_000);
     for body in [
@@ -117,7 +117,7 @@ fn damaged_json_is_an_error() {
 }
 
 #[test]
-fn a_nul_reaches_neither_the_event_nor_what_is_kept() {
+fn nul_characters_are_replaced_in_event_and_stored_body() {
     let body = r#"{"event":"participant_left","participant":{"sid":"PA_1","identity":"a\u0000b","name":"\u0000"}}"#;
 
     let read = read(body.as_bytes(), now()).unwrap();
@@ -131,7 +131,7 @@ fn a_nul_reaches_neither_the_event_nor_what_is_kept() {
 
 proptest! {
     #[test]
-    fn no_json_makes_it_panic(name in "[a-z_]{0,20}", fields in proptest::collection::hash_map("[a-zA-Z]{1,12}", any::<Option<i64>>(), 0..8)) {
+    fn parsing_arbitrary_json_does_not_panic(name in "[a-z_]{0,20}", fields in proptest::collection::hash_map("[a-zA-Z]{1,12}", any::<Option<i64>>(), 0..8)) {
         for event in ["room_started", "participant_joined", "track_published", "egress_ended", name.as_str()] {
             let body = json!({"event": event, "room": fields, "participant": fields, "track": fields, "egressInfo": fields});
             prop_assert!(read(body.to_string().as_bytes(), now()).is_ok());
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+    fn parsing_arbitrary_bytes_does_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = read(&bytes, now());
     }
 }
