@@ -1,4 +1,4 @@
-//! What is put into a store.
+//! The content of a new object.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use bytes::Bytes;
 #[derive(Clone, Debug)]
 pub enum Body {
     Bytes(Bytes),
-    /// A file on this machine, streamed from disk; it must not change while it is put.
+    /// A local file, streamed from disk. It must not change during the upload.
     File(PathBuf),
 }
 

@@ -1,40 +1,40 @@
-//! What can go wrong with a store, as far as callers act differently.
+//! Errors of object stores, distinguished as far as callers act on them.
 
 use domain::ObjectKey;
 use thiserror::Error;
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why an object could not be had or kept.
+/// A failed operation on an object store.
 #[derive(Debug, Error)]
 pub enum ObjectError {
     #[error("object {0} does not exist")]
     NotFound(ObjectKey),
-    #[error("object {key} has {total_bytes} bytes, none of them in the range that was asked for")]
+    #[error("the requested range lies outside object {key}, which has {total_bytes} bytes")]
     OutOfRange { key: ObjectKey, total_bytes: u64 },
-    /// The store said no; `check` tells what to look at.
-    #[error("the object store refuses to {action}; check {check}")]
+    /// The store denies the operation. `check` says what an operator should check.
+    #[error("the object store denies permission to {action}; check {check}")]
     Denied {
         action: &'static str,
         check: String,
         source: BoxError,
     },
-    /// The key cannot be used in this store, whatever its content.
-    #[error("object key {key} cannot be used here: {why}")]
+    /// This store cannot hold an object with this key.
+    #[error("object key {key} is not allowed in this store: {why}")]
     BadKey { key: ObjectKey, why: &'static str },
-    /// The store answered, and asking again the same way will not help.
+    /// The store responded with an error that a retry will not resolve.
     #[error("the object store cannot {action}")]
     Failed { action: &'static str, source: BoxError },
     #[error("the object store cannot be reached or is busy")]
     Unavailable(#[source] BoxError),
-    /// What was to be stored could not be read from this machine's disk.
-    #[error("file {0} cannot be read to be stored", path.display())]
+    /// The local file to be stored cannot be read.
+    #[error("cannot read file {0} to store it", path.display())]
     Source {
         path: std::path::PathBuf,
         source: std::io::Error,
     },
-    /// A small object was expected.
-    #[error("object {key} is longer than the {limit_bytes} bytes that are read at once")]
+    /// The object is longer than the caller's limit.
+    #[error("object {key} is longer than the limit of {limit_bytes} bytes")]
     TooLong { key: ObjectKey, limit_bytes: u64 },
 }
 
@@ -44,7 +44,7 @@ impl ObjectError {
         matches!(self, Self::Unavailable(_))
     }
 
-    /// Whether the object is simply not there.
+    /// Whether the object does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound(_))
     }

@@ -1,6 +1,6 @@
-//! Where recordings and transcripts lie: an S3-compatible store or a folder, behind one trait.
+//! Object stores for recordings and transcripts: S3-compatible or a local folder, behind one trait.
 //!
-//! A store knows keys, bytes and content types. What an object means, who may read it and when it goes is left to the
+//! A store handles keys, bytes and content types. The meaning of an object, access control and retention are left to the
 //! services.
 
 pub mod body;

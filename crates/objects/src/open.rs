@@ -1,19 +1,19 @@
-//! From settings to a store.
+//! Opens the store that the settings describe.
 
 use std::sync::Arc;
 
 use crate::{Objects, StoreConfig, folder::Folder, s3::S3};
 
-/// A store that cannot be opened; nothing of it was asked over the network yet.
+/// A store that cannot be opened. Opening sends no network request.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("the object folder {path} cannot be used; it must be a folder that this user may write to")]
+    #[error("cannot use {path} as object folder; it must be a folder that this user can write to")]
     Folder { path: String, source: std::io::Error },
-    #[error("the certificates in {path} cannot be read; the file must hold PEM certificates")]
+    #[error("cannot load the certificates in {path}; the file must contain PEM certificates")]
     CaFile { path: String, source: crate::BoxError },
 }
 
-/// Opens the store that `config` names. An S3 store is not asked yet: `probe` does that.
+/// Opens the store that `config` describes. Does not contact an S3 store; use [`crate::probe`] to check it.
 pub fn open(config: &StoreConfig) -> Result<Objects, OpenError> {
     match config {
         StoreConfig::Folder(folder) => Ok(Arc::new(Folder::open(folder)?)),

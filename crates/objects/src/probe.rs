@@ -1,4 +1,4 @@
-//! Whether two processes mean the same store, told by an object that one leaves and the other finds.
+//! Probe objects: show that a store works, and that two processes use the same one.
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use domain::{ObjectKey, object_key::encode_value};
 
 use crate::{Body, ObjectError, ObjectStore};
 
-/// Ample for a time and a few words; whatever is longer is no probe.
+/// Longest accepted probe in bytes. A probe contains only a timestamp.
 const LIMIT_BYTES: u64 = 1024;
 
-/// Patience for each step; a store that needs longer is no use for recordings either.
+/// Time limit for each operation. A slower store could not hold recordings either.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Leaves a probe named after its writer, such as `egress`, replacing the last one.
+/// Writes the probe of `writer`, for example `egress`, with the current time. Replaces its previous probe.
 pub async fn write(store: &dyn ObjectStore, writer: &str, now: DateTime<Utc>) -> Result<(), ObjectError> {
     let body = Body::Bytes(Bytes::from(now.to_rfc3339()));
-    within(store.put(&key(writer), body, "text/plain; charset=utf-8"))
+    with_timeout(store.put(&key(writer), body, "text/plain; charset=utf-8"))
         .await
         .map(drop)
 }
 
-/// When `writer` last left a probe in this store; `None` if it never did, which means that the two ends differ.
+/// Returns when `writer` last wrote its probe. `None` means that it never did in this store, so it may use another one.
 pub async fn read(store: &dyn ObjectStore, writer: &str) -> Result<Option<DateTime<Utc>>, ObjectError> {
     let read = async { store.get(&key(writer), None).await?.read(LIMIT_BYTES).await };
-    let content = match within(read).await {
+    let content = match with_timeout(read).await {
         Err(ObjectError::NotFound(_)) => return Ok(None),
         content => content?,
     };
@@ -35,25 +35,26 @@ pub async fn read(store: &dyn ObjectStore, writer: &str) -> Result<Option<DateTi
     Ok(time.map(|time| time.with_timezone(&Utc)))
 }
 
-/// Writes, reads back and deletes, so that missing rights show at the start and not at the first recording.
+/// Writes, reads and deletes a probe, so that missing permissions are found at startup and not at the first recording.
 pub async fn round_trip(store: &dyn ObjectStore, writer: &str, now: DateTime<Utc>) -> Result<(), ObjectError> {
     let writer = format!("{writer}-round-trip");
     write(store, &writer, now).await?;
     if read(store, &writer).await?.is_none() {
-        let source = "what was just written is not there".into();
+        let source = "the object just written does not exist".into();
         return Err(ObjectError::Failed {
             action: "keep an object",
             source,
         });
     }
-    within(store.delete(&key(&writer))).await
+    with_timeout(store.delete(&key(&writer))).await
 }
 
 fn key(writer: &str) -> ObjectKey {
-    ObjectKey::parse(format!(".trackscribe/probe/{}", encode_value(writer))).expect("an encoded value is one segment")
+    ObjectKey::parse(format!(".trackscribe/probe/{}", encode_value(writer)))
+        .expect("an encoded value is a valid segment")
 }
 
-async fn within<T>(step: impl Future<Output = Result<T, ObjectError>>) -> Result<T, ObjectError> {
+async fn with_timeout<T>(step: impl Future<Output = Result<T, ObjectError>>) -> Result<T, ObjectError> {
     tokio::time::timeout(TIMEOUT, step)
         .await
         .unwrap_or_else(|elapsed| Err(ObjectError::Unavailable(elapsed.into())))

@@ -1,20 +1,20 @@
-//! A stretch of an object, as HTTP's `Range` has it (RFC 9110 section 14.1.2).
+//! Byte ranges of objects, as in HTTP's `Range` header (RFC 9110 section 14.1.2).
 
 use std::ops::Range;
 
-/// Which bytes of an object are wanted.
+/// A range of an object's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ByteRange {
     /// From `first` to the end.
     From { first: u64 },
-    /// From `first` to `last`, both included; what lies beyond the end is left out.
+    /// From `first` to `last`, both inclusive, or to the end if the object is shorter.
     Within { first: u64, last: u64 },
-    /// The last `count` bytes, or all where there are fewer.
+    /// The last `count` bytes, or all of a shorter object.
     Last { count: u64 },
 }
 
 impl ByteRange {
-    /// The offsets that this range means in an object of `total` bytes, or `None` where it holds no byte of it.
+    /// Returns the byte offsets of this range in an object of `total` bytes, or `None` if they do not overlap.
     pub fn resolve(self, total: u64) -> Option<Range<u64>> {
         let (start, end) = match self {
             Self::From { first } => (first, total),
@@ -24,7 +24,7 @@ impl ByteRange {
         (start < end).then_some(start..end)
     }
 
-    /// The value of a `Range` header.
+    /// Returns the value of a `Range` header.
     pub fn to_header(self) -> String {
         match self {
             Self::From { first } => format!("bytes={first}-"),
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_is_cut_to_the_object_and_refused_where_it_holds_nothing() {
+    fn a_range_is_clipped_to_the_object_and_rejected_outside_it() {
         let table = [
             (ByteRange::From { first: 0 }, 10, Some(0..10)),
             (ByteRange::From { first: 9 }, 10, Some(9..10)),

@@ -1,4 +1,4 @@
-//! The trait that both stores implement, and what they return.
+//! The trait of object stores, and the types that it returns.
 
 use std::{fmt, ops::Range, sync::Arc, time::Duration};
 
@@ -11,42 +11,43 @@ use url::Url;
 
 use crate::{Body, ByteRange, ObjectError};
 
-/// A store, shared by everything in a process.
+/// A store, shared by all users in a process.
 pub type Objects = Arc<dyn ObjectStore>;
 
-/// A place for objects. Put replaces; nobody ever sees half an object; reading one's own writes works at once.
+/// An object store. Writes are atomic and replace an existing object; a completed write is visible to all later reads.
 #[async_trait]
 pub trait ObjectStore: fmt::Debug + Send + Sync {
-    /// Stores `body` durably under `key`, replacing what was there.
+    /// Stores `body` durably under `key`, replacing an existing object.
     async fn put(&self, key: &ObjectKey, body: Body, content_type: &str) -> Result<Stored, ObjectError>;
 
-    /// The object, or the part that `range` names, as a stream.
+    /// Returns the object, or the given range of it, as a stream.
     async fn get(&self, key: &ObjectKey, range: Option<ByteRange>) -> Result<Object, ObjectError>;
 
+    /// Returns size, content type and modification time of an object.
     async fn head(&self, key: &ObjectKey) -> Result<Head, ObjectError>;
 
-    /// All objects whose key begins with `prefix`, in the order of their keys.
+    /// Lists all objects whose key starts with `prefix`, sorted by key.
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, ObjectError>;
 
-    /// Removes an object; one that is not there is no error.
+    /// Deletes an object. Succeeds if it does not exist.
     async fn delete(&self, key: &ObjectKey) -> Result<(), ObjectError>;
 
-    /// An address at which anyone may read the object for `ttl`; `None` where browsers cannot reach this store.
+    /// Returns a URL with which anyone can read the object for `ttl`, or `None` if browsers cannot reach this store.
     async fn presign_get(&self, key: &ObjectKey, ttl: Duration) -> Result<Option<Url>, ObjectError>;
 
-    /// Where this store is, for logs and messages; no secret in it.
+    /// Describes the store for logs and messages, without secrets.
     fn describe(&self) -> String;
 }
 
-/// What a put left.
+/// A stored object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Where the object lies, for people and manifests: an address of the store and the key.
+    /// URL of the object, for people and manifests.
     pub location: String,
     pub size_bytes: u64,
 }
 
-/// What is known of an object without reading it.
+/// Metadata of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     pub size_bytes: u64,
@@ -54,7 +55,7 @@ pub struct Head {
     pub modified_at: Option<DateTime<Utc>>,
 }
 
-/// One line of a listing.
+/// An object in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     pub key: ObjectKey,
@@ -62,19 +63,19 @@ pub struct Listed {
     pub modified_at: Option<DateTime<Utc>>,
 }
 
-/// An object that is being read.
+/// An object opened for reading.
 pub struct Object {
     pub key: ObjectKey,
     pub stream: BoxStream<'static, Result<Bytes, ObjectError>>,
-    /// Size of the whole object, whatever part is streamed.
+    /// Size of the whole object, even if only a range is streamed.
     pub total_bytes: u64,
-    /// The offsets that `stream` holds.
+    /// The byte offsets that `stream` contains.
     pub range: Range<u64>,
     pub content_type: String,
 }
 
 impl Object {
-    /// Reads the stream to its end; refuses to gather more than `limit_bytes`.
+    /// Reads the stream to its end. Fails if it is longer than `limit_bytes`.
     pub async fn read(mut self, limit_bytes: u64) -> Result<Bytes, ObjectError> {
         let too_long = |key| ObjectError::TooLong { key, limit_bytes };
         if self.range.end - self.range.start > limit_bytes {

@@ -1,4 +1,4 @@
-//! The stores of server and worker, as their environment names them.
+//! The store settings of server and worker.
 
 use std::{
     fs,
@@ -11,19 +11,19 @@ use url::Url;
 
 use super::{FolderConfig, S3Config, StoreConfig, StoreConfigError};
 
-/// Where S3 requests are signed for, if nobody says; what Garage and MinIO take too.
+/// Region for signing S3 requests if none is set. Garage and MinIO accept it too.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// The stores of `server` and `worker`; flattened into their command lines.
+/// The store arguments, flattened into the command lines of `server` and `worker`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct StorageArgs {
-    /// A folder for all objects instead of S3: `file:///absolute/path`
+    /// Folder for all objects, instead of S3: `file:///absolute/path`
     #[arg(long = "storage", env = "TRACKSCRIBE_STORAGE", value_name = "URL")]
     pub folder: Option<String>,
-    /// PEM certificates to trust when talking to the store, beside the system's
+    /// File with PEM certificates to trust for the store, in addition to the system's
     #[arg(long = "storage-ca-file", env = "TRACKSCRIBE_STORAGE_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
-    /// Where browsers reach the store; without it audio is streamed by the server
+    /// URL of the store for browsers; if unset, the server streams audio itself
     #[arg(
         long = "storage-public-url",
         env = "TRACKSCRIBE_STORAGE_PUBLIC_URL",
@@ -41,25 +41,25 @@ macro_rules! bucket_args {
     ($name:ident, $flag:literal, $prefix:literal, $what:literal) => {
         #[derive(Clone, Debug, Default, Args)]
         struct $name {
-            #[doc = concat!("Bucket of ", $what)]
+            #[doc = concat!("S3 bucket for ", $what)]
             #[arg(id = concat!($flag, "-bucket"), long = concat!($flag, "-bucket"), env = concat!($prefix, "BUCKET_NAME"), value_name = "NAME")]
             bucket: Option<String>,
-            #[doc = concat!("Region of the store of ", $what)]
+            #[doc = concat!("Region of the bucket for ", $what)]
             #[arg(id = concat!($flag, "-region"), long = concat!($flag, "-region"), env = concat!($prefix, "REGION"), value_name = "REGION")]
             region: Option<String>,
-            #[doc = concat!("Access key for the store of ", $what)]
+            #[doc = concat!("Access key id of the bucket for ", $what)]
             #[arg(id = concat!($flag, "-access-key"), env = concat!($prefix, "ACCESS_KEY_ID"), long = concat!($flag, "-access-key"), hide_env_values = true, value_name = "ID")]
             access_key: Option<SecretString>,
-            #[doc = "File that holds it"]
+            #[doc = concat!("File with the access key id of the bucket for ", $what)]
             #[arg(id = concat!($flag, "-access-key-file"), long = concat!($flag, "-access-key-file"), env = concat!($prefix, "ACCESS_KEY_ID_FILE"), value_name = "FILE")]
             access_key_file: Option<PathBuf>,
-            #[doc = concat!("Secret for the store of ", $what, "; from the environment only, an argument is seen by all")]
+            #[doc = concat!("Secret access key of the bucket for ", $what, "; set the variable, because arguments are visible to other users")]
             #[arg(id = concat!($flag, "-secret"), long = concat!($flag, "-secret"), env = concat!($prefix, "SECRET_ACCESS_KEY"), hide_env_values = true, hide = true, value_name = "SECRET")]
             secret: Option<SecretString>,
-            #[doc = concat!("File that holds the secret for the store of ", $what)]
+            #[doc = concat!("File with the secret access key of the bucket for ", $what)]
             #[arg(id = concat!($flag, "-secret-file"), long = concat!($flag, "-secret-file"), env = concat!($prefix, "SECRET_ACCESS_KEY_FILE"), value_name = "FILE")]
             secret_file: Option<PathBuf>,
-            #[doc = concat!("Address of the store of ", $what, ", unless it is Amazon's")]
+            #[doc = concat!("URL of the S3 server of the bucket for ", $what, "; defaults to Amazon S3")]
             #[arg(id = concat!($flag, "-endpoint"), long = concat!($flag, "-endpoint"), env = concat!($prefix, "ENDPOINT_URL"), value_name = "URL")]
             endpoint: Option<Url>,
         }
@@ -89,16 +89,16 @@ bucket_args!(
     LivekitArgs,
     "livekit-storage",
     "LIVEKIT_STORAGE_AWS_",
-    "recordings; each falls back to that of transcripts"
+    "recordings (defaults to the transcripts' setting)"
 );
 
 impl StorageArgs {
-    /// The store of transcripts.
+    /// Returns the store of transcripts.
     pub fn transcripts(&self) -> Result<StoreConfig, StoreConfigError> {
         self.store(self.transcript.bucket())
     }
 
-    /// The store of recordings: what is not set for it is taken from the store of transcripts.
+    /// Returns the store of recordings. Unset values default to those of the store of transcripts.
     pub fn recordings(&self) -> Result<StoreConfig, StoreConfigError> {
         self.store(self.livekit.bucket().or(self.transcript.bucket()))
     }
@@ -132,7 +132,7 @@ impl StorageArgs {
 
 const TRANSCRIPT_PREFIX: &str = "TRANSCRIPT_STORAGE_AWS_";
 
-/// What the environment says of one bucket.
+/// The settings of one bucket.
 #[derive(Clone, Copy)]
 struct BucketArgs<'a> {
     prefix: &'static str,
@@ -213,7 +213,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_folder_serves_recordings_and_transcripts() {
+    fn a_folder_holds_recordings_and_transcripts() {
         let args = parse(&["--storage=file:///srv/objects"]);
 
         for store in [args.transcripts().unwrap(), args.recordings().unwrap()] {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_recordings_store_lacks_comes_from_the_transcripts_store() {
+    fn unset_values_of_the_recordings_store_default_to_the_transcripts_store() {
         let args = parse(&[&TRANSCRIPTS[..], &["--livekit-storage-bucket=audio"]].concat());
 
         let StoreConfig::S3(texts) = args.transcripts().unwrap() else {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_make_no_store_name_their_variable() {
+    fn invalid_settings_are_reported_with_their_variable() {
         let table = [
             (parse(&[]), "TRANSCRIPT_STORAGE_AWS_BUCKET_NAME"),
             (parse(&["--storage=s3://bucket"]), "TRACKSCRIBE_STORAGE"),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_do_not_print() {
+    fn debug_output_contains_no_secret() {
         let args = parse(&TRANSCRIPTS);
 
         let printed = format!("{args:?} {:?}", args.transcripts().unwrap());

@@ -1,4 +1,4 @@
-//! Which store, from the environment (server, worker) or from values that a service read itself (egress).
+//! Settings of a store, from the environment (server, worker) or from values that the service provides (egress).
 
 mod env;
 
@@ -9,25 +9,25 @@ use url::Url;
 
 pub use self::env::StorageArgs;
 
-/// A store that is to be opened.
+/// The settings of a store.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "one or two exist in a process; a box would only burden who makes them"
+    reason = "a process has one or two of them, so boxing would save nothing"
 )]
 pub enum StoreConfig {
     Folder(FolderConfig),
     S3(S3Config),
 }
 
-/// A folder of this machine.
+/// A local folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderConfig {
-    /// Absolute; made if it is not there.
+    /// Absolute path. Created if it does not exist.
     pub root: PathBuf,
 }
 
-/// A bucket of an S3-compatible store.
+/// A bucket in an S3-compatible store.
 #[derive(Clone, Debug)]
 pub struct S3Config {
     pub bucket: String,
@@ -35,30 +35,32 @@ pub struct S3Config {
     pub access_key: SecretString,
     pub secret: SecretString,
     pub session_token: Option<SecretString>,
-    /// `None`: Amazon's own, by region.
+    /// `None` for Amazon's endpoint of the region.
     pub endpoint: Option<Url>,
-    /// `https://host/bucket/key` instead of `https://bucket.host/key`; what stores other than Amazon's need.
+    /// Uses `https://host/bucket/key` instead of `https://bucket.host/key`, as stores other than Amazon's require.
     pub force_path_style: bool,
-    /// PEM certificates to trust beside the system's.
+    /// PEM certificates to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
-    /// Where browsers reach this store; without it nothing is signed for them.
+    /// URL of the store for browsers. Without it no URLs are signed.
     pub public_url: Option<Url>,
 }
 
-/// Settings that do not make a store. Each names its variable.
+/// Invalid settings of a store. Each message names the variable.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreConfigError {
-    #[error("no object store is set: set TRACKSCRIBE_STORAGE=file:///folder, or {0}BUCKET_NAME and its companions")]
+    #[error(
+        "no object store is configured; set TRACKSCRIBE_STORAGE=file:///folder, or {0}BUCKET_NAME and the other {0} variables"
+    )]
     NotSet(&'static str),
-    #[error("TRACKSCRIBE_STORAGE={0} is no folder; an example: file:///var/lib/trackscribe/objects")]
+    #[error("TRACKSCRIBE_STORAGE={0} is not a file URL; example: file:///var/lib/trackscribe/objects")]
     NotAFolder(String),
-    #[error("TRACKSCRIBE_STORAGE and {0} are both set; unset the one that is not meant")]
+    #[error("TRACKSCRIBE_STORAGE and {0} are both set; unset one of them")]
     FolderAndBucket(String),
-    #[error("{0} is not set, though a bucket is; set it, or {0}_FILE to a file that holds it")]
+    #[error("{0} is required for the configured bucket; set it, or set {0}_FILE to a file with the value")]
     Missing(String),
     #[error("{0} and {0}_FILE are both set; unset one of them")]
     ValueAndFile(String),
-    #[error("{name}_FILE names {path}, which cannot be read")]
+    #[error("cannot read {path}, the file in {name}_FILE")]
     Unreadable {
         name: String,
         path: String,
@@ -67,7 +69,7 @@ pub enum StoreConfigError {
 }
 
 impl FolderConfig {
-    /// Reads `file:///absolute/path`.
+    /// Parses `file:///absolute/path`.
     pub fn from_url(url: &str) -> Result<Self, StoreConfigError> {
         let bad = || StoreConfigError::NotAFolder(url.to_owned());
         let parsed = Url::parse(url).map_err(|_| bad())?;

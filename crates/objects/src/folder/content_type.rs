@@ -1,10 +1,10 @@
-//! A folder keeps no content types: the extension tells.
+//! Content types in a folder, which are derived from extensions because a folder does not store them.
 
 use domain::ObjectKey;
 
 const UNKNOWN: &str = "application/octet-stream";
 
-/// The content type of what we store, by extension.
+/// Returns the content type of an object by its extension.
 pub fn of(key: &ObjectKey) -> &'static str {
     let (_, extension) = key.as_str().rsplit_once('.').unwrap_or_default();
     match extension {

@@ -1,4 +1,4 @@
-//! The objects below a folder.
+//! Lists the objects in a folder.
 
 use std::{
     fs::{self, DirEntry},
@@ -12,19 +12,19 @@ use domain::ObjectKey;
 use super::path::TEMP_PREFIX;
 use crate::Listed;
 
-/// Every object whose key begins with `prefix`, by key. Symbolic links, temporary files and names that are no keys
-/// are left out: none of them was put.
+/// Lists all objects whose key starts with `prefix`, sorted by key. Skips symbolic links, temporary files and names that
+/// are not valid keys, none of which the store has written.
 pub fn objects(root: &Path, prefix: &str) -> io::Result<Vec<Listed>> {
-    // Only whole folders of the prefix narrow the walk, and only where they cannot lead out.
+    // The folders of the prefix limit the walk. `.` and `..` in them could leave the root.
     let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
     if folder.split('/').any(|part| part == "." || part == "..") {
         return Ok(Vec::new());
     }
-    let mut open = vec![root.join(folder.trim_start_matches('/'))];
+    let mut pending = vec![root.join(folder.trim_start_matches('/'))];
     let mut found = Vec::new();
-    while let Some(folder) = open.pop() {
+    while let Some(folder) = pending.pop() {
         for entry in entries(&folder)? {
-            visit(root, &entry?, &mut open, &mut found)?;
+            visit(root, &entry?, &mut pending, &mut found)?;
         }
     }
     found.retain(|listed| listed.key.as_str().starts_with(prefix));
@@ -32,7 +32,7 @@ pub fn objects(root: &Path, prefix: &str) -> io::Result<Vec<Listed>> {
     Ok(found)
 }
 
-/// A folder's entries; none where it is not there, or is a link or a file.
+/// Returns the entries of a folder. Empty if it does not exist, or is a link or a file.
 fn entries(folder: &Path) -> io::Result<Vec<io::Result<DirEntry>>> {
     if !fs::symlink_metadata(folder).is_ok_and(|m| m.is_dir()) {
         return Ok(Vec::new());
@@ -43,10 +43,10 @@ fn entries(folder: &Path) -> io::Result<Vec<io::Result<DirEntry>>> {
     }
 }
 
-fn visit(root: &Path, entry: &DirEntry, open: &mut Vec<PathBuf>, found: &mut Vec<Listed>) -> io::Result<()> {
+fn visit(root: &Path, entry: &DirEntry, pending: &mut Vec<PathBuf>, found: &mut Vec<Listed>) -> io::Result<()> {
     let kind = entry.file_type()?;
     if kind.is_dir() {
-        open.push(entry.path());
+        pending.push(entry.path());
     } else if kind.is_file()
         && let Some(key) = key_of(root, &entry.path())
     {
@@ -55,7 +55,7 @@ fn visit(root: &Path, entry: &DirEntry, open: &mut Vec<PathBuf>, found: &mut Vec
     Ok(())
 }
 
-/// `None` where the file went away in the meantime.
+/// Returns `None` if the file was deleted in the meantime.
 fn listed(key: ObjectKey, entry: &DirEntry) -> Option<Listed> {
     let metadata = entry.metadata().ok()?;
     let modified_at = metadata.modified().ok().map(DateTime::<Utc>::from);

@@ -1,7 +1,7 @@
-//! A store in a folder of this machine: one file an object, the key is the path.
+//! A store in a local folder: one file per object, with the key as path.
 //!
-//! A put writes beside its target, syncs, renames and syncs the folder, so that a power cut leaves the old object or the
-//! new one. Unlike in S3, `a` and `a/b` cannot both be objects.
+//! A write goes to a temporary file in the target's folder, is synced and renamed, and the folder is synced, so that a
+//! power cut leaves either the old or the new object. Unlike in S3, `a` and `a/b` cannot both be objects.
 
 mod content_type;
 mod list;
@@ -22,18 +22,18 @@ use crate::{
     Body, BoxError, ByteRange, FolderConfig, Head, Listed, Object, ObjectError, ObjectStore, Stored, open::OpenError,
 };
 
-/// How much is read from disk at once, in bytes.
+/// Size of the chunks read from disk, in bytes.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// See the module.
+/// A store in a local folder.
 #[derive(Clone, Debug)]
 pub struct Folder {
-    /// Canonical: no symbolic link in it.
+    /// Canonical path, without symbolic links.
     root: PathBuf,
 }
 
 impl Folder {
-    /// Makes the folder if it is not there.
+    /// Opens the folder, creating it if it does not exist.
     pub fn open(config: &FolderConfig) -> Result<Self, OpenError> {
         let prepare = || {
             fs::create_dir_all(&config.root)?;
@@ -51,7 +51,7 @@ impl Folder {
         Url::from_file_path(&path).map_or_else(|()| path.display().to_string(), String::from)
     }
 
-    /// Runs `work` where it may block. `key` is whose fault an error is.
+    /// Runs `work` on a thread that may block.
     async fn blocking<T, F>(&self, key: &ObjectKey, action: &'static str, work: F) -> Result<T, ObjectError>
     where
         T: Send + 'static,
@@ -67,7 +67,7 @@ impl Folder {
         }
     }
 
-    /// The file of an existing object.
+    /// Opens the file of an existing object.
     fn find(&self, key: &ObjectKey) -> Result<(fs::File, fs::Metadata), ObjectError> {
         let path = path::resolve_existing(&self.root, key)?;
         let open = || {
@@ -164,18 +164,18 @@ impl ObjectStore for Folder {
     }
 }
 
-/// What an error of the file system means for an object.
+/// Classifies a file system error of an operation on an object.
 fn object_error(key: &ObjectKey, action: &'static str, error: io::Error) -> ObjectError {
     match error.kind() {
-        // A file where the key has a folder means that there is no such object, as in S3.
+        // A file in place of one of the key's folders: the object does not exist, as in S3.
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ObjectError::NotFound(key.clone()),
         io::ErrorKind::InvalidFilename => ObjectError::BadKey {
             key: key.clone(),
-            why: "a part between slashes is longer than a file name may be",
+            why: "a segment is longer than a file name may be",
         },
         io::ErrorKind::IsADirectory => ObjectError::BadKey {
             key: key.clone(),
-            why: "other objects lie below it",
+            why: "it is a folder that contains other objects",
         },
         _ => classify(action, error),
     }
@@ -186,10 +186,10 @@ fn classify(action: &'static str, error: io::Error) -> ObjectError {
     match error.kind() {
         PermissionDenied | ReadOnlyFilesystem => ObjectError::Denied {
             action,
-            check: "that this user may write to the object folder and everything in it".to_owned(),
+            check: "that this user can write to the object folder and everything in it".to_owned(),
             source: BoxError::from(error),
         },
-        // Room comes back when an operator, or the retention of recordings, makes some.
+        // Transient, because an operator or the retention of recordings can free space.
         StorageFull | QuotaExceeded | Interrupted | TimedOut => ObjectError::Unavailable(error.into()),
         _ => ObjectError::Failed {
             action,

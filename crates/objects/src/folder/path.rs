@@ -1,7 +1,7 @@
-//! From keys to paths that stay below the root.
+//! Resolves keys to paths below the root.
 //!
-//! `ObjectKey` holds no `..`, so only symbolic links could lead out: whatever exists of a path is resolved and must
-//! still lie below the root.
+//! An `ObjectKey` contains no `..`, so only symbolic links could leave the root: the existing part of a path is resolved
+//! and must still be below the root.
 
 use std::{
     fs, io,
@@ -13,19 +13,19 @@ use domain::ObjectKey;
 use super::object_error;
 use crate::ObjectError;
 
-/// What names of unfinished files begin with; no object may be called so.
+/// Prefix of temporary files. Segments of keys must not start with it.
 pub const TEMP_PREFIX: &str = ".unfinished-";
 
-const ESCAPES_ROOT: &str = "a symbolic link leads it out of the object folder";
+const ESCAPES_ROOT: &str = "a symbolic link in its path leaves the object folder";
 
-/// The path of an object that must be there.
+/// Returns the path of an existing object.
 pub fn resolve_existing(root: &Path, key: &ObjectKey) -> Result<PathBuf, ObjectError> {
     check_name(key)?;
     let path = fs::canonicalize(root.join(key.as_str())).map_err(|e| object_error(key, "read an object", e))?;
     ensure_below(root, path, key)
 }
 
-/// Where an object is to be written, and the folder that will hold it, which may not be there yet.
+/// Returns the path for writing an object. Its folder may not exist yet.
 pub fn resolve_new(root: &Path, key: &ObjectKey) -> Result<PathBuf, ObjectError> {
     check_name(key)?;
     let path = root.join(key.as_str());
@@ -33,7 +33,7 @@ pub fn resolve_new(root: &Path, key: &ObjectKey) -> Result<PathBuf, ObjectError>
     let resolved = loop {
         match fs::canonicalize(existing) {
             Ok(resolved) => break resolved,
-            // A link that leads nowhere would be followed by whoever makes the folder.
+            // Creating the folder would follow a dangling link.
             Err(_) if fs::symlink_metadata(existing).is_ok_and(|m| m.is_symlink()) => {
                 return Err(ObjectError::BadKey {
                     key: key.clone(),
@@ -48,12 +48,12 @@ pub fn resolve_new(root: &Path, key: &ObjectKey) -> Result<PathBuf, ObjectError>
     Ok(path)
 }
 
-/// An error on the way to a new object: a file where a folder should be is the key's fault.
+/// Classifies an error of creating an object. A file in place of one of the key's folders makes the key invalid.
 pub fn write_error(key: &ObjectKey, error: io::Error) -> ObjectError {
     match error.kind() {
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => ObjectError::BadKey {
             key: key.clone(),
-            why: "another object lies where it needs a folder",
+            why: "one of its folders is an object",
         },
         _ => object_error(key, "store an object", error),
     }
@@ -74,7 +74,7 @@ fn check_name(key: &ObjectKey) -> Result<(), ObjectError> {
     if key.as_str().split('/').any(|part| part.starts_with(TEMP_PREFIX)) {
         return Err(ObjectError::BadKey {
             key: key.clone(),
-            why: "names of unfinished files begin like that",
+            why: "this prefix is reserved for temporary files",
         });
     }
     Ok(())

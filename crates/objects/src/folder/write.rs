@@ -1,4 +1,4 @@
-//! Changes to a folder that survive a power cut whole or not at all.
+//! Atomic writes and deletions that survive a power cut.
 
 use std::{
     fs::{self, File},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{Body, ObjectError};
 
-/// Puts `body` where `key` says and returns its size in bytes.
+/// Stores `body` under `key` and returns its size in bytes.
 pub fn put(root: &Path, key: &ObjectKey, body: Body) -> Result<u64, ObjectError> {
     let target = path::resolve_new(root, key)?;
     let parent = target.parent().unwrap_or(root);
@@ -31,24 +31,24 @@ pub fn put(root: &Path, key: &ObjectKey, body: Body) -> Result<u64, ObjectError>
     Ok(size)
 }
 
-/// Removes an object's file; empty folders stay, because a put may be about to use them.
+/// Deletes an object's file. Keeps empty folders, because a concurrent write may be about to use them.
 pub fn remove(root: &Path, key: &ObjectKey) -> Result<(), ObjectError> {
     let target = path::resolve_existing(root, key)?;
     fs::remove_file(&target).map_err(|e| object_error(key, "delete an object", e))?;
     sync_folder(target.parent().unwrap_or(root)).map_err(|e| object_error(key, "delete an object", e))
 }
 
-/// A file that goes away again unless it was renamed.
+/// A temporary file, deleted on drop unless it was renamed.
 struct TempFile(PathBuf);
 
 impl Drop for TempFile {
     fn drop(&mut self) {
-        // Gone already where the rename worked.
+        // Fails if the file was renamed, which is fine.
         let _renamed = fs::remove_file(&self.0);
     }
 }
 
-/// A short name that no other writer uses, here or in another process.
+/// Returns a short name that is unique across threads and processes.
 fn temp_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let nanos = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
@@ -80,7 +80,7 @@ fn copy(source: &Path, path: &Path, key: &ObjectKey) -> Result<u64, ObjectError>
     write().map_err(|e| object_error(key, "store an object", e))
 }
 
-/// Makes what is missing of a path, and syncs each folder that got a new entry.
+/// Creates missing folders, and syncs each folder that has a new entry.
 fn make_folders(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -88,7 +88,7 @@ fn make_folders(folder: &Path) -> io::Result<()> {
     let parent = folder.parent().ok_or(io::ErrorKind::NotFound)?;
     make_folders(parent)?;
     match fs::create_dir(folder) {
-        // Another writer was faster.
+        // Created concurrently by another writer.
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         Err(e) => Err(e),
         Ok(()) => sync_folder(parent),

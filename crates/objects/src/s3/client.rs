@@ -1,4 +1,4 @@
-//! The SDK's client, with every choice that it would otherwise make for us.
+//! The SDK's client, configured explicitly.
 
 use std::{path::Path, time::Duration};
 
@@ -22,19 +22,19 @@ use url::Url;
 
 use crate::{BoxError, S3Config, open::OpenError};
 
-/// Until a TCP connection stands; stores are near, or the address is wrong.
+/// Timeout for a TCP connection. Short, because stores are usually near.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// One attempt, the sending of one part included: 16 MiB at 1 Mbit/s take over two minutes.
+/// Timeout of one attempt, including the upload of one part: 16 MiB take over two minutes at 1 Mbit/s.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Attempts of one call, the first included. Who needs more patience repeats the call.
+/// Maximum attempts per call, including the first. Callers that can wait longer repeat the call.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Longest pause before another attempt.
+/// Longest pause between attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
-/// Builds a client whose requests go to `endpoint`, or to Amazon where there is none.
+/// Builds a client for `endpoint`, or for Amazon S3 without one.
 pub fn build(config: &S3Config, endpoint: Option<&Url>) -> Result<Client, OpenError> {
     let token = config
         .session_token
@@ -43,7 +43,7 @@ pub fn build(config: &S3Config, endpoint: Option<&Url>) -> Result<Client, OpenEr
     let (key, secret) = (config.access_key.expose_secret(), config.secret.expose_secret());
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        // Counts from the start of the request, so a slow upload would hit a shorter one.
+        // Counted from the start of the request, so a shorter value would abort slow uploads.
         .read_timeout(ATTEMPT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .build();
@@ -58,7 +58,7 @@ pub fn build(config: &S3Config, endpoint: Option<&Url>) -> Result<Client, OpenEr
                 .with_max_attempts(MAX_ATTEMPTS)
                 .with_max_backoff(MAX_BACKOFF),
         )
-        // The newer checksum trailers are not understood by every store; the digest in the manifest guards the audio.
+        // Not every store supports the newer checksum trailers. The digest in the manifest protects the audio.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .http_client(http_client(config, endpoint)?);
@@ -70,7 +70,7 @@ pub fn build(config: &S3Config, endpoint: Option<&Url>) -> Result<Client, OpenEr
 
 fn http_client(config: &S3Config, endpoint: Option<&Url>) -> Result<SharedHttpClient, OpenError> {
     if endpoint.is_some_and(|url| url.scheme() == "http") {
-        // No certificates are loaded, so a machine without any can use a store beside it.
+        // Loads no certificates, so that plain HTTP works on machines without any.
         return Ok(Builder::new().build_http());
     }
     let mut trust = TrustStore::default();
@@ -88,13 +88,13 @@ fn http_client(config: &S3Config, endpoint: Option<&Url>) -> Result<SharedHttpCl
         .build_https())
 }
 
-/// Reads and checks the file, because the SDK panics on certificates that it cannot use.
+/// Reads and validates the file, because the SDK panics on invalid certificates.
 fn read_certificates(path: &Path) -> Result<Vec<u8>, OpenError> {
     let read = || -> Result<Vec<u8>, BoxError> {
         let pem = std::fs::read(path)?;
         let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>()?;
         if certificates.is_empty() {
-            return Err("it holds no certificate".into());
+            return Err("the file contains no certificate".into());
         }
         let mut store = RootCertStore::empty();
         certificates
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_without_usable_certificates_is_refused_before_the_first_request() {
+    fn a_file_without_valid_certificates_is_rejected_at_startup() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 

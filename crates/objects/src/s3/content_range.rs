@@ -4,7 +4,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 
 use crate::ByteRange;
 
-/// The size in `Content-Range: bytes */1234` of an answer 416 (RFC 9110 section 14.4).
+/// Returns the object's size in `Content-Range: bytes */1234` of a 416 response.
 pub fn unsatisfied_total(response: &HttpResponse) -> Option<u64> {
     response
         .headers()
@@ -14,11 +14,11 @@ pub fn unsatisfied_total(response: &HttpResponse) -> Option<u64> {
         .ok()
 }
 
-/// The part and the whole that an answer to a ranged get speaks of: `Content-Range: bytes 0-9/1234`.
-pub fn served_range(header: Option<&str>, wanted: Option<ByteRange>, length: u64) -> Option<(u64, u64)> {
+/// Returns the first offset and the object's size in `Content-Range: bytes 0-9/1234`. `None` if the header is invalid or
+/// does not match `length`, or if the store ignored the requested range.
+pub fn served_range(header: Option<&str>, requested: Option<ByteRange>, length: u64) -> Option<(u64, u64)> {
     let Some(header) = header else {
-        // A store may ignore a range and send all.
-        return wanted.is_none().then_some((0, length));
+        return requested.is_none().then_some((0, length));
     };
     let (span, total) = header.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = span.split_once('-')?;
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_content_range_that_does_not_add_up_is_not_believed() {
+    fn an_inconsistent_content_range_is_rejected() {
         let ranged = Some(ByteRange::From { first: 2 });
 
         assert_eq!(served_range(Some("bytes 2-9/10"), ranged, 8), Some((2, 10)));

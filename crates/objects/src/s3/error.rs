@@ -1,4 +1,4 @@
-//! From the SDK's errors to ours.
+//! Converts the SDK's errors.
 
 use aws_sdk_s3::{
     config::http::HttpResponse,
@@ -9,7 +9,7 @@ use domain::ObjectKey;
 use super::content_range::unsatisfied_total;
 use crate::{BoxError, ObjectError};
 
-/// What was being done, for the message.
+/// The operation that failed, for error messages.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation<'a> {
     pub action: &'static str,
@@ -18,7 +18,7 @@ pub struct Operation<'a> {
     pub key: Option<&'a ObjectKey>,
 }
 
-/// What the store's answer means to a caller.
+/// The kinds of error responses that are distinguished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     NoSuchObject,
@@ -40,7 +40,7 @@ impl Operation<'_> {
             _ => Kind::Busy,
         };
         let total_bytes = error.raw_response().and_then(unsatisfied_total);
-        // The SDK's own message says only "service error"; this one has the whole chain.
+        // Displayed alone, the SDK's error is only "service error"; the context adds the whole chain.
         let source = BoxError::from(DisplayErrorContext(&error).to_string());
         self.into_object_error(kind, total_bytes, source)
     }
@@ -55,7 +55,7 @@ impl Operation<'_> {
             },
             (Kind::Busy, _) => ObjectError::Unavailable(source),
             (Kind::NoSuchBucket, _) => {
-                let check = format!("that bucket {bucket} exists and that endpoint and region are right");
+                let check = format!("that bucket {bucket} exists and that endpoint and region are correct");
                 ObjectError::Denied { action, check, source }
             }
             (Kind::Denied, _) => {
@@ -70,7 +70,7 @@ impl Operation<'_> {
     }
 }
 
-/// By the code where there is one; a HEAD's answer has none.
+/// Classifies a response by its error code, or by its status if it has none, as responses to HEAD.
 fn classify(status: u16, code: Option<&str>) -> Kind {
     match (status, code) {
         (_, Some("NoSuchBucket")) => Kind::NoSuchBucket,
@@ -78,7 +78,7 @@ fn classify(status: u16, code: Option<&str>) -> Kind {
         (_, Some("InvalidRange")) | (416, _) => Kind::OutOfRange,
         (_, Some("SlowDown" | "RequestTimeout" | "InternalError")) | (408 | 429 | 500.., _) => Kind::Busy,
         (401 | 403, _) | (_, Some("AuthorizationHeaderMalformed" | "InvalidAccessKeyId")) => Kind::Denied,
-        // An address of another region, or a web server that is no store.
+        // A redirect to another region, or a web server that is not a store.
         (300..=399, _) => Kind::NoSuchBucket,
         _ => Kind::Refused,
     }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_judged_by_their_code_and_else_by_their_status() {
+    fn responses_are_classified_by_code_or_else_by_status() {
         let table = [
             (404, Some("NoSuchKey"), Kind::NoSuchObject),
             (404, Some("NoSuchBucket"), Kind::NoSuchBucket),

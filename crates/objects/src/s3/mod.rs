@@ -1,4 +1,4 @@
-//! A store that speaks S3: Amazon's, Garage, MinIO and their like.
+//! A store with the S3 protocol: Amazon S3, Garage, MinIO and others.
 
 mod client;
 mod content_range;
@@ -21,24 +21,24 @@ use self::{
 };
 use crate::{Body, ByteRange, Head, Listed, Object, ObjectError, ObjectStore, S3Config, Stored, open::OpenError};
 
-/// What an object without a content type is.
+/// Content type of objects without one.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
-/// How much of an object is handed on at once, in bytes.
+/// Size of the chunks of a streamed object, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// See the module.
+/// A bucket in an S3 store.
 pub struct S3 {
     client: Client,
     bucket: String,
-    /// Signs for the address at which browsers reach the store.
+    /// Signs URLs for browsers.
     public: Option<Client>,
-    /// Where objects lie, as manifests say it: an address that ends before the key.
+    /// URL prefix of all objects, without a trailing slash.
     base: String,
 }
 
 impl S3 {
-    /// Builds the clients; asks nothing over the network.
+    /// Builds the clients. Sends no request.
     pub fn open(config: &S3Config) -> Result<Self, OpenError> {
         let client = client::build(config, config.endpoint.as_ref())?;
         let public = config
@@ -66,7 +66,7 @@ impl S3 {
         }
     }
 
-    /// An answer that no store should give.
+    /// Returns the error for an invalid response of the store.
     fn invalid_response(&self, action: &'static str, what: &'static str) -> ObjectError {
         ObjectError::Failed {
             action,
@@ -94,7 +94,9 @@ impl S3 {
             .and_then(|n| u64::try_from(n).ok())
             .unwrap_or_default();
         let (start, total_bytes) = content_range::served_range(answer.content_range.as_deref(), range, length)
-            .ok_or_else(|| self.invalid_response("read an object", "it sent another part than was asked for"))?;
+            .ok_or_else(|| {
+                self.invalid_response("read an object", "the store returned a different range than requested")
+            })?;
         let stream = ReaderStream::with_capacity(answer.body.into_async_read(), CHUNK_BYTES)
             .map(|chunk| chunk.map_err(|e: io::Error| ObjectError::Unavailable(e.into())))
             .boxed();
@@ -136,7 +138,7 @@ impl ObjectStore for S3 {
         let request = request.set_range(range.map(ByteRange::to_header));
         match request.send().await.map_err(|e| operation.error(e)) {
             Ok(answer) => self.object(key, range, answer),
-            // Not every store tells the size with its refusal.
+            // Some stores do not include the size in a 416 response.
             Err(ObjectError::OutOfRange { key, total_bytes: 0 }) => {
                 let total_bytes = self.head(&key).await?.size_bytes;
                 Err(ObjectError::OutOfRange { key, total_bytes })
@@ -187,7 +189,7 @@ impl ObjectStore for S3 {
 
     async fn presign_get(&self, key: &ObjectKey, ttl: Duration) -> Result<Option<Url>, ObjectError> {
         let Some(public) = &self.public else { return Ok(None) };
-        let action = "sign an address";
+        let action = "sign a URL";
         let operation = self.operation(action, Some(key));
         let plan = PresigningConfig::expires_in(ttl).map_err(|e| ObjectError::Failed {
             action,
@@ -226,7 +228,7 @@ async fn size_of(body: &Body) -> Result<u64, ObjectError> {
     }
 }
 
-/// `None` for names that no put of ours made, such as the markers of folders that some tools leave.
+/// Returns `None` for names that are not valid keys, such as the folder markers that some tools create.
 fn listed(object: aws_sdk_s3::types::Object) -> Option<Listed> {
     let key = ObjectKey::parse(object.key?).ok()?;
     let size_bytes = object.size.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();

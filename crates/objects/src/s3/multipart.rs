@@ -1,4 +1,4 @@
-//! Long objects go up in parts, so that a lost connection costs one part.
+//! Multipart uploads: a lost connection costs only one part of a long object.
 
 use aws_sdk_s3::{
     primitives::{ByteStream, Length},
@@ -10,14 +10,14 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::S3;
 use crate::{Body, ObjectError};
 
-/// Longer objects go up in parts, and this is how long a part is, in bytes. S3 wants at least 5 MiB and takes 10,000
-/// parts: 156 GiB, more than a year of one track.
+/// Size of a part in bytes. Shorter objects are uploaded at once. S3 requires at least 5 MiB and allows 10,000 parts:
+/// 156 GiB, more than a year of one track.
 pub const PART_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Parts on their way at once; those of a body in memory cost no copy.
+/// Parts uploaded concurrently. Parts of a body in memory are not copied.
 const PARALLEL_PARTS: usize = 3;
 
-/// A body of `size_bytes` for `key`.
+/// An object to be uploaded.
 pub struct Upload<'a> {
     pub key: &'a ObjectKey,
     pub body: &'a Body,
@@ -25,7 +25,7 @@ pub struct Upload<'a> {
     pub content_type: &'a str,
 }
 
-/// Uploads all parts and puts them together. What went up before a failure is given back to the store.
+/// Uploads all parts and completes the upload. After a failure the uploaded parts are deleted.
 pub async fn put(store: &S3, upload: &Upload<'_>) -> Result<(), ObjectError> {
     let id = create(store, upload).await?;
     let outcome = match parts(store, upload, &id).await {
@@ -38,7 +38,7 @@ pub async fn put(store: &S3, upload: &Upload<'_>) -> Result<(), ObjectError> {
     outcome
 }
 
-/// The bytes from `offset` on, `length` of them, read from disk as they are sent.
+/// Returns `length` bytes from `offset`. Files are read from disk as they are sent.
 pub async fn byte_stream(body: &Body, offset: u64, length: u64) -> Result<ByteStream, ObjectError> {
     match body {
         Body::Bytes(bytes) => Ok(ByteStream::from(
@@ -72,7 +72,7 @@ async fn create(store: &S3, upload: &Upload<'_>) -> Result<String, ObjectError> 
         .map_err(|e| operation.error(e))?;
     answer
         .upload_id
-        .ok_or_else(|| store.invalid_response("store an object", "it gave the upload no id"))
+        .ok_or_else(|| store.invalid_response("store an object", "the response contains no upload id"))
 }
 
 async fn parts(store: &S3, upload: &Upload<'_>, id: &str) -> Result<Vec<CompletedPart>, ObjectError> {
@@ -132,6 +132,6 @@ async fn abort(store: &S3, key: &ObjectKey, id: &str) {
         .upload_id(id);
     if let Err(error) = request.send().await {
         let error = aws_sdk_s3::error::DisplayErrorContext(&error);
-        tracing::warn!(object.key = %key, "parts of a failed upload stay in the store: {error}");
+        tracing::warn!(object.key = %key, "cannot delete the parts of a failed upload from the store: {error}");
     }
 }

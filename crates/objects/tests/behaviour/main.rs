@@ -1,7 +1,7 @@
-//! One table of behaviour, run over every store: whoever uses the trait may rely on what stands here.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+//! The behaviour that every store must have; callers of the trait can rely on it.
+#![expect(clippy::unwrap_used, reason = "tests and their helpers fail by panicking")]
 
-mod hostile;
+mod folder_only;
 mod s3_only;
 
 use std::{ops::Range, sync::Arc};
@@ -12,10 +12,10 @@ use futures::{StreamExt, future::join_all};
 use objects::{Body, ByteRange, FolderConfig, ObjectError, Objects, StoreConfig, probe};
 use test_support::Garage;
 
-/// A store and what must live as long as it.
+/// A store, and the value that owns its folder or server.
 struct Fixture {
     store: Objects,
-    _keep: Arc<dyn std::any::Any>,
+    _owner: Arc<dyn std::any::Any>,
 }
 
 fn folder() -> Fixture {
@@ -25,7 +25,7 @@ fn folder() -> Fixture {
     });
     Fixture {
         store: objects::open(&config).unwrap(),
-        _keep: Arc::new(root),
+        _owner: Arc::new(root),
     }
 }
 
@@ -34,7 +34,7 @@ async fn s3() -> Fixture {
     let store = objects::open(&StoreConfig::S3(garage.config())).unwrap();
     Fixture {
         store,
-        _keep: Arc::new(garage),
+        _owner: Arc::new(garage),
     }
 }
 
@@ -47,31 +47,31 @@ async fn content(store: &Objects, name: &str) -> Bytes {
 }
 
 #[tokio::test]
-async fn a_folder_behaves_as_a_store() {
-    all(&folder().store).await;
+async fn a_folder_behaves_like_every_store() {
+    check_all(&folder().store).await;
 }
 
 #[tokio::test]
-async fn an_s3_server_behaves_as_a_store() {
-    all(&s3().await.store).await;
+async fn an_s3_server_behaves_like_every_store() {
+    check_all(&s3().await.store).await;
 }
 
-/// The table.
-async fn all(store: &Objects) {
-    what_is_put_is_read_back(store).await;
-    a_second_put_replaces_the_first(store).await;
-    parts_are_served_as_asked(store).await;
-    what_is_not_there_is_said_to_be_missing(store).await;
-    a_listing_has_what_begins_with_the_prefix(store).await;
-    deleting_twice_is_harmless(store).await;
-    a_file_goes_up_from_disk(store).await;
-    a_missing_file_is_the_callers_fault(store).await;
-    readers_never_see_half_of_a_replaced_object(store).await;
-    a_probe_is_found_by_its_writers_name(store).await;
-    names_that_need_encoding_come_back_as_they_were(store).await;
+/// Checks the whole behaviour.
+async fn check_all(store: &Objects) {
+    a_stored_object_is_read_back(store).await;
+    a_second_write_replaces_the_first(store).await;
+    ranges_are_returned_as_requested(store).await;
+    missing_objects_are_not_found(store).await;
+    a_listing_contains_the_objects_with_the_prefix(store).await;
+    deleting_twice_succeeds(store).await;
+    a_file_is_uploaded_from_disk(store).await;
+    a_missing_source_file_is_a_permanent_error(store).await;
+    readers_never_see_a_partially_replaced_object(store).await;
+    a_probe_is_read_by_its_writers_name(store).await;
+    keys_that_need_encoding_are_preserved(store).await;
 }
 
-async fn what_is_put_is_read_back(store: &Objects) {
+async fn a_stored_object_is_read_back(store: &Objects) {
     let stored = store
         .put(
             &key("a/b/hello.txt"),
@@ -98,7 +98,7 @@ async fn what_is_put_is_read_back(store: &Objects) {
     assert!(matches!(object.read(4).await, Err(ObjectError::TooLong { .. })));
 }
 
-async fn a_second_put_replaces_the_first(store: &Objects) {
+async fn a_second_write_replaces_the_first(store: &Objects) {
     for text in ["first and longer", "second", ""] {
         store
             .put(&key("replaced.json"), Body::from(text.to_owned()), "application/json")
@@ -109,7 +109,7 @@ async fn a_second_put_replaces_the_first(store: &Objects) {
     }
 }
 
-async fn parts_are_served_as_asked(store: &Objects) {
+async fn ranges_are_returned_as_requested(store: &Objects) {
     store
         .put(&key("digits.ogg"), Body::from("0123456789".to_owned()), "audio/ogg")
         .await
@@ -137,7 +137,7 @@ async fn parts_are_served_as_asked(store: &Objects) {
     );
 }
 
-async fn what_is_not_there_is_said_to_be_missing(store: &Objects) {
+async fn missing_objects_are_not_found(store: &Objects) {
     let nothing = key("no/such.ogg");
 
     let errors = [
@@ -155,7 +155,7 @@ async fn what_is_not_there_is_said_to_be_missing(store: &Objects) {
     }
 }
 
-async fn a_listing_has_what_begins_with_the_prefix(store: &Objects) {
+async fn a_listing_contains_the_objects_with_the_prefix(store: &Objects) {
     for name in ["list/x/2.ogg", "list/x/1.ogg", "list/xy.ogg", "list/z"] {
         store
             .put(&key(name), Body::from(name.to_owned()), "audio/ogg")
@@ -174,7 +174,7 @@ async fn a_listing_has_what_begins_with_the_prefix(store: &Objects) {
     assert!(names("").await.len() >= 4);
 }
 
-async fn deleting_twice_is_harmless(store: &Objects) {
+async fn deleting_twice_succeeds(store: &Objects) {
     store
         .put(&key("gone.ogg"), Body::from("x".to_owned()), "audio/ogg")
         .await
@@ -186,8 +186,8 @@ async fn deleting_twice_is_harmless(store: &Objects) {
     assert!(store.head(&key("gone.ogg")).await.unwrap_err().is_not_found());
 }
 
-/// 33 MiB and a bit: three parts where a store takes parts, the last of them short.
-async fn a_file_goes_up_from_disk(store: &Objects) {
+/// 33 MiB and 7 bytes: three parts in a multipart upload, the last one short.
+async fn a_file_is_uploaded_from_disk(store: &Objects) {
     let bytes: Vec<u8> = (0..33 * 1024 * 1024 + 7)
         .map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
@@ -208,12 +208,12 @@ async fn a_file_goes_up_from_disk(store: &Objects) {
         (bytes.len() as u64, bytes.len() as u64)
     );
     for name in ["long.ogg", "long2.ogg"] {
-        assert!(content(store, name).await == bytes, "{name} came back changed");
+        assert!(content(store, name).await == bytes, "{name} was changed");
         assert_eq!(store.head(&key(name)).await.unwrap().content_type, "audio/ogg");
     }
 }
 
-async fn a_missing_file_is_the_callers_fault(store: &Objects) {
+async fn a_missing_source_file_is_a_permanent_error(store: &Objects) {
     let body = Body::File("/nowhere/at/all.ogg".into());
 
     let error = store
@@ -228,7 +228,7 @@ async fn a_missing_file_is_the_callers_fault(store: &Objects) {
     assert!(store.head(&key("from-nowhere.ogg")).await.unwrap_err().is_not_found());
 }
 
-async fn readers_never_see_half_of_a_replaced_object(store: &Objects) {
+async fn readers_never_see_a_partially_replaced_object(store: &Objects) {
     const SIZE: usize = 300_000;
     let put = async |letter: u8| {
         store
@@ -247,7 +247,7 @@ async fn readers_never_see_half_of_a_replaced_object(store: &Objects) {
     }
 }
 
-async fn a_probe_is_found_by_its_writers_name(store: &Objects) {
+async fn a_probe_is_read_by_its_writers_name(store: &Objects) {
     let now = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
     assert_eq!(probe::read(&**store, "egress").await.unwrap(), None);
 
@@ -258,7 +258,7 @@ async fn a_probe_is_found_by_its_writers_name(store: &Objects) {
     assert_eq!(store.list(".trackscribe/probe/").await.unwrap().len(), 1);
 }
 
-async fn names_that_need_encoding_come_back_as_they_were(store: &Objects) {
+async fn keys_that_need_encoding_are_preserved(store: &Objects) {
     for name in [
         "odd/a b+c%20d.ogg",
         "odd/..%2F..%2Fetc%2Fzo%C3%AB.ogg",

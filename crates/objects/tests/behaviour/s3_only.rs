@@ -1,4 +1,4 @@
-//! What only a store across a network can do, or fail to do.
+//! Behaviour of S3 stores only: authentication, unavailability and signed URLs.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn open(config: S3Config) -> objects::Objects {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_and_a_missing_bucket_say_what_to_check() {
+async fn a_wrong_secret_and_a_missing_bucket_are_reported_with_what_to_check() {
     let garage = Garage::start().await;
     let wrong_secret = S3Config {
         secret: SecretString::from("0".repeat(64)),
@@ -44,7 +44,7 @@ async fn a_wrong_secret_and_a_missing_bucket_say_what_to_check() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_may_be_back_later() {
+async fn an_unreachable_store_is_a_transient_error() {
     let garage = Garage::start().await;
     let store = open(garage.config());
     drop(garage);
@@ -57,7 +57,7 @@ async fn a_store_that_is_away_may_be_back_later() {
 }
 
 #[tokio::test]
-async fn a_signed_address_is_given_where_browsers_reach_the_store() {
+async fn urls_are_signed_only_with_a_public_url() {
     let garage = Garage::start().await;
     let hidden = open(garage.config());
     let public = open(S3Config {
