@@ -198,13 +198,13 @@ impl Platform for FakePlatform {
 
     async fn list_recordings(&self, room: &str, which: RecordingFilter) -> Result<Vec<EgressReport>, PlatformError> {
         let state = self.state_if_up()?;
-        let wanted = |started: &&StartedRecording| {
+        let matches_filter = |started: &&StartedRecording| {
             started.room == room && (which == RecordingFilter::All || !started.report.status.is_terminal())
         };
         Ok(state
             .started
             .iter()
-            .filter(wanted)
+            .filter(matches_filter)
             .map(|started| started.report.clone())
             .collect())
     }

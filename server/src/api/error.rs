@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bad_value_names_its_field() {
+    async fn an_invalid_value_names_its_field() {
         let error = ApiError::invalid("recording", "use automatic or off");
 
         assert_snapshot!(shown(error).await, @r#"
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_internal_error_keeps_its_cause_to_itself() {
+    async fn an_internal_error_does_not_reveal_its_cause() {
         let error = ApiError::Internal(anyhow::anyhow!("password is hunter2"));
 
         let text = shown(error).await;
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_pending_transcript_says_when_to_ask_again_and_a_failed_one_does_not() {
+    async fn a_pending_transcript_has_retry_after_and_a_failed_one_does_not() {
         let pending = shown(ApiError::TranscriptNotReady(TranscriptState::Running)).await;
         let failed = shown(ApiError::TranscriptNotReady(TranscriptState::Failed)).await;
 

@@ -27,7 +27,7 @@ async fn status_of(app: &TestApp, method: &Method, path: &str, key: Option<&str>
     app.send(request.body(Body::from("{}")).unwrap()).await.status.as_u16()
 }
 
-/// Every operation of the document, with its placeholders filled.
+/// Returns method, path and description of every operation in the document.
 async fn operations(app: &TestApp) -> Vec<(Method, String, Value)> {
     let document = app.get("/openapi.json").await.json();
     let mut operations = Vec::new();
@@ -45,7 +45,7 @@ fn fill_placeholders(path: &str) -> String {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn every_call_asks_who_is_there_and_whether_they_may(pool: PgPool) {
+async fn every_operation_checks_key_and_scope(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let mut table = String::new();
 
@@ -84,7 +84,7 @@ async fn every_call_asks_who_is_there_and_whether_they_may(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_revoked_key_is_no_key(pool: PgPool) {
+async fn a_revoked_key_is_rejected(pool: PgPool) {
     let app = TestApp::new(pool).await;
     app.add_key("tsk_admin", Scope::Admin).await;
     let before = status_of(&app, &Method::DELETE, "/v1/rooms/nobody", Some("tsk_admin")).await;
@@ -104,7 +104,7 @@ async fn a_revoked_key_is_no_key(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn the_document_lists_every_route_and_every_route_answers(pool: PgPool) {
+async fn the_document_lists_every_route_and_every_listed_route_exists(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let operations = operations(&app).await;
 
@@ -145,7 +145,7 @@ async fn the_document_lists_every_route_and_every_route_answers(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn the_document_refers_to_nothing_that_it_lacks(pool: PgPool) {
+async fn every_reference_in_the_document_resolves(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let document = app.get("/openapi.json").await.json();
     let text = document.to_string();
@@ -159,7 +159,7 @@ async fn the_document_refers_to_nothing_that_it_lacks(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn the_document_says_that_errors_are_problems_and_calls_take_a_key(pool: PgPool) {
+async fn the_document_describes_every_response_and_requires_a_key(pool: PgPool) {
     let app = TestApp::new(pool).await;
 
     for (method, path, operation) in operations(&app).await {
@@ -185,7 +185,7 @@ async fn the_document_says_that_errors_are_problems_and_calls_take_a_key(pool: P
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn every_call_of_the_document_has_a_name_of_its_own(pool: PgPool) {
+async fn every_operation_has_a_unique_id(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let operations = operations(&app).await;
 
@@ -198,7 +198,7 @@ async fn every_call_of_the_document_has_a_name_of_its_own(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn the_page_of_the_document_is_served(pool: PgPool) {
+async fn the_documentation_page_is_served(pool: PgPool) {
     let app = TestApp::new(pool).await;
 
     let page = app.get("/docs/").await;
@@ -208,7 +208,7 @@ async fn the_page_of_the_document_is_served(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_path_that_is_not_there_and_a_wrong_method_are_problems(pool: PgPool) {
+async fn unknown_paths_and_methods_are_problems(pool: PgPool) {
     let app = TestApp::new(pool).await;
 
     let nowhere = app.get("/v1/nowhere").await;
@@ -222,7 +222,7 @@ async fn a_path_that_is_not_there_and_a_wrong_method_are_problems(pool: PgPool) 
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_request_keeps_the_id_that_it_came_with(pool: PgPool) {
+async fn a_request_keeps_the_callers_request_id(pool: PgPool) {
     let app = TestApp::new(pool).await;
 
     let named = app
@@ -237,7 +237,7 @@ async fn a_request_keeps_the_id_that_it_came_with(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn no_other_site_may_read_answers(pool: PgPool) {
+async fn responses_allow_no_other_origin(pool: PgPool) {
     let app = TestApp::new(pool).await;
 
     let answer = app
@@ -248,7 +248,7 @@ async fn no_other_site_may_read_answers(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_caller_beyond_its_rate_is_told_when_to_come_back(pool: PgPool) {
+async fn a_caller_beyond_its_rate_gets_429_and_retry_after(pool: PgPool) {
     let app = TestApp::build(pool, |state| {
         let few = LimitOptions {
             per_key: NonZeroU32::MIN,

@@ -59,8 +59,7 @@ fn is_plain(text: &str) -> bool {
     text.chars().count() <= MAX_TEXT && !text.chars().any(char::is_control)
 }
 
-/// A host gets no `roomAdmin` grant: moderation goes through our API, so that a browser never holds more rights than its
-/// user.
+/// A host gets no `roomAdmin` grant, so that a browser never holds more rights than our API gives its user.
 fn grants(request: &JoinRequest) -> VideoGrants {
     let may_publish = match request.role {
         Role::Host | Role::Participant => true,

@@ -73,7 +73,7 @@ impl From<MeetingView> for MeetingBody {
     }
 }
 
-/// Extractor: `{id}` of the path as a meeting id. Anything but a UUID is answered 404.
+/// Extractor: `{id}` of the path as a meeting id. Anything but a UUID gives 404.
 pub struct MeetingPath(pub MeetingId);
 
 impl<S: Send + Sync> FromRequestParts<S> for MeetingPath {

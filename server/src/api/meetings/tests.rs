@@ -5,7 +5,7 @@ use storage::PgPool;
 
 use crate::support::{CapturedWebhook, TestApp};
 
-/// After one call, as LiveKit told it.
+/// Returns the application after all webhooks of one call, and the meeting's id.
 async fn after_a_call(pool: PgPool) -> (TestApp, String) {
     let app = TestApp::new(pool).await;
     app.create_room("standup-fixture").await;
@@ -20,7 +20,7 @@ async fn after_a_call(pool: PgPool) -> (TestApp, String) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_meeting_is_listed_and_shown_with_its_people(pool: PgPool) {
+async fn a_meeting_is_listed_and_returned_with_its_participants(pool: PgPool) {
     let (app, id) = after_a_call(pool).await;
 
     let listed = app.get("/v1/meetings?room=standup-fixture").await;
@@ -89,7 +89,7 @@ async fn a_meeting_is_listed_and_shown_with_its_people(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_room_without_meetings_has_an_empty_list(pool: PgPool) {
+async fn an_unknown_room_has_an_empty_list_of_meetings(pool: PgPool) {
     let (app, _) = after_a_call(pool).await;
 
     let other = app.get("/v1/meetings?room=nobody").await;
@@ -103,7 +103,7 @@ async fn a_room_without_meetings_has_an_empty_list(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn an_id_that_is_none_is_not_found(pool: PgPool) {
+async fn an_invalid_or_unknown_id_is_not_found(pool: PgPool) {
     let (app, id) = after_a_call(pool).await;
 
     for path in [
@@ -121,7 +121,7 @@ async fn an_id_that_is_none_is_not_found(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn meetings_come_page_by_page_newest_first(pool: PgPool) {
+async fn meetings_are_listed_in_pages_newest_first(pool: PgPool) {
     let app = TestApp::new(pool).await;
     app.create_room("standup").await;
     for n in 1..=3 {

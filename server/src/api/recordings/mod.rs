@@ -134,7 +134,7 @@ impl RecordingBody {
     }
 }
 
-/// Extractor: `{id}` of the path as a recording id. Anything but a UUID is answered 404.
+/// Extractor: `{id}` of the path as a recording id. Anything but a UUID gives 404.
 pub struct RecordingPath(pub RecordingId);
 
 impl<S: Send + Sync> FromRequestParts<S> for RecordingPath {

@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use crate::support::{CapturedWebhook, TestApp};
 
-/// Where the recording of the captured call lies.
+/// Object key of the captured call's recording.
 const KEY: &str = "livekit/standup-fixture/zoe-4b82ed-TR_AMx23cZGKLrKR5.ogg";
 
-/// After the first webhooks of a call.
+/// Returns the application after the first webhooks of a call, with the ids of its meeting and recording.
 async fn after(pool: PgPool, webhooks: usize) -> (TestApp, Uuid, Uuid) {
     let app = TestApp::new(pool).await;
     app.create_room("standup-fixture").await;
@@ -34,7 +34,7 @@ async fn with_audio(pool: PgPool) -> (TestApp, String) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_recording_says_more_once_it_is_accepted(pool: PgPool) {
+async fn a_recording_has_its_timing_and_digest_once_it_is_accepted(pool: PgPool) {
     let (app, meeting, recording) = after(pool, 10).await;
     let before = app.get(&format!("/v1/recordings/{recording}")).await;
     let mut tx = app.pool.begin().await.unwrap();
@@ -85,7 +85,7 @@ async fn a_recording_says_more_once_it_is_accepted(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn audio_is_served_whole_or_by_one_range(pool: PgPool) {
+async fn audio_is_served_whole_or_as_one_range(pool: PgPool) {
     let (app, path) = with_audio(pool).await;
     let mut table = String::new();
 
@@ -141,7 +141,7 @@ async fn audio_is_served_whole_or_by_one_range(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn audio_says_what_it_is(pool: PgPool) {
+async fn audio_has_type_range_and_cache_headers(pool: PgPool) {
     let (app, path) = with_audio(pool).await;
 
     let answer = app.get(&path).await;
@@ -152,7 +152,7 @@ async fn audio_says_what_it_is(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn audio_that_is_being_recorded_is_not_there_yet(pool: PgPool) {
+async fn audio_of_an_active_recording_is_a_conflict(pool: PgPool) {
     let (app, _, recording) = after(pool, 5).await;
 
     let answer = app.get(&format!("/v1/recordings/{recording}/audio")).await;
@@ -165,7 +165,7 @@ async fn audio_that_is_being_recorded_is_not_there_yet(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn audio_that_the_store_lost_is_not_found(pool: PgPool) {
+async fn audio_missing_in_the_store_is_not_found(pool: PgPool) {
     let (app, _, recording) = after(pool, 10).await;
 
     let lost = app.get(&format!("/v1/recordings/{recording}/audio")).await;

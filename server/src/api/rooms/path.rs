@@ -9,7 +9,7 @@ use storage::PgConnection;
 
 use crate::api::error::{ApiError, ApiResult};
 
-/// Extractor: `{name}` of the path. An invalid name is answered 404.
+/// Extractor: `{name}` of the path. An invalid name gives 404.
 pub struct RoomPath(pub RoomName);
 
 impl<S: Send + Sync> FromRequestParts<S> for RoomPath {

@@ -12,7 +12,7 @@ async fn with_room(pool: PgPool) -> TestApp {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_room_is_made_with_defaults(pool: PgPool) {
+async fn a_room_is_created_with_defaults(pool: PgPool) {
     let app = TestApp::new(pool).await;
 
     let made = app
@@ -36,7 +36,7 @@ async fn a_room_is_made_with_defaults(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_name_is_given_once(pool: PgPool) {
+async fn a_name_can_be_used_only_once(pool: PgPool) {
     let app = with_room(pool).await;
 
     let again = app
@@ -55,7 +55,7 @@ async fn a_name_is_given_once(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn what_does_not_work_yet_is_refused_with_what_does(pool: PgPool) {
+async fn values_not_implemented_are_rejected_with_the_implemented_ones(pool: PgPool) {
     let app = TestApp::new(pool).await;
     let create = |field: &str, value: Value| {
         let mut body = json!({"name": "standup"});
@@ -96,7 +96,7 @@ async fn what_does_not_work_yet_is_refused_with_what_does(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_body_that_is_no_json_is_refused(pool: PgPool) {
+async fn a_body_that_is_not_json_is_rejected(pool: PgPool) {
     let app = with_room(pool).await;
     let send = |content_type: &'static str, body: Vec<u8>| {
         let request = axum::http::Request::post("/v1/rooms")
@@ -120,7 +120,7 @@ async fn a_body_that_is_no_json_is_refused(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_rooms_settings_change_and_what_is_not_named_stays(pool: PgPool) {
+async fn an_update_changes_given_settings_and_keeps_omitted_ones(pool: PgPool) {
     let app = with_room(pool).await;
     app.set_now(app.now() + chrono::TimeDelta::hours(1));
 
@@ -149,7 +149,7 @@ async fn a_rooms_settings_change_and_what_is_not_named_stays(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_deleted_room_is_gone_and_its_name_free(pool: PgPool) {
+async fn a_deleted_room_is_not_found_and_its_name_can_be_reused(pool: PgPool) {
     let app = with_room(pool).await;
 
     let deleted = app.send_json(Method::DELETE, "/v1/rooms/standup", &json!(null)).await;
@@ -164,7 +164,7 @@ async fn a_deleted_room_is_gone_and_its_name_free(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn rooms_come_page_by_page(pool: PgPool) {
+async fn rooms_are_listed_in_pages_by_name(pool: PgPool) {
     let app = TestApp::new(pool).await;
     for name in ["c", "a", "b"] {
         app.create_room(name).await;
@@ -209,7 +209,7 @@ async fn a_token_is_issued_without_livekit(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_bad_wish_to_join_is_named(pool: PgPool) {
+async fn an_invalid_join_request_names_the_field(pool: PgPool) {
     let app = with_room(pool).await;
     let fields = |answer: Value| answer["errors"][0]["field"].as_str().unwrap_or_default().to_owned();
     let mut named = Vec::new();

@@ -53,7 +53,7 @@ async fn write(app: &TestApp, meeting_id: MeetingId, state: TranscriptState) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_transcript_comes_in_the_format_that_is_asked_for(pool: PgPool) {
+async fn a_transcript_is_returned_in_the_requested_format(pool: PgPool) {
     let (app, path) = with_transcript(pool, Some(TranscriptState::Ready)).await;
 
     let json = app.get(&path).await;
@@ -122,7 +122,7 @@ async fn a_transcript_comes_in_the_format_that_is_asked_for(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_transcript_that_is_not_there_yet_says_how_far_it_is(pool: PgPool) {
+async fn a_pending_transcript_is_not_ready_and_has_its_state(pool: PgPool) {
     let (app, path) = with_transcript(pool, None).await;
 
     let answer = app.get(&path).await;
@@ -141,7 +141,7 @@ async fn a_transcript_that_is_not_there_yet_says_how_far_it_is(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_transcript_that_failed_is_not_worth_waiting_for(pool: PgPool) {
+async fn a_failed_transcript_has_no_retry_after(pool: PgPool) {
     let (app, path) = with_transcript(pool, Some(TranscriptState::Failed)).await;
 
     let answer = app.get(&path).await;
@@ -153,7 +153,7 @@ async fn a_transcript_that_failed_is_not_worth_waiting_for(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_format_that_is_not_there_is_refused(pool: PgPool) {
+async fn an_unknown_format_is_rejected(pool: PgPool) {
     let (app, path) = with_transcript(pool, Some(TranscriptState::Ready)).await;
 
     let by_query = app.get(&format!("{path}?format=docx")).await;

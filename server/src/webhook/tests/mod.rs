@@ -12,7 +12,7 @@ use crate::support::{CapturedWebhook, TestApp, WEBHOOK_KEY, signed, webhook};
 
 const ROOM: &str = "standup-fixture";
 
-/// What of the database depends on the webhooks' content and not on when and in which order they came.
+/// Selects the data that depends on the webhooks' content, not on their time and order of arrival.
 const CONTENT: &str = "
     SELECT 'meeting ' || platform_room_sid || ' ' || state || ' ' || started_at || ' ' || COALESCE(ended_at::text, '-')
     FROM meetings
@@ -61,7 +61,7 @@ fn event(name: &str, id: &str, room: &str) -> Value {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_call_becomes_a_meeting_with_its_people_tracks_and_recordings(pool: PgPool) {
+async fn a_call_becomes_a_meeting_with_participants_tracks_and_recordings(pool: PgPool) {
     let app = with_room(pool).await;
 
     for name in CapturedWebhook::of_a_call() {
@@ -97,7 +97,7 @@ async fn a_call_becomes_a_meeting_with_its_people_tracks_and_recordings(pool: Pg
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_track_that_is_announced_three_times_at_once_is_asked_for_once(pool: PgPool) {
+async fn a_track_announced_three_times_at_once_is_requested_once(pool: PgPool) {
     let app = with_room(pool).await;
     app.replay("02-participant_joined").await;
     let published = CapturedWebhook::read("03-track_published");
@@ -114,7 +114,7 @@ async fn a_track_that_is_announced_three_times_at_once_is_asked_for_once(pool: P
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn what_is_not_livekits_is_refused_and_leaves_nothing(pool: PgPool) {
+async fn unauthentic_webhooks_are_rejected_and_store_nothing(pool: PgPool) {
     let app = with_room(pool).await;
     let good = CapturedWebhook::read("03-track_published");
     app.set_now(good.sent_at());
@@ -146,7 +146,7 @@ async fn what_is_not_livekits_is_refused_and_leaves_nothing(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_signed_body_that_is_no_event_is_malformed(pool: PgPool) {
+async fn a_signed_body_that_is_not_an_event_is_malformed(pool: PgPool) {
     let app = with_room(pool).await;
 
     for body in ["", "[]", "{", "\u{0}", "null", "{\"event\":7}"] {
@@ -163,7 +163,7 @@ async fn a_signed_body_that_is_no_event_is_malformed(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn an_unknown_event_is_kept_and_answered_200(pool: PgPool) {
+async fn an_unknown_event_is_stored_and_answered_200(pool: PgPool) {
     let app = with_room(pool).await;
 
     let answer = app.webhook(&event("room_painted_blue", "EV_1", ROOM)).await;
@@ -176,7 +176,7 @@ async fn an_unknown_event_is_kept_and_answered_200(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_foreign_room_is_kept_in_the_inbox_and_causes_nothing(pool: PgPool) {
+async fn an_event_of_an_unknown_room_is_stored_without_effect(pool: PgPool) {
     let app = with_room(pool).await;
 
     let answer = app
@@ -189,7 +189,7 @@ async fn a_foreign_room_is_kept_in_the_inbox_and_causes_nothing(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_foreign_room_becomes_ours_where_rooms_are_adopted(pool: PgPool) {
+async fn an_unknown_room_is_added_if_rooms_are_adopted(pool: PgPool) {
     let app = TestApp::build(pool, |state| {
         let options = crate::Options {
             adopt_rooms: true,
@@ -208,7 +208,7 @@ async fn a_foreign_room_becomes_ours_where_rooms_are_adopted(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn no_storage_credential_of_a_failed_egress_is_kept(pool: PgPool) {
+async fn storage_credentials_of_a_failed_egress_are_not_stored(pool: PgPool) {
     let app = with_room(pool).await;
     let name = "extra/05-egress_ended-failed-auto-egress-no-worker";
     let sent = String::from_utf8(CapturedWebhook::read(name).body).unwrap();
@@ -216,21 +216,21 @@ async fn no_storage_credential_of_a_failed_egress_is_kept(pool: PgPool) {
     let answer = app.replay(name).await;
 
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-    let kept = rows(&app, "body::text || event::text", "events").await.join("");
+    let stored = rows(&app, "body::text || event::text", "events").await.join("");
     for word in ["accessKey", "secret", "sessionToken"] {
         let value = sent
             .split_once(&format!("\"{word}\":\""))
             .map(|(_, rest)| rest.split('"').next().unwrap());
-        let value = value.unwrap_or_else(|| panic!("the capture holds a {word}"));
-        assert!(!kept.contains(value), "{word} is kept: {kept}");
+        let value = value.unwrap_or_else(|| panic!("the capture contains no {word}"));
+        assert!(!stored.contains(value), "{word} is stored: {stored}");
     }
 }
 
 #[tokio::test]
-async fn without_a_database_livekit_is_asked_to_try_again_within_three_seconds() {
+async fn without_a_database_a_webhook_is_answered_503_within_three_seconds() {
     let pool = storage::pool::connect_lazy("postgres://nobody@127.0.0.1:9/none", "test", 2).unwrap();
     let app = TestApp::build(pool, |_| {});
-    let begun = std::time::Instant::now();
+    let started = std::time::Instant::now();
 
     let answer = app.webhook(&event("participant_joined", "EV_1", ROOM)).await;
 
@@ -239,11 +239,15 @@ async fn without_a_database_livekit_is_asked_to_try_again_within_three_seconds()
         (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
     );
     assert!(answer.header("retry-after").is_some());
-    assert!(begun.elapsed() <= Duration::from_millis(3_500), "{:?}", begun.elapsed());
+    assert!(
+        started.elapsed() <= Duration::from_millis(3_500),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_key_that_we_do_not_have_is_refused(pool: PgPool) {
+async fn an_unknown_webhook_key_is_rejected(pool: PgPool) {
     let app = with_room(pool).await;
     let good = CapturedWebhook::read("03-track_published");
     app.set_now(good.sent_at());
