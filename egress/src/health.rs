@@ -7,7 +7,7 @@ use boot::health::{Health, HealthCheck, bind, router, serve};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::EgressConfig, control::psrpc::Bus, session::Sessions};
+use crate::{config::EgressConfig, psrpc::Bus, session::Sessions};
 
 /// Listens on the ports that are not 0, until `stop`.
 pub async fn serve_pages(config: &EgressConfig, check: HealthCheck, stop: &CancellationToken) -> anyhow::Result<()> {

@@ -13,9 +13,11 @@
 mod clock;
 pub mod config;
 mod control;
+mod failure;
 mod health;
 mod metrics;
 mod probe;
+mod psrpc;
 mod room;
 mod run;
 mod session;

@@ -12,11 +12,11 @@ use crate::{
     clock::unix_ns,
     config::EgressConfig,
     control::{
-        psrpc::{Bus, Client, Server},
         report::{IO_SERVICE, Reports},
         request::{Start, serve_worker},
     },
     health, probe,
+    psrpc::{Bus, Client, Server},
     room::{RoomAccess, Rooms},
     session::{Context, Sessions},
     spool::Spool,

@@ -21,7 +21,7 @@ pub use self::{
     error::ConfigError,
     storage::{StorageConfig, StoreConfig},
 };
-pub use crate::control::psrpc::RedisConfig;
+pub use crate::psrpc::RedisConfig;
 
 /// Everything that the egress worker is told from outside.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::{ConfigError, RedisConfig, section::Section};
-use crate::control::psrpc::RedisTls;
+use crate::psrpc::RedisTls;
 
 pub fn read(root: &mut Section, warnings: &mut Vec<String>) -> Result<RedisConfig, ConfigError> {
     let mut redis = root

@@ -2,7 +2,6 @@
 
 pub mod admission;
 pub mod order;
-pub mod psrpc;
 pub mod redact;
 pub mod report;
 pub mod request;

@@ -11,7 +11,6 @@ use livekit_protocol::{
 use objects::{S3Config, StoreConfig};
 
 use super::{
-    psrpc::RpcError,
     redact::redact,
     wire::{StartEgressRequest, start_egress_request::Request},
 };
@@ -20,6 +19,7 @@ use crate::{
         StorageConfig,
         storage::{DEFAULT_REGION, endpoint_url},
     },
+    psrpc::RpcError,
     session::{
         name::{NameTemplate, RequestValues},
         state::About,
@@ -199,7 +199,7 @@ mod tests {
     use objects::FolderConfig;
 
     use super::*;
-    use crate::control::psrpc::Code;
+    use crate::psrpc::Code;
 
     fn upload() -> S3Upload {
         S3Upload {

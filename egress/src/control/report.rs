@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use livekit_protocol::EgressInfo;
 use tokio::{sync::mpsc, time::sleep};
 
-use super::psrpc::{CallError, Client};
+use crate::psrpc::{CallError, Client};
 
 /// The service of livekit-server that keeps egresses.
 pub const IO_SERVICE: &str = "IOInfo";

@@ -8,12 +8,12 @@ use livekit_protocol::{EgressInfo, StopEgressRequest, UpdateStreamRequest};
 use super::{
     admission::{self, Load},
     order::{Order, Receipt},
-    psrpc::{BusError, Code, Delivery, Handler, Method, RpcError, Server, Serving},
     wire::{ListActiveEgressRequest, ListActiveEgressResponse, StartEgressRequest},
 };
 use crate::{
     config::StorageConfig,
     metrics,
+    psrpc::{BusError, Code, Delivery, Handler, Method, RpcError, Server, Serving},
     session::{SessionHandle, Sessions},
 };
 

@@ -64,3 +64,27 @@ pub struct ListActiveEgressResponse {
     #[prost(string, repeated, tag = "1")]
     pub egress_ids: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_request_of_livekit_server_is_read() {
+        let bytes = b"\x0a\x0fEG_abcdefghijkl\x1a\x0fRM_room12345678\x3a\x26\x0a\x04room\x12\x08TR_AMxyz\x1a\x14\x0a\x12rec/{track_id}.ogg";
+
+        let start = StartEgressRequest::decode(bytes.as_slice()).unwrap();
+
+        assert_eq!(
+            (start.egress_id.as_str(), start.room_id.as_str()),
+            ("EG_abcdefghijkl", "RM_room12345678")
+        );
+        let Some(start_egress_request::Request::Track(track)) = start.request else {
+            panic!("no track request")
+        };
+        assert_eq!(
+            (track.room_name.as_str(), track.track_id.as_str()),
+            ("room", "TR_AMxyz")
+        );
+    }
+}

@@ -15,7 +15,7 @@ use super::{
     registry::{RoomAccess, RoomKey, Rooms},
     switchboard::Switchboard,
 };
-use crate::session::failure::Failure;
+use crate::failure::Failure;
 
 /// A task of its own; ends when it has left the room.
 pub struct Connection {

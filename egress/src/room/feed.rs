@@ -6,7 +6,7 @@ use media::{MuteState, RtpPacket, SenderReport};
 use rtc::TrackInfo;
 use tokio::sync::mpsc;
 
-use crate::session::failure::Failure;
+use crate::failure::Failure;
 
 /// A track's events, in order.
 #[derive(Debug)]

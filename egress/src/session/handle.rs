@@ -7,7 +7,7 @@ use livekit_protocol::{EgressInfo, EgressStatus};
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::control::psrpc::RpcError;
+use crate::psrpc::{Code, RpcError};
 
 /// How long a stop waits until the recording has taken note of it. livekit-server asks again after three seconds.
 const STOP_WAIT: Duration = Duration::from_secs(2);
@@ -59,10 +59,7 @@ impl SessionHandle {
         match outcome {
             Some(Ok(())) => Ok(self.info()),
             Some(Err(error)) => Err(error),
-            None => Err(RpcError::new(
-                crate::control::psrpc::Code::Unavailable,
-                "the egress ended as it began",
-            )),
+            None => Err(RpcError::new(Code::Unavailable, "the egress ended as it began")),
         }
     }
 }

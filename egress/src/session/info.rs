@@ -2,10 +2,8 @@
 
 use livekit_protocol::{self as proto, egress_info};
 
-use super::{
-    failure::Failure,
-    state::{Egress, EndReason, State, StoredFile},
-};
+use super::state::{Egress, EndReason, State, StoredFile};
+use crate::failure::Failure;
 
 impl Egress {
     /// The egress as LiveKit is told of it: always the whole.

@@ -8,7 +8,6 @@ use objects::{StoreConfig, Stored};
 
 use super::{
     capture::{Capture, Captured, duration},
-    failure::Failure,
     listen::Ending,
     manifest::{ManifestParts, manifest},
     run::Found,
@@ -17,6 +16,7 @@ use super::{
 use crate::{
     clock::unix_ns,
     control::order::Order,
+    failure::Failure,
     metrics,
     upload::{Destination, put_file, put_manifest},
 };

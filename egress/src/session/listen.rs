@@ -10,12 +10,12 @@ use tokio::time::sleep_until;
 
 use super::{
     capture::{Capture, Next},
-    failure::Failure,
     run::{Found, Session},
     state::{EndReason, OpenFile, State},
 };
 use crate::{
     clock::unix_ns,
+    failure::Failure,
     metrics,
     room::{Feed, FeedEnd, FeedEvent},
 };

@@ -2,7 +2,6 @@
 //! rest are its parts, most of them pure.
 
 mod capture;
-pub mod failure;
 mod handle;
 mod info;
 mod keep;

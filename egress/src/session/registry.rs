@@ -23,11 +23,11 @@ use crate::{
     config::SessionLimits,
     control::{
         order::Order,
-        psrpc::{Code, RpcError, Server},
         report::Reports,
         request::{EgressMethods, serve_egress},
     },
     metrics::{self, Occupancy},
+    psrpc::{Code, RpcError, Server},
     room::Rooms,
     spool::Spool,
 };

@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     capture::Capture,
-    failure::Failure,
     keep::{Keep, Kept, keep},
     listen::Ending,
     manifest::Publisher,
@@ -25,6 +24,7 @@ use super::{
 use crate::{
     clock::unix_ns,
     control::order::Order,
+    failure::Failure,
     room::{Feed, FeedEnd, FeedEvent},
 };
 

@@ -7,7 +7,7 @@
 use domain::{EgressId, PlatformRoomSid};
 use livekit_protocol::{EgressStatus, egress_info};
 
-use super::failure::Failure;
+use crate::failure::Failure;
 
 /// One egress: what it was asked to do, and how far it has come. All times are nanoseconds since 1970.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,8 @@
 
 use rtc::{TrackInfo, TrackKind, TrackSource};
 
-use super::{failure::Failure, manifest::Publisher};
+use super::manifest::Publisher;
+use crate::failure::Failure;
 
 /// What LiveKit calls Opus, alone and with redundancy; empty until media flows.
 const RECORDABLE: [&str; 3] = ["", "audio/opus", "audio/red"];

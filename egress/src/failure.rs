@@ -83,7 +83,7 @@ impl Failure {
         )
     }
 
-    pub fn name(cause: super::name::NameError) -> Self {
+    pub fn name(cause: impl std::fmt::Display) -> Self {
         Self::new(cause.to_string(), 400)
     }
 

@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at, sleep, timeout},
 };
 
-use super::{bus::BusMessage, redis_client::REDIS_TIMEOUT};
+use super::redis_client::REDIS_TIMEOUT;
 
 /// How often a quiet subscriber connection is asked whether it still lives.
 const PING_EVERY: Duration = Duration::from_secs(5);
@@ -23,6 +23,12 @@ pub const RECONNECT_PAUSE: Duration = Duration::from_millis(300);
 
 /// How long `connect` goes on trying: Redis may be starting beside us.
 const FIRST_CONNECTION: Duration = Duration::from_secs(30);
+
+/// One published message.
+pub struct BusMessage {
+    pub channel: String,
+    pub payload: Bytes,
+}
 
 /// What the handles ask of the driver.
 pub enum Command {

@@ -2,7 +2,6 @@
 //! what was published meanwhile is lost, as psrpc expects.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use bytes::Bytes;
 use redis::{RedisError, RedisResult, aio::ConnectionManager};
 use sha2::{Digest, Sha256};
 use tokio::{
@@ -11,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    driver::{Command, Driver, RECONNECT_PAUSE, first_connection},
+    driver::{BusMessage, Command, Driver, RECONNECT_PAUSE, first_connection},
     redis_client::{RedisClientError, RedisConfig, manager_config},
 };
 
@@ -35,12 +34,6 @@ pub struct Subscription {
     channels: Vec<String>,
     messages: mpsc::UnboundedReceiver<BusMessage>,
     commands: mpsc::UnboundedSender<Command>,
-}
-
-/// One published message.
-pub struct BusMessage {
-    pub channel: String,
-    pub payload: Bytes,
 }
 
 /// What Redis did not do for us.
