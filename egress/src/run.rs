@@ -11,14 +11,11 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use crate::{
     clock::unix_ns,
     config::EgressConfig,
-    control::{
-        report::{IO_SERVICE, Reports},
-        request::{Start, serve_worker},
-    },
+    control::worker_methods::{Start, serve_worker},
     health, probe,
     psrpc::{Bus, Client, Server},
     room::{RoomAccess, Rooms},
-    session::{Context, Sessions},
+    session::{Context, IO_SERVICE, IoInfoClient, Sessions},
     spool::Spool,
 };
 
@@ -104,7 +101,7 @@ async fn connect(config: &EgressConfig, spool: Spool, shutdown: &CancellationTok
     let rooms = Rooms::new(access(config));
     let end_now = CancellationToken::new();
     let sessions = Sessions::new(Context {
-        reports: Reports::new(client),
+        io_info: IoInfoClient::new(client),
         server: server.clone(),
         rooms: rooms.clone(),
         spool,

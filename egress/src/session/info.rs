@@ -12,9 +12,9 @@ impl Egress {
         let file = self.state.file_info();
         let failure = self.state.failure();
         proto::EgressInfo {
-            egress_id: self.about.egress_id.to_string(),
-            room_id: self.about.room_sid.to_string(),
-            room_name: self.about.room_name.clone(),
+            egress_id: self.meta.egress_id.to_string(),
+            room_id: self.meta.room_sid.to_string(),
+            room_name: self.meta.room_name.clone(),
             source_type: proto::EgressSourceType::Sdk.into(),
             status: self.state.status().into(),
             started_at: self.started_at,
@@ -31,8 +31,8 @@ impl Egress {
                 .stored()
                 .map(|file| file.manifest_location.clone())
                 .unwrap_or_default(),
-            retry_count: self.about.retry_count,
-            request: Some(self.about.request.clone()),
+            retry_count: self.meta.retry_count,
+            request: Some(self.meta.request.clone()),
             file_results: vec![file.clone()],
             result: Some(egress_info::Result::File(file)),
             ..Default::default()

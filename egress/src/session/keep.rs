@@ -11,11 +11,11 @@ use super::{
     listen::Ending,
     manifest::{ManifestParts, manifest},
     run::Found,
+    spec::RecordingSpec,
     state::StoredFile,
 };
 use crate::{
     clock::unix_ns,
-    control::order::Order,
     failure::Failure,
     metrics,
     upload::{Destination, put_file, put_manifest},
@@ -24,7 +24,7 @@ use crate::{
 /// What is needed to store and to describe.
 #[derive(Clone, Copy)]
 pub(super) struct Keep<'a> {
-    pub order: &'a Order,
+    pub spec: &'a RecordingSpec,
     pub found: &'a Found,
     /// Nanoseconds since 1970.
     pub started_at: i64,
@@ -58,11 +58,11 @@ pub(super) async fn keep(parts: Keep<'_>, capture: Capture) -> Result<Option<Kep
 }
 
 fn destination(parts: Keep<'_>) -> Result<Destination, Failure> {
-    let store = match parts.order.store {
+    let store = match parts.spec.store {
         StoreConfig::S3(_) => "S3",
         StoreConfig::Folder(_) => "Local",
     };
-    let objects = objects::open(&parts.order.store).map_err(|error| Failure::upload(store, &error))?;
+    let objects = objects::open(&parts.spec.store).map_err(|error| Failure::upload(store, &error))?;
     Ok(Destination {
         objects,
         key: parts.found.name.key.clone(),
@@ -93,12 +93,12 @@ async fn describe(
     stored: &Stored,
     ended_at: i64,
 ) -> String {
-    let Some(clock) = captured.summary.clock.clone().filter(|_| parts.order.writes_manifest) else {
+    let Some(clock) = captured.summary.clock.clone().filter(|_| parts.spec.writes_manifest) else {
         return String::new();
     };
     let manifest = manifest(ManifestParts {
-        about: &parts.order.about,
-        track_sid: &parts.order.track_sid,
+        meta: &parts.spec.meta,
+        track_sid: &parts.spec.track_sid,
         publisher: &parts.found.publisher,
         summary: captured.summary.clone(),
         clock,

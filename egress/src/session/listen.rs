@@ -58,12 +58,12 @@ impl Session {
             if limits.max_size_bytes.is_some_and(|limit| capture.size_bytes() >= limit) {
                 return Ok(Ending::Limit(unix_ns()));
             }
-            let is_starting = matches!(self.teller.egress().state(), State::Starting);
+            let is_starting = matches!(self.reporter.egress().state(), State::Starting);
             tokio::select! {
                 reason = interrupts.any() => return Ok(Ending::Stopped(reason)),
                 () = until(ends_at) => return Ok(Ending::Limit(unix_ns())),
                 () = until(is_starting.then_some(found.deadline)) => {
-                    return Ok(Ending::Failed(Failure::track_not_found(self.order.track_sid.as_str())));
+                    return Ok(Ending::Failed(Failure::track_not_found(self.spec.track_sid.as_str())));
                 }
                 () = until(next) => capture.recorder.handle_timeout(Instant::now()),
                 event = feed.next() => if let Some(ending) = self.take(event, capture, found) {
@@ -78,7 +78,7 @@ impl Session {
             FeedEvent::Packet(packet) => self.hear(packet, capture, found),
             FeedEvent::SenderReport(report) => capture.recorder.handle_sender_report(report),
             FeedEvent::Reconnected(at) => capture.recorder.handle_reconnect(at),
-            FeedEvent::Mute(MuteState::Muted) if matches!(self.teller.egress().state(), State::Starting) => {
+            FeedEvent::Mute(MuteState::Muted) if matches!(self.reporter.egress().state(), State::Starting) => {
                 self.begin_muted(capture, found);
             }
             FeedEvent::Mute(state) => capture.recorder.handle_mute(Instant::now(), state),
@@ -95,25 +95,25 @@ impl Session {
     fn hear(&mut self, packet: RtpPacket, capture: &mut Capture, found: &Found) {
         let arrived_at = self.context.wall.ns_at(packet.arrival);
         capture.recorder.handle_packet(packet);
-        match self.teller.egress().state() {
+        match self.reporter.egress().state() {
             State::Starting => {
                 let file = OpenFile {
                     filename: found.name.filename.clone(),
                     started_at: Some(arrived_at),
                 };
-                self.teller.step(|egress| egress.activate(unix_ns(), file));
+                self.reporter.transition(|egress| egress.activate(unix_ns(), file));
             }
             State::Active(file) if file.started_at.is_none() => {
-                self.teller.note(|egress| egress.file_begins(arrived_at))
+                self.reporter.note(|egress| egress.file_begins(arrived_at))
             }
             _ => return,
         }
-        let after_ms = milliseconds(self.order.received.elapsed());
+        let after_ms = milliseconds(self.spec.received.elapsed());
         tracing::info!(after_ms, "the first packet came {after_ms} ms after the request");
     }
 
     fn note_spooled(&self) {
-        let after = self.order.received.elapsed();
+        let after = self.spec.received.elapsed();
         metrics::first_packet(after);
         let after_ms = milliseconds(after);
         tracing::info!(

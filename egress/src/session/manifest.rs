@@ -3,7 +3,7 @@
 use domain::manifest::{End, Manifest, ManifestClock, ManifestFile, ManifestParticipant, TrackscribeManifest, VERSION};
 use media::Summary;
 
-use super::state::About;
+use super::spec::EgressMeta;
 use crate::spool::Spooled;
 
 /// The participant and source of a recorded track.
@@ -18,7 +18,7 @@ pub struct Publisher {
 
 /// Everything that a manifest says.
 pub struct ManifestParts<'a> {
-    pub about: &'a About,
+    pub meta: &'a EgressMeta,
     pub track_sid: &'a domain::TrackSid,
     pub publisher: &'a Publisher,
     pub summary: Summary,
@@ -35,16 +35,16 @@ pub struct ManifestParts<'a> {
 /// The manifest of one stored recording.
 pub fn manifest(parts: ManifestParts<'_>) -> Manifest {
     let ManifestParts {
-        about,
+        meta,
         track_sid,
         publisher,
         summary,
         ..
     } = parts;
     Manifest {
-        egress_id: about.egress_id.clone(),
-        room_id: about.room_sid.clone(),
-        room_name: about.room_name.clone(),
+        egress_id: meta.egress_id.clone(),
+        room_id: meta.room_sid.clone(),
+        room_name: meta.room_name.clone(),
         started_at: parts.started_at,
         ended_at: parts.ended_at,
         publisher_identity: publisher.identity.clone().into(),

@@ -2,17 +2,22 @@
 //! rest are its parts, most of them pure.
 
 mod capture;
+mod egress_methods;
 mod handle;
 mod info;
+mod io_info;
 mod keep;
 mod listen;
 mod manifest;
-pub mod name;
+mod name;
 mod registry;
+mod reporter;
 mod run;
-pub mod state;
-mod teller;
+mod spec;
+mod state;
 mod track;
 
-pub use handle::SessionHandle;
+pub use io_info::{IO_SERVICE, IoInfoClient};
+pub use name::{NameTemplate, RequestValues};
 pub use registry::{Context, Sessions};
+pub use spec::{EgressMeta, RecordingSpec};

@@ -13,19 +13,17 @@ use tokio::{sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    egress_methods::{EgressMethods, serve_egress},
     handle::{Creation, SessionHandle},
+    io_info::IoInfoClient,
+    reporter::StateReporter,
     run::{Interrupts, Session},
+    spec::RecordingSpec,
     state::Egress,
-    teller::Teller,
 };
 use crate::{
     clock::unix_ns,
     config::SessionLimits,
-    control::{
-        order::Order,
-        report::Reports,
-        request::{EgressMethods, serve_egress},
-    },
     metrics::{self, Occupancy},
     psrpc::{Code, RpcError, Server},
     room::Rooms,
@@ -41,7 +39,7 @@ const SERVE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// What every recording works with.
 pub struct Context {
-    pub reports: Reports,
+    pub io_info: IoInfoClient,
     pub server: Server,
     pub rooms: Rooms,
     pub spool: Spool,
@@ -65,7 +63,7 @@ struct Inner {
     tasks: TaskTracker,
 }
 
-/// What becomes of an order.
+/// What becomes of a request.
 enum Entered {
     New {
         session: Box<Session>,
@@ -87,8 +85,8 @@ impl Sessions {
 
     /// Begins a recording, and returns once livekit-server knows of it and a stop would be heard. A repeated egress id
     /// begins nothing and returns how its recording stands.
-    pub async fn start(&self, order: Order, max_recordings: usize) -> Result<EgressInfo, RpcError> {
-        match self.enter(order, max_recordings)? {
+    pub async fn start(&self, spec: RecordingSpec, max_recordings: usize) -> Result<EgressInfo, RpcError> {
+        match self.enter(spec, max_recordings)? {
             Entered::Known(handle) => handle.created().await,
             Entered::New {
                 session,
@@ -133,9 +131,9 @@ impl Sessions {
         self.inner.tasks.wait().await;
     }
 
-    fn enter(&self, order: Order, max_recordings: usize) -> Result<Entered, RpcError> {
+    fn enter(&self, spec: RecordingSpec, max_recordings: usize) -> Result<Entered, RpcError> {
         let mut known = self.known();
-        if let Some(handle) = known.get(&order.about.egress_id) {
+        if let Some(handle) = known.get(&spec.meta.egress_id) {
             return Ok(Entered::Known(handle.clone()));
         }
         if self.is_stopping() {
@@ -146,7 +144,7 @@ impl Sessions {
             let text = format!("{running} recordings are running, which is as many as this worker takes");
             return Err(RpcError::new(Code::ResourceExhausted, text));
         }
-        let entered = self.begin(order);
+        let entered = self.begin(spec);
         if let Entered::New { handle, .. } = &entered {
             known.insert(handle.egress_id().clone(), handle.clone());
             self.count(running + 1);
@@ -154,29 +152,29 @@ impl Sessions {
         Ok(entered)
     }
 
-    fn begin(&self, order: Order) -> Entered {
+    fn begin(&self, spec: RecordingSpec) -> Entered {
         let context = self.inner.context.clone();
-        let egress = Egress::new(order.about.clone(), unix_ns());
+        let egress = Egress::new(spec.meta.clone(), unix_ns());
         let (info_writer, info) = watch::channel(egress.info());
         let (created, creation) = watch::channel(None);
         let stop = CancellationToken::new();
-        let egress_id = order.about.egress_id.clone();
+        let egress_id = spec.meta.egress_id.clone();
         let handle = SessionHandle {
             egress_id,
             created: creation,
             info,
             stop: stop.clone(),
         };
-        let teller = Teller::new(egress, info_writer, context.reports.reporter());
+        let reporter = StateReporter::new(egress, info_writer, context.io_info.update_queue());
         let interrupts = Interrupts {
             stop,
             end_now: context.end_now.clone(),
         };
         Entered::New {
             session: Box::new(Session {
-                order,
+                spec,
                 context,
-                teller,
+                reporter,
                 interrupts,
             }),
             handle,
@@ -205,7 +203,7 @@ impl Sessions {
         let info = handle.info();
         let unavailable = |text: String| RpcError::new(Code::Unavailable, text);
         let create = async {
-            let created = self.inner.context.reports.create(&info).await;
+            let created = self.inner.context.io_info.create(&info).await;
             created.map_err(|error| unavailable(format!("the egress could not be reported to livekit-server: {error}")))
         };
         let serve = async {

@@ -17,13 +17,13 @@ use super::{
     manifest::Publisher,
     name::{ObjectName, TrackValues},
     registry::Context,
+    reporter::StateReporter,
+    spec::RecordingSpec,
     state::{EndReason, OpenFile, State},
-    teller::Teller,
     track,
 };
 use crate::{
     clock::unix_ns,
-    control::order::Order,
     failure::Failure,
     room::{Feed, FeedEnd, FeedEvent},
 };
@@ -36,9 +36,9 @@ const LATE_PACKETS: Duration = Duration::from_millis(300);
 
 /// Everything that one recording owns.
 pub struct Session {
-    pub order: Order,
+    pub spec: RecordingSpec,
     pub context: Arc<Context>,
-    pub teller: Teller,
+    pub reporter: StateReporter,
     pub interrupts: Interrupts,
 }
 
@@ -69,18 +69,18 @@ enum Early {
 impl Session {
     /// Returns when the last state has been stored by livekit-server.
     #[tracing::instrument(skip_all, fields(
-        egress.id = %self.order.about.egress_id, room.name = self.order.about.room_name, track.sid = %self.order.track_sid
+        egress.id = %self.spec.meta.egress_id, room.name = self.spec.meta.room_name, track.sid = %self.spec.track_sid
     ))]
     pub async fn run(mut self) {
-        let about = &self.order.about;
+        let meta = &self.spec.meta;
         let feed = self
             .context
             .rooms
-            .attach(&about.room_name, &about.room_sid, &self.order.track_sid);
+            .attach(&meta.room_name, &meta.room_sid, &self.spec.track_sid);
         if let Err(early) = self.record(feed).await {
             self.end_early(early);
         }
-        self.teller.finish().await;
+        self.reporter.finish().await;
     }
 
     async fn record(&mut self, mut feed: Feed) -> Result<(), Early> {
@@ -91,15 +91,16 @@ impl Session {
             // What is in the spool stays there.
             Err(error) => return Err(Early::Failed(Failure::spool(error))),
         };
-        if let State::Starting = self.teller.egress().state() {
+        if let State::Starting = self.reporter.egress().state() {
             drop(feed);
             return self.discard(capture, ending).await;
         }
         if let Ending::Stopped(reason) = &ending {
-            self.teller.step(|egress| egress.end(unix_ns(), *reason));
+            self.reporter.transition(|egress| egress.end(unix_ns(), *reason));
         }
         if let Ending::ConnectionLost = &ending {
-            self.teller.step(|egress| egress.end(unix_ns(), EndReason::Failure));
+            self.reporter
+                .transition(|egress| egress.end(unix_ns(), EndReason::Failure));
         }
         if let Ending::Stopped(EndReason::SourceClosed) = &ending {
             take_late(&mut feed, &mut capture).await;
@@ -116,7 +117,7 @@ impl Session {
             reason = self.interrupts.any() => return Err(Early::Stopped(reason)),
             found = timeout(TRACK_WAIT, wait_for_track(feed)) => match found {
                 Ok(found) => found?,
-                Err(_) => return Err(Early::Failed(Failure::track_not_found(self.order.track_sid.as_str()))),
+                Err(_) => return Err(Early::Failed(Failure::track_not_found(self.spec.track_sid.as_str()))),
             },
         };
         let publisher = track::check(&track)?;
@@ -125,7 +126,7 @@ impl Session {
             track_source: publisher.source,
             publisher_identity: &identity,
         };
-        let name = self.order.name.resolve(&values).map_err(Failure::name)?;
+        let name = self.spec.name.resolve(&values).map_err(Failure::name)?;
         feed.subscribe();
         Ok(Found {
             publisher,
@@ -136,16 +137,16 @@ impl Session {
     }
 
     async fn begin(&mut self, found: &Found) -> Result<Capture, Early> {
-        let about = &self.order.about;
+        let meta = &self.spec.meta;
         let tags = vec![
-            ("EGRESS_ID".to_owned(), about.egress_id.to_string()),
-            ("TRACK_ID".to_owned(), self.order.track_sid.to_string()),
+            ("EGRESS_ID".to_owned(), meta.egress_id.to_string()),
+            ("TRACK_ID".to_owned(), self.spec.track_sid.to_string()),
         ];
         let config = RecorderConfig {
             tags,
             ..RecorderConfig::new(rand::random(), self.context.wall)
         };
-        let capture = Capture::begin(&self.context.spool, &about.egress_id, config).await;
+        let capture = Capture::begin(&self.context.spool, &meta.egress_id, config).await;
         let mut capture = capture.map_err(|error| Early::Failed(Failure::spool(error)))?;
         if found.is_muted {
             self.begin_muted(&mut capture, found);
@@ -160,7 +161,7 @@ impl Session {
             filename: found.name.filename.clone(),
             started_at: None,
         };
-        self.teller.step(|egress| egress.activate(unix_ns(), file));
+        self.reporter.transition(|egress| egress.activate(unix_ns(), file));
     }
 
     /// Nothing ever came.
@@ -178,9 +179,9 @@ impl Session {
 
     async fn store(&mut self, capture: Capture, ending: Ending, found: &Found) -> Result<(), Early> {
         let parts = Keep {
-            order: &self.order,
+            spec: &self.spec,
             found,
-            started_at: self.teller.egress().started_at(),
+            started_at: self.reporter.egress().started_at(),
             ending: &ending,
         };
         let Kept { file, ended_at } = match keep(parts, capture).await {
@@ -188,7 +189,7 @@ impl Session {
             Ok(None) => return Err(Early::Stopped(ending.reason())),
             Err(failure) => return Err(Early::Failed(failure)),
         };
-        self.teller.step(|egress| match ending {
+        self.reporter.transition(|egress| match ending {
             Ending::Stopped(_) => egress.complete(ended_at, file),
             Ending::Limit(_) => egress.limit_reached(ended_at, file),
             Ending::ConnectionLost => egress.fail(ended_at, Failure::connection_lost(), Some(file)),
@@ -198,7 +199,7 @@ impl Session {
     }
 
     fn end_early(&mut self, early: Early) {
-        self.teller.step(|egress| match early {
+        self.reporter.transition(|egress| match early {
             Early::Failed(failure) => egress.fail(unix_ns(), failure, None),
             Early::Stopped(reason) => {
                 let asked = matches!(reason, EndReason::StopApi) && matches!(egress.state(), State::Starting);

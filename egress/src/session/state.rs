@@ -4,29 +4,18 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
-use domain::{EgressId, PlatformRoomSid};
-use livekit_protocol::{EgressStatus, egress_info};
+use livekit_protocol::EgressStatus;
 
+use super::spec::EgressMeta;
 use crate::failure::Failure;
 
 /// One egress: what it was asked to do, and how far it has come. All times are nanoseconds since 1970.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Egress {
-    pub(super) about: About,
+    pub(super) meta: EgressMeta,
     pub(super) started_at: i64,
     pub(super) updated_at: i64,
     pub(super) state: State,
-}
-
-/// What does not change.
-#[derive(Clone, Debug, PartialEq)]
-pub struct About {
-    pub egress_id: EgressId,
-    pub room_sid: PlatformRoomSid,
-    pub room_name: String,
-    pub retry_count: i32,
-    /// The request with its webhooks and without its secrets.
-    pub request: egress_info::Request,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -89,9 +78,9 @@ pub struct IllegalTransition {
 }
 
 impl Egress {
-    pub fn new(about: About, now: i64) -> Self {
+    pub fn new(meta: EgressMeta, now: i64) -> Self {
         Self {
-            about,
+            meta,
             started_at: now,
             updated_at: now,
             state: State::Starting,
@@ -232,20 +221,20 @@ impl EndReason {
 
 #[cfg(test)]
 mod tests {
-    use livekit_protocol as proto;
+    use livekit_protocol::{self as proto, egress_info};
 
     use super::*;
 
     fn starting() -> Egress {
         let request = egress_info::Request::Track(proto::TrackEgressRequest::default());
-        let about = About {
+        let meta = EgressMeta {
             egress_id: "EG_1".into(),
             room_sid: "RM_1".into(),
             room_name: "standup".into(),
             retry_count: 0,
             request,
         };
-        Egress::new(about, 10)
+        Egress::new(meta, 10)
     }
 
     fn active() -> Egress {

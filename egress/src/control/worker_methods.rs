@@ -1,27 +1,23 @@
-//! What livekit-server may ask: start, list; and of each egress: stop, update its streams.
+//! The RPC methods of the worker: LiveKit's `EgressInternal` service.
 
 use std::{sync::Arc, time::Instant};
 
 use chrono::Utc;
-use livekit_protocol::{EgressInfo, StopEgressRequest, UpdateStreamRequest};
+use livekit_protocol::EgressInfo;
 
 use super::{
     admission::{self, Load},
-    order::{Order, Receipt},
+    start_request::{self, RequestContext},
     wire::{ListActiveEgressRequest, ListActiveEgressResponse, StartEgressRequest},
 };
 use crate::{
     config::StorageConfig,
     metrics,
-    psrpc::{BusError, Code, Delivery, Handler, Method, RpcError, Server, Serving},
-    session::{SessionHandle, Sessions},
+    psrpc::{BusError, Delivery, Handler, Method, RpcError, Server, Serving},
+    session::Sessions,
 };
 
-/// The service of all workers.
-const WORKERS: &str = "EgressInternal";
-
-/// The service of one egress.
-const ONE_EGRESS: &str = "EgressHandler";
+const SERVICE: &str = "EgressInternal";
 
 /// `StartEgress`.
 pub struct Start {
@@ -36,31 +32,19 @@ pub struct List {
     pub sessions: Sessions,
 }
 
-/// `StopEgress` of one egress.
-struct Stop(SessionHandle);
-
-/// `UpdateStream` of one egress.
-struct UpdateStream;
-
-/// Keeps the methods of one egress served.
-pub struct EgressMethods {
-    _stop: Serving,
-    _update_stream: Serving,
-}
-
-/// Keeps the worker's methods served.
+/// Keeps the worker's methods served until it is dropped.
 pub struct WorkerMethods {
     _start: Serving,
     _list: Serving,
 }
 
-/// Serves what is asked of the worker; from here on requests come in.
+/// Serves the worker's methods. From here on it receives requests.
 pub async fn serve_worker(server: &Server, start: Start) -> Result<WorkerMethods, BusError> {
     let list = List {
         sessions: start.sessions.clone(),
     };
     let method = |name, delivery| Method {
-        service: WORKERS,
+        service: SERVICE,
         name,
         topic: String::new(),
         delivery,
@@ -74,25 +58,6 @@ pub async fn serve_worker(server: &Server, start: Start) -> Result<WorkerMethods
     Ok(WorkerMethods {
         _start: start,
         _list: list,
-    })
-}
-
-/// Serves what is asked of one egress; returns once a stop would be heard.
-pub async fn serve_egress(server: &Server, handle: SessionHandle) -> Result<EgressMethods, BusError> {
-    let topic = handle.egress_id().to_string();
-    let method = |name| Method {
-        service: ONE_EGRESS,
-        name,
-        topic: topic.clone(),
-        delivery: Delivery::Queued,
-    };
-    let (stop, update_stream) = tokio::try_join!(
-        server.serve(method("StopEgress"), Arc::new(Stop(handle))),
-        server.serve(method("UpdateStream"), Arc::new(UpdateStream)),
-    )?;
-    Ok(EgressMethods {
-        _stop: stop,
-        _update_stream: update_stream,
     })
 }
 
@@ -122,13 +87,13 @@ impl Handler for Start {
     async fn handle(&self, request: StartEgressRequest, received: Instant) -> Result<EgressInfo, RpcError> {
         let kind = request.request.as_ref().map_or("none", |request| request.kind());
         let egress_id = request.egress_id.clone();
-        let receipt = Receipt {
+        let context = RequestContext {
             storage: self.storage.as_ref(),
             now: Utc::now(),
             received,
         };
-        let started = match Order::parse(request, receipt) {
-            Ok(order) => self.sessions.start(order, self.max_recordings).await,
+        let started = match start_request::parse(request, context) {
+            Ok(spec) => self.sessions.start(spec, self.max_recordings).await,
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = &started {
@@ -156,34 +121,5 @@ impl Handler for List {
         Ok(ListActiveEgressResponse {
             egress_ids: self.sessions.active_ids(),
         })
-    }
-}
-
-impl Handler for Stop {
-    type Request = StopEgressRequest;
-    type Response = EgressInfo;
-
-    fn affinity(&self, _request: &StopEgressRequest) -> Option<f32> {
-        Some(1.0)
-    }
-
-    async fn handle(&self, _request: StopEgressRequest, _received: Instant) -> Result<EgressInfo, RpcError> {
-        Ok(self.0.stop().await)
-    }
-}
-
-impl Handler for UpdateStream {
-    type Request = UpdateStreamRequest;
-    type Response = EgressInfo;
-
-    fn affinity(&self, _request: &UpdateStreamRequest) -> Option<f32> {
-        Some(1.0)
-    }
-
-    async fn handle(&self, _request: UpdateStreamRequest, _received: Instant) -> Result<EgressInfo, RpcError> {
-        Err(RpcError::new(
-            Code::InvalidArgument,
-            "UpdateStream called on non-streaming egress",
-        ))
     }
 }

@@ -3,18 +3,21 @@
 use livekit_protocol::EgressInfo;
 use tokio::sync::watch;
 
-use super::state::{Egress, IllegalTransition};
-use crate::{control::report::Reporter, metrics};
+use super::{
+    io_info::UpdateQueue,
+    state::{Egress, IllegalTransition},
+};
+use crate::metrics;
 
-pub struct Teller {
+pub struct StateReporter {
     egress: Egress,
     info: watch::Sender<EgressInfo>,
-    reporter: Reporter,
+    updates: UpdateQueue,
 }
 
-impl Teller {
-    pub fn new(egress: Egress, info: watch::Sender<EgressInfo>, reporter: Reporter) -> Self {
-        Self { egress, info, reporter }
+impl StateReporter {
+    pub fn new(egress: Egress, info: watch::Sender<EgressInfo>, updates: UpdateQueue) -> Self {
+        Self { egress, info, updates }
     }
 
     pub fn egress(&self) -> &Egress {
@@ -22,8 +25,8 @@ impl Teller {
     }
 
     /// Makes a step and reports it, if it changed the state. A step that is not allowed changes nothing.
-    pub fn step(&mut self, step: impl FnOnce(Egress) -> Result<Egress, IllegalTransition>) {
-        match step(self.egress.clone()) {
+    pub fn transition(&mut self, transition: impl FnOnce(Egress) -> Result<Egress, IllegalTransition>) {
+        match transition(self.egress.clone()) {
             Ok(next) if next == self.egress => {}
             Ok(next) => self.enter(next),
             Err(refused) => tracing::error!(egress = ?self.egress, "{refused}; this is a defect of the worker"),
@@ -39,7 +42,7 @@ impl Teller {
     /// Waits until livekit-server has heard everything.
     pub async fn finish(self) {
         metrics::ended(self.egress.state().status());
-        self.reporter.finish().await;
+        self.updates.finish().await;
     }
 
     fn enter(&mut self, next: Egress) {
@@ -52,7 +55,7 @@ impl Teller {
             "egress is {}",
             info.status().as_str_name()
         );
-        self.reporter.update(info.clone());
+        self.updates.push(info.clone());
         self.info.send_replace(info);
     }
 }

@@ -1,4 +1,5 @@
-//! A start request, checked: everything that can be refused is refused here, while the caller listens.
+//! Parses and validates a `StartEgress` request. Everything that can be refused is refused here, because only now the
+//! caller waits for an answer.
 
 use std::time::Instant;
 
@@ -20,80 +21,72 @@ use crate::{
         storage::{DEFAULT_REGION, endpoint_url},
     },
     psrpc::RpcError,
-    session::{
-        name::{NameTemplate, RequestValues},
-        state::About,
-    },
+    session::{EgressMeta, NameTemplate, RecordingSpec, RequestValues},
 };
 
 /// Longest egress id, in characters; LiveKit's have 15.
 const MAX_ID: usize = 64;
 
-/// What one recording is to be.
-#[derive(Clone, Debug)]
-pub struct Order {
-    pub about: About,
-    pub track_sid: TrackSid,
-    pub name: NameTemplate,
-    pub store: StoreConfig,
-    /// Whether a manifest is stored beside the file.
-    pub writes_manifest: bool,
-    /// When the request arrived.
-    pub received: Instant,
-}
-
-/// When and where a request arrived.
+/// When a request arrived, and the worker's settings that apply to it.
 #[derive(Clone, Copy, Debug)]
-pub struct Receipt<'a> {
+pub struct RequestContext<'a> {
     pub storage: Option<&'a StorageConfig>,
     pub now: DateTime<Utc>,
     pub received: Instant,
 }
 
-impl Order {
-    /// Checks `request`; the error is for its caller.
-    pub fn parse(request: StartEgressRequest, receipt: Receipt<'_>) -> Result<Self, RpcError> {
-        let egress_id = egress_id(&request.egress_id)?;
-        if !request.token.is_empty() || !request.ws_url.is_empty() {
-            return Err(RpcError::unimplemented(
-                "this worker makes its own tokens; send no token and no ws_url",
-            ));
-        }
-        let track = match request.request {
-            Some(Request::Track(track)) => track,
-            Some(other) => return Err(only_tracks(other.kind())),
-            None => return Err(missing("request")),
-        };
-        let track_sid = required(&track.track_id, "track_id")?;
-        let room_name = required(&track.room_name, "room_name")?;
-        let file = file_output(&track)?;
-        let storage = receipt.storage;
-        let values = RequestValues {
-            egress_id: &egress_id,
-            room_name: &room_name,
-            room_id: &request.room_id,
-            track_id: &TrackSid::from(track_sid.as_str()),
-            retry_count: request.retry_count,
-            now: receipt.now,
-        };
-        let prefix = storage.map(|storage| storage.prefix.as_str()).unwrap_or_default();
-        let name = NameTemplate::new(&file.filepath, prefix, &values)
-            .map_err(|error| RpcError::invalid(format!("request has missing or invalid field: filepath: {error}")))?;
-        Ok(Self {
-            name,
-            store: store(file, storage)?,
-            writes_manifest: !file.disable_manifest,
-            received: receipt.received,
-            track_sid: track_sid.into(),
-            about: About {
-                egress_id,
-                room_sid: PlatformRoomSid(request.room_id),
-                room_name,
-                retry_count: request.retry_count,
-                request: egress_info::Request::Track(redact(&track)),
-            },
-        })
+/// Validates `request`; the error is for its caller.
+pub fn parse(request: StartEgressRequest, context: RequestContext<'_>) -> Result<RecordingSpec, RpcError> {
+    let egress_id = egress_id(&request.egress_id)?;
+    if !request.token.is_empty() || !request.ws_url.is_empty() {
+        return Err(RpcError::unimplemented(
+            "this worker makes its own tokens; send no token and no ws_url",
+        ));
     }
+    let track = track_request(request.request)?;
+    let track_sid = TrackSid::from(required(&track.track_id, "track_id")?);
+    let room_name = required(&track.room_name, "room_name")?;
+    let file = file_output(&track)?;
+    let values = RequestValues {
+        egress_id: &egress_id,
+        room_name: &room_name,
+        room_id: &request.room_id,
+        track_id: &track_sid,
+        retry_count: request.retry_count,
+        now: context.now,
+    };
+    Ok(RecordingSpec {
+        name: name_template(&file.filepath, context.storage, &values)?,
+        store: store(file, context.storage)?,
+        writes_manifest: !file.disable_manifest,
+        received: context.received,
+        track_sid,
+        meta: EgressMeta {
+            egress_id,
+            room_sid: PlatformRoomSid(request.room_id),
+            room_name,
+            retry_count: request.retry_count,
+            request: egress_info::Request::Track(redact(&track)),
+        },
+    })
+}
+
+fn track_request(request: Option<Request>) -> Result<TrackEgressRequest, RpcError> {
+    match request {
+        Some(Request::Track(track)) => Ok(track),
+        Some(other) => Err(only_tracks(other.kind())),
+        None => Err(missing("request")),
+    }
+}
+
+fn name_template(
+    path: &str,
+    storage: Option<&StorageConfig>,
+    values: &RequestValues<'_>,
+) -> Result<NameTemplate, RpcError> {
+    let prefix = storage.map(|storage| storage.prefix.as_str()).unwrap_or_default();
+    NameTemplate::new(path, prefix, values)
+        .map_err(|error| RpcError::invalid(format!("request has missing or invalid field: filepath: {error}")))
 }
 
 /// It becomes the name of a folder and of channels, so it is letters, digits, `_` and `-`.
@@ -250,10 +243,10 @@ mod tests {
         }
     }
 
-    fn parse(request: StartEgressRequest, storage: Option<&StorageConfig>) -> Result<Order, RpcError> {
-        Order::parse(
+    fn parse(request: StartEgressRequest, storage: Option<&StorageConfig>) -> Result<RecordingSpec, RpcError> {
+        super::parse(
             request,
-            Receipt {
+            RequestContext {
                 storage,
                 now: DateTime::UNIX_EPOCH,
                 received: Instant::now(),
@@ -283,7 +276,7 @@ mod tests {
             ("calls", "us-east-1", true)
         );
         assert!(matches!(ours.store, StoreConfig::Folder(_)));
-        assert!(!format!("{:?}{:?}", s3, own.about).contains("hush"));
+        assert!(!format!("{:?}{:?}", s3, own.meta).contains("hush"));
     }
 
     #[test]

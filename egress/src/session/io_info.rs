@@ -24,17 +24,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// livekit-server, as the place where egresses are reported.
 #[derive(Clone)]
-pub struct Reports {
+pub struct IoInfoClient {
     client: Arc<Client>,
 }
 
 /// The one line on which one egress is reported. Dropping it lets what is queued go out.
-pub struct Reporter {
+pub struct UpdateQueue {
     updates: mpsc::UnboundedSender<EgressInfo>,
     sender: tokio::task::JoinHandle<()>,
 }
 
-impl Reports {
+impl IoInfoClient {
     pub fn new(client: Client) -> Self {
         Self {
             client: Arc::new(client),
@@ -56,16 +56,16 @@ impl Reports {
     }
 
     /// Begins the line of one egress.
-    pub fn reporter(&self) -> Reporter {
+    pub fn update_queue(&self) -> UpdateQueue {
         let (updates, queue) = mpsc::unbounded_channel();
         let sender = tokio::spawn(send_all(self.client.clone(), queue));
-        Reporter { updates, sender }
+        UpdateQueue { updates, sender }
     }
 }
 
-impl Reporter {
+impl UpdateQueue {
     /// Queues the egress as it stands now.
-    pub fn update(&self, info: EgressInfo) {
+    pub fn push(&self, info: EgressInfo) {
         let _sender_lives_as_long_as_we = self.updates.send(info);
     }
 
