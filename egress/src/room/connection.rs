@@ -1,7 +1,8 @@
-//! The one connection to a room: joins, subscribes to what is asked for, hands packets on, leaves when nobody is left.
+//! The connection to one room: joins, subscribes to tracks, forwards their packets, and leaves once nothing is attached.
 
 use std::time::{Instant, UNIX_EPOCH};
 
+use domain::TrackSid;
 use media::{RtpPacket, SenderReport};
 use rtc::{
     ConnectConfig, LeaveReason,
@@ -10,50 +11,52 @@ use rtc::{
 use tokio::sync::mpsc;
 
 use super::{
-    exists::{Presence, compare, presence},
+    access::RoomAccess,
     feed::{Command, FeedEnd, FeedEvent},
-    registry::{RoomAccess, RoomKey, Rooms},
-    switchboard::Switchboard,
+    open_rooms::{OpenRooms, RoomKey},
+    presence::{self, Presence},
+    track_router::TrackRouter,
 };
 use crate::failure::Failure;
 
-/// A task of its own; ends when it has left the room.
-pub struct Connection {
+/// The task that owns the connection to one room.
+pub struct RoomConnection {
     pub key: RoomKey,
-    pub rooms: Rooms,
+    pub open_rooms: OpenRooms,
     pub access: RoomAccess,
     pub commands: mpsc::UnboundedReceiver<Command>,
-    pub board: Switchboard,
+    pub router: TrackRouter,
 }
 
-impl Connection {
-    #[tracing::instrument(skip_all, fields(room.name = self.key.name, room.sid = self.key.sid))]
+impl RoomConnection {
+    /// Returns when the room has been left.
+    #[tracing::instrument(skip_all, fields(room.name = self.key.name, room.sid = %self.key.sid))]
     pub async fn run(mut self) {
-        // Again only if somebody came between the last departure and the end.
-        while !self.rooms.close(&self.key, &self.commands) {
+        // Joins again only if a feed attached between the last departure and `close`.
+        while !self.open_rooms.close(&self.key, &self.commands) {
             match self.join().await {
                 Some(Ok(mut joined)) => {
-                    let end = self.serve(&mut joined).await;
-                    end.into_iter().for_each(|end| self.end(&end));
+                    let end = self.forward(&mut joined).await;
+                    end.into_iter().for_each(|end| self.end_feeds(&end));
                     joined.subscriber.leave().await;
                 }
-                Some(Err(end)) => self.end(&end),
+                Some(Err(end)) => self.end_feeds(&end),
                 None => {}
             }
         }
         tracing::debug!("left the room");
     }
 
-    /// Joins the room, if it is the one that was meant; `None` if nobody waits for that any more.
-    async fn join(&mut self) -> Option<Result<Joined, FeedEnd>> {
+    /// Joins the room if it is still the requested one. Returns `None` once no feed is attached any more.
+    async fn join(&mut self) -> Option<Result<JoinedRoom, FeedEnd>> {
         let (key, access) = (self.key.clone(), self.access.clone());
-        let mut entering = std::pin::pin!(enter(&key, &access));
+        let mut joining = std::pin::pin!(join(&key, &access));
         loop {
             tokio::select! {
-                entered = &mut entering => return Some(entered),
+                joined = &mut joining => return Some(joined),
                 command = self.commands.recv() => {
-                    self.obey(command?, None);
-                    if self.board.is_empty() {
+                    self.handle_command(command?, None);
+                    if self.router.is_empty() {
                         return None;
                     }
                 }
@@ -61,19 +64,19 @@ impl Connection {
         }
     }
 
-    /// Hands events on until nobody listens (`None`) or the room is over.
-    async fn serve(&mut self, joined: &mut Joined) -> Option<FeedEnd> {
+    /// Forwards events until no feed is attached (`None`) or the room has ended.
+    async fn forward(&mut self, joined: &mut JoinedRoom) -> Option<FeedEnd> {
         loop {
             tokio::select! {
                 command = self.commands.recv() => {
-                    self.obey(command?, Some(&joined.subscriber));
-                    if self.board.is_empty() {
+                    self.handle_command(command?, Some(&joined.subscriber));
+                    if self.router.is_empty() {
                         return None;
                     }
                 }
                 event = joined.events.recv() => {
                     let Some(event) = event else { return Some(FeedEnd::ConnectionLost) };
-                    if let Some(end) = self.hand_on(event) {
+                    if let Some(end) = self.handle_event(event) {
                         return Some(end);
                     }
                 }
@@ -81,75 +84,76 @@ impl Connection {
         }
     }
 
-    fn obey(&mut self, command: Command, subscriber: Option<&Subscriber>) {
+    fn handle_command(&mut self, command: Command, subscriber: Option<&Subscriber>) {
         match command {
-            Command::Attach { id, track_sid, events } => self.board.attach(id, track_sid, events),
+            Command::Attach { id, track_sid, events } => self.router.attach(id, track_sid, events),
             Command::Subscribe { track_sid } => {
-                // Only tracks that were found are asked for, so there is a subscriber.
+                // Feeds subscribe only to tracks that are published, so there is a subscriber.
                 subscriber
                     .into_iter()
                     .for_each(|subscriber| subscriber.subscribe(track_sid.as_str()));
             }
             Command::Detach { id } => {
-                let unwanted = self.board.detach(id);
+                let unused = self.router.detach(id);
                 subscriber
-                    .zip(unwanted)
+                    .zip(unused)
                     .into_iter()
-                    .for_each(|(subscriber, sid)| subscriber.unsubscribe(sid));
+                    .for_each(|(subscriber, sid)| subscriber.unsubscribe(sid.as_str()));
             }
         }
     }
 
-    fn hand_on(&mut self, event: RoomEvent) -> Option<FeedEnd> {
+    /// Routes an event to its feeds. Returns why the room has ended, if it has.
+    fn handle_event(&mut self, event: RoomEvent) -> Option<FeedEnd> {
         match event {
-            RoomEvent::TrackPublished(track) | RoomEvent::TrackChanged(track) => self.board.published(track),
-            RoomEvent::TrackMuted { sid, muted } => self.board.muted(&sid, muted),
-            RoomEvent::TrackUnpublished { sid } => self.board.unpublished(&sid),
-            RoomEvent::Packet { sid, packet } => self.board.tell(&sid, || FeedEvent::Packet(to_media(&packet))),
+            RoomEvent::TrackPublished(track) | RoomEvent::TrackChanged(track) => self.router.published(track),
+            RoomEvent::TrackMuted { sid, muted } => self.router.muted(&track_sid(&sid), muted),
+            RoomEvent::TrackUnpublished { sid } => self.router.unpublished(&track_sid(&sid)),
+            RoomEvent::Packet { sid, packet } => self.send(&sid, || FeedEvent::Packet(to_media(&packet))),
             RoomEvent::SenderReport { sid, report } => {
-                self.board
-                    .tell(&sid, || FeedEvent::SenderReport(report_to_media(&report)));
+                self.send(&sid, || FeedEvent::SenderReport(report_to_media(&report)));
             }
             RoomEvent::SubscriptionFailed { sid, error } => {
                 let failure = Failure::subscription(&sid, error);
-                self.board
-                    .tell(&sid, || FeedEvent::Ended(FeedEnd::Refused(failure.clone())));
+                self.send(&sid, || FeedEvent::Ended(FeedEnd::Refused(failure.clone())));
             }
             RoomEvent::TrackEnded {
                 sid,
                 why: TrackEnd::Failed,
-            } => {
-                self.board.tell(&sid, || FeedEvent::Ended(FeedEnd::ConnectionLost));
-            }
-            // An end by the publisher was told when the track was unpublished, one by us needs no telling.
+            } => self.send(&sid, || FeedEvent::Ended(FeedEnd::ConnectionLost)),
+            // The feed got its end when the track was unpublished, or is detached if we unsubscribed.
             RoomEvent::TrackEnded { .. } | RoomEvent::TrackSubscribed { .. } | RoomEvent::Resumed => {}
-            RoomEvent::Reconnecting => tracing::warn!("the connection to the room is lost; reconnecting"),
+            RoomEvent::Reconnecting => tracing::warn!("lost the connection to the room; reconnecting"),
             RoomEvent::Dropped { count } => tracing::error!(count, "packets were dropped: this machine is too slow"),
             RoomEvent::Reconnected => {
                 let now = Instant::now();
-                self.board.tell_all(|| FeedEvent::Reconnected(now));
+                self.router.broadcast(|| FeedEvent::Reconnected(now));
             }
-            RoomEvent::Left(reason) => return Some(end_of(&reason)),
+            RoomEvent::Left(reason) => return Some(feed_end(&reason)),
         }
         None
     }
 
-    /// Ends every line. Their recordings detach in their own time, and attach to nothing here again.
-    fn end(&mut self, end: &FeedEnd) {
-        self.board.tell_all(|| FeedEvent::Ended(end.clone()));
-        self.board = Switchboard::default();
+    fn send(&self, sid: &str, event: impl Fn() -> FeedEvent) {
+        self.router.send(&track_sid(sid), event);
+    }
+
+    /// Ends every feed. Their recordings detach later, and never attach to this router again.
+    fn end_feeds(&mut self, end: &FeedEnd) {
+        self.router.broadcast(|| FeedEvent::Ended(end.clone()));
+        self.router = TrackRouter::default();
     }
 }
 
-/// A connection that is in its room.
-struct Joined {
+/// A room that has been joined.
+struct JoinedRoom {
     subscriber: Subscriber,
     events: mpsc::Receiver<RoomEvent>,
 }
 
-async fn enter(key: &RoomKey, access: &RoomAccess) -> Result<Joined, FeedEnd> {
+async fn join(key: &RoomKey, access: &RoomAccess) -> Result<JoinedRoom, FeedEnd> {
     let gone = || FeedEnd::Refused(Failure::room_not_found(&key.name));
-    if presence(access, key).await == Presence::Gone {
+    if presence::query(access, key).await == Presence::Gone {
         return Err(gone());
     }
     let (token_key, room, identity) = (access.api_key.clone(), key.name.clone(), access.identity.clone());
@@ -159,19 +163,24 @@ async fn enter(key: &RoomKey, access: &RoomAccess) -> Result<Joined, FeedEnd> {
     let token = move || {
         token_key
             .recorder_token(&room, &identity)
-            .expect("the same token was made a moment ago")
+            .expect("the same token was created a moment ago")
     };
     let joined = subscriber::join(ConnectConfig::new(access.url.clone(), token)).await;
     let (subscriber, events) = joined.map_err(|error| FeedEnd::Refused(Failure::join(&error)))?;
-    // The room may have been made anew between the two looks.
-    if compare(key, Some(&subscriber.room_sid())) == Presence::Gone {
+    // The room may have been closed and created again between the query and the join.
+    if presence::compare(key, Some(&subscriber.room_sid())) == Presence::Gone {
         subscriber.leave().await;
         return Err(gone());
     }
-    Ok(Joined { subscriber, events })
+    Ok(JoinedRoom { subscriber, events })
 }
 
-fn end_of(reason: &LeaveReason) -> FeedEnd {
+/// `rtc` has its own type for track sids.
+fn track_sid(sid: &str) -> TrackSid {
+    TrackSid::from(sid)
+}
+
+fn feed_end(reason: &LeaveReason) -> FeedEnd {
     match reason {
         LeaveReason::Asked | LeaveReason::RoomClosed | LeaveReason::Removed | LeaveReason::RoomChanged { .. } => {
             FeedEnd::SourceClosed

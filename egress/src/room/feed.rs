@@ -1,71 +1,72 @@
-//! What one recording hears of its track.
+//! The events of one track, as one recording receives them.
 
 use std::time::Instant;
 
+use domain::TrackSid;
 use media::{MuteState, RtpPacket, SenderReport};
 use rtc::TrackInfo;
 use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 
-/// A track's events, in order.
+/// An event of the track. Events arrive in order.
 #[derive(Debug)]
 pub enum FeedEvent {
-    /// The track is in the room; again whenever something about it changed.
-    Found(Box<TrackInfo>),
+    /// The track is published. Sent again whenever its properties change.
+    Published(Box<TrackInfo>),
     Mute(MuteState),
     Packet(RtpPacket),
     SenderReport(SenderReport),
-    /// The packets to come are those of a new connection.
+    /// The following packets come from a new connection.
     Reconnected(Instant),
-    /// Only packets that were under way may follow.
+    /// The track has ended. Only packets that were already on their way may follow.
     Ended(FeedEnd),
 }
 
 /// Why a track ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FeedEnd {
-    /// Unpublished, its publisher or the room gone, or the recorder removed from the room.
+    /// The track was unpublished, its publisher left, the room closed, or the recorder was removed from it.
     SourceClosed,
-    /// Our connection is gone for good.
+    /// Our connection failed and could not be restored.
     ConnectionLost,
-    /// It cannot be recorded.
+    /// The track cannot be recorded.
     Refused(Failure),
 }
 
-/// Which feed.
+/// Identifies a feed within this worker.
 pub(super) type FeedId = u64;
 
-/// What a recording asks of its room.
+/// A command from a feed to its room connection.
 #[derive(Debug)]
 pub(super) enum Command {
     Attach {
         id: FeedId,
-        track_sid: String,
+        track_sid: TrackSid,
         events: FeedSender,
     },
     Subscribe {
-        track_sid: String,
+        track_sid: TrackSid,
     },
     Detach {
         id: FeedId,
     },
 }
 
-/// Without a bound: a disk that stalls for a minute costs 300 kB a track here, and nothing of the recording.
+/// Unbounded: a disk that stalls for a minute costs 300 kB per track here and loses no packet.
 pub(super) type FeedSender = mpsc::UnboundedSender<FeedEvent>;
 
-/// The line to one track; dropping it ends the interest in the track.
+/// A recording's attachment to one track; dropping it detaches.
 #[derive(Debug)]
-pub struct Feed {
+pub struct TrackFeed {
     pub(super) id: FeedId,
-    pub(super) track_sid: String,
+    pub(super) track_sid: TrackSid,
     pub(super) events: mpsc::UnboundedReceiver<FeedEvent>,
     pub(super) room: mpsc::UnboundedSender<Command>,
 }
 
-impl Feed {
-    /// The next event. After the last one it says that the connection is lost.
+impl TrackFeed {
+    /// Returns the next event. After the last one it returns `Ended(ConnectionLost)`, however often it is called.
     pub async fn next(&mut self) -> FeedEvent {
         self.events
             .recv()
@@ -73,16 +74,16 @@ impl Feed {
             .unwrap_or(FeedEvent::Ended(FeedEnd::ConnectionLost))
     }
 
-    /// Asks for the track's packets, once it was found.
+    /// Requests the track's packets. To be called once the track is published.
     pub fn subscribe(&self) {
-        let _room_is_gone = self.room.send(Command::Subscribe {
+        let _room_is_closed = self.room.send(Command::Subscribe {
             track_sid: self.track_sid.clone(),
         });
     }
 }
 
-impl Drop for Feed {
+impl Drop for TrackFeed {
     fn drop(&mut self) {
-        let _room_is_gone = self.room.send(Command::Detach { id: self.id });
+        let _room_is_closed = self.room.send(Command::Detach { id: self.id });
     }
 }

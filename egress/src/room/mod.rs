@@ -1,13 +1,21 @@
-//! Rooms that are being recorded: one connection each, shared by all tracks recorded there.
+//! The rooms in which tracks are recorded: one connection per room, shared by all of its recordings.
 //!
-//! A recording asks for its track and gets a [`Feed`]; the connection is made for the first and left after the last,
-//! for a recorder that stays keeps the "being recorded" sign lit and the server from stopping.
+//! A recording attaches to its track and gets a [`TrackFeed`]. The room is joined for the first recording and left after
+//! the last: a recorder that stayed would keep the room's "being recorded" sign lit and livekit-server from stopping.
+//!
+//! - `registry`: all rooms; attaches a recording to a track
+//! - `connection`: the task that owns one connection
+//! - `track_router`: which feed gets which event, pure
+//! - `presence`: whether the room of a request still exists
 
+mod access;
 mod connection;
-mod exists;
 mod feed;
+mod open_rooms;
+mod presence;
 mod registry;
-mod switchboard;
+mod track_router;
 
-pub use feed::{Feed, FeedEnd, FeedEvent};
-pub use registry::{RoomAccess, Rooms};
+pub use access::RoomAccess;
+pub use feed::{FeedEnd, FeedEvent, TrackFeed};
+pub use registry::Rooms;

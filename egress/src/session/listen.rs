@@ -17,7 +17,7 @@ use crate::{
     clock::unix_ns,
     failure::Failure,
     metrics,
-    room::{Feed, FeedEnd, FeedEvent},
+    room::{FeedEnd, FeedEvent, TrackFeed},
 };
 
 /// Why the loop ended.
@@ -41,7 +41,12 @@ impl Ending {
 
 impl Session {
     /// Records until the track, somebody or a limit ends it. An error is the spool's.
-    pub(super) async fn listen(&mut self, feed: &mut Feed, capture: &mut Capture, found: &Found) -> io::Result<Ending> {
+    pub(super) async fn listen(
+        &mut self,
+        feed: &mut TrackFeed,
+        capture: &mut Capture,
+        found: &Found,
+    ) -> io::Result<Ending> {
         let limits = self.context.limits;
         let interrupts = self.interrupts.clone();
         let ends_at = limits.max_duration.map(|limit| Instant::now() + limit);
@@ -83,8 +88,10 @@ impl Session {
             }
             FeedEvent::Mute(state) => capture.recorder.handle_mute(Instant::now(), state),
             // A key exchange that began later would make ciphertext of what follows.
-            FeedEvent::Found(track) if track.encrypted => return Some(Ending::Failed(Failure::encrypted(&track.sid))),
-            FeedEvent::Found(_) => {}
+            FeedEvent::Published(track) if track.encrypted => {
+                return Some(Ending::Failed(Failure::encrypted(&track.sid)));
+            }
+            FeedEvent::Published(_) => {}
             FeedEvent::Ended(FeedEnd::SourceClosed) => return Some(Ending::Stopped(EndReason::SourceClosed)),
             FeedEvent::Ended(FeedEnd::ConnectionLost) => return Some(Ending::ConnectionLost),
             FeedEvent::Ended(FeedEnd::Refused(failure)) => return Some(Ending::Failed(failure)),

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     clock::unix_ns,
     failure::Failure,
-    room::{Feed, FeedEnd, FeedEvent},
+    room::{FeedEnd, FeedEvent, TrackFeed},
 };
 
 /// How long a track may take to be seen, and to send its first packet unless it is muted: LiveKit's figure.
@@ -83,7 +83,7 @@ impl Session {
         self.reporter.finish().await;
     }
 
-    async fn record(&mut self, mut feed: Feed) -> Result<(), Early> {
+    async fn record(&mut self, mut feed: TrackFeed) -> Result<(), Early> {
         let found = self.find(&mut feed).await?;
         let mut capture = self.begin(&found).await?;
         let ending = match self.listen(&mut feed, &mut capture, &found).await {
@@ -111,7 +111,7 @@ impl Session {
     }
 
     /// Waits until the track is in the room, and asks for it.
-    async fn find(&self, feed: &mut Feed) -> Result<Found, Early> {
+    async fn find(&self, feed: &mut TrackFeed) -> Result<Found, Early> {
         let deadline = Instant::now() + TRACK_WAIT;
         let track = tokio::select! {
             reason = self.interrupts.any() => return Err(Early::Stopped(reason)),
@@ -230,10 +230,10 @@ impl From<Failure> for Early {
     }
 }
 
-async fn wait_for_track(feed: &mut Feed) -> Result<TrackInfo, Early> {
+async fn wait_for_track(feed: &mut TrackFeed) -> Result<TrackInfo, Early> {
     loop {
         match feed.next().await {
-            FeedEvent::Found(track) => return Ok(*track),
+            FeedEvent::Published(track) => return Ok(*track),
             FeedEvent::Ended(FeedEnd::SourceClosed) => return Err(Early::Stopped(EndReason::SourceClosed)),
             FeedEvent::Ended(FeedEnd::ConnectionLost) => return Err(Early::Failed(Failure::connection_lost())),
             FeedEvent::Ended(FeedEnd::Refused(failure)) => return Err(Early::Failed(failure)),
@@ -243,7 +243,7 @@ async fn wait_for_track(feed: &mut Feed) -> Result<TrackInfo, Early> {
 }
 
 /// Packets that overtook each other at the end still belong to the recording.
-async fn take_late(feed: &mut Feed, capture: &mut Capture) {
+async fn take_late(feed: &mut TrackFeed, capture: &mut Capture) {
     let late = async {
         loop {
             match feed.next().await {

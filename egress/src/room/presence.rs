@@ -1,37 +1,39 @@
-//! Whether the room of a request is still there. Joining a room that is gone would make it anew, and the recorder
-//! would sit in it for minutes.
+//! Whether the room of a request still exists. Joining a room that is gone would create it again, and the recorder
+//! would stay in it for minutes.
 
 use livekit_api::services::room::RoomClient;
 use secrecy::ExposeSecret;
 
-use super::registry::{RoomAccess, RoomKey};
+use super::{access::RoomAccess, open_rooms::RoomKey};
 
-/// The answer of livekit-server.
+/// Whether a room exists, as far as livekit-server says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    There,
-    /// Gone, or another room of that name is there.
+    Exists,
+    /// The room does not exist, or a different room has its name.
     Gone,
-    /// No answer, which is none.
+    /// livekit-server did not answer.
     Unknown,
 }
 
-pub async fn presence(access: &RoomAccess, room: &RoomKey) -> Presence {
+/// Asks livekit-server whether `room` exists.
+pub async fn query(access: &RoomAccess, room: &RoomKey) -> Presence {
     let secret = access.api_key.secret.expose_secret();
     let client = RoomClient::with_api_key(&http_url(access), &access.api_key.key, secret);
     match client.list_rooms(vec![room.name.clone()]).await {
         Ok(rooms) => compare(room, rooms.first().map(|found| found.sid.as_str())),
         Err(error) => {
-            tracing::warn!(%error, room.name = room.name, "livekit-server does not say whether the room is there");
+            tracing::warn!(%error, room.name = room.name, "cannot ask livekit-server whether the room exists");
             Presence::Unknown
         }
     }
 }
 
-/// A request without a room sid is content with any room of the name.
+/// Compares the room of a request with the sid of the existing room of that name. Any room matches a request without
+/// a sid.
 pub fn compare(wanted: &RoomKey, found: Option<&str>) -> Presence {
     match found {
-        Some(sid) if wanted.sid.is_empty() || sid == wanted.sid => Presence::There,
+        Some(sid) if wanted.sid.as_str().is_empty() || sid == wanted.sid.as_str() => Presence::Exists,
         _ => Presence::Gone,
     }
 }
@@ -49,19 +51,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_room_of_the_same_name_is_not_the_one_that_was_meant() {
+    fn a_different_room_of_the_same_name_does_not_match() {
         let wanted = RoomKey {
             name: "standup".into(),
             sid: "RM_1".into(),
         };
         let any = RoomKey {
-            sid: String::new(),
+            sid: "".into(),
             ..wanted.clone()
         };
 
-        assert_eq!(compare(&wanted, Some("RM_1")), Presence::There);
+        assert_eq!(compare(&wanted, Some("RM_1")), Presence::Exists);
         assert_eq!(compare(&wanted, Some("RM_2")), Presence::Gone);
         assert_eq!(compare(&wanted, None), Presence::Gone);
-        assert_eq!(compare(&any, Some("RM_2")), Presence::There);
+        assert_eq!(compare(&any, Some("RM_2")), Presence::Exists);
     }
 }
