@@ -15,7 +15,7 @@ use crate::{
     health, probe,
     psrpc::{Bus, Client, Server},
     room::{RoomAccess, Rooms},
-    session::{Context, IO_SERVICE, IoInfoClient, Sessions},
+    session::{IO_SERVICE, IoInfoClient, SessionContext, Sessions},
     spool::Spool,
 };
 
@@ -100,7 +100,7 @@ async fn connect(config: &EgressConfig, spool: Spool, shutdown: &CancellationTok
     let server = Server::new(bus.clone());
     let rooms = Rooms::new(access(config));
     let end_now = CancellationToken::new();
-    let sessions = Sessions::new(Context {
+    let sessions = Sessions::new(SessionContext {
         io_info: IoInfoClient::new(client),
         server: server.clone(),
         rooms: rooms.clone(),

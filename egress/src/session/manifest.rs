@@ -4,7 +4,7 @@ use domain::manifest::{End, Manifest, ManifestClock, ManifestFile, ManifestParti
 use media::Summary;
 
 use super::spec::EgressMeta;
-use crate::spool::Spooled;
+use crate::spool::SpooledFile;
 
 /// The participant and source of a recorded track.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct ManifestParts<'a> {
     pub publisher: &'a Publisher,
     pub summary: Summary,
     pub clock: ManifestClock,
-    pub file: &'a Spooled,
+    pub file: &'a SpooledFile,
     pub stored: ManifestFile,
     /// Nanoseconds since 1970.
     pub started_at: i64,

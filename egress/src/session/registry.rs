@@ -8,26 +8,21 @@ use std::{
 
 use domain::EgressId;
 use livekit_protocol::EgressInfo;
-use media::WallClock;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    context::{Session, SessionContext, StopSignals},
     egress_methods::{EgressMethods, serve_egress},
     handle::{Creation, SessionHandle},
-    io_info::IoInfoClient,
     reporter::StateReporter,
-    run::{Interrupts, Session},
     spec::RecordingSpec,
     state::Egress,
 };
 use crate::{
     clock::unix_ns,
-    config::SessionLimits,
     metrics::{self, Occupancy},
-    psrpc::{Code, RpcError, Server},
-    room::Rooms,
-    spool::Spool,
+    psrpc::{Code, RpcError},
 };
 
 /// How long an ended egress is remembered: livekit-server repeats a stop for up to 15 s (3 + 5 + 7).
@@ -37,20 +32,6 @@ const REMEMBER: Duration = Duration::from_secs(20);
 /// within ten seconds.
 const SERVE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// What every recording works with.
-pub struct Context {
-    pub io_info: IoInfoClient,
-    pub server: Server,
-    pub rooms: Rooms,
-    pub spool: Spool,
-    pub limits: SessionLimits,
-    pub wall: WallClock,
-    /// Nothing new is taken.
-    pub stopping: CancellationToken,
-    /// What runs is ended and stored.
-    pub end_now: CancellationToken,
-}
-
 /// The recordings; clones share them.
 #[derive(Clone)]
 pub struct Sessions {
@@ -58,7 +39,7 @@ pub struct Sessions {
 }
 
 struct Inner {
-    context: Arc<Context>,
+    context: Arc<SessionContext>,
     known: Mutex<HashMap<EgressId, SessionHandle>>,
     tasks: TaskTracker,
 }
@@ -74,7 +55,7 @@ enum Entered {
 }
 
 impl Sessions {
-    pub fn new(context: Context) -> Self {
+    pub fn new(context: SessionContext) -> Self {
         let inner = Inner {
             context: Arc::new(context),
             known: Mutex::default(),
@@ -166,8 +147,8 @@ impl Sessions {
             stop: stop.clone(),
         };
         let reporter = StateReporter::new(egress, info_writer, context.io_info.update_queue());
-        let interrupts = Interrupts {
-            stop,
+        let stop_signals = StopSignals {
+            requested: stop,
             end_now: context.end_now.clone(),
         };
         Entered::New {
@@ -175,7 +156,7 @@ impl Sessions {
                 spec,
                 context,
                 reporter,
-                interrupts,
+                stop_signals,
             }),
             handle,
             created,

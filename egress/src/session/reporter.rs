@@ -34,8 +34,8 @@ impl StateReporter {
     }
 
     /// Notes something that livekit-server will hear with the next state.
-    pub fn note(&mut self, note: impl FnOnce(Egress) -> Egress) {
-        self.egress = note(self.egress.clone());
+    pub fn update(&mut self, update: impl FnOnce(Egress) -> Egress) {
+        self.egress = update(self.egress.clone());
         self.info.send_replace(self.egress.info());
     }
 

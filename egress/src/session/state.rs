@@ -96,7 +96,7 @@ impl Egress {
     }
 
     /// The first packet of a track that was muted when it became active; no change of state.
-    pub fn file_begins(mut self, at: i64) -> Self {
+    pub fn file_started(mut self, at: i64) -> Self {
         if let State::Active(file) = &mut self.state {
             file.started_at.get_or_insert(at);
         }
@@ -346,7 +346,7 @@ mod tests {
     #[test]
     fn a_muted_track_is_active_without_a_file_and_may_still_abort() {
         let aborted = muted().abort(30, Failure::no_audio(), EndReason::SourceClosed).unwrap();
-        let heard = muted().file_begins(25).file_begins(26);
+        let heard = muted().file_started(25).file_started(26);
 
         assert_eq!(muted().info().file_results[0].started_at, 0);
         assert_eq!(aborted.info().status(), EgressStatus::EgressAborted);

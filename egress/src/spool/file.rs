@@ -20,7 +20,7 @@ const SYNC_EVERY: Duration = Duration::from_secs(5);
 
 /// A file that is being written.
 #[derive(Debug)]
-pub struct SpoolFile {
+pub struct SpoolWriter {
     path: PathBuf,
     file: File,
     digest: Sha256,
@@ -30,14 +30,14 @@ pub struct SpoolFile {
 
 /// A file that is finished.
 #[derive(Clone, Debug)]
-pub struct Spooled {
+pub struct SpooledFile {
     pub path: PathBuf,
     pub size_bytes: u64,
     /// Lower-case hex.
     pub sha256: String,
 }
 
-impl SpoolFile {
+impl SpoolWriter {
     pub(super) async fn create(folder: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&folder).await?;
         let path = folder.join(FILE_NAME);
@@ -69,7 +69,7 @@ impl SpoolFile {
     }
 
     /// Makes sure that all of it is on the disk.
-    pub async fn close(self) -> io::Result<Spooled> {
+    pub async fn close(self) -> io::Result<SpooledFile> {
         self.file.sync_all().await?;
         let sha256 = self
             .digest
@@ -77,7 +77,7 @@ impl SpoolFile {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        Ok(Spooled {
+        Ok(SpooledFile {
             path: self.path,
             size_bytes: self.size_bytes,
             sha256,
@@ -90,7 +90,7 @@ impl SpoolFile {
     }
 }
 
-impl Spooled {
+impl SpooledFile {
     /// Removes the file and its folder, once it is stored.
     pub async fn remove(self) -> io::Result<()> {
         remove(self.path).await

@@ -14,7 +14,7 @@ use std::{
 
 use domain::EgressId;
 
-pub use file::{SpoolFile, Spooled};
+pub use file::{SpoolWriter, SpooledFile};
 
 /// Recordings are nobody else's business.
 const FOLDER_MODE: u32 = 0o700;
@@ -49,8 +49,8 @@ impl Spool {
     }
 
     /// A new file for one egress. One that is there already is never written to again.
-    pub async fn create(&self, egress_id: &EgressId) -> io::Result<SpoolFile> {
-        SpoolFile::create(self.root.join(egress_id.as_str())).await
+    pub async fn create(&self, egress_id: &EgressId) -> io::Result<SpoolWriter> {
+        SpoolWriter::create(self.root.join(egress_id.as_str())).await
     }
 
     /// Folders of recordings that were not stored.

@@ -6,7 +6,7 @@ use domain::{ObjectKey, manifest::Manifest};
 use objects::{Body, ObjectError, Objects, Stored};
 use tokio::time::sleep;
 
-use crate::spool::Spooled;
+use crate::spool::SpooledFile;
 
 /// What a recording is.
 const AUDIO_TYPE: &str = "audio/ogg";
@@ -40,7 +40,7 @@ pub enum UploadError {
     Manifest(#[from] serde_json::Error),
 }
 
-pub async fn put_file(to: &Destination, file: &Spooled) -> Result<Stored, UploadError> {
+pub async fn put_file(to: &Destination, file: &SpooledFile) -> Result<Stored, UploadError> {
     put(to, &to.key, Body::File(file.path.clone()), AUDIO_TYPE).await
 }
 
