@@ -15,6 +15,8 @@ pub mod config;
 mod control;
 mod failure;
 mod health;
+#[cfg(test)]
+mod imports;
 mod metrics;
 mod probe;
 mod psrpc;

@@ -2,8 +2,8 @@
 
 use url::Url;
 
-use super::{ConfigError, RedisConfig, section::Section};
-use crate::psrpc::RedisTls;
+use super::{error::ConfigError, section::Section};
+use crate::psrpc::{RedisConfig, RedisTls};
 
 pub fn read(root: &mut Section, warnings: &mut Vec<String>) -> Result<RedisConfig, ConfigError> {
     let mut redis = root

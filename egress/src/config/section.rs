@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Display, path::PathBuf, time::Duration};
 use secrecy::SecretString;
 use serde_norway::{Mapping, Value};
 
-use super::{ConfigError, duration};
+use super::{duration, error::ConfigError};
 
 /// A mapping under its path, e.g. `storage.s3`.
 pub struct Section {

@@ -6,7 +6,7 @@ use url::Url;
 
 pub use objects::StoreConfig;
 
-use super::{ConfigError, section::Section};
+use super::{error::ConfigError, section::Section};
 
 /// What S3 requests are signed for if nobody says.
 pub const DEFAULT_REGION: &str = "us-east-1";

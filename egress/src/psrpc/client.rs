@@ -12,7 +12,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Bus, BusError, Subscription, channel,
+    bus::{Bus, BusError, Subscription},
+    channel,
     envelope::{ClaimRequest, ClaimResponse, Request, Response, open, seal},
     id,
 };

@@ -15,8 +15,10 @@ use tokio_util::{
 };
 
 use super::{
-    Bus, BusError, Code, RpcError, Subscription, channel,
+    bus::{Bus, BusError, Subscription},
+    channel,
     envelope::{ClaimRequest, ClaimResponse, Request, Response, open, seal},
+    error::{Code, RpcError},
     id,
 };
 use crate::clock::unix_ns;
