@@ -1,4 +1,4 @@
-//! The binary: one subcommand a file, each a thin layer over the library that does the work.
+//! The binary. Each subcommand is a file or folder, and a thin layer over the library that does the work.
 
 mod api;
 mod bench;
@@ -8,9 +8,11 @@ mod egress;
 mod jobs;
 mod key;
 mod migrate;
+mod publisher;
 mod role;
 mod server;
 mod setup;
+mod temporary_stack;
 mod token;
 mod up;
 mod worker;
@@ -22,7 +24,7 @@ use boot::{Shutdown, TelemetryArgs};
 use clap::{Parser, Subcommand};
 use tokio::runtime;
 
-/// Records LiveKit meetings, a file for each person, and turns them into one transcript.
+/// Records each participant of a LiveKit meeting to a file of their own, and transcribes the meeting
 #[derive(Parser)]
 #[command(
     name = "trackscribe",
@@ -39,25 +41,25 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves the API and takes webhooks
+    /// Serves the API and receives webhooks
     Server(Box<server::Args>),
-    /// Works on jobs: starts recordings, transcribes, exports
+    /// Runs jobs: starts recordings, transcribes them, exports transcripts
     Worker(Box<worker::Args>),
-    /// Records tracks: a LiveKit egress worker
+    /// Records tracks as an egress worker of LiveKit
     Egress(egress::Args),
-    /// Starts everything on this machine and keeps it running
+    /// Runs everything on this machine
     Up(up::UpArgs),
-    /// Lets two voices meet, and shows that what they said was recorded and understood
+    /// Records and transcribes a meeting of two bundled voices, and checks the transcript
     Demo(demo::DemoArgs),
-    /// Measures how fast and how exactly this machine records
+    /// Measures how fast and how precisely this machine records
     Bench(bench::BenchArgs),
-    /// Prints an address and a token with which a LiveKit client joins a room
+    /// Prints a URL and a token for joining a room with any LiveKit client
     Token(token::Args),
-    /// Makes, lists and revokes API keys
+    /// Creates, lists and revokes API keys
     Key(key::Args),
-    /// Lists jobs that were given up, and tries them again
+    /// Lists dead jobs and retries them
     Jobs(jobs::Args),
-    /// Brings the database to this version's schema
+    /// Updates the database schema to this version
     Migrate(migrate::Args),
 }
 
@@ -67,7 +69,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            // The chain in one line: what failed, and why.
+            // `{:#}` prints the error and its causes in one line.
             eprintln!("trackscribe: {error:#}");
             ExitCode::FAILURE
         }
@@ -82,7 +84,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
 }
 
 impl Command {
-    /// `demo` talks to people, and `egress` has a level in its file; whatever the command line says wins.
+    /// Returns the telemetry settings. Unless a filter is set explicitly, `demo` and `bench` log warnings only, and
+    /// `egress` uses the level of its configuration file.
     fn telemetry(&self, mut telemetry: TelemetryArgs) -> TelemetryArgs {
         if telemetry.filter != TelemetryArgs::DEFAULT_FILTER {
             return telemetry;
@@ -95,7 +98,8 @@ impl Command {
         telemetry
     }
 
-    /// Whoever starts children stays on the main thread: they are told to die with the thread that started them.
+    /// Returns the runtime. Commands that start children use one thread, because children die with the thread that
+    /// started them.
     fn runtime(&self) -> runtime::Builder {
         let mut builder = match self {
             Self::Up(_) | Self::Demo(_) | Self::Bench(_) => runtime::Builder::new_current_thread(),

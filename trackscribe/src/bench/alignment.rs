@@ -1,4 +1,4 @@
-//! Two people hear the same chirps at the same instants; where do their recordings place them?
+//! Two publishers send the same chirps at the same time. Measures how far apart their recordings place each chirp.
 
 use std::time::{Duration, Instant};
 
@@ -7,45 +7,46 @@ use domain::manifest::Manifest;
 use media::opus::decode::{Decoder, OutputRate};
 
 use super::{
-    chirp::{self, Chirps},
+    env::BenchEnv,
     figures,
     path::manifest,
-    stand::Stand,
+    sounds::{self, Chirps},
 };
 
-/// Both begin so long after they have been told.
+/// Time to hand the frames to both publishers before they start.
 const LEAD: Duration = Duration::from_millis(500);
 
-/// Silence before the first chirp: by then both are recorded.
+/// Silence before the first chirp, in which both recordings start.
 const SILENCE: Duration = Duration::from_secs(3);
 
-pub async fn run(stand: &Stand, chirps: u32) -> Result<()> {
-    let room = stand.new_room();
-    stand.api.ensure_room(&room).await?;
+pub async fn run(env: &BenchEnv, chirps: u32) -> Result<()> {
+    let room = env.new_room();
+    env.api.ensure_room(&room).await?;
     let chirps = Chirps::new(chirps, SILENCE);
     println!(
         "two publishers send {} chirps in {:.0} s",
         chirps.starts.len(),
-        chirps.length().as_secs_f64()
+        chirps.duration().as_secs_f64()
     );
-    let frames = chirp::frames(&chirps.sound())?;
-    let first = stand.speaker(&room, "first", frames.clone()).await?;
-    let second = stand.speaker(&room, "second", frames).await?;
+    let frames = sounds::frames(&chirps.sound())?;
+    let first = env.publisher(&room, "first", frames.clone()).await?;
+    let second = env.publisher(&room, "second", frames).await?;
     let start = Instant::now() + LEAD;
-    let talking = [first.talk_from(start), second.talk_from(start)];
-    tokio::time::sleep(LEAD + chirps.length()).await;
-    let mut places = Vec::new();
-    for one in talking {
-        let sid = one.track_sid.clone();
-        one.stop().await;
-        places.push(places_of(stand, &room, &sid, &chirps).await?);
+    let publishers = [first.start_at(start), second.start_at(start)];
+    tokio::time::sleep(LEAD + chirps.duration()).await;
+    let mut times_ms = Vec::new();
+    for publisher in publishers {
+        let sid = publisher.first_packet.track_sid.clone();
+        publisher.stop().await;
+        times_ms.push(chirp_times_ms(env, &room, &sid, &chirps).await?);
     }
-    let apart: Vec<f64> = places[0].iter().zip(&places[1]).map(|(a, b)| (a - b).abs()).collect();
+    let pairs = times_ms[0].iter().zip(&times_ms[1]);
+    let differences: Vec<f64> = pairs.map(|(a, b)| (a - b).abs()).collect();
     println!(
         "{}",
         figures::line(
-            "the same chirp in two recordings, apart",
-            &apart,
+            "difference between the two recordings of a chirp",
+            &differences,
             "ms",
             "p95 should be at most 50"
         )
@@ -53,28 +54,28 @@ pub async fn run(stand: &Stand, chirps: u32) -> Result<()> {
     Ok(())
 }
 
-/// Where each chirp lies by the manifest, in milliseconds since 1970 less a whole number of days.
-async fn places_of(stand: &Stand, room: &str, track_sid: &str, chirps: &Chirps) -> Result<Vec<f64>> {
-    let manifest = manifest(stand, room, track_sid).await?;
+/// The time of each chirp in a recording according to its manifest, in milliseconds since 1970 modulo one day.
+async fn chirp_times_ms(env: &BenchEnv, room: &str, track_sid: &str, chirps: &Chirps) -> Result<Vec<f64>> {
+    let manifest = manifest(env, room, track_sid).await?;
     let file = manifest.files.first().context("the manifest names no file")?;
-    let bytes = std::fs::read(stand.site.data.objects().join(&file.filename))?;
-    let found = chirps.find(&decoded(&bytes)?);
+    let bytes = std::fs::read(env.object(&file.filename))?;
+    let found = chirps.find(&decode(&bytes)?);
     ensure!(
         found.len() == chirps.starts.len(),
-        "{} of {} chirps are in the recording of {track_sid}",
+        "the recording of {track_sid} contains {} of {} chirps",
         found.len(),
         chirps.starts.len()
     );
-    Ok(found.into_iter().map(|sample| at_ms(&manifest, sample)).collect())
+    Ok(found.into_iter().map(|sample| time_ms(&manifest, sample)).collect())
 }
 
-fn at_ms(manifest: &Manifest, sample: usize) -> f64 {
+fn time_ms(manifest: &Manifest, sample: usize) -> f64 {
     const DAY_NS: i64 = 86_400_000_000_000;
     let fit = manifest.trackscribe.clock.fit;
     ((fit.a_ns % DAY_NS) as f64 + fit.b_ns * sample as f64) / 1e6
 }
 
-fn decoded(ogg: &[u8]) -> Result<Vec<f32>> {
+fn decode(ogg: &[u8]) -> Result<Vec<f32>> {
     let mut decoder = Decoder::open(ogg, OutputRate::Hz48000)?;
     let mut sound = Vec::new();
     while let Some(block) = decoder.next_block()? {

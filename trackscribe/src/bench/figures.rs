@@ -1,13 +1,13 @@
-//! Medians and the like.
+//! Medians and percentiles.
 
-/// One line: what was measured, its spread, and what it should be.
+/// Formats one line: what was measured, its distribution and its target.
 pub fn line(what: &str, values: &[f64], unit: &str, target: &str) -> String {
     if values.is_empty() {
-        return format!("{what}: nothing was measured");
+        return format!("{what}: no measurements");
     }
     let at = |share| quantile(values, share);
     format!(
-        "{what}: median {:.1} {unit}, p95 {:.1}, least {:.1}, most {:.1} ({} measured; {target})",
+        "{what}: median {:.1} {unit}, p95 {:.1}, min {:.1}, max {:.1} ({} measured; {target})",
         at(0.5),
         at(0.95),
         at(0.0),
@@ -16,7 +16,7 @@ pub fn line(what: &str, values: &[f64], unit: &str, target: &str) -> String {
     )
 }
 
-/// The smallest value that at least `share` of all do not exceed.
+/// The smallest value that at least this share of all values does not exceed.
 fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_values_that_were_measured() {
+    fn quantiles_are_measured_values() {
         let values: Vec<f64> = (1..=20).rev().map(f64::from).collect();
 
         assert_eq!(
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_measured_is_said_so() {
-        assert_eq!(line("delay", &[], "ms", "at most 1"), "delay: nothing was measured");
+    fn an_empty_list_is_reported_as_such() {
+        assert_eq!(line("delay", &[], "ms", "at most 1"), "delay: no measurements");
     }
 }

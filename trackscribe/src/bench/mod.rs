@@ -1,63 +1,64 @@
-//! `trackscribe bench`: figures that depend on the machine, measured against the real servers.
+//! `trackscribe bench`: measures this machine against the real servers.
 //!
-//! Each bench starts a stack of its own on free ports, as `demo` does, and stops it. Nothing here judges: the figures
-//! are printed beside what they should be.
+//! Each bench starts and stops its own stack on free ports, as `demo` does. It prints the target beside each figure and
+//! does not fail if the target is missed.
 
 mod alignment;
-mod chirp;
+mod env;
 mod figures;
 mod path;
-mod speaker;
-mod stand;
+mod publisher;
+mod sounds;
 mod start;
 
 use anyhow::Result;
 use boot::Shutdown;
 use clap::{Args, Subcommand};
 
-use self::stand::{Stand, StandArgs};
+use self::env::BenchEnv;
+use crate::temporary_stack::StackArgs;
 
-/// Measures how fast and how exactly this machine records
+/// Measures how fast and how precisely this machine records
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     #[command(subcommand)]
-    what: What,
+    bench: Bench,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
-    /// From StartTrackEgress sent to the first packet in the recorder's spool
+enum Bench {
+    /// Measures the time from a StartTrackEgress request to the first packet in the spool
     Start {
         #[command(flatten)]
-        stand: StandArgs,
-        /// Recordings to start, of each kind
+        stack: StackArgs,
+        /// Recordings to start in a new room, and as many in a room that is already joined
         #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=200))]
         runs: u32,
     },
-    /// From a publisher's first packet to the first packet in its file, through webhook, job and recorder
+    /// Measures the time from a publisher's first packet to the first packet in the file, with webhook, job and egress
     Path {
         #[command(flatten)]
-        stand: StandArgs,
-        /// Tracks to publish, of each kind
+        stack: StackArgs,
+        /// Tracks to publish in a new room, and as many in a room that is already joined
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
         runs: u32,
     },
-    /// How far apart two recordings of the same sounds lie on the meeting's clock
+    /// Measures how well two recordings of the same sounds are aligned
     Alignment {
         #[command(flatten)]
-        stand: StandArgs,
-        /// Chirps that both publishers send at the same instants
+        stack: StackArgs,
+        /// Chirps that both publishers send at the same time
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
         chirps: u32,
     },
 }
 
 pub async fn run(args: BenchArgs, shutdown: Shutdown) -> Result<()> {
-    match args.what {
-        What::Start { stand, runs } => Stand::with(stand, &shutdown, async |stand| start::run(stand, runs).await).await,
-        What::Path { stand, runs } => Stand::with(stand, &shutdown, async |stand| path::run(stand, runs).await).await,
-        What::Alignment { stand, chirps } => {
-            Stand::with(stand, &shutdown, async |stand| alignment::run(stand, chirps).await).await
+    match args.bench {
+        Bench::Start { stack, runs } => BenchEnv::with(stack, &shutdown, async |env| start::run(env, runs).await).await,
+        Bench::Path { stack, runs } => BenchEnv::with(stack, &shutdown, async |env| path::run(env, runs).await).await,
+        Bench::Alignment { stack, chirps } => {
+            BenchEnv::with(stack, &shutdown, async |env| alignment::run(env, chirps).await).await
         }
     }
 }

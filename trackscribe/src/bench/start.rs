@@ -1,4 +1,4 @@
-//! How long a recorder takes to begin, asked as LiveKit asks it.
+//! Measures how long an egress takes to start, requested as LiveKit does.
 
 use std::{
     collections::BTreeSet,
@@ -12,21 +12,21 @@ use livekit_api::services::egress::{EgressListFilter, EgressListOptions, TrackEg
 use livekit_protocol::{DirectFileOutput, EgressStatus};
 use media::opus::PacketStream;
 
-use super::{figures, speaker::Talking, stand::Stand};
+use super::{env::BenchEnv, figures, sounds};
 
-/// Between two looks at the spool; the figures are tens of milliseconds.
-const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// Pause between two checks of the spool; the figures are tens of milliseconds.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// A recording that has not begun after this time counts as failed.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A recording that has no packet after this time has failed.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long everybody talks before the recorder is asked: a connection is then no longer in its first exchanges.
+/// How long both publishers send before the request, so that their connections are established.
 const SETTLE: Duration = Duration::from_millis(700);
 
-pub async fn run(stand: &Stand, runs: u32) -> Result<()> {
+pub async fn run(env: &BenchEnv, runs: u32) -> Result<()> {
     let (mut joined, mut fresh) = (Vec::new(), Vec::new());
     for number in 1..=runs {
-        let (first, second) = two_in_one_room(stand).await.with_context(|| format!("run {number}"))?;
+        let (first, second) = record_two_tracks(env).await.with_context(|| format!("run {number}"))?;
         println!("  {number:>3}/{runs}  room not joined {first:6.1} ms   room joined {second:6.1} ms");
         fresh.push(first);
         joined.push(second);
@@ -43,61 +43,61 @@ pub async fn run(stand: &Stand, runs: u32) -> Result<()> {
     Ok(())
 }
 
-/// Milliseconds for the first recording in a room, and for the second while that runs.
-async fn two_in_one_room(stand: &Stand) -> Result<(f64, f64)> {
-    let room = stand.new_room();
-    let tone = super::chirp::tone_frames()?;
-    let first = stand.speaker(&room, "first", tone.clone()).await?.talk();
-    let second = stand.speaker(&room, "second", tone).await?.talk();
+/// Measures, in milliseconds, the first recording in a room, and a second one while the first runs.
+async fn record_two_tracks(env: &BenchEnv) -> Result<(f64, f64)> {
+    let room = env.new_room();
+    let tone = sounds::tone_frames()?;
+    let first = env.publisher(&room, "first", tone.clone()).await?.start();
+    let second = env.publisher(&room, "second", tone).await?.start();
     tokio::time::sleep(SETTLE).await;
-    let fresh = one(stand, &room, &first).await?;
+    let fresh = start_recording(env, &room, &first.first_packet.track_sid).await?;
     tokio::time::sleep(SETTLE).await;
-    let joined = one(stand, &room, &second).await?;
+    let joined = start_recording(env, &room, &second.first_packet.track_sid).await?;
     first.stop().await;
     second.stop().await;
-    ended(stand, &room).await?;
+    wait_for_end(env, &room).await?;
     Ok((fresh, joined))
 }
 
-/// Asks for one recording, and looks until its first packet is in the spool.
-async fn one(stand: &Stand, room: &str, talking: &Talking) -> Result<f64> {
-    let spool = stand.site.data.spool();
+/// Requests a recording and returns the milliseconds until its first packet is in the spool.
+async fn start_recording(env: &BenchEnv, room: &str, track_sid: &str) -> Result<f64> {
+    let spool = env.data.spool();
     let before = files(&spool);
-    let asked = Instant::now();
+    let requested = Instant::now();
     let file = DirectFileOutput {
         filepath: format!("bench/{room}/{{track_id}}.ogg"),
         ..Default::default()
     };
     let output = TrackEgressOutput::File(Box::new(file));
-    let call = stand.egress.start_track_egress(room, output, &talking.track_sid);
-    let begun = async {
-        while !files(&spool).difference(&before).any(|file| has_sound(file)) {
-            if asked.elapsed() > PATIENCE {
+    let call = env.egress.start_track_egress(room, output, track_sid);
+    let first_packet = async {
+        while !files(&spool).difference(&before).any(|file| has_packet(file)) {
+            if requested.elapsed() > TIMEOUT {
                 bail!(
-                    "no packet in {} after {PATIENCE:?}; the logs are in {}",
+                    "no packet in {} after {TIMEOUT:?}; the logs are in {}",
                     spool.display(),
-                    stand.site.data.logs().display()
+                    env.data.logs().display()
                 );
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
-        Ok(asked.elapsed().as_secs_f64() * 1000.0)
+        Ok(requested.elapsed().as_secs_f64() * 1000.0)
     };
-    let (answer, begun) = tokio::join!(call, begun);
-    answer.context("StartTrackEgress failed")?;
-    begun
+    let (response, elapsed_ms) = tokio::join!(call, first_packet);
+    response.context("StartTrackEgress failed")?;
+    elapsed_ms
 }
 
-/// Waits until all recordings of the room are stored, so that the next run has the machine for itself.
-async fn ended(stand: &Stand, room: &str) -> Result<()> {
-    let until = Instant::now() + PATIENCE;
-    while Instant::now() < until {
+/// Waits until all recordings of the room are stored, so that they do not slow down the next run.
+async fn wait_for_end(env: &BenchEnv, room: &str) -> Result<()> {
+    let deadline = Instant::now() + TIMEOUT;
+    while Instant::now() < deadline {
         let options = EgressListOptions {
             filter: EgressListFilter::Room(room.to_owned()),
             active: false,
             ..Default::default()
         };
-        let listed = stand.egress.list_egress(options).await.context("ListEgress failed")?;
+        let listed = env.egress.list_egress(options).await.context("ListEgress failed")?;
         if listed
             .iter()
             .all(|info| info.status() as i32 >= EgressStatus::EgressComplete as i32)
@@ -106,25 +106,25 @@ async fn ended(stand: &Stand, room: &str) -> Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    bail!("the recordings of {room} do not end")
+    bail!("the recordings of {room} did not end within {TIMEOUT:?}")
 }
 
-/// All files in the spool's folders.
+/// Lists the files in all folders of the spool.
 fn files(spool: &Path) -> BTreeSet<PathBuf> {
-    let inside = |folder: PathBuf| {
+    let entries = |folder: PathBuf| {
         fs::read_dir(folder)
             .into_iter()
             .flatten()
             .flatten()
             .map(|entry| entry.path())
     };
-    inside(spool.to_owned())
+    entries(spool.to_owned())
         .filter(|path| path.is_dir())
-        .flat_map(inside)
+        .flat_map(entries)
         .collect()
 }
 
-fn has_sound(file: &Path) -> bool {
+fn has_packet(file: &Path) -> bool {
     let Ok(bytes) = fs::read(file) else { return false };
     let Ok(mut stream) = PacketStream::open(bytes.as_slice()) else {
         return false;

@@ -1,53 +1,53 @@
-//! What is shown while people wait: one line a step, with the time that it took.
+//! Prints what the demo is doing, with the time that it takes.
 
 use std::time::Instant;
 
-/// Steps done so far. Repeating the same words prints nothing.
+/// The current phase, and the time that earlier phases took.
 pub struct Progress {
-    phase: Instant,
+    phase_start: Instant,
     last: String,
-    spent: Vec<(&'static str, f64)>,
+    durations_s: Vec<(&'static str, f64)>,
 }
 
 impl Progress {
     pub fn start() -> Self {
         Self {
-            phase: Instant::now(),
+            phase_start: Instant::now(),
             last: String::new(),
-            spent: Vec::new(),
+            durations_s: Vec::new(),
         }
     }
 
-    /// Says what is going on, if that is news.
-    pub fn say(&mut self, what: impl Into<String>) {
-        let what = what.into();
-        if what != self.last {
-            println!("  {:>5.1} s  {what}", self.phase.elapsed().as_secs_f64());
-            self.last = what;
+    /// Prints a line, unless it repeats the last one.
+    pub fn say(&mut self, line: impl Into<String>) {
+        let line = line.into();
+        if line != self.last {
+            println!("  {:>5.1} s  {line}", self.phase_start.elapsed().as_secs_f64());
+            self.last = line;
         }
     }
 
     /// Ends a phase.
     pub fn done(&mut self, phase: &'static str) {
-        self.spent.push((phase, self.phase.elapsed().as_secs_f64()));
-        self.phase = Instant::now();
+        self.durations_s.push((phase, self.phase_start.elapsed().as_secs_f64()));
+        self.phase_start = Instant::now();
     }
 
     /// Begins a phase.
     pub fn begin(&mut self, title: &str) {
         println!("{title}");
-        self.phase = Instant::now();
+        self.phase_start = Instant::now();
         self.last.clear();
     }
 
-    /// One line with all phases.
+    /// Lists the duration of each phase in one line.
     pub fn summary(&self) -> String {
         let parts: Vec<_> = self
-            .spent
+            .durations_s
             .iter()
             .map(|(phase, seconds)| format!("{phase} {seconds:.1} s"))
             .collect();
-        let total: f64 = self.spent.iter().map(|(_, seconds)| seconds).sum();
-        format!("time spent: {}; {total:.1} s in all", parts.join(", "))
+        let total: f64 = self.durations_s.iter().map(|(_, seconds)| seconds).sum();
+        format!("time spent: {}; {total:.1} s in total", parts.join(", "))
     }
 }

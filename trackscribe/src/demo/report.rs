@@ -1,4 +1,4 @@
-//! What the demo found, in words and as a verdict.
+//! The demo's result: scores and text for the terminal.
 
 use domain::transcript::Transcript;
 
@@ -8,42 +8,42 @@ use super::{
 };
 use crate::{api::Recording, setup::DataDir};
 
-/// Less than this of what someone said is a failure.
-const ENOUGH_PERCENT: f64 = 90.0;
+/// Percentage of each speaker's words that the transcript must contain.
+const REQUIRED_PERCENT: f64 = 90.0;
 
-/// One voice and what stands under its name.
+/// The score of one speaker.
 #[derive(Debug)]
-pub struct Result {
+pub struct SpeakerResult {
     pub name: &'static str,
     pub score: Score,
 }
 
-impl Result {
+impl SpeakerResult {
     pub fn is_good(&self) -> bool {
-        self.score.percent() >= ENOUGH_PERCENT && self.score.foreign_runs == 0
+        self.score.percent() >= REQUIRED_PERCENT && self.score.misattributed_runs == 0
     }
 }
 
-/// Compares the transcript with what each voice said.
-pub fn judge(transcript: &Transcript, voices: &[Voice]) -> Vec<Result> {
-    let said_by_others = |name: &str| {
+/// Compares the transcript with the words of each voice.
+pub fn score_speakers(transcript: &Transcript, voices: &[Voice]) -> Vec<SpeakerResult> {
+    let words_of_others = |name: &str| {
         let others = voices
             .iter()
             .filter(|voice| voice.name != name)
             .map(|voice| voice.words);
         others.collect::<Vec<_>>().join("\n")
     };
-    let judged = voices.iter().map(|voice| {
-        let heard = heard_under(voice.name, transcript);
-        Result {
+    let results = voices.iter().map(|voice| {
+        let recognised = text_of(voice.name, transcript);
+        SpeakerResult {
             name: voice.name,
-            score: score::score(&heard, voice.words, &said_by_others(voice.name)),
+            score: score::score(&recognised, voice.words, &words_of_others(voice.name)),
         }
     });
-    judged.collect()
+    results.collect()
 }
 
-/// The transcript, a line a turn: time, name, words.
+/// Formats the transcript, one line for each turn: time, name, words.
 pub fn transcript(transcript: &Transcript) -> String {
     let lines = transcript.segments.iter().map(|segment| {
         let seconds = segment.start_ms as f64 / 1000.0;
@@ -62,7 +62,7 @@ pub fn transcript(transcript: &Transcript) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Where the files lie.
+/// Lists the paths of audio and transcript files.
 pub fn files(data: &DataDir, recordings: &[Recording], transcript: &Transcript) -> String {
     let objects = data.objects();
     let audio = recordings.iter().filter_map(|recording| {
@@ -79,24 +79,25 @@ pub fn files(data: &DataDir, recordings: &[Recording], transcript: &Transcript) 
     audio.chain([exports]).collect::<Vec<_>>().join("\n")
 }
 
-/// A line a speaker.
-pub fn scores(results: &[Result]) -> String {
+/// Formats the scores, one line for each speaker.
+pub fn scores(results: &[SpeakerResult]) -> String {
     let lines = results.iter().map(|result| {
-        let Score { hits, words, foreign_runs } = result.score;
+        let Score { hits, words, misattributed_runs } = result.score;
         let verdict = if result.is_good() { "ok" } else { "FAILED" };
         let percent = result.score.percent();
         let name = result.name;
-        format!("  {name:<7} {percent:5.1} % of the words are right ({hits} of {words}), {foreign_runs} stretches of others' words: {verdict}")
+        format!("  {name:<7} {percent:5.1} % of the words are correct ({hits} of {words}), {misattributed_runs} passages of other speakers: {verdict}")
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn heard_under(name: &str, transcript: &Transcript) -> String {
-    let called_so = transcript
+/// Everything that the transcript attributes to the display name.
+fn text_of(name: &str, transcript: &Transcript) -> String {
+    let speakers = transcript
         .speakers
         .iter()
         .filter(|speaker| speaker.display_name == name);
-    let identities: Vec<_> = called_so.map(|speaker| &speaker.identity).collect();
+    let identities: Vec<_> = speakers.map(|speaker| &speaker.identity).collect();
     let texts = transcript
         .segments
         .iter()
@@ -114,7 +115,7 @@ mod tests {
 
     use super::{super::voices::VOICES, *};
 
-    /// Each voice's words under the name of the voice at the index given.
+    /// A transcript in which the words of voice `n` are attributed to voice `owner[n]`.
     fn meeting(owner: [usize; 2]) -> Transcript {
         let speaker = |n: usize| Speaker {
             identity: format!("p{n}").as_str().into(),
@@ -138,12 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn words_under_the_right_names_are_good_and_under_swapped_names_are_not() {
-        let right = judge(&meeting([0, 1]), &VOICES);
-        let swapped = judge(&meeting([1, 0]), &VOICES);
+    fn words_under_the_right_names_pass_and_words_under_swapped_names_fail() {
+        let right = score_speakers(&meeting([0, 1]), &VOICES);
+        let swapped = score_speakers(&meeting([1, 0]), &VOICES);
 
-        assert!(right.iter().all(Result::is_good), "{right:?}");
-        assert!(!swapped.iter().any(Result::is_good), "{swapped:?}");
+        assert!(right.iter().all(SpeakerResult::is_good), "{right:?}");
+        assert!(!swapped.iter().any(SpeakerResult::is_good), "{swapped:?}");
     }
 
     #[test]

@@ -1,20 +1,21 @@
-//! How much of what was said stands in the transcript, under the right name. Values only.
+//! Scores what the transcript attributes to one speaker.
 
 use std::collections::HashSet;
 
 use domain::transcript::accuracy::{words, words_hit};
 
-/// So many words in a row are no coincidence.
+/// Fewer equal words in a row may be a coincidence.
 const RUN_WORDS: usize = 3;
 
-/// One speaker's result.
+/// How well one speaker was transcribed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Score {
-    /// Words of the reference that were heard, in order.
+    /// Spoken words that were recognised, in order.
     pub hits: usize,
+    /// Spoken words.
     pub words: usize,
-    /// Places where words of someone else stand under this name.
-    pub foreign_runs: usize,
+    /// Passages of other speakers that are attributed to this one.
+    pub misattributed_runs: usize,
 }
 
 impl Score {
@@ -27,23 +28,26 @@ impl Score {
     }
 }
 
-/// Compares what stands under a name with what its owner said, and with what the others said.
-pub fn score(heard: &str, said: &str, said_by_others: &str) -> Score {
-    let (heard, said, others) = (words(heard), words(said), words(said_by_others));
+/// Compares the words attributed to a speaker with the spoken ones, and with those of the other speakers.
+pub fn score(recognised: &str, spoken: &str, others: &str) -> Score {
+    let (recognised, spoken, others) = (words(recognised), words(spoken), words(others));
     Score {
-        hits: words_hit(&said, &heard),
-        words: said.len(),
-        foreign_runs: foreign_runs(&heard, &said, &others),
+        hits: words_hit(&spoken, &recognised),
+        words: spoken.len(),
+        misattributed_runs: misattributed_runs(&recognised, &spoken, &others),
     }
 }
 
-/// Stretches of at least [`RUN_WORDS`] words that the others said and this speaker did not.
-fn foreign_runs(heard: &[String], said: &[String], others: &[String]) -> usize {
-    let own: HashSet<_> = said.windows(RUN_WORDS).collect();
-    let foreign: HashSet<_> = others.windows(RUN_WORDS).filter(|run| !own.contains(run)).collect();
-    let is_foreign: Vec<bool> = heard.windows(RUN_WORDS).map(|run| foreign.contains(&run)).collect();
-    let begins = |at: usize| is_foreign[at] && (at == 0 || !is_foreign[at - 1]);
-    (0..is_foreign.len()).filter(|at| begins(*at)).count()
+/// Counts passages of at least [`RUN_WORDS`] words that the others spoke and this speaker did not.
+fn misattributed_runs(recognised: &[String], spoken: &[String], others: &[String]) -> usize {
+    let own: HashSet<_> = spoken.windows(RUN_WORDS).collect();
+    let misattributed: HashSet<_> = others.windows(RUN_WORDS).filter(|run| !own.contains(run)).collect();
+    let is_misattributed: Vec<bool> = recognised
+        .windows(RUN_WORDS)
+        .map(|run| misattributed.contains(&run))
+        .collect();
+    let begins = |at: usize| is_misattributed[at] && (at == 0 || !is_misattributed[at - 1]);
+    (0..is_misattributed.len()).filter(|at| begins(*at)).count()
 }
 
 #[cfg(test)]
@@ -54,7 +58,7 @@ mod tests {
     const ANGUS: &str = "the price of the old machine was seven hundred dollars";
 
     #[test]
-    fn what_was_heard_exactly_scores_everything_whatever_its_case_and_punctuation() {
+    fn exact_words_score_fully_whatever_their_case_and_punctuation() {
         let score = score("The first thing, on the agenda: is the BUDGET.", ROBERT, ANGUS);
 
         assert_eq!(
@@ -62,14 +66,14 @@ mod tests {
             Score {
                 hits: 9,
                 words: 9,
-                foreign_runs: 0
+                misattributed_runs: 0
             }
         );
         assert_eq!(score.percent(), 100.0);
     }
 
     #[test]
-    fn wrong_missing_and_added_words_are_counted_in_order() {
+    fn substituted_missing_and_inserted_words_are_counted_in_order() {
         let cases = [
             ("the first sing on the agenda is the budget", 8),
             ("the first thing on agenda is the budget", 8),
@@ -79,29 +83,29 @@ mod tests {
             ("something else entirely", 0),
         ];
 
-        for (heard, hits) in cases {
-            assert_eq!(score(heard, ROBERT, ANGUS).hits, hits, "{heard}");
+        for (recognised, hits) in cases {
+            assert_eq!(score(recognised, ROBERT, ANGUS).hits, hits, "{recognised}");
         }
     }
 
     #[test]
-    fn words_of_another_are_found_as_runs() {
-        let heard = "the first thing the old machine was seven on the agenda the price of is the budget";
+    fn words_of_other_speakers_are_counted_as_runs() {
+        let recognised = "the first thing the old machine was seven on the agenda the price of is the budget";
 
-        let score = score(heard, ROBERT, ANGUS);
+        let score = score(recognised, ROBERT, ANGUS);
 
-        assert_eq!((score.hits, score.foreign_runs), (9, 2));
+        assert_eq!((score.hits, score.misattributed_runs), (9, 2));
     }
 
     #[test]
-    fn swapped_names_score_nothing() {
+    fn swapped_names_fail() {
         let robert = score(ANGUS, ROBERT, ANGUS);
 
-        assert!(robert.percent() < 50.0 && robert.foreign_runs == 1, "{robert:?}");
+        assert!(robert.percent() < 50.0 && robert.misattributed_runs == 1, "{robert:?}");
     }
 
     #[test]
-    fn nothing_said_is_no_success() {
+    fn no_spoken_words_score_zero() {
         assert_eq!(score("words", "", ANGUS).percent(), 0.0);
     }
 }

@@ -1,7 +1,7 @@
-//! What must be in the data folder before anything is started: secrets, `.env`, and the configuration of each program.
+//! Prepares the data folder before anything is started: secrets, `.env`, and the configuration of each program.
 //!
-//! Safe to repeat: a second run reuses secrets and data, and rewrites only what it wrote itself: the lines of `.env`
-//! that it knows, and the values that are marked `# setup:` in the YAML files.
+//! Safe to repeat. A second run keeps secrets and data, and rewrites only its own lines of `.env` and the values marked
+//! `# setup:` in the YAML files.
 
 pub mod data_dir;
 mod env_file;
@@ -21,27 +21,27 @@ use secrecy::ExposeSecret;
 pub use self::{data_dir::DataDir, env_file::EnvFile, secrets::Secrets, write::secret as write_secret};
 use crate::up::ports::Ports;
 
-/// Where a stack of one machine lives and listens.
+/// Data folder, ports and address of the stack of one machine.
 #[derive(Clone, Debug)]
 pub struct Site {
     pub data: DataDir,
     pub ports: Ports,
     /// The address that LiveKit tells clients to send media to.
     pub node_ip: String,
-    /// Settings of the roles for this run only; they are not written down.
+    /// Environment variables of the roles for this run only; they are not written to `.env`.
     pub settings: Vec<(&'static str, String)>,
 }
 
-/// A data folder that is ready, and what the programs in it need to know.
+/// A data folder that is ready, with its secrets and settings.
 #[derive(Debug)]
 pub struct Prepared {
     pub site: Site,
     pub secrets: Secrets,
-    /// All of `.env`, what the user added included.
+    /// All of `.env`, including lines that the user added.
     pub env: EnvFile,
 }
 
-/// Makes or updates everything in the data folder.
+/// Creates or updates the files in the data folder.
 pub fn prepare(site: Site) -> Result<Prepared> {
     site.data.create()?;
     let path = site.data.env_file();
@@ -51,7 +51,7 @@ pub fn prepare(site: Site) -> Result<Prepared> {
         env.set(name, &value);
     }
     let public = env.get("LIVEKIT_PUBLIC_URL").map(str::to_owned);
-    if public.is_none_or(|url| is_ours(&url)) {
+    if public.is_none_or(|url| is_generated(&url)) {
         env.set("LIVEKIT_PUBLIC_URL", &site.livekit_public_url());
     }
     write::secret(&path, &env.to_string())?;
@@ -59,17 +59,21 @@ pub fn prepare(site: Site) -> Result<Prepared> {
     Ok(Prepared { site, secrets, env })
 }
 
-/// A room of demo or bench closes so soon after the last one has left; nobody comes back there.
-const BRIEF_DEPARTURE_TIMEOUT_S: u32 = 2;
+/// How soon a room of `demo` or `bench` closes after the last participant left. Nobody joins it again.
+const TEMPORARY_DEPARTURE_TIMEOUT_S: u32 = 2;
 
 impl Site {
-    /// For a run that ends by itself: free ports, this machine alone, rooms that close soon.
-    pub fn brief(data_dir: &Path) -> Result<Self> {
+    /// A stack for a command that ends by itself: on free ports, reachable from this machine only, with rooms that close
+    /// soon.
+    pub fn temporary(data_dir: &Path) -> Result<Self> {
         Ok(Self {
             data: DataDir::at(data_dir)?,
             ports: Ports::free()?,
             node_ip: Ipv4Addr::LOCALHOST.to_string(),
-            settings: vec![("TRACKSCRIBE_DEPARTURE_TIMEOUT_S", BRIEF_DEPARTURE_TIMEOUT_S.to_string())],
+            settings: vec![(
+                "TRACKSCRIBE_DEPARTURE_TIMEOUT_S",
+                TEMPORARY_DEPARTURE_TIMEOUT_S.to_string(),
+            )],
         })
     }
 
@@ -77,7 +81,7 @@ impl Site {
         format!("http://127.0.0.1:{}", self.ports.api)
     }
 
-    /// Where livekit-server listens for signalling: everywhere, unless only this machine can reach its media anyway.
+    /// The address on which livekit-server listens for signalling: all, or loopback if its media address is loopback.
     pub fn livekit_bind(&self) -> String {
         let is_loopback = self.node_ip.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         if is_loopback {
@@ -87,18 +91,18 @@ impl Site {
         }
     }
 
-    /// Where the roles on this machine reach LiveKit.
+    /// The URL of LiveKit for the roles on this machine.
     pub fn livekit_url(&self) -> String {
         format!("ws://127.0.0.1:{}", self.ports.livekit)
     }
 
-    /// Where clients reach LiveKit.
+    /// The URL of LiveKit for clients.
     pub fn livekit_public_url(&self) -> String {
         format!("ws://{}:{}", self.node_ip, self.ports.livekit)
     }
 }
 
-/// The lines of `.env` that follow from ports and secrets; the rest of the file is the user's.
+/// The lines of `.env` that depend on ports and secrets. All other lines belong to the user.
 fn settings(site: &Site, secrets: &Secrets) -> Vec<(&'static str, String)> {
     let ports = &site.ports;
     let (postgres, redis) = (
@@ -123,8 +127,8 @@ fn settings(site: &Site, secrets: &Secrets) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Whether an address looks like one that setup wrote: plain WebSocket to a bare IP address. Anything else was chosen.
-fn is_ours(url: &str) -> bool {
+/// Whether a URL looks like one that [`prepare`] wrote: `ws://` and an IP address. The user chose any other URL.
+fn is_generated(url: &str) -> bool {
     let host = url
         .strip_prefix("ws://")
         .and_then(|rest| rest.rsplit_once(':'))
@@ -149,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_run_keeps_secrets_and_what_the_user_wrote() {
+    fn a_second_run_keeps_secrets_and_the_users_edits() {
         let folder = tempfile::tempdir().unwrap();
         let first = prepare(site(folder.path(), Ports::default())).unwrap();
         let path = first.site.data.env_file();
@@ -188,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_with_a_secret_is_for_its_owner_alone() {
+    fn only_the_owner_can_read_files_with_secrets() {
         let folder = tempfile::tempdir().unwrap();
 
         let data = prepare(site(folder.path(), Ports::default())).unwrap().site.data;
@@ -207,8 +211,10 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_someone_chose_stays() {
-        assert!(is_ours("ws://192.168.1.5:7880") && is_ours("ws://127.0.0.1:7880"));
-        assert!(!is_ours("wss://meet.example.org") && !is_ours("ws://meet.example.org:7880") && !is_ours(""));
+    fn a_url_that_the_user_chose_is_kept() {
+        assert!(is_generated("ws://192.168.1.5:7880") && is_generated("ws://127.0.0.1:7880"));
+        assert!(
+            !is_generated("wss://meet.example.org") && !is_generated("ws://meet.example.org:7880") && !is_generated("")
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The sounds of the benches.
+//! The sounds that the benches send.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use media::{
     opus::encode::{EncodedChannels, encode, tone},
 };
 
-/// From one chirp to the next, in samples: 1.5 s, and no whole number of packets.
-const APART: usize = 72_013;
+/// Samples from one chirp to the next: 1.5 s, and not a whole number of packets.
+const INTERVAL: usize = 72_013;
 
-/// Chirps at known samples, after some silence.
+/// Silence, then chirps at known samples.
 pub struct Chirps {
     pub starts: Vec<usize>,
     chirp: Chirp,
@@ -23,13 +23,13 @@ impl Chirps {
     pub fn new(count: u32, silence: Duration) -> Self {
         let first = (silence.as_secs_f64() * f64::from(SAMPLE_RATE)) as usize;
         Self {
-            starts: (0..count as usize).map(|n| first + n * APART).collect(),
+            starts: (0..count as usize).map(|n| first + n * INTERVAL).collect(),
             chirp: Chirp::default(),
         }
     }
 
-    /// With silence behind the last one.
-    pub fn length(&self) -> Duration {
+    /// Duration of the sound, including the silence after the last chirp.
+    pub fn duration(&self) -> Duration {
         Duration::from_secs_f64(self.samples() as f64 / f64::from(SAMPLE_RATE))
     }
 
@@ -37,22 +37,22 @@ impl Chirps {
         to_i16(&self.chirp.at(&self.starts, self.samples()))
     }
 
-    /// The samples at which chirps start in a recording.
+    /// Finds the samples at which chirps start in a recording.
     pub fn find(&self, sound: &[f32]) -> Vec<usize> {
         self.chirp.find(sound)
     }
 
     fn samples(&self) -> usize {
-        self.starts.last().map_or(0, |last| last + APART)
+        self.starts.last().map_or(0, |last| last + INTERVAL)
     }
 }
 
-/// A second of a tone, as packets.
+/// One second of a tone as Opus packets.
 pub fn tone_frames() -> Result<Vec<Bytes>> {
     frames(&tone(440.0, SAMPLE_RATE as usize))
 }
 
-/// Any sound as packets of 20 ms.
+/// Encodes a sound into Opus packets of 20 ms.
 pub fn frames(sound: &[i16]) -> Result<Vec<Bytes>> {
     Ok(encode(sound, EncodedChannels::Mono)?.packets)
 }
