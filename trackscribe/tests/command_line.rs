@@ -1,9 +1,9 @@
-//! The built binary, as a person meets it first.
+//! The command line of the built binary.
 
 use std::process::Command;
 
 #[test]
-fn help_names_every_role() {
+fn help_lists_the_subcommands() {
     let output = Command::new(env!("CARGO_BIN_EXE_trackscribe"))
         .arg("--help")
         .output()
@@ -20,7 +20,7 @@ fn help_names_every_role() {
 }
 
 #[test]
-fn an_unknown_subcommand_is_refused_with_a_hint() {
+fn an_unknown_subcommand_fails_with_a_hint() {
     let output = Command::new(env!("CARGO_BIN_EXE_trackscribe"))
         .arg("record")
         .output()
