@@ -1,4 +1,4 @@
-//! Our own API, as its users call it: what `token` and `demo` need.
+//! A client of our own API, with the calls that `token`, `demo` and `bench` need.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -9,17 +9,17 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-/// No call of ours takes longer unless something is wrong.
+/// Longer than any call takes.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A server and a key to it.
+/// The API of one server, called with one key.
 pub struct Api {
     base: String,
     key: SecretString,
     http: reqwest::Client,
 }
 
-/// How someone joins a room.
+/// How to join a room.
 #[derive(Deserialize)]
 pub struct Join {
     pub url: String,
@@ -61,7 +61,7 @@ impl Api {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
             .build()
-            .context("cannot make an HTTP client")?;
+            .context("cannot create an HTTP client")?;
         Ok(Self {
             base: base.trim_end_matches('/').to_owned(),
             key,
@@ -69,14 +69,14 @@ impl Api {
         })
     }
 
-    /// Makes a room; one that is there already stays as it is.
+    /// Creates a room with default settings, unless it exists.
     pub async fn ensure_room(&self, room: &str) -> Result<()> {
-        let answer = self
+        let response = self
             .send(Method::POST, "/v1/rooms", Some(json!({ "name": room })))
             .await?;
-        match answer.status() {
+        match response.status() {
             StatusCode::CONFLICT => Ok(()),
-            _ => checked(answer).await.map(drop),
+            _ => check_status(response).await.map(drop),
         }
     }
 
@@ -85,7 +85,7 @@ impl Api {
         self.post(&format!("/v1/rooms/{room}/join"), body).await
     }
 
-    /// Meetings of a room, newest first.
+    /// Lists the meetings of a room, newest first.
     pub async fn meetings(&self, room: &str) -> Result<Vec<Meeting>> {
         self.get::<Page<Meeting>>(&format!("/v1/meetings?room={room}"))
             .await
@@ -104,19 +104,19 @@ impl Api {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
-        let answer = checked(self.send(Method::GET, path, None).await?).await?;
-        answer
+        let response = check_status(self.send(Method::GET, path, None).await?).await?;
+        response
             .json()
             .await
-            .with_context(|| format!("the answer to GET {path} is not what it should be"))
+            .with_context(|| format!("unexpected response to GET {path}"))
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, body: Value) -> Result<T> {
-        let answer = checked(self.send(Method::POST, path, Some(body)).await?).await?;
-        answer
+        let response = check_status(self.send(Method::POST, path, Some(body)).await?).await?;
+        response
             .json()
             .await
-            .with_context(|| format!("the answer to POST {path} is not what it should be"))
+            .with_context(|| format!("unexpected response to POST {path}"))
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<reqwest::Response> {
@@ -131,33 +131,33 @@ impl Api {
         request
             .send()
             .await
-            .with_context(|| format!("the server at {} cannot be reached; is it running?", self.base))
+            .with_context(|| format!("cannot reach the server at {}; is it running?", self.base))
     }
 }
 
-/// The answer, or what the server's problem document says.
-async fn checked(answer: reqwest::Response) -> Result<reqwest::Response> {
-    let status = answer.status();
+/// Turns an error status into an error with the text of its problem document.
+async fn check_status(response: reqwest::Response) -> Result<reqwest::Response> {
+    let status = response.status();
     if status.is_success() {
-        return Ok(answer);
+        return Ok(response);
     }
-    let path = answer.url().path().to_owned();
-    let problem: Value = answer.json().await.unwrap_or_default();
-    let said = problem
+    let path = response.url().path().to_owned();
+    let problem: Value = response.json().await.unwrap_or_default();
+    let reason = problem
         .get("detail")
         .or(problem.get("title"))
         .and_then(Value::as_str)
         .unwrap_or("no reason given");
-    bail!("the server answers {status} to {path}: {said}")
+    bail!("{path} returned {status}: {reason}")
 }
 
-/// Which server, and the key to it.
+/// Which server to call, and with which key.
 #[derive(Debug, clap::Args)]
 pub struct ApiArgs {
-    /// Address of the API [default: that of the data folder's stack]
+    /// URL of the API [default: the API of the stack in the data folder]
     #[arg(long, env = "TRACKSCRIBE_API_URL", value_name = "URL")]
     api_url: Option<String>,
-    /// File that holds an API key with scope write [default: admin.key of the data folder]
+    /// File with an API key of scope write [default: admin.key in the data folder]
     #[arg(long, env = "TRACKSCRIBE_API_KEY_FILE", value_name = "FILE")]
     api_key_file: Option<PathBuf>,
     /// Data folder of `trackscribe up`
@@ -173,7 +173,7 @@ impl ApiArgs {
             .unwrap_or_else(|| self.data_dir.join("admin.key"));
         let key = fs::read_to_string(&file).with_context(|| {
             format!(
-                "no API key in {}; name another file with --api-key-file",
+                "cannot read an API key from {}; name another file with --api-key-file",
                 file.display()
             )
         })?;
@@ -187,7 +187,7 @@ impl ApiArgs {
         let env = crate::setup::EnvFile::read(&self.data_dir.join(".env"))?;
         let bind = env
             .get("TRACKSCRIBE_BIND")
-            .context("it is not known where the API is; pass --api-url URL")?;
+            .context("the URL of the API is unknown; pass --api-url URL")?;
         Ok(format!("http://{bind}"))
     }
 }

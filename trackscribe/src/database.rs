@@ -1,4 +1,4 @@
-//! The database, for commands that talk to it directly.
+//! The database connection of commands that use it directly.
 
 use std::path::PathBuf;
 
@@ -9,32 +9,31 @@ use storage::PgPool;
 
 use crate::setup::EnvFile;
 
-/// A command runs a few statements, one after the other.
+/// Commands run a few statements, one after the other.
 const CONNECTIONS: u32 = 2;
 
-/// Where the database is: said directly, or in the `.env` of a data folder.
+/// Where the database is: set directly, or in the `.env` of a data folder.
 #[derive(Debug, clap::Args)]
 pub struct DatabaseArgs {
-    /// PostgreSQL, for example postgres://user:password@host:5432/trackscribe
+    /// URL of the database, for example postgres://user:password@host:5432/trackscribe
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<SecretString>,
-    /// File that holds it
+    /// File with the URL of the database
     #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE")]
     database_url_file: Option<PathBuf>,
-    /// Data folder of `trackscribe up`, whose `.env` knows the database
+    /// Data folder of `trackscribe up`; its `.env` is read if no URL is set
     #[arg(long, env = "TRACKSCRIBE_DATA_DIR", default_value = "./data", value_name = "FOLDER")]
     data_dir: PathBuf,
 }
 
 impl DatabaseArgs {
-    /// Connects when it is first used.
-    pub fn connect(&self) -> Result<PgPool> {
+    /// Runs `work` with a pool that connects on first use, and closes it.
+    pub async fn with_pool(&self, work: impl AsyncFnOnce(&PgPool) -> Result<()>) -> Result<()> {
         let url = self.url()?;
-        Ok(storage::pool::connect_lazy(
-            url.expose_secret(),
-            "command",
-            CONNECTIONS,
-        )?)
+        let pool = storage::pool::connect_lazy(url.expose_secret(), "command", CONNECTIONS)?;
+        let outcome = work(&pool).await;
+        pool.close().await;
+        outcome
     }
 
     fn url(&self) -> Result<SecretString> {

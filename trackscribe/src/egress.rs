@@ -4,8 +4,10 @@ use ::egress::config::{ConfigArgs, EgressConfig};
 use anyhow::Result;
 use boot::Shutdown;
 
-/// Records tracks for the livekit-server on the same Redis, in place of LiveKit's own egress worker or beside it. Every
-/// key of the configuration is explained in egress.yaml of the repository.
+/// Records tracks as an egress worker of LiveKit
+///
+/// Works for the livekit-server on the same Redis, instead of or beside LiveKit's own egress worker. egress.yaml in the
+/// repository explains every key of the configuration.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -13,7 +15,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// What `logging.level` says; nothing where the file cannot be read, which `run` reports.
+    /// The level that `logging.level` sets. `None` if the configuration is invalid; `run` reports that.
     pub fn log_level(&self) -> Option<String> {
         EgressConfig::load(&self.config).ok()?.log_level
     }
@@ -21,5 +23,5 @@ impl Args {
 
 pub async fn run(args: Args, shutdown: Shutdown) -> Result<()> {
     let config = EgressConfig::load(&args.config)?;
-    crate::role::until_insisted(&shutdown, ::egress::run(config, shutdown.token())).await
+    crate::role::until_second_signal(&shutdown, ::egress::run(config, shutdown.token())).await
 }

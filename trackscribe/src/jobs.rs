@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::database::DatabaseArgs;
 
-/// More dead jobs than these mean that something else is wrong.
-const LISTED: i64 = 1000;
+/// Most dead jobs that are listed or retried at once.
+const LIMIT: i64 = 1000;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -22,49 +22,49 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Lists jobs that were given up, and why, the latest first
+    /// Lists dead jobs with their errors, newest first
     List,
-    /// Queues the work of a dead job anew, or of all; the dead rows stay, as a record
+    /// Queues a new job for a dead one, or for all; the dead ones are kept as a record
     Retry {
-        /// Its id, from `jobs list`
+        /// Id of a dead job, from `jobs list`
         #[arg(required_unless_present = "all")]
         id: Option<Uuid>,
-        /// Every dead job
+        /// Retry every dead job
         #[arg(long, conflicts_with = "id")]
         all: bool,
     },
 }
 
 pub async fn run(args: Args) -> Result<()> {
-    let pool = args.database.connect()?;
-    let outcome = act(&pool, args.action).await;
-    pool.close().await;
-    outcome
+    args.database.with_pool(async |pool| args.action.run(pool).await).await
 }
 
-async fn act(pool: &PgPool, action: Action) -> Result<()> {
-    let dead = storage::jobs::list_dead(&mut *pool.acquire().await?, LISTED).await?;
-    match action {
-        Action::List if dead.is_empty() => println!("no job was given up"),
-        Action::List => dead.iter().for_each(|job| println!("{}", line(job))),
-        Action::Retry { id: None, .. } => retry(pool, &dead).await?,
-        Action::Retry { id: Some(id), .. } => {
-            let job = dead.iter().find(|job| job.id.0 == id);
-            let job = job.with_context(|| format!("no dead job has the id {id}; `trackscribe jobs list` shows all"))?;
-            retry(pool, std::slice::from_ref(job)).await?;
+impl Action {
+    async fn run(self, pool: &PgPool) -> Result<()> {
+        let dead = storage::jobs::list_dead(&mut *pool.acquire().await?, LIMIT).await?;
+        match self {
+            Action::List if dead.is_empty() => println!("no job is dead"),
+            Action::List => dead.iter().for_each(|job| println!("{}", line(job))),
+            Action::Retry { id: None, .. } => retry(pool, &dead).await?,
+            Action::Retry { id: Some(id), .. } => {
+                let job = dead.iter().find(|job| job.id.0 == id);
+                let job =
+                    job.with_context(|| format!("no dead job has the id {id}; `trackscribe jobs list` lists them"))?;
+                retry(pool, std::slice::from_ref(job)).await?;
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 async fn retry(pool: &PgPool, dead: &[DeadJob]) -> Result<()> {
     let read = |job: &DeadJob| {
         serde_json::from_value::<Job>(job.payload.clone())
-            .with_context(|| format!("job {} was written by another version and cannot be read", job.id))
+            .with_context(|| format!("cannot read job {}, which another version wrote", job.id))
     };
     let jobs = dead.iter().map(read).collect::<Result<Vec<_>>>()?;
     storage::jobs::add(&mut *pool.acquire().await?, &jobs).await?;
-    println!("{} queued anew", jobs.len());
+    println!("{} queued", jobs.len());
     Ok(())
 }
 
@@ -73,7 +73,7 @@ fn line(job: &DeadJob) -> String {
         .finished_at
         .map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
         .unwrap_or_default();
-    let error = job.error.as_deref().unwrap_or("its worker ended without a word");
+    let error = job.error.as_deref().unwrap_or("its worker ended without an error");
     format!(
         "{}  {at}  {} after {} attempts: {error}\n    {}",
         job.id, job.queue, job.attempt, job.payload

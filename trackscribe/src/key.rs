@@ -21,52 +21,51 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Makes a key and prints it, once: nobody can tell it later
+    /// Creates a key and prints it; it cannot be shown again
     Create {
-        /// Whose key it is, for lists
+        /// Name of the key in lists
         #[arg(long, value_name = "TEXT")]
         name: String,
-        /// What it allows: read, write or admin; each includes those before it
+        /// Scope of the key: read, write or admin; each includes the ones before it
         #[arg(long = "scope", default_value = "read", value_name = "SCOPE")]
         scopes: Vec<Scope>,
     },
-    /// Lists all keys, revoked ones included
+    /// Lists all keys, including revoked ones
     List,
-    /// Ends a key
+    /// Revokes a key
     Revoke {
-        /// Its id, from `key list`
+        /// Id of the key, from `key list`
         id: Uuid,
     },
 }
 
 pub async fn run(args: Args) -> Result<()> {
-    let pool = args.database.connect()?;
-    let outcome = act(&pool, args.action).await;
-    pool.close().await;
-    outcome
+    args.database.with_pool(async |pool| args.action.run(pool).await).await
 }
 
-async fn act(pool: &PgPool, action: Action) -> Result<()> {
-    match action {
-        Action::Create { name, scopes } => {
-            let key = keys::create(pool, &name, &scopes).await?;
-            // On standard output alone, so that a script can keep it.
-            eprintln!("key {} for {name}; it is shown only now:", key.id);
-            println!("{}", key.text.expose_secret());
-        }
-        Action::List => {
-            let keys = storage::api_keys::list(&mut *pool.acquire().await?).await?;
-            keys.iter().for_each(|key| println!("{}", line(key)));
-        }
-        Action::Revoke { id } => {
-            let revoked = storage::api_keys::revoke(&mut *pool.acquire().await?, ApiKeyId(id), Utc::now()).await?;
-            if !revoked {
-                bail!("there is no key {id} that could be revoked; `trackscribe key list` shows all");
+impl Action {
+    async fn run(self, pool: &PgPool) -> Result<()> {
+        match self {
+            Action::Create { name, scopes } => {
+                let key = keys::create(pool, &name, &scopes).await?;
+                // Only the key goes to standard output, so that a script can store it.
+                eprintln!("created key {} for {name}; it cannot be shown again:", key.id);
+                println!("{}", key.text.expose_secret());
             }
-            println!("key {id} is revoked");
+            Action::List => {
+                let keys = storage::api_keys::list(&mut *pool.acquire().await?).await?;
+                keys.iter().for_each(|key| println!("{}", line(key)));
+            }
+            Action::Revoke { id } => {
+                let revoked = storage::api_keys::revoke(&mut *pool.acquire().await?, ApiKeyId(id), Utc::now()).await?;
+                if !revoked {
+                    bail!("no valid key has the id {id}; `trackscribe key list` lists all keys");
+                }
+                println!("revoked key {id}");
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn line(key: &ApiKey) -> String {

@@ -4,7 +4,9 @@ use anyhow::Result;
 
 use crate::database::DatabaseArgs;
 
-/// Brings the database to this version's schema. Servers do it at their start, too; several at once are safe.
+/// Updates the database schema to this version
+///
+/// Servers do the same when they start. Running it several times at once is safe.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -12,9 +14,9 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> Result<()> {
-    let pool = args.database.connect()?;
-    storage::pool::migrate(&pool).await?;
-    pool.close().await;
+    args.database
+        .with_pool(async |pool| Ok(storage::pool::migrate(pool).await?))
+        .await?;
     println!("the schema is up to date");
     Ok(())
 }

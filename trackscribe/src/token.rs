@@ -6,14 +6,15 @@ use secrecy::ExposeSecret;
 
 use crate::api::ApiArgs;
 
-/// Prints the address of LiveKit and a token with which any LiveKit client joins the room as this person. The room is
-/// made if it is not there, with the default settings: it is recorded.
+/// Prints a URL and a token for joining a room with any LiveKit client
+///
+/// Creates the room with default settings if it does not exist. By default rooms are recorded.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Name of the room: 1 to 63 characters of a-z, 0-9 and '-'
+    /// Name of the room: 1 to 63 characters from a-z, 0-9 and '-'
     #[arg(long, value_name = "ROOM", value_parser = |name: &str| RoomName::parse(name))]
     room: RoomName,
-    /// What the person is called
+    /// Display name of the participant
     #[arg(long, value_name = "NAME")]
     name: String,
     #[command(flatten)]

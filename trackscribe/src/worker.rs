@@ -6,5 +6,5 @@ use boot::Shutdown;
 pub type Args = ::worker::config::WorkerConfig;
 
 pub async fn run(args: Args, shutdown: Shutdown) -> Result<()> {
-    crate::role::until_insisted(&shutdown, ::worker::run(args, shutdown.token())).await
+    crate::role::until_second_signal(&shutdown, ::worker::run(args, shutdown.token())).await
 }

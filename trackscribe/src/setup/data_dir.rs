@@ -1,4 +1,4 @@
-//! The data folder: the only place that says what lies where in it.
+//! The paths inside the data folder.
 
 use std::{
     fs::{self, DirBuilder},
@@ -9,23 +9,23 @@ use std::{
 use anyhow::{Context, Result};
 use url::Url;
 
-/// For the owner alone: secrets and recordings lie below.
+/// Only the owner may enter, because it contains secrets and recordings.
 const FOLDER_MODE: u32 = 0o700;
 
-/// An absolute path without symbolic links.
+/// A data folder. Its path is absolute and without symbolic links.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataDir {
     root: PathBuf,
 }
 
 impl DataDir {
-    /// Makes the folder if it is not there.
+    /// Opens the folder and creates it if it does not exist.
     pub fn at(path: &Path) -> Result<Self> {
-        let make = || {
+        let create = || {
             DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)?;
             fs::canonicalize(path)
         };
-        let root = make().with_context(|| format!("cannot use {} as data folder", path.display()))?;
+        let root = create().with_context(|| format!("cannot use {} as the data folder", path.display()))?;
         Ok(Self { root })
     }
 
@@ -33,12 +33,12 @@ impl DataDir {
         &self.root
     }
 
-    /// Settings and secrets of server and worker.
+    /// Settings of server and worker, including secrets.
     pub fn env_file(&self) -> PathBuf {
         self.root.join(".env")
     }
 
-    /// The API key that the first start makes.
+    /// The API key that the first start creates.
     pub fn admin_key(&self) -> PathBuf {
         self.root.join("admin.key")
     }
@@ -47,7 +47,7 @@ impl DataDir {
         self.root.join("livekit.yaml")
     }
 
-    /// API key and secret, as livekit-server's `key_file` wants them.
+    /// API key and secret in the format of livekit-server's `key_file`.
     pub fn livekit_keys(&self) -> PathBuf {
         self.root.join("livekit.keys")
     }
@@ -64,7 +64,7 @@ impl DataDir {
         self.root.join("redis")
     }
 
-    /// Where recordings wait for their upload.
+    /// Recordings that are not uploaded yet.
     pub fn spool(&self) -> PathBuf {
         self.root.join("spool")
     }
@@ -75,7 +75,7 @@ impl DataDir {
 
     pub fn objects_url(&self) -> String {
         Url::from_file_path(self.objects())
-            .expect("the data folder's path is absolute")
+            .expect("the path is absolute")
             .into()
     }
 
@@ -83,26 +83,26 @@ impl DataDir {
         self.root.join("logs")
     }
 
-    /// Lock and pid files.
+    /// Lock file and pid files.
     pub fn run(&self) -> PathBuf {
         self.root.join("run")
     }
 
-    /// Says where PostgreSQL's files are, when they cannot be here.
-    pub fn postgres_elsewhere(&self) -> PathBuf {
+    /// A file with the path of PostgreSQL's folder, if that is outside the data folder.
+    pub fn postgres_location(&self) -> PathBuf {
         self.root.join("postgres.location")
     }
 
-    /// PostgreSQL's files, when they can be here.
+    /// PostgreSQL's folder, unless [`postgres_location`](Self::postgres_location) names another one.
     pub fn postgres(&self) -> PathBuf {
         self.root.join("postgres")
     }
 
-    /// Makes the folders below.
+    /// Creates the folders inside.
     pub fn create(&self) -> Result<()> {
         for folder in [self.redis(), self.spool(), self.objects(), self.logs(), self.run()] {
-            let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&folder);
-            made.with_context(|| format!("cannot make {}", folder.display()))?;
+            let created = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&folder);
+            created.with_context(|| format!("cannot create {}", folder.display()))?;
         }
         Ok(())
     }

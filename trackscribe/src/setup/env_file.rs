@@ -1,24 +1,24 @@
-//! `.env`: `NAME=value` lines, comments, and whatever else people write between them.
+//! `.env`: lines of the form `NAME=value`, comments, and anything else that users add.
 
 use std::{fmt, fs, io, path::Path};
 
 use anyhow::{Context, Result};
 use secrecy::SecretString;
 
-/// What stands at the top of a new file.
+/// The first lines of a new file.
 const HEADER: &str = "\
-# Settings of this Trackscribe, for server and worker; every one is told by `trackscribe server --help`.
-# `trackscribe up` keeps the lines below right when ports change. Add others as you like: they stay.
+# Settings of server and worker. `trackscribe server --help` and `trackscribe worker --help` list all of them.
+# `trackscribe up` updates the lines below when ports change, and keeps every line that you add.
 ";
 
-/// A file's lines in their order, values replaced in place. Its content is secret, so it does not print.
+/// The lines of the file. Its `Debug` output contains no values, because they may be secret.
 #[derive(Clone, Default)]
 pub struct EnvFile {
     lines: Vec<String>,
 }
 
 impl EnvFile {
-    /// Reads the file; one that is not there is as good as a new one.
+    /// Reads the file, or returns a new one if it does not exist.
     pub fn read(path: &Path) -> Result<Self> {
         match fs::read_to_string(path) {
             Ok(text) => Ok(Self::parse(&text)),
@@ -33,7 +33,7 @@ impl EnvFile {
         }
     }
 
-    /// A value without the quotes around it; the last line of a name counts, as in a shell.
+    /// Returns a value without its quotes. If a name occurs twice the last line counts, as in a shell.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.pairs().filter(|(n, _)| *n == name).last().map(|(_, value)| value)
     }
@@ -42,21 +42,21 @@ impl EnvFile {
         self.get(name).filter(|value| !value.is_empty()).map(SecretString::from)
     }
 
-    /// Replaces the value where the name stands, or adds a line.
+    /// Replaces the value in its line, or adds a line.
     pub fn set(&mut self, name: &str, value: &str) {
         let line = format!("{name}={value}");
-        let place = self
+        let existing = self
             .lines
             .iter_mut()
             .rev()
             .find(|line| pair(line).is_some_and(|(n, _)| n == name));
-        match place {
-            Some(place) => *place = line,
+        match existing {
+            Some(existing) => *existing = line,
             None => self.lines.push(line),
         }
     }
 
-    /// Every setting, in order.
+    /// Iterates over names and values in the order of the file.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.lines.iter().filter_map(|line| pair(line))
     }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_replaced_in_place_and_everything_else_stays() {
+    fn a_value_is_replaced_in_its_line_and_everything_else_is_kept() {
         let mut env = EnvFile::parse("# top\nA=1\n\nexport B='two'\nnot a setting\n=x\nA=3\n");
 
         env.set("A", "4");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn values_do_not_print() {
+    fn debug_output_contains_no_values() {
         let env = EnvFile::parse("SECRET=hush");
 
         assert_eq!(format!("{env:?}"), r#"["SECRET"]"#);

@@ -1,5 +1,5 @@
-//! Filling the YAML templates: a value is marked by a comment `# setup: name` at the end of its line, and the mark
-//! stays, so that a later run finds it again in a file that people may have edited.
+//! Fills the YAML templates. A comment `# setup: name` at the end of a line marks its value. Marks are kept, so that a
+//! later run finds them in a file that users may have edited.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -14,22 +14,22 @@ pub enum Scalar {
     Number(u64),
 }
 
-/// A filled file and the names that found no mark in it.
+/// A filled file, and the names for which it has no mark.
 #[derive(Debug)]
 pub struct Filled {
     pub text: String,
     pub without_mark: Vec<String>,
 }
 
-/// Puts every value at its mark.
+/// Writes every value at its mark.
 ///
 /// # Errors
-/// A mark that nobody fills, one that stands twice, or one on a line without a value.
+/// If a mark is unknown, occurs twice, or is on a line without a value.
 pub fn fill(text: &str, values: &BTreeMap<&str, Scalar>) -> Result<Filled> {
     let mut open = values.clone();
     let mut lines = Vec::new();
     for line in text.lines() {
-        // A line that someone has commented out is not ours any more.
+        // A line that the user has commented out is left alone.
         let marked = line
             .split_once(MARK)
             .filter(|(before, _)| !before.trim_start().starts_with('#'));
@@ -39,10 +39,10 @@ pub fn fill(text: &str, values: &BTreeMap<&str, Scalar>) -> Result<Filled> {
         };
         let name = name.trim();
         let Some(value) = open.remove(name) else {
-            bail!("the mark {MARK}{name} stands twice, or nothing is known by that name");
+            bail!("the mark `{MARK}{name}` is unknown or occurs twice");
         };
         let Some(key) = key_part(before) else {
-            bail!("the mark {MARK}{name} stands on a line without a value")
+            bail!("the mark `{MARK}{name}` is on a line without a value")
         };
         lines.push(format!("{key} {value} {MARK}{name}"));
     }
@@ -53,7 +53,7 @@ pub fn fill(text: &str, values: &BTreeMap<&str, Scalar>) -> Result<Filled> {
     })
 }
 
-/// The line up to its value: `  key:` or `  -`.
+/// Returns the line up to its value: `  key:` or `  -`.
 fn key_part(before: &str) -> Option<&str> {
     if before.trim_start().starts_with("- ") {
         return before.find('-').map(|at| &before[..=at]);
@@ -62,7 +62,7 @@ fn key_part(before: &str) -> Option<&str> {
 }
 
 impl fmt::Display for Scalar {
-    /// JSON strings are YAML strings, whatever they hold.
+    /// Writes text as a JSON string, which is also a YAML string.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => write!(f, "{}", serde_json::Value::from(text.as_str())),
@@ -88,7 +88,7 @@ mod tests {
         "# comment\nport: 7880 # setup: port\nin:\n  secret: s # setup: secret\n  - http://a:2 # setup: url\n";
 
     #[test]
-    fn each_mark_is_filled_and_stays() {
+    fn each_mark_is_filled_and_kept() {
         let filled = fill(TEMPLATE, &values()).unwrap();
 
         let expected = "# comment\nport: 1 # setup: port\nin:\n  secret: \"a \\\"quoted\\\": # one\" # setup: secret\n  \
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn filling_twice_changes_nothing_more() {
+    fn filling_twice_equals_filling_once() {
         let values = BTreeMap::from([("port", Scalar::Number(1)), ("url", Scalar::Text("http://x".into()))]);
         let once = fill("a: 5 # setup: port\n- x # setup: url\nmine: 3\n", &values)
             .unwrap()

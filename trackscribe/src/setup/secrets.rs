@@ -1,4 +1,4 @@
-//! The secrets of one machine's stack, made at the first start and read from `.env` afterwards.
+//! The secrets of a stack. They are generated at the first start and read from `.env` afterwards.
 
 use rand::{RngCore, distr::Alphanumeric, distr::SampleString};
 use rtc::token::ApiKey;
@@ -7,13 +7,13 @@ use url::Url;
 
 use super::EnvFile;
 
-/// Random bytes of a secret, written as hex: more than the 32 characters that LiveKit asks for.
+/// Random bytes of a secret. In hex they are longer than the 32 characters that LiveKit requires.
 const SECRET_BYTES: usize = 32;
 
-/// Characters after `API` in LiveKit's keys.
+/// Characters after `API` in a LiveKit API key.
 const KEY_CHARS: usize = 12;
 
-/// See the module. The key is no secret: it stands in every token.
+/// The secrets of a stack.
 #[derive(Clone, Debug)]
 pub struct Secrets {
     pub livekit: ApiKey,
@@ -22,6 +22,7 @@ pub struct Secrets {
 }
 
 impl Secrets {
+    /// Reads the secrets from `.env` and generates the missing ones.
     pub fn from_env_or_new(env: &EnvFile) -> Self {
         let key = env
             .get("LIVEKIT_API_KEY")
@@ -44,7 +45,7 @@ fn password_in(env: &EnvFile, name: &str) -> Option<SecretString> {
         .map(SecretString::from)
 }
 
-/// Hex, so that it needs no quoting in any file or address.
+/// Returns a secret in hex, which needs no quoting in files and URLs.
 fn random() -> SecretString {
     let mut bytes = [0; SECRET_BYTES];
     rand::rng().fill_bytes(&mut bytes);

@@ -1,5 +1,4 @@
-//! The configuration files in the data folder: the templates at the repository's root with their marks filled, and two
-//! files that nobody edits.
+//! The configuration files in the data folder: the filled templates of the repository's root, and two generated files.
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
@@ -15,7 +14,7 @@ use super::{
 const LIVEKIT: &str = include_str!("../../../livekit.yaml");
 const EGRESS: &str = include_str!("../../../egress.yaml");
 
-/// Writes all of them. An edited file keeps its edits: only values at marks change.
+/// Writes all files. In an edited file only the marked values change.
 pub fn write_all(site: &Site, secrets: &Secrets) -> Result<()> {
     let data = &site.data;
     let (key, secret) = (&secrets.livekit.key, secrets.livekit.secret.expose_secret());
@@ -30,10 +29,10 @@ fn refill(path: &Path, template: &str, values: &BTreeMap<&str, Scalar>) -> Resul
         Err(e) if e.kind() == io::ErrorKind::NotFound => template.to_owned(),
         text => text.with_context(|| format!("cannot read {}", path.display()))?,
     };
-    let filled = fill(&text, values).with_context(|| format!("{} cannot be filled", path.display()))?;
+    let filled = fill(&text, values).with_context(|| format!("cannot fill in {}", path.display()))?;
     for name in &filled.without_mark {
         tracing::warn!(
-            "{} has no mark `# setup: {name}` any more; its value is yours to keep right",
+            "{} has no mark `# setup: {name}`; keep this value correct yourself",
             path.display()
         );
     }
@@ -74,7 +73,7 @@ fn egress_values(site: &Site, secrets: &Secrets) -> BTreeMap<&'static str, Scala
     ])
 }
 
-/// Redis as LiveKit and the queue need it: nothing evicted, nothing lost but the last second.
+/// Configures Redis as LiveKit and the queue need it: without eviction, and losing at most the last second.
 fn redis_conf(site: &Site, secrets: &Secrets) -> String {
     let (port, folder) = (site.ports.redis, site.data.redis().display().to_string());
     let (folder, password) = (serde_json::Value::from(folder), secrets.redis_password.expose_secret());
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mark_of_the_templates_is_filled_exactly_once() {
+    fn every_mark_of_the_templates_is_filled_once() {
         let folder = tempfile::tempdir().unwrap();
         let (site, secrets) = (site(&folder), Secrets::from_env_or_new(&EnvFile::default()));
         let cases = [
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_egress_template_is_read_by_the_egress_as_it_is_and_filled() {
+    fn the_egress_accepts_its_template_unchanged_and_filled() {
         let folder = tempfile::tempdir().unwrap();
         let (site, secrets) = (site(&folder), Secrets::from_env_or_new(&EnvFile::default()));
         let filled = fill(EGRESS, &egress_values(&site, &secrets)).unwrap().text;

@@ -1,4 +1,4 @@
-//! Files that only their owner may read, replaced as a whole.
+//! Writes files that only their owner can read.
 
 use std::{
     fs::{self, OpenOptions},
@@ -11,8 +11,7 @@ use anyhow::{Context, Result};
 
 const OWNER_ONLY: u32 = 0o600;
 
-/// Writes beside the goal and renames, so that a crash leaves the old file or the new one. An unchanged file is left
-/// alone, unless others could read it.
+/// Writes to a temporary file and renames it, so that a crash leaves the old file or the new one.
 pub fn secret(path: &Path, content: &str) -> Result<()> {
     let write = || {
         let unfinished = path.with_extension("unfinished");

@@ -1,4 +1,4 @@
-//! One `up` for a data folder, and pid files by which the next one finds what a killed one left.
+//! Locks the data folder, and finds processes that a killed `up` left behind.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -14,19 +14,21 @@ use tokio::time::Instant;
 
 use crate::setup::DataDir;
 
-/// How long a leftover may take to end by itself: an egress uploads first.
-const LEFTOVER_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a leftover process may take to stop; an egress uploads first.
+const LEFTOVER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often we look whether a process is gone.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Pause between two checks whether a process is gone.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Holds the data folder for as long as it lives; the system frees it when we die.
+/// A lock on the data folder. The system releases it when this process ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
+    /// # Errors
+    /// If another process holds the lock.
     pub fn take(data: &DataDir) -> Result<Self> {
         let path = data.run().join("lock");
         let opened = OpenOptions::new()
@@ -49,16 +51,16 @@ impl Lock {
     }
 }
 
-/// Which process it was, so that its number is not taken for another's later.
+/// Identifies a process even after its id is used again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Identity {
     pid: u32,
-    /// Clock ticks from boot to its start (`/proc/PID/stat`, field 22).
+    /// Clock ticks from boot to the start of the process (`/proc/PID/stat`, field 22).
     started: u64,
     boot: String,
 }
 
-/// Says that a child runs, until it is removed.
+/// Records a running child. Dropping it removes the file.
 #[derive(Debug)]
 pub struct PidFile(PathBuf);
 
@@ -75,55 +77,58 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // Whoever reads it finds that the process is gone.
-        let _gone = fs::remove_file(&self.0);
+        // A file that is left over names a process that no longer exists.
+        let _removed = fs::remove_file(&self.0);
     }
 }
 
-/// Ends what a killed `up` left behind, in the order given by `names`.
-pub async fn end_leftovers(data: &DataDir, names: &[&str]) -> Result<()> {
+/// Stops the children that a killed `up` left behind, in the order of `names`.
+pub async fn stop_leftovers(data: &DataDir, names: &[&str]) -> Result<()> {
     for name in names {
         let path = data.run().join(format!("{name}.pid"));
         let Some(identity) = Identity::read(&path) else {
             continue;
         };
         if identity.is_alive() {
-            tracing::warn!(process.pid = identity.pid, "ending {name}, left over by an earlier run");
-            end(name, &identity).await?;
+            tracing::warn!(
+                process.pid = identity.pid,
+                "stopping {name}, left over from an earlier run"
+            );
+            stop(name, &identity).await?;
         }
         fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
     Ok(())
 }
 
-async fn end(name: &str, identity: &Identity) -> Result<()> {
+async fn stop(name: &str, identity: &Identity) -> Result<()> {
     let Some(pid) = Pid::from_raw(identity.pid.cast_signed()) else {
         return Ok(());
     };
-    // PostgreSQL waits for its clients at SIGTERM, not at SIGINT.
-    let asked = if name == super::postgres::NAME {
+    // On SIGTERM PostgreSQL waits for its clients to disconnect, on SIGINT it does not.
+    let signal = if name == super::postgres::NAME {
         Signal::INT
     } else {
         Signal::TERM
     };
-    // Gone in the meantime is what we want.
-    let _asked = kill_process(pid, asked);
-    let until = Instant::now() + LEFTOVER_PATIENCE;
-    while identity.is_alive() && Instant::now() < until {
-        tokio::time::sleep(LOOK_EVERY).await;
+    // An error means that it has exited, which is what we want.
+    let _sent = kill_process(pid, signal);
+    let deadline = Instant::now() + LEFTOVER_TIMEOUT;
+    while identity.is_alive() && Instant::now() < deadline {
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     if identity.is_alive() {
-        let _insisted = kill_process_group(pid, Signal::KILL);
+        let _sent = kill_process_group(pid, Signal::KILL);
     }
-    let until = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(5);
     while identity.is_alive() {
-        if Instant::now() > until {
+        if Instant::now() > deadline {
             bail!(
-                "{name} (process {}) of an earlier run cannot be ended; end it, then try again",
+                "cannot stop {name} (process {}) of an earlier run; stop it, then try again",
                 identity.pid
             );
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     Ok(())
 }
@@ -139,7 +144,7 @@ impl Identity {
         })
     }
 
-    /// `None` where the file is not there or damaged: then nothing is known, and nothing is ended.
+    /// Returns `None` if the file is missing or damaged; then no process is stopped.
     fn read(path: &Path) -> Option<Self> {
         serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
     }
@@ -149,7 +154,8 @@ impl Identity {
     }
 }
 
-/// Field 22 of `/proc/PID/stat`, `None` for a zombie; the second field is in brackets and may hold anything.
+/// Returns field 22 of `/proc/PID/stat`, or `None` for a zombie. The second field is in parentheses and may contain
+/// anything.
 fn start_ticks(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(") ")?;
     let mut fields = after_name.split(' ');
@@ -168,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_has_one_owner_at_a_time() {
+    fn a_data_folder_is_locked_by_one_process_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::at(folder.path()).unwrap();
         data.create().unwrap();
@@ -182,30 +188,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_leftover_is_ended_and_a_stranger_with_its_number_is_not() {
+    async fn a_leftover_is_stopped_and_another_process_with_its_pid_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::at(folder.path()).unwrap();
         data.create().unwrap();
         let mut leftover = Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
-        let mut stranger = Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
+        let mut other = Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
         std::mem::forget(PidFile::write(&data, "egress", leftover.id()).unwrap());
-        let mut identity = Identity::of(stranger.id()).unwrap();
+        let mut identity = Identity::of(other.id()).unwrap();
         identity.started += 1;
         fs::write(data.run().join("worker.pid"), serde_json::to_string(&identity).unwrap()).unwrap();
         fs::write(data.run().join("redis.pid"), "damaged").unwrap();
 
-        end_leftovers(&data, &["egress", "worker", "redis", "server"])
+        stop_leftovers(&data, &["egress", "worker", "redis", "server"])
             .await
             .unwrap();
 
         assert!(!leftover.wait().unwrap().success());
-        assert!(stranger.try_wait().unwrap().is_none(), "the stranger was ended");
-        stranger.kill().unwrap();
-        stranger.wait().unwrap();
+        assert!(other.try_wait().unwrap().is_none(), "the other process was stopped");
+        other.kill().unwrap();
+        other.wait().unwrap();
     }
 
     #[test]
-    fn the_start_time_is_read_whatever_the_process_is_called() {
+    fn the_start_time_is_read_whatever_the_name_of_the_process() {
         let numbers = (4..=30).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
 
         assert_eq!(start_ticks(&format!("7 (a) b (c)) S {numbers}")), Some(22));

@@ -1,4 +1,4 @@
-//! What children print, kept in files that do not grow without bound.
+//! Writes the output of children to log files of limited size.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -9,16 +9,16 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// A log longer than this becomes the old one, in bytes; so a child keeps at most twice as much.
+/// A log is rotated at this size, so a child keeps at most twice as much.
 const MAX_BYTES: u64 = 10 * 1024 * 1024;
 
-/// How much of a log's end is shown when a child fails, in lines.
+/// Lines of the log that are shown when a child fails.
 const TAIL_LINES: usize = 12;
 
-/// Where those lines are looked for, in bytes from the end.
+/// Bytes at the end of the log in which these lines are searched.
 const TAIL_BYTES: u64 = 16 * 1024;
 
-/// One child's log; the one before is beside it with `.1`.
+/// The log of one child. The rotated log has the extension `.log.1`.
 #[derive(Debug)]
 pub struct LogFile {
     path: PathBuf,
@@ -29,10 +29,10 @@ pub struct LogFile {
 
 impl LogFile {
     pub fn open(path: PathBuf) -> io::Result<Self> {
-        Self::bounded(path, MAX_BYTES)
+        Self::with_limit(path, MAX_BYTES)
     }
 
-    fn bounded(path: PathBuf, max_bytes: u64) -> io::Result<Self> {
+    fn with_limit(path: PathBuf, max_bytes: u64) -> io::Result<Self> {
         let file = append(&path)?;
         let size_bytes = file.metadata()?.len();
         Ok(Self {
@@ -59,21 +59,22 @@ fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
-/// Copies what a child prints until it closes the pipe. A full disk must not stop the child, so errors end nothing.
-pub async fn keep(mut from: impl AsyncRead + Unpin, mut log: LogFile) {
+/// Copies a child's output to its log until the pipe is closed. Continues after write errors, because a full disk must
+/// not stop the child.
+pub async fn copy(mut from: impl AsyncRead + Unpin, mut log: LogFile) {
     let mut buffer = vec![0; 16 * 1024];
     let mut has_warned = false;
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
         if let Err(error) = log.write(&buffer[..count])
             && !has_warned
         {
-            tracing::warn!("{} cannot be written: {error}", log.path.display());
+            tracing::warn!("cannot write {}: {error}", log.path.display());
             has_warned = true;
         }
     }
 }
 
-/// The last lines of a log, for messages.
+/// Returns the last lines of a log.
 pub fn tail(path: &Path) -> String {
     let read = || -> io::Result<String> {
         let mut file = File::open(path)?;
@@ -93,10 +94,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_log_becomes_the_old_one() {
+    fn a_log_is_rotated_at_its_limit() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("redis.log");
-        let mut log = LogFile::bounded(path.clone(), 10).unwrap();
+        let mut log = LogFile::with_limit(path.clone(), 10).unwrap();
 
         for line in ["0123456789\n", "second\n", "third\n", "fourth\n"] {
             log.write(line.as_bytes()).unwrap();
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tail_is_the_last_lines_whatever_stands_in_them() {
+    fn the_tail_is_the_last_lines_even_if_they_are_not_utf8() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.log");
         let lines = (0..100).map(|n| format!("line {n}\n")).collect::<String>();

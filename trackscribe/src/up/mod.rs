@@ -1,7 +1,7 @@
-//! `trackscribe up`: one machine without containers. Starts PostgreSQL, Redis, livekit-server and our three roles as
-//! children, watches and restarts them, and stops them in order.
+//! `trackscribe up`: runs everything on one machine without containers. Starts PostgreSQL, Redis, livekit-server and our
+//! three roles as children, restarts them when they exit, and stops them in order.
 //!
-//! What stands in the data folder is left to `setup`; what each program does with it, to the program.
+//! The content of the data folder is left to `setup`.
 
 mod child;
 mod lock;
@@ -27,16 +27,19 @@ use clap::Args;
 use self::{ports::PortArgs, programs::ProgramArgs};
 use crate::setup::{DataDir, Prepared, Site};
 
-/// Any address that is not of this machine (RFC 5737): asking the system for the way there sends nothing.
-const ANYWHERE: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
+/// An address outside this machine (RFC 5737). Connecting a UDP socket to it sends nothing.
+const REMOTE: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
 
-/// Starts everything on this machine and keeps it running, until Ctrl-C
+/// Runs everything on this machine
+///
+/// Starts PostgreSQL, Redis, livekit-server, server, worker and egress, restarts any that exits, and stops all of them on
+/// Ctrl-C.
 #[derive(Debug, Args)]
 pub struct UpArgs {
-    /// Where data, secrets, logs and configuration are kept; made at the first start
+    /// Folder for data, secrets, logs and configuration; created if missing
     #[arg(long, env = "TRACKSCRIBE_DATA_DIR", default_value = "./data", value_name = "FOLDER")]
     pub data_dir: PathBuf,
-    /// The address at which clients reach this machine's media [default: the one that this machine uses itself]
+    /// IP address to which clients send media [default: the source address of this machine's default route]
     #[arg(long, value_name = "IP")]
     pub node_ip: Option<IpAddr>,
     #[command(flatten)]
@@ -47,7 +50,7 @@ pub struct UpArgs {
 
 pub async fn run(args: UpArgs, shutdown: Shutdown) -> Result<()> {
     let data = DataDir::at(&args.data_dir)?;
-    let node_ip = args.node_ip.unwrap_or_else(own_address).to_string();
+    let node_ip = args.node_ip.unwrap_or_else(local_address).to_string();
     let programs = args.programs.find()?;
     let site = Site {
         data,
@@ -66,31 +69,31 @@ pub async fn run(args: UpArgs, shutdown: Shutdown) -> Result<()> {
     Ok(())
 }
 
-/// What someone needs who has just started it; never a secret.
+/// The text that is printed once everything is ready. It contains no secret.
 fn announcement(prepared: &Prepared, program: &Path) -> String {
     let (api, data) = (prepared.site.api_url(), prepared.site.data.path().display());
     let livekit = prepared.env.get("LIVEKIT_PUBLIC_URL").unwrap_or_default();
     let program = program.display();
     format!(
         "ready\n  \
-         API          {api}        (its description: {api}/docs)\n  \
+         API          {api}        (documentation: {api}/docs)\n  \
          LiveKit      {livekit}\n  \
          admin key    {data}/admin.key\n  \
          data, logs   {data}\n\n\
-         A token for any LiveKit client:\n  \
+         Print a token for any LiveKit client:\n  \
          {program} token --data-dir {data} --room standup --name Ada\n\n\
          Ctrl-C stops everything."
     )
 }
 
-/// The address from which this machine would reach others; loopback where it has no network.
-fn own_address() -> IpAddr {
-    let ask = || {
+/// The address that this machine uses for other machines, or loopback without a network.
+fn local_address() -> IpAddr {
+    let source_address = || {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-        socket.connect(ANYWHERE)?;
+        socket.connect(REMOTE)?;
         socket.local_addr()
     };
-    ask().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
+    source_address().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
 }
 
 #[cfg(test)]
@@ -100,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_announcement_says_where_the_key_lies_and_how_to_get_a_token() {
+    fn the_announcement_names_the_key_file_and_the_token_command() {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::at(folder.path()).unwrap();
         let site = Site {

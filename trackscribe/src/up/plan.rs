@@ -1,4 +1,4 @@
-//! What runs, how it is started, and in which order it ends. Values only: nothing is started here.
+//! The specs of all children, and the order in which they are stopped. Nothing is started here.
 
 use std::{ffi::OsString, path::Path, time::Duration};
 
@@ -17,28 +17,28 @@ pub const SERVER: &str = "server";
 pub const WORKER: &str = "worker";
 pub const EGRESS: &str = "egress";
 
-/// The order of ending: the egress uploads while LiveKit and the server can still hear of it, and the stores of state
-/// go last.
+/// The order in which children are stopped: the egress uploads while LiveKit and the server can still be notified, and
+/// Redis and PostgreSQL come last.
 pub const STOP_ORDER: [&str; 6] = [EGRESS, WORKER, SERVER, LIVEKIT, REDIS, postgres::NAME];
 
-/// An egress uploads what it has first.
-const EGRESS_PATIENCE: Duration = Duration::from_secs(60);
-/// The worker's jobs are taken over by the next one if they do not end.
-const WORKER_PATIENCE: Duration = Duration::from_secs(20);
+/// The egress uploads its recordings first.
+const EGRESS_TIMEOUT: Duration = Duration::from_secs(60);
+/// Jobs that do not finish in time are repeated by the next worker.
+const WORKER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Requests are short.
-const SERVER_PATIENCE: Duration = Duration::from_secs(15);
-/// livekit-server drains at the first SIGTERM, for as long as someone is in a room, and ends at the second.
+const SERVER_TIMEOUT: Duration = Duration::from_secs(15);
+/// On the first SIGTERM livekit-server waits until its rooms are empty. It stops on the second.
 const LIVEKIT_SECOND_SIGNAL: Duration = Duration::from_millis(500);
-const LIVEKIT_PATIENCE: Duration = Duration::from_secs(10);
-/// Redis writes its data set.
-const REDIS_PATIENCE: Duration = Duration::from_secs(20);
+const LIVEKIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Redis writes its data to disk.
+const REDIS_TIMEOUT: Duration = Duration::from_secs(20);
 /// PostgreSQL writes a checkpoint.
-const POSTGRES_PATIENCE: Duration = Duration::from_secs(40);
+const POSTGRES_TIMEOUT: Duration = Duration::from_secs(40);
 
 pub fn postgres(prepared: &Prepared, cluster: &Cluster) -> ChildSpec {
     let mut args: Vec<OsString> = vec!["-D".into(), cluster.folder.clone().into()];
     args.extend(["-p".into(), prepared.site.ports.postgres.to_string().into()]);
-    // Logs come to us; passwords come over TCP, so no socket file has to lie where everybody can enter.
+    // Log output goes to standard error. Connections use TCP, so no Unix socket is needed.
     for setting in [
         "listen_addresses=127.0.0.1",
         "unix_socket_directories=",
@@ -52,12 +52,12 @@ pub fn postgres(prepared: &Prepared, cluster: &Cluster) -> ChildSpec {
         args,
         env: Environment::Plain,
         user: cluster.user,
-        // "Fast": SIGTERM would wait for clients to leave.
+        // A fast shutdown. On SIGTERM it would wait for clients to disconnect.
         death_signal: Signal::INT,
         stop: StopPlan {
             signal: Signal::INT,
-            again_after: None,
-            patience: POSTGRES_PATIENCE,
+            second_signal_after: None,
+            timeout: POSTGRES_TIMEOUT,
         },
     }
 }
@@ -72,8 +72,8 @@ pub fn redis(prepared: &Prepared, programs: &Programs) -> ChildSpec {
         death_signal: Signal::TERM,
         stop: StopPlan {
             signal: Signal::TERM,
-            again_after: None,
-            patience: REDIS_PATIENCE,
+            second_signal_after: None,
+            timeout: REDIS_TIMEOUT,
         },
     }
 }
@@ -85,27 +85,27 @@ pub fn livekit(prepared: &Prepared, programs: &Programs) -> ChildSpec {
         args: vec!["--config".into(), prepared.site.data.livekit_yaml().into()],
         env: Environment::Plain,
         user: None,
-        // It keeps its state in Redis, and would only drain at SIGTERM.
+        // Its state is in Redis, and on SIGTERM it would only wait for its rooms.
         death_signal: Signal::KILL,
         stop: StopPlan {
             signal: Signal::TERM,
-            again_after: Some(LIVEKIT_SECOND_SIGNAL),
-            patience: LIVEKIT_PATIENCE,
+            second_signal_after: Some(LIVEKIT_SECOND_SIGNAL),
+            timeout: LIVEKIT_TIMEOUT,
         },
     }
 }
 
-/// Our three roles: this same program.
+/// Our three roles, which are subcommands of this program.
 pub fn roles(prepared: &Prepared, programs: &Programs) -> [ChildSpec; 3] {
     let egress_config = ["--config".into(), prepared.site.data.egress_yaml().into()];
     [
-        role(SERVER, SERVER_PATIENCE, prepared, &programs.trackscribe, &[]),
-        role(WORKER, WORKER_PATIENCE, prepared, &programs.trackscribe, &[]),
-        role(EGRESS, EGRESS_PATIENCE, prepared, &programs.trackscribe, &egress_config),
+        role(SERVER, SERVER_TIMEOUT, prepared, &programs.trackscribe, &[]),
+        role(WORKER, WORKER_TIMEOUT, prepared, &programs.trackscribe, &[]),
+        role(EGRESS, EGRESS_TIMEOUT, prepared, &programs.trackscribe, &egress_config),
     ]
 }
 
-fn role(name: &'static str, patience: Duration, prepared: &Prepared, program: &Path, args: &[OsString]) -> ChildSpec {
+fn role(name: &'static str, timeout: Duration, prepared: &Prepared, program: &Path, args: &[OsString]) -> ChildSpec {
     ChildSpec {
         name,
         program: program.to_owned(),
@@ -115,13 +115,13 @@ fn role(name: &'static str, patience: Duration, prepared: &Prepared, program: &P
         death_signal: Signal::TERM,
         stop: StopPlan {
             signal: Signal::TERM,
-            again_after: None,
-            patience,
+            second_signal_after: None,
+            timeout,
         },
     }
 }
 
-/// All of `.env`, as setup wrote it and the user completed it, and what holds for this run.
+/// All of `.env`, then the settings of this run.
 fn environment(prepared: &Prepared) -> Vec<(String, String)> {
     let from_file = prepared
         .env

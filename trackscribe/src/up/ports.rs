@@ -1,55 +1,55 @@
-//! The ports of one machine's stack: the usual ones, others by flag, or whatever is free.
+//! The ports of a stack: the default ones, free ones, or those that flags set.
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
-/// How ports are found that no flag names.
+/// Which ports to use unless a flag sets one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PortChoice {
-    /// The usual ones; a taken one stops the start
+    /// The default ports; fails if one is in use
     Default,
-    /// Free ones, other ones at each start
+    /// Free ports, which differ at each start
     Free,
 }
 
-/// The ports that someone chose.
+/// The flags for ports.
 #[derive(Clone, Debug, Args)]
 pub struct PortArgs {
-    /// How ports are found that no other flag names
+    /// Which ports to use unless another flag sets one
     #[arg(long, value_enum, default_value_t = PortChoice::Default)]
     pub ports: PortChoice,
-    /// HTTP API and web page [default: 1250]
+    /// Port of the HTTP API [default: 1250]
     #[arg(long, value_name = "PORT")]
     api_port: Option<u16>,
-    /// LiveKit's signalling and API [default: 7880]
+    /// Port of LiveKit's signalling and API [default: 7880]
     #[arg(long, value_name = "PORT")]
     livekit_port: Option<u16>,
-    /// LiveKit's media over TCP [default: 7881]
+    /// Port of LiveKit's media over TCP [default: 7881]
     #[arg(long, value_name = "PORT")]
     livekit_tcp_port: Option<u16>,
-    /// LiveKit's media over UDP [default: 44200]
+    /// Port of LiveKit's media over UDP [default: 44200]
     #[arg(long, value_name = "PORT")]
     livekit_udp_port: Option<u16>,
-    /// Health and metrics of the worker [default: 7083]
+    /// Port of the worker's health and metrics [default: 7083]
     #[arg(long, value_name = "PORT")]
     worker_port: Option<u16>,
-    /// Health of the egress [default: 7082]
+    /// Port of the egress worker's health [default: 7082]
     #[arg(long, value_name = "PORT")]
     egress_health_port: Option<u16>,
-    /// Metrics of the egress [default: 7084]
+    /// Port of the egress worker's metrics [default: 7084]
     #[arg(long, value_name = "PORT")]
     egress_metrics_port: Option<u16>,
-    /// Redis of this stack, beside any other on this machine [default: 16379]
+    /// Port of this stack's own Redis [default: 16379]
     #[arg(long, value_name = "PORT")]
     redis_port: Option<u16>,
-    /// PostgreSQL of this stack, beside any other on this machine [default: 15432]
+    /// Port of this stack's own PostgreSQL [default: 15432]
     #[arg(long, value_name = "PORT")]
     postgres_port: Option<u16>,
 }
 
-/// One port for each listener. Redis and PostgreSQL keep away from the usual ports of the packages' own services.
+/// One port for each listener. Those of Redis and PostgreSQL differ from the ports of the packaged services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
     pub api: u16,
@@ -80,7 +80,10 @@ impl Default for Ports {
 }
 
 impl PortArgs {
-    /// Settles every port. Nothing may be listening on any of them.
+    /// Returns all ports.
+    ///
+    /// # Errors
+    /// If a port is set twice or in use.
     pub fn resolve(&self) -> Result<Ports> {
         let base = match self.ports {
             PortChoice::Default => Ports::default(),
@@ -103,22 +106,22 @@ impl PortArgs {
 }
 
 impl Ports {
-    /// Ports on which nothing listens now.
+    /// Returns ports that nothing listens on.
     pub fn free() -> Result<Self> {
-        // All are held until all are known, so that no port comes twice.
-        let hold = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-        let held = (0..8)
-            .map(|_| hold())
+        // All ports are bound at the same time, so that they differ.
+        let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        let listeners = (0..8)
+            .map(|_| bind())
             .collect::<Result<Vec<_>, _>>()
             .context("no TCP port is free")?;
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("no UDP port is free")?;
-        let mut numbers = held
+        let mut numbers = listeners
             .iter()
             .map(|listener| listener.local_addr().map(|address| address.port()));
         let mut next = || {
             numbers
                 .next()
-                .context("eight ports are held")?
+                .context("eight ports are bound")?
                 .context("a port has no number")
         };
         Ok(Self {
@@ -134,15 +137,19 @@ impl Ports {
         })
     }
 
-    /// Every TCP port with its purpose and the flag that changes it.
+    /// Lists the TCP ports with their purpose and the flag that sets them.
     fn tcp(&self) -> [(u16, &'static str, &'static str); 8] {
         [
             (self.api, "the API", "--api-port"),
             (self.livekit, "LiveKit's signalling", "--livekit-port"),
             (self.livekit_tcp, "LiveKit's media over TCP", "--livekit-tcp-port"),
             (self.worker, "the worker's health", "--worker-port"),
-            (self.egress_health, "the egress' health", "--egress-health-port"),
-            (self.egress_metrics, "the egress' metrics", "--egress-metrics-port"),
+            (self.egress_health, "the egress worker's health", "--egress-health-port"),
+            (
+                self.egress_metrics,
+                "the egress worker's metrics",
+                "--egress-metrics-port",
+            ),
             (self.redis, "Redis", "--redis-port"),
             (self.postgres, "PostgreSQL", "--postgres-port"),
         ]
@@ -153,21 +160,19 @@ fn check_free(ports: &Ports) -> Result<()> {
     let mut seen: Vec<(u16, &str)> = Vec::new();
     for (port, purpose, flag) in ports.tcp() {
         if let Some((_, other)) = seen.iter().find(|(taken, _)| *taken == port) {
-            bail!("port {port} is meant for {other} and for {purpose}; choose another with {flag} PORT");
+            bail!("port {port} is set for both {other} and {purpose}; choose another one with {flag} PORT");
         }
         seen.push((port, purpose));
-        TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).with_context(|| taken(port, "TCP", purpose, flag))?;
+        TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).with_context(|| in_use(port, "TCP", purpose, flag))?;
     }
     let udp = ports.livekit_udp;
     UdpSocket::bind((Ipv4Addr::UNSPECIFIED, udp))
-        .with_context(|| taken(udp, "UDP", "LiveKit's media over UDP", "--livekit-udp-port"))?;
+        .with_context(|| in_use(udp, "UDP", "LiveKit's media over UDP", "--livekit-udp-port"))?;
     Ok(())
 }
 
-fn taken(port: u16, protocol: &str, purpose: &str, flag: &str) -> String {
-    format!(
-        "{protocol} port {port}, meant for {purpose}, is taken; choose another with {flag} PORT, or --ports free for all"
-    )
+fn in_use(port: u16, protocol: &str, purpose: &str, flag: &str) -> String {
+    format!("{protocol} port {port} for {purpose} is in use; choose another one with {flag} PORT, or use --ports free")
 }
 
 #[cfg(test)]
@@ -196,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_port_names_its_purpose_and_the_flag_that_changes_it() {
+    fn an_error_for_a_port_in_use_names_its_purpose_and_flag() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port().to_string();
 
@@ -211,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn one_port_is_not_given_to_two() {
+    fn a_port_that_is_set_twice_is_an_error() {
         let error = resolve(&["--ports", "free", "--redis-port", "1250", "--api-port", "1250"])
             .unwrap_err()
             .to_string();

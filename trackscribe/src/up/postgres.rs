@@ -1,4 +1,4 @@
-//! PostgreSQL's files: made once, by a user that it accepts, in a folder which that user can enter.
+//! Creates the PostgreSQL cluster of a data folder, and the database in it.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -18,33 +18,33 @@ use crate::setup::{DataDir, Prepared};
 
 pub const NAME: &str = "postgres";
 
-/// Owner of the schema, and the database's name.
+/// Name of the database and of the role that owns it.
 const ROLE: &str = "trackscribe";
 
-/// Below it lie the clusters of stacks that root started: PostgreSQL refuses root, and others cannot enter root's home.
-const ELSEWHERE: &str = "/var/lib/trackscribe";
+/// Folder of the clusters that root creates. PostgreSQL refuses to run as root, and other users cannot enter root's home.
+const ROOT_CLUSTERS: &str = "/var/lib/trackscribe";
 
-/// Who runs PostgreSQL for root: its own user where the package made one, else nobody.
+/// Users that may run PostgreSQL for root, in order of preference.
 const USERS: [&str; 2] = ["postgres", "nobody"];
 
-/// A cluster that is ready to be started.
+/// A cluster that can be started.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     pub folder: PathBuf,
-    /// Where `postgres` and its companions are.
+    /// Folder of `postgres`, `initdb` and the client programs.
     pub programs: PathBuf,
-    /// `None`: whoever we are.
+    /// The user that runs it, if not the current one.
     pub user: Option<User>,
 }
 
-/// Finds the cluster of the data folder, or makes it.
+/// Finds the cluster of the data folder, or creates it.
 pub async fn prepare(prepared: &Prepared, programs: &Programs) -> Result<Cluster> {
     let user = if rustix::process::geteuid().is_root() {
-        Some(someone_else().await?)
+        Some(unprivileged_user().await?)
     } else {
         None
     };
-    let folder = place(&prepared.site.data, user)?;
+    let folder = cluster_folder(&prepared.site.data, user)?;
     let major = version_of(&folder)?;
     let cluster = Cluster {
         programs: programs.postgres(major)?,
@@ -57,7 +57,7 @@ pub async fn prepare(prepared: &Prepared, programs: &Programs) -> Result<Cluster
     Ok(cluster)
 }
 
-/// Makes the database, once PostgreSQL answers; one that is there stays.
+/// Creates the database, unless it exists. PostgreSQL must be ready.
 pub async fn create_database(cluster: &Cluster, prepared: &Prepared) -> Result<()> {
     let mut command = Command::new(cluster.programs.join("createdb"));
     command.args([
@@ -72,47 +72,47 @@ pub async fn create_database(cluster: &Cluster, prepared: &Prepared) -> Result<(
     ]);
     command.env("PGPASSWORD", prepared.secrets.postgres_password.expose_secret());
     let output = run(command, cluster).await?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    if output.status.success() || said.contains("already exists") {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() || stderr.contains("already exists") {
         return Ok(());
     }
-    bail!("the database cannot be made: {}", said.trim())
+    bail!("cannot create the database: {}", stderr.trim())
 }
 
-/// Whether PostgreSQL takes connections.
+/// Whether PostgreSQL accepts connections.
 pub async fn is_ready(cluster: &Cluster, port: u16) -> bool {
     let mut command = Command::new(cluster.programs.join("pg_isready"));
     command.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
     run(command, cluster).await.is_ok_and(|output| output.status.success())
 }
 
-/// Where the cluster lies, for a user who may not be us.
-fn place(data: &DataDir, user: Option<User>) -> Result<PathBuf> {
+/// Returns the folder of the cluster. If another user runs PostgreSQL, it is outside the data folder and created here.
+fn cluster_folder(data: &DataDir, user: Option<User>) -> Result<PathBuf> {
     let Some(user) = user else { return Ok(data.postgres()) };
-    let note = data.postgres_elsewhere();
-    let folder = match fs::read_to_string(&note) {
+    let location = data.postgres_location();
+    let folder = match fs::read_to_string(&location) {
         Ok(path) => PathBuf::from(path.trim()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let mut random = [0; 8];
             rand::rng().fill_bytes(&mut random);
-            Path::new(ELSEWHERE).join(hex::encode(random)).join(NAME)
+            Path::new(ROOT_CLUSTERS).join(hex::encode(random)).join(NAME)
         }
-        Err(e) => return Err(e).with_context(|| format!("cannot read {}", note.display())),
+        Err(e) => return Err(e).with_context(|| format!("cannot read {}", location.display())),
     };
     let home = folder
         .parent()
-        .with_context(|| format!("{} names no folder", note.display()))?;
-    let make = || {
-        DirBuilder::new().recursive(true).mode(0o755).create(ELSEWHERE)?;
+        .with_context(|| format!("{} does not contain the path of a folder", location.display()))?;
+    let create = || {
+        DirBuilder::new().recursive(true).mode(0o755).create(ROOT_CLUSTERS)?;
         DirBuilder::new().recursive(true).mode(0o700).create(home)?;
         chown(home, Some(user.uid), Some(user.gid))
     };
-    make().with_context(|| format!("cannot prepare {} for PostgreSQL", home.display()))?;
-    crate::setup::write_secret(&note, &format!("{}\n", folder.display()))?;
+    create().with_context(|| format!("cannot prepare {} for PostgreSQL", home.display()))?;
+    crate::setup::write_secret(&location, &format!("{}\n", folder.display()))?;
     Ok(folder)
 }
 
-/// The major version that made the cluster; `None` where there is no cluster yet.
+/// The major version that created the cluster, or `None` if there is no cluster.
 fn version_of(folder: &Path) -> Result<Option<u32>> {
     let path = folder.join("PG_VERSION");
     match fs::read_to_string(&path) {
@@ -122,13 +122,13 @@ fn version_of(folder: &Path) -> Result<Option<u32>> {
             let major = text
                 .trim()
                 .parse()
-                .with_context(|| format!("{} holds no version", path.display()))?;
+                .with_context(|| format!("{} does not contain a version", path.display()))?;
             Ok(Some(major))
         }
     }
 }
 
-/// Makes the cluster beside its place and renames it, so that a half-made one is never started.
+/// Creates the cluster in a temporary folder and renames it, so that an incomplete one is never started.
 async fn init(cluster: &Cluster, prepared: &Prepared) -> Result<()> {
     let unfinished = cluster.folder.with_extension("unfinished");
     let password = cluster.folder.with_extension("password");
@@ -149,14 +149,14 @@ async fn init(cluster: &Cluster, prepared: &Prepared) -> Result<()> {
         "--locale=C.UTF-8",
     ]);
     let output = run(command, cluster).await;
-    // Whatever came of it, the password's file has done its duty.
+    // The password file is not needed any more, even if initdb failed.
     let removed = fs::remove_file(&password);
     let output = output?;
     removed.with_context(|| format!("cannot remove {}", password.display()))?;
     if !output.status.success() {
         bail!("initdb failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    fs::rename(&unfinished, &cluster.folder).with_context(|| format!("cannot make {}", cluster.folder.display()))
+    fs::rename(&unfinished, &cluster.folder).with_context(|| format!("cannot create {}", cluster.folder.display()))
 }
 
 fn remove_all(folder: &Path) -> Result<()> {
@@ -182,26 +182,26 @@ fn write_for(path: &Path, text: &str, user: Option<User>) -> std::io::Result<()>
     }
 }
 
-/// Runs a companion of PostgreSQL as its user, with messages in English.
+/// Runs a program of PostgreSQL as the cluster's user, with messages in English.
 async fn run(mut command: Command, cluster: &Cluster) -> Result<Output> {
     command.current_dir("/").env("LC_ALL", "C.UTF-8").kill_on_drop(true);
     if let Some(user) = cluster.user {
         command.uid(user.uid).gid(user.gid);
     }
     let name = command.as_std().get_program().to_string_lossy().into_owned();
-    command.output().await.with_context(|| format!("{name} cannot be run"))
+    command.output().await.with_context(|| format!("cannot run {name}"))
 }
 
-async fn someone_else() -> Result<User> {
+async fn unprivileged_user() -> Result<User> {
     for name in USERS {
         if let (Some(uid), Some(gid)) = (id("-u", name).await, id("-g", name).await) {
             return Ok(User { uid, gid });
         }
     }
-    bail!("PostgreSQL refuses to run as root, and there is neither a user postgres nor a user nobody to run it as")
+    bail!("PostgreSQL refuses to run as root, and neither the user postgres nor the user nobody exists")
 }
 
-/// Asks the system's own program, which knows every source of users.
+/// Runs `id`, which knows every source of users.
 async fn id(flag: &str, name: &str) -> Option<u32> {
     let output = Command::new("id").args([flag, name]).output().await.ok()?;
     if !output.status.success() {

@@ -1,4 +1,4 @@
-//! One running process: in a group of its own, its words kept in a log, its end bound to ours.
+//! One running process. It has its own process group, writes to a log, and is signalled when we die.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::setup::DataDir;
 
-/// How long a killed process may take to be gone; the system does that.
-const KILLED_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the system may take to remove a killed process.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A running process and what says so.
+/// A running process and its pid file.
 pub struct Process {
     pub child: tokio::process::Child,
     pub started: Instant,
@@ -26,14 +26,14 @@ pub struct Process {
 
 impl Process {
     pub fn spawn(spec: &ChildSpec, data: &DataDir, log: &Path) -> Result<Self> {
-        let failed = || format!("{} cannot be started as {}", spec.program.display(), spec.name);
+        let failed = || format!("cannot start {} as {}", spec.program.display(), spec.name);
         let mut child = command(spec).spawn().with_context(failed)?;
         for pipe in [child.stdout.take().map(Pipe::Out), child.stderr.take().map(Pipe::Err)]
             .into_iter()
             .flatten()
         {
             let file = LogFile::open(log.to_owned()).with_context(|| format!("cannot open {}", log.display()))?;
-            tokio::spawn(pipe.keep(file));
+            tokio::spawn(pipe.copy_to(file));
         }
         let pid_file = child.id().map(|pid| PidFile::write(data, spec.name, pid)).transpose()?;
         Ok(Self {
@@ -47,26 +47,27 @@ impl Process {
         Pid::from_raw(self.child.id()?.cast_signed())
     }
 
-    /// Sends `plan`'s signals, waits, and kills the group where patience ends.
-    pub async fn end(mut self, name: &str, plan: StopPlan, now: &CancellationToken) {
+    /// Sends the signals of `plan`, waits for the exit, and kills the process group after the timeout or when `now` is
+    /// cancelled.
+    pub async fn stop(mut self, name: &str, plan: StopPlan, now: &CancellationToken) {
         let Some(pid) = self.pid() else { return };
-        let asked = async {
-            // An error means that it is gone already, which the wait below finds.
-            let _asked = kill_process(pid, plan.signal);
-            if let Some(pause) = plan.again_after {
+        let timeout = async {
+            // An error means that it has exited, which the wait below notices.
+            let _sent = kill_process(pid, plan.signal);
+            if let Some(pause) = plan.second_signal_after {
                 tokio::time::sleep(pause).await;
-                let _asked_again = kill_process(pid, plan.signal);
+                let _sent_again = kill_process(pid, plan.signal);
             }
-            tokio::time::sleep(plan.patience).await;
+            tokio::time::sleep(plan.timeout).await;
         };
         tokio::select! {
             _ = self.child.wait() => return,
-            () = asked => tracing::warn!("{name} did not end within {} s and is killed", plan.patience.as_secs()),
-            () = now.cancelled() => tracing::warn!("{name} is killed, as was asked for"),
+            () = timeout => tracing::warn!("killing {name}: it did not stop within {} s", plan.timeout.as_secs()),
+            () = now.cancelled() => tracing::warn!("killing {name}: the second signal was received"),
         }
-        let _killed = kill_process_group(pid, Signal::KILL);
-        if tokio::time::timeout(KILLED_PATIENCE, self.child.wait()).await.is_err() {
-            tracing::error!("{name} (process {}) cannot be ended", pid.as_raw_nonzero());
+        let _sent = kill_process_group(pid, Signal::KILL);
+        if tokio::time::timeout(KILL_TIMEOUT, self.child.wait()).await.is_err() {
+            tracing::error!("cannot kill {name} (process {})", pid.as_raw_nonzero());
         }
     }
 }
@@ -77,10 +78,10 @@ enum Pipe {
 }
 
 impl Pipe {
-    async fn keep(self, log: LogFile) {
+    async fn copy_to(self, log: LogFile) {
         match self {
-            Self::Out(pipe) => log::keep(pipe, log).await,
-            Self::Err(pipe) => log::keep(pipe, log).await,
+            Self::Out(pipe) => log::copy(pipe, log).await,
+            Self::Err(pipe) => log::copy(pipe, log).await,
         }
     }
 }
@@ -92,9 +93,9 @@ fn command(spec: &ChildSpec) -> Command {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    // A group of its own, so that Ctrl-C at the terminal reaches only us, who stop the children in order.
+    // Its own group, so that Ctrl-C in the terminal reaches only us and we stop the children in order.
     command.process_group(0).kill_on_drop(true);
-    // Another user may not enter our working folder.
+    // Another user may be unable to enter our working folder.
     command.current_dir("/");
     if let Environment::Plain = spec.env {
         command.env_clear().env("LC_ALL", "C.UTF-8");
@@ -110,14 +111,14 @@ fn command(spec: &ChildSpec) -> Command {
     if let Some(user) = spec.user {
         command.uid(user.uid).gid(user.gid);
     }
-    die_with_us(&mut command, spec.death_signal);
+    set_death_signal(&mut command, spec.death_signal);
     command
 }
 
-/// Asks the system to signal the child when we die. It watches the *thread* that starts the child, so children are
-/// started only on the main thread: `up` and `demo` run on a runtime of one thread.
-#[expect(unsafe_code, reason = "the only way to run something between fork and exec")]
-fn die_with_us(command: &mut Command, signal: Signal) {
+/// Tells the system to signal the child when we die. It watches the *thread* that starts the child, so children are
+/// started on the main thread only: commands that start children use a runtime with one thread.
+#[expect(unsafe_code, reason = "the only way to run code between fork and exec")]
+fn set_death_signal(command: &mut Command, signal: Signal) {
     let parent = rustix::process::getpid();
     let prepare = move || {
         rustix::process::set_parent_process_death_signal(Some(signal))?;

@@ -1,4 +1,4 @@
-//! Where the programs are that `up` starts.
+//! Finds the programs that `up` starts.
 
 use std::{
     env, fs,
@@ -8,30 +8,30 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-/// Where Debian and Ubuntu keep PostgreSQL's programs, one folder a version; none of them is on `PATH`.
-const POSTGRES_HOMES: &str = "/usr/lib/postgresql";
+/// Where Debian and Ubuntu install PostgreSQL's programs, in one folder for each version and outside `PATH`.
+const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 
-/// The oldest PostgreSQL that the schema is for.
+/// The oldest supported PostgreSQL.
 const POSTGRES_MIN: u32 = 14;
 
-/// Programs that are not the ones on `PATH`.
+/// The flags for programs that are not on `PATH`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ProgramArgs {
-    /// livekit-server, if it is not on PATH
+    /// Path of livekit-server, if it is not on PATH
     #[arg(long, env = "TRACKSCRIBE_LIVEKIT_SERVER", value_name = "FILE")]
     livekit_server: Option<PathBuf>,
-    /// redis-server, if it is not on PATH
+    /// Path of redis-server, if it is not on PATH
     #[arg(long, env = "TRACKSCRIBE_REDIS_SERVER", value_name = "FILE")]
     redis_server: Option<PathBuf>,
-    /// Folder with postgres and initdb, if they are neither on PATH nor where packages put them
+    /// Folder of postgres and initdb, if they are neither on PATH nor in the folder of the distribution's package
     #[arg(long, env = "TRACKSCRIBE_POSTGRES_BIN", value_name = "FOLDER")]
     postgres_bin: Option<PathBuf>,
 }
 
-/// What was found.
+/// The paths of the programs.
 #[derive(Clone, Debug)]
 pub struct Programs {
-    /// This program, as the roles are run by it.
+    /// This program, which runs the roles.
     pub trackscribe: PathBuf,
     pub redis_server: PathBuf,
     pub livekit_server: PathBuf,
@@ -41,7 +41,7 @@ pub struct Programs {
 impl ProgramArgs {
     pub fn find(&self) -> Result<Programs> {
         Ok(Programs {
-            trackscribe: env::current_exe().context("cannot tell where this program is")?,
+            trackscribe: env::current_exe().context("cannot find the path of this program")?,
             redis_server: find("redis-server", self.redis_server.as_deref(), "--redis-server")?,
             livekit_server: find("livekit-server", self.livekit_server.as_deref(), "--livekit-server")?,
             postgres_bin: self.postgres_bin.clone(),
@@ -50,12 +50,12 @@ impl ProgramArgs {
 }
 
 impl Programs {
-    /// The folder with `postgres` and `initdb` of version `major`, or of the newest there is.
+    /// The folder of `postgres` and `initdb` in version `major`, or in the newest version.
     pub fn postgres(&self, major: Option<u32>) -> Result<PathBuf> {
         if let Some(folder) = &self.postgres_bin {
             return Ok(folder.clone());
         }
-        let mut versions = packaged_versions(Path::new(POSTGRES_HOMES));
+        let mut versions = packaged_versions(Path::new(POSTGRES_VERSIONS));
         versions.retain(|(version, _)| major.is_none_or(|major| major == *version) && *version >= POSTGRES_MIN);
         if let Some((_, folder)) = versions.into_iter().max() {
             return Ok(folder);
@@ -69,8 +69,8 @@ impl Programs {
     }
 }
 
-fn packaged_versions(homes: &Path) -> Vec<(u32, PathBuf)> {
-    let entries = fs::read_dir(homes).into_iter().flatten().flatten();
+fn packaged_versions(folder: &Path) -> Vec<(u32, PathBuf)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let version = |entry: fs::DirEntry| {
         let folder = entry.path().join("bin");
         let number = entry.file_name().to_str()?.parse().ok()?;
@@ -82,9 +82,10 @@ fn packaged_versions(homes: &Path) -> Vec<(u32, PathBuf)> {
 fn find(name: &str, chosen: Option<&Path>, flag: &str) -> Result<PathBuf> {
     if let Some(path) = chosen {
         let found = fs::canonicalize(path);
-        return found.with_context(|| format!("{name} is not at {}, which {flag} names", path.display()));
+        return found.with_context(|| format!("{name} is not at {}, the path set with {flag}", path.display()));
     }
-    on_path(name).with_context(|| format!("{name} is not on PATH; ./setup.sh installs it, or name it with {flag} FILE"))
+    on_path(name)
+        .with_context(|| format!("{name} is not on PATH; ./setup.sh installs it, or set its path with {flag} FILE"))
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {

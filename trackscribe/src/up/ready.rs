@@ -1,4 +1,4 @@
-//! Waiting until a child answers, and saying what it said if it never does.
+//! Waits until a child is ready.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use super::{
 };
 use crate::setup::Prepared;
 
-/// How long a child may take from its start to its first answer; the first start of a slow machine needs some.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// Longest time from a child's start to its first answer. The first start on a slow machine needs most of it.
+const START_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Pause between two checks.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// One look must not hang: a child that accepts and never answers is not ready.
-const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
+/// A child that accepts a connection and does not answer within this time is not ready.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How a child shows that it can be used.
+/// How to check whether a child is ready.
 #[derive(Clone, Copy, Debug)]
 pub enum Check<'a> {
     Postgres(&'a Cluster),
     Redis,
-    /// Any answer 2xx from `http://127.0.0.1:{port}{path}`.
+    /// Any 2xx response from `http://127.0.0.1:{port}{path}`.
     Http {
         port: u16,
         path: &'static str,
@@ -38,35 +38,38 @@ impl Check<'_> {
     }
 }
 
-/// Returns once `check` succeeds; fails at once where the child dies first.
+/// Waits until `check` succeeds.
+///
+/// # Errors
+/// If the child exits first, or is not ready after 90 s. The error contains the end of its log.
 pub async fn wait(child: &Child, check: Check<'_>, prepared: &Prepared) -> Result<()> {
     let name = child.spec.name;
-    let answers = async {
-        while !looks_ready(check, prepared).await {
-            tokio::time::sleep(LOOK_EVERY).await;
+    let ready = async {
+        while !is_ready(check, prepared).await {
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
     tokio::select! {
-        () = answers => Ok(()),
-        status = child.died() => bail!("{name} ended at its start ({status}); {}", child.last_words()),
-        () = tokio::time::sleep(PATIENCE) => {
-            bail!("{name} does not answer after {} s; {}", PATIENCE.as_secs(), child.last_words())
+        () = ready => Ok(()),
+        status = child.exited() => bail!("{name} exited while starting ({status}); {}", child.log_tail()),
+        () = tokio::time::sleep(START_TIMEOUT) => {
+            bail!("{name} is not ready after {} s; {}", START_TIMEOUT.as_secs(), child.log_tail())
         }
     }
 }
 
-async fn looks_ready(check: Check<'_>, prepared: &Prepared) -> bool {
-    let look = async {
+async fn is_ready(check: Check<'_>, prepared: &Prepared) -> bool {
+    let result = async {
         match check {
             Check::Postgres(cluster) => postgres::is_ready(cluster, prepared.site.ports.postgres).await,
             Check::Redis => ping(prepared).await.is_ok(),
-            Check::Http { port, path } => answers(port, path).await.is_ok(),
+            Check::Http { port, path } => get(port, path).await.is_ok(),
         }
     };
-    tokio::time::timeout(LOOK_TIMEOUT, look).await.unwrap_or(false)
+    tokio::time::timeout(CHECK_TIMEOUT, result).await.unwrap_or(false)
 }
 
-/// With the password, so that another Redis on this port is not taken for ours.
+/// Authenticates, so that another Redis on this port is not mistaken for ours.
 async fn ping(prepared: &Prepared) -> redis::RedisResult<()> {
     let password = prepared.secrets.redis_password.expose_secret();
     let client = redis::Client::open(format!("redis://:{password}@127.0.0.1:{}", prepared.site.ports.redis))?;
@@ -74,7 +77,7 @@ async fn ping(prepared: &Prepared) -> redis::RedisResult<()> {
     redis::cmd("PING").query_async::<()>(&mut connection).await
 }
 
-async fn answers(port: u16, path: &str) -> reqwest::Result<()> {
+async fn get(port: u16, path: &str) -> reqwest::Result<()> {
     reqwest::get(format!("http://127.0.0.1:{port}{path}"))
         .await?
         .error_for_status()

@@ -1,4 +1,4 @@
-//! Everything that one machine runs, started in order and stopped in order.
+//! Starts and stops everything that one machine runs.
 
 use anyhow::{Context, Result};
 use boot::Shutdown;
@@ -16,26 +16,26 @@ use super::{
 };
 use crate::setup::{self, Prepared, Site};
 
-/// Connections for the few statements of the start.
+/// Connections for the few statements at the start.
 const CONNECTIONS: u32 = 2;
 
-/// A data folder that is ours, and the children that run in it.
+/// A locked data folder and its running children.
 #[derive(Debug)]
 pub struct Stack {
     pub prepared: Prepared,
     programs: Programs,
     children: Vec<Child>,
-    /// Ends all patience.
+    /// Kills children that are being stopped.
     now: CancellationToken,
     _lock: Lock,
 }
 
 impl Stack {
-    /// Takes the data folder, ends what an earlier run left in it, and writes the configuration. Starts nothing.
+    /// Locks the data folder, stops processes of an earlier run, and writes the configuration.
     pub async fn prepare(site: Site, programs: Programs, now: CancellationToken) -> Result<Self> {
         site.data.create()?;
         let lock = Lock::take(&site.data)?;
-        lock::end_leftovers(&site.data, &plan::STOP_ORDER).await?;
+        lock::stop_leftovers(&site.data, &plan::STOP_ORDER).await?;
         let prepared = setup::prepare(site)?;
         Ok(Self {
             prepared,
@@ -46,7 +46,7 @@ impl Stack {
         })
     }
 
-    /// Starts everything and returns when all of it answers. To be followed by [`Stack::stop`] whatever comes of it.
+    /// Starts all children and waits until they are ready. Call [`Stack::stop`] afterwards, also after an error.
     pub async fn start(&mut self) -> Result<()> {
         let cluster = postgres::prepare(&self.prepared, &self.programs).await?;
         let ports = self.prepared.site.ports;
@@ -70,7 +70,7 @@ impl Stack {
         self.ready(plan::SERVER, Check::http(ports.api, "/readyz")).await
     }
 
-    /// Ends all children, each when the one before is gone.
+    /// Stops the children one after the other.
     pub async fn stop(mut self) {
         for name in plan::STOP_ORDER {
             while let Some(at) = self.children.iter().position(|child| child.spec.name == name) {
@@ -97,24 +97,24 @@ impl Stack {
         .await
     }
 
-    /// Schema and admin key, before any role looks for them.
+    /// Creates schema and admin key, before any role needs them.
     async fn prepare_database(&self, cluster: &Cluster) -> Result<()> {
         postgres::create_database(cluster, &self.prepared).await?;
         let url = self
             .prepared
             .env
             .get("DATABASE_URL")
-            .context("setup wrote no DATABASE_URL")?;
+            .context(".env contains no DATABASE_URL")?;
         let pool = storage::pool::connect_lazy(url, "up", CONNECTIONS)?;
         storage::pool::migrate(&pool)
             .await
-            .context("the database's schema cannot be brought up to date")?;
-        let made = self.ensure_admin_key(&pool).await;
+            .context("cannot update the database schema")?;
+        let created = self.ensure_admin_key(&pool).await;
         pool.close().await;
-        made
+        created
     }
 
-    /// Keeps the key of an earlier start, unless the database does not know it.
+    /// Creates an admin key, unless the one of an earlier start is in the database.
     async fn ensure_admin_key(&self, pool: &storage::PgPool) -> Result<()> {
         let path = self.prepared.site.data.admin_key();
         if let Ok(text) = std::fs::read_to_string(&path) {
@@ -131,7 +131,8 @@ impl Stack {
     }
 }
 
-/// Starts the stack unless it is told to stop meanwhile; then, or if a child fails, ends what runs.
+/// Starts the stack. Returns `None` if the process was asked to stop meanwhile. Then, and after an error, everything is
+/// stopped again.
 pub async fn start(site: Site, programs: Programs, shutdown: &Shutdown) -> Result<Option<Stack>> {
     let mut stack = Stack::prepare(site, programs, shutdown.now.clone()).await?;
     let outcome = match shutdown.graceful.run_until_cancelled(stack.start()).await {
