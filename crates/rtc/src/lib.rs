@@ -9,13 +9,13 @@
 //! There is no TURN and no STUN gathering: the media server must be reachable by UDP or by its TCP port.
 
 mod config;
-mod connection;
 mod driver;
 mod error;
 mod packet;
 mod peer;
 mod publish_only_token;
 pub mod publisher;
+mod rtc_engine;
 mod sdp;
 mod signal;
 #[doc(hidden)]

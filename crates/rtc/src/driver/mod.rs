@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::outbox::Outbox;
 use crate::{
     config::ConnectConfig,
-    connection::{Action, Connection},
     error::JoinError,
+    rtc_engine::{Action, Connection},
     signal::Own,
 };
 

@@ -20,9 +20,9 @@ use super::{
 };
 use crate::{
     config::ConnectConfig,
-    connection::Action,
     error::{BoxError, JoinError},
     peer::{Datagram, Transport},
+    rtc_engine::Action,
     signal::{
         Dial, Own,
         url::{Attempt, signal_url},

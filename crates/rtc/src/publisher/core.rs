@@ -13,10 +13,10 @@ use super::{
     frames::Fate,
 };
 use crate::{
-    connection::{self, Connection},
     driver::{Output, Session},
     error::JoinError,
     peer::PeerEvent,
+    rtc_engine::{self, Connection},
     signal::{Limits, Role, SignalEvent},
     simulate::Fault,
 };
@@ -188,9 +188,9 @@ impl Session for Core {
                 return self.connection.poll_farewell(now).map_or(Output::Done, Output::Action);
             }
             match self.connection.poll_output(now) {
-                Some(connection::Output::Action(action)) => return Output::Action(action),
-                Some(connection::Output::Signal(event)) => self.handle_signal(now, event),
-                Some(connection::Output::Media(event)) => self.handle_media(now, &event),
+                Some(rtc_engine::Output::Action(action)) => return Output::Action(action),
+                Some(rtc_engine::Output::Signal(event)) => self.handle_signal(now, event),
+                Some(rtc_engine::Output::Media(event)) => self.handle_media(now, &event),
                 None => return Output::Wait(self.deadline()),
             }
         }

@@ -3,11 +3,10 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod backoff;
+mod client;
 mod events;
 mod keep_alive;
 mod leave;
-mod machine;
-mod messages;
 mod participants;
 mod recovery;
 mod subscriptions;
@@ -16,6 +15,6 @@ mod testing;
 pub(crate) mod url;
 pub(crate) mod wire;
 
+pub(crate) use client::Signal;
 pub(crate) use events::{Dial, DialError, Limits, Output, Own, Role, SignalEvent};
-pub(crate) use machine::Signal;
 pub(crate) use participants::TrackChange;

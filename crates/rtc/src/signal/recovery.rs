@@ -6,9 +6,9 @@ use livekit_protocol::{DisconnectReason, LeaveRequest, signal_request::Message a
 
 use super::{
     backoff::{restart_wait, resume_wait},
+    client::{Signal, State},
     events::{Dial, Output, Role, SignalEvent},
     leave::Reaction,
-    machine::{Signal, State},
     url::Attempt,
 };
 use crate::error::{JoinError, LeaveReason};

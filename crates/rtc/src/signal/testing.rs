@@ -9,8 +9,8 @@ use livekit_protocol::{
 };
 
 use super::{
+    client::Signal,
     events::{DialError, Limits, Output, Role, SignalEvent},
-    machine::Signal,
     participants::TrackChange,
     url::Attempt,
 };

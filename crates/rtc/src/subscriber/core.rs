@@ -6,10 +6,10 @@ use livekit_protocol::SessionDescription;
 
 use super::{RoomEvent, TrackEnd, tracks::Tracks, watchdog::Watchdog};
 use crate::{
-    connection::{self, Connection},
     driver::{Output, Session},
     error::{JoinError, LeaveReason},
     peer::{PeerError, PeerEvent},
+    rtc_engine::{self, Connection},
     sdp,
     signal::{Limits, Own, Role, SignalEvent, TrackChange},
     simulate::Fault,
@@ -217,9 +217,9 @@ impl Session for Core {
                 return self.connection.poll_farewell(now).map_or(Output::Done, Output::Action);
             }
             match self.connection.poll_output(now) {
-                Some(connection::Output::Action(action)) => return Output::Action(action),
-                Some(connection::Output::Signal(event)) => self.handle_signal(now, event),
-                Some(connection::Output::Media(event)) => self.handle_media(now, event),
+                Some(rtc_engine::Output::Action(action)) => return Output::Action(action),
+                Some(rtc_engine::Output::Signal(event)) => self.handle_signal(now, event),
+                Some(rtc_engine::Output::Media(event)) => self.handle_media(now, event),
                 None => {
                     let deadlines = [
                         self.connection.deadline(),

@@ -8,8 +8,8 @@ use str0m::{
     net::{Protocol, TcpType},
 };
 
-use super::{Output, Peer, PeerError, candidate::Trickled};
-use crate::sdp;
+use super::{Output, Peer, PeerError};
+use crate::{peer::candidate::Trickled, sdp};
 
 /// Candidates that may wait for the offer which they belong to.
 const MAX_EARLY_CANDIDATES: usize = 64;

@@ -8,14 +8,16 @@ use livekit_protocol::{
 };
 use secrecy::SecretString;
 
-use super::{
-    events::{Own, Role, SignalEvent},
-    leave::{Reaction, reaction},
-    machine::{Signal, State},
-    participants::TrackChange,
-    url::Attempt,
+use super::{Signal, State};
+use crate::{
+    error::{JoinError, LeaveReason, SubscriptionError},
+    signal::{
+        events::{Own, Role, SignalEvent},
+        leave::{Reaction, reaction},
+        participants::TrackChange,
+        url::Attempt,
+    },
 };
-use crate::error::{JoinError, LeaveReason, SubscriptionError};
 
 impl Signal {
     pub fn handle_message(&mut self, now: Instant, message: Response) {
@@ -268,7 +270,9 @@ mod tests {
         bench.accept(resumed());
 
         let sync = bench.outputs().into_iter().find_map(|output| match output {
-            super::super::Output::Send(livekit_protocol::signal_request::Message::SyncState(sync)) => sync.subscription,
+            crate::signal::Output::Send(livekit_protocol::signal_request::Message::SyncState(sync)) => {
+                sync.subscription
+            }
             _ => None,
         });
         let sync = sync.unwrap();

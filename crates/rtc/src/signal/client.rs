@@ -2,6 +2,8 @@
 //!
 //! After every call read `poll_output` until it gives nothing, then wait for `deadline`.
 
+mod messages;
+
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},

@@ -1,0 +1,401 @@
+//! The connection itself: str0m, and what came out of it.
+
+mod negotiate;
+mod publish;
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use str0m::{
+    Candidate, Event, IceConnectionState, Input, Output as RtcOutput, Rtc, RtcError,
+    change::SdpPendingOffer,
+    net::{Protocol, Receive},
+};
+use thiserror::Error;
+
+pub(crate) use self::publish::{Codec, OutgoingTrack, Send};
+use super::{candidate::Trickled, tcp::TcpPeers};
+use crate::packet::{RtpPacket, SenderReport};
+
+/// Receiver reports once a second: the server derives its round trip time, and with it its NACK spacing, from them.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// If str0m names no time.
+const IDLE_WAKE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Error)]
+pub(crate) enum PeerError {
+    #[error("the server's description of the connection cannot be used: {0}")]
+    BadDescription(String),
+    #[error("the server's certificate changed")]
+    CertificateChanged,
+    #[error("the WebRTC connection broke: {0}")]
+    Broken(String),
+}
+
+/// The way a packet takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Udp,
+    Tcp,
+}
+
+/// A packet with the addresses it goes between. For what comes in, `local` is one of our candidates.
+#[derive(Debug)]
+pub(crate) struct Datagram<B> {
+    pub transport: Transport,
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
+    pub contents: B,
+}
+
+#[derive(Debug)]
+pub(crate) enum Output {
+    Transmit(Datagram<Vec<u8>>),
+    /// Open a TCP connection; what comes of it is told by `handle_tcp_up` and `handle_tcp_down`.
+    DialTcp(SocketAddr),
+    Event(PeerEvent),
+}
+
+#[derive(Debug)]
+pub(crate) enum PeerEvent {
+    /// ICE and DTLS are through.
+    Connected,
+    /// The server's keep-alives stopped.
+    Disconnected,
+    Packet(RtpPacket),
+    SenderReport(SenderReport),
+    /// Nothing will come of this connection any more.
+    Failed(PeerError),
+}
+
+#[derive(Debug)]
+pub(crate) struct Peer {
+    rtc: Rtc,
+    wake: Instant,
+    outputs: VecDeque<Output>,
+    /// Of the last description that was accepted; empty before the first.
+    remote_ufrag: String,
+    fingerprint: String,
+    early: VecDeque<Trickled>,
+    tcp: TcpPeers,
+    failed: bool,
+    connected: bool,
+    pending_offer: Option<SdpPendingOffer>,
+    /// Of the sections that RED is sent on.
+    red_mids: Vec<String>,
+}
+
+impl Peer {
+    /// A connection on which the server sends. Plain Opus only: then the server unpacks RED, and repairs with it what
+    /// the publisher's side lost.
+    pub fn subscriber(now: Instant, locals: &[SocketAddr]) -> Self {
+        Self::new(now, locals, Red::Refused)
+    }
+
+    /// A connection on which we send.
+    pub fn publisher(now: Instant, locals: &[SocketAddr]) -> Self {
+        Self::new(now, locals, Red::Offered)
+    }
+
+    fn new(now: Instant, locals: &[SocketAddr], red: Red) -> Self {
+        let rtc = Rtc::builder()
+            .clear_codecs()
+            .enable_opus(true, red == Red::Offered)
+            .set_rtp_mode(true)
+            .set_stats_interval(None)
+            .set_rtcp_report_interval_audio(REPORT_INTERVAL)
+            .build(now);
+        let mut peer = Self {
+            rtc,
+            wake: now,
+            outputs: VecDeque::new(),
+            remote_ufrag: String::new(),
+            fingerprint: String::new(),
+            early: VecDeque::new(),
+            tcp: TcpPeers::default(),
+            failed: false,
+            connected: false,
+            pending_offer: None,
+            red_mids: Vec::new(),
+        };
+        peer.settle(now);
+        for local in locals {
+            if let Ok(candidate) = Candidate::host(*local, "udp") {
+                peer.rtc.add_local_candidate(candidate);
+                peer.settle(now);
+            }
+        }
+        peer
+    }
+
+    /// Asks the server again for packets of this stream that are missing. LiveKit repeats them on the same SSRC, which
+    /// str0m does not expect of a stream without RTX; so it has to be told for each SSRC.
+    pub fn enable_nack(&mut self, now: Instant, ssrc: u32) {
+        match self.rtc.direct_api().stream_rx(&ssrc.into()) {
+            Some(stream) => stream.suppress_nack(false),
+            None => tracing::warn!(ssrc, "no stream to repair, losses of it stay"),
+        }
+        self.settle(now);
+    }
+
+    /// The stream is over; str0m would go on telling of it.
+    pub fn remove_stream(&mut self, now: Instant, ssrc: u32) {
+        self.rtc.direct_api().remove_stream_rx(ssrc.into());
+        self.settle(now);
+    }
+
+    pub fn handle_datagram(&mut self, now: Instant, datagram: &Datagram<&[u8]>) {
+        let protocol = match datagram.transport {
+            Transport::Udp => Protocol::Udp,
+            Transport::Tcp => Protocol::Tcp,
+        };
+        // Neither STUN nor DTLS nor RTP: not for us.
+        let Ok(receive) = Receive::new(protocol, datagram.remote, datagram.local, datagram.contents) else {
+            return;
+        };
+        self.input(now, Input::Receive(now, receive));
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if now >= self.wake {
+            self.kick(now);
+        }
+    }
+
+    /// Whether ICE and DTLS have been through, ever.
+    pub fn was_connected(&self) -> bool {
+        self.connected
+    }
+
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub fn deadline(&self) -> Instant {
+        self.wake
+    }
+
+    /// Lets str0m look at the clock. Changes do not arm its timers by themselves: without this an ICE-lite server,
+    /// which never speaks first, would wait for us in vain.
+    fn kick(&mut self, now: Instant) {
+        self.settle(now);
+        self.input(now, Input::Timeout(now));
+    }
+
+    fn input(&mut self, now: Instant, input: Input<'_>) {
+        if self.failed {
+            return;
+        }
+        if let Err(error) = self.rtc.handle_input(input) {
+            self.fail(&error);
+        }
+        self.settle(now);
+    }
+
+    /// Reads all that str0m has to say.
+    fn settle(&mut self, now: Instant) {
+        while !self.failed {
+            match self.rtc.poll_output() {
+                Ok(RtcOutput::Timeout(wake)) => {
+                    self.wake = wake;
+                    if !self.rtc.is_alive() {
+                        self.fail(&"it was closed");
+                    }
+                    return;
+                }
+                Ok(RtcOutput::Transmit(transmit)) => self.outputs.push_back(Output::Transmit(Datagram {
+                    transport: if transmit.proto == Protocol::Udp {
+                        Transport::Udp
+                    } else {
+                        Transport::Tcp
+                    },
+                    local: transmit.source,
+                    remote: transmit.destination,
+                    contents: transmit.contents.to_vec(),
+                })),
+                Ok(RtcOutput::Event(event)) => self.handle_event(event),
+                Err(error) => self.fail(&error),
+            }
+        }
+        self.wake = now + IDLE_WAKE;
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        let event = match event {
+            Event::Connected => {
+                self.connected = true;
+                PeerEvent::Connected
+            }
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => PeerEvent::Disconnected,
+            Event::RtpPacket(packet) if !packet.payload.is_empty() => PeerEvent::Packet(RtpPacket {
+                ssrc: *packet.header.ssrc,
+                seq_no: *packet.seq_no,
+                timestamp: packet.header.timestamp,
+                marker: packet.header.marker,
+                arrival: packet.timestamp,
+                payload: Bytes::copy_from_slice(&packet.payload),
+            }),
+            Event::SenderFeedback(feedback) => PeerEvent::SenderReport(SenderReport {
+                ssrc: *feedback.sender_info.ssrc,
+                rtp_timestamp: low_32_bits(feedback.sender_info.rtp_time.numer()),
+                publisher_time: feedback.sender_info.ntp_time,
+                arrival: feedback.received_at,
+            }),
+            _ => return,
+        };
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn fail(&mut self, error: &dyn std::fmt::Display) {
+        if !std::mem::replace(&mut self.failed, true) {
+            self.outputs
+                .push_back(Output::Event(PeerEvent::Failed(PeerError::Broken(error.to_string()))));
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Red {
+    Refused,
+    Offered,
+}
+
+impl From<RtcError> for PeerError {
+    fn from(error: RtcError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+fn low_32_bits(timestamp: u64) -> u32 {
+    u32::try_from(timestamp & u64::from(u32::MAX)).expect("32 bits fit into 32 bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sdp;
+
+    /// A publisher and a subscriber on a made-up network and clock.
+    struct Pair {
+        now: Instant,
+        publisher: Peer,
+        subscriber: Peer,
+        track: OutgoingTrack,
+        heard: Vec<RtpPacket>,
+        connected: usize,
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            let now = Instant::now();
+            let [one, other] = ["10.0.0.1:1000", "10.0.0.2:2000"].map(|address| address.parse().unwrap());
+            let (mut publisher, mut subscriber) = (Peer::publisher(now, &[one]), Peer::subscriber(now, &[other]));
+            let (track, offer) = publisher.offer_track(now, "TR_1", Codec::Opus).unwrap();
+            let answer = subscriber.accept_offer(now, &offer, &sdp::scan(&offer)).unwrap();
+            publisher.accept_answer(now, &answer).unwrap();
+            Self {
+                now,
+                publisher,
+                subscriber,
+                track,
+                heard: Vec::new(),
+                connected: 0,
+            }
+        }
+
+        fn run(&mut self, time: Duration) {
+            let until = self.now + time;
+            while self.now < until {
+                self.exchange();
+                self.now += Duration::from_millis(5);
+                self.publisher.handle_timeout(self.now);
+                self.subscriber.handle_timeout(self.now);
+            }
+        }
+
+        fn exchange(&mut self) {
+            loop {
+                let (ours, theirs) = (self.publisher.poll_output(), self.subscriber.poll_output());
+                if ours.is_none() && theirs.is_none() {
+                    return;
+                }
+                deliver(self.now, ours, &mut self.subscriber);
+                match theirs {
+                    Some(Output::Event(PeerEvent::Packet(packet))) => self.heard.push(packet),
+                    Some(Output::Event(PeerEvent::Connected)) => self.connected += 1,
+                    other => deliver(self.now, other, &mut self.publisher),
+                }
+            }
+        }
+    }
+
+    fn deliver(now: Instant, output: Option<Output>, to: &mut Peer) {
+        if let Some(Output::Transmit(sent)) = output {
+            let (local, remote) = (sent.remote, sent.local);
+            to.handle_datagram(
+                now,
+                &Datagram {
+                    transport: sent.transport,
+                    local,
+                    remote,
+                    contents: &sent.contents,
+                },
+            );
+        }
+    }
+
+    #[test]
+    fn two_peers_find_each_other_and_packets_keep_their_numbers_and_payloads() {
+        let mut pair = Pair::new();
+        pair.run(Duration::from_secs(2));
+
+        for seq_no in [0, 1, 2, 5] {
+            let payload = vec![0xf8, u8::try_from(seq_no).unwrap()];
+            let packet = Send {
+                seq_no,
+                timestamp: 960,
+                at: pair.now,
+                marker: false,
+                payload,
+            };
+            pair.publisher.send(pair.now, pair.track, packet);
+            pair.run(Duration::from_millis(20));
+        }
+
+        assert_eq!(pair.connected, 1);
+        let heard: Vec<_> = pair
+            .heard
+            .iter()
+            .map(|packet| (packet.seq_no, packet.payload[1]))
+            .collect();
+        assert_eq!(heard, [(0, 0), (1, 1), (2, 2), (5, 5)]);
+    }
+
+    #[test]
+    fn datagrams_from_nowhere_change_nothing() {
+        let mut pair = Pair::new();
+        pair.run(Duration::from_secs(2));
+        let local = "10.0.0.2:2000".parse().unwrap();
+        let remote = "192.0.2.9:9".parse().unwrap();
+
+        for first in 0..=255u8 {
+            for length in [0, 1, 12, 20, 100] {
+                let contents = &vec![first; length][..];
+                let datagram = Datagram {
+                    transport: Transport::Udp,
+                    local,
+                    remote,
+                    contents,
+                };
+                pair.subscriber.handle_datagram(pair.now, &datagram);
+            }
+        }
+        pair.run(Duration::from_millis(50));
+
+        assert!(pair.heard.is_empty() && !pair.subscriber.failed);
+    }
+}
