@@ -26,6 +26,10 @@ pub enum JoinError {
 }
 
 impl JoinError {
+    pub(crate) fn ended_before_joining() -> Self {
+        Self::Unreachable("the connection ended before the join completed".into())
+    }
+
     /// Whether the same join may succeed later without anyone changing anything.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -41,7 +45,7 @@ impl JoinError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LeaveReason {
     #[error("we left")]
-    Asked,
+    ClientInitiated,
     #[error("the room was closed")]
     RoomClosed,
     #[error("we were removed from the room")]
@@ -54,7 +58,7 @@ pub enum LeaveReason {
     #[error("LiveKit refused a reconnect with status {status}: {text}")]
     Refused { status: u16, text: String },
     #[error("no connection for {} s", .0.as_secs())]
-    GaveUp(Duration),
+    ReconnectTimedOut(Duration),
     /// The connection ended for a cause that a new connection may cure.
     #[error("disconnected: {cause}")]
     Disconnected { cause: String },

@@ -8,6 +8,7 @@
 //! Left to others: order and loss of packets, files, clocks, which tracks to want, and when to give up a recording.
 //! There is no TURN and no STUN gathering: the media server must be reachable by UDP or by its TCP port.
 
+mod client_core;
 mod config;
 mod driver;
 mod error;

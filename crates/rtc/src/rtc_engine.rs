@@ -1,7 +1,7 @@
-//! Signalling and media of one participant together: still no socket, clock or runtime.
+//! Signalling and media of one participant together, without sockets, clock or runtime.
 //!
-//! What comes in is given to the methods here; what is to be done about it is read from `poll_output`, one at a time,
-//! each done before the next is read.
+//! Inputs go in through methods. Outputs come from `poll_output`, one at a time; the caller carries out each before
+//! polling the next.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
@@ -15,77 +15,80 @@ use livekit_protocol::{SignalTarget, TrickleRequest, signal_request::Message as 
 
 use crate::{
     error::LeaveReason,
-    peer::{self, Datagram, Peer, PeerError, PeerEvent},
-    signal::{self, Dial, Limits, Role, Signal, SignalEvent},
-    simulate::{Fault, Loss},
+    peer::{Datagram, PeerConnection, PeerError, PeerEvent, PeerOutput},
+    signal::{Dial, ReconnectPolicy, Role, SignalClient, SignalEvent, SignalOutput},
+    simulate::{Fault, PacketLoss},
 };
 
-/// From the first description to ICE and DTLS being through. The server gives up after as long.
+/// From the first session description until ICE and DTLS are connected. The server gives up after the same time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Something for the driver to do.
+/// Something to do on the sockets.
 #[derive(Debug)]
-pub(crate) enum Action {
-    /// Open a WebSocket in place of the one before.
+pub(crate) enum IoAction {
+    /// Open a signalling WebSocket, which replaces the previous one.
     Dial(Dial),
+    /// Send a message on the signalling WebSocket.
     Send(Box<Request>),
-    /// Close the WebSocket when everything is sent.
+    /// Close the signalling WebSocket once all messages are sent.
     Hangup,
-    /// Open new UDP sockets in place of those before, tell their addresses by `handle_sockets`, forget TCP streams.
+    /// Close all TCP streams, replace all UDP sockets and report the new ones to [`RtcEngine::handle_sockets`].
     OpenSockets,
+    /// Open a TCP stream for ICE and report it to [`RtcEngine::handle_tcp_up`].
     DialTcp(SocketAddr),
     Transmit(Datagram<Vec<u8>>),
 }
 
 #[derive(Debug)]
-pub(crate) enum Output {
-    Action(Action),
+pub(crate) enum EngineOutput {
+    Io(IoAction),
     Signal(SignalEvent),
     Media(PeerEvent),
 }
 
+/// One participant's connection to a room.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub(crate) struct RtcEngine {
     role: Role,
-    pub signal: Signal,
-    pub peer: Option<Peer>,
-    /// Until when the media connection has to be there.
-    connect_by: Option<Instant>,
-    loss: Loss,
-    outputs: VecDeque<Output>,
+    pub signal: SignalClient,
+    /// `None` until sockets are open.
+    pub peer: Option<PeerConnection>,
+    /// When the media connection must be established.
+    connect_deadline: Option<Instant>,
+    loss: PacketLoss,
+    outputs: VecDeque<EngineOutput>,
 }
 
-impl Connection {
-    pub fn new(now: Instant, role: Role, limits: Limits) -> Self {
-        let signal = Signal::new(now, role, limits);
+impl RtcEngine {
+    pub fn new(now: Instant, role: Role, policy: ReconnectPolicy) -> Self {
         Self {
             role,
-            signal,
+            signal: SignalClient::new(now, role, policy),
             peer: None,
-            connect_by: None,
-            loss: Loss::default(),
+            connect_deadline: None,
+            loss: PacketLoss::default(),
             outputs: VecDeque::new(),
         }
     }
 
-    /// The sockets that were asked for are open.
+    /// The requested UDP sockets are open, at these local addresses.
     pub fn handle_sockets(&mut self, now: Instant, locals: &[SocketAddr]) {
-        self.connect_by = None;
+        self.connect_deadline = None;
         self.peer = Some(match self.role {
-            Role::Subscriber => Peer::subscriber(now, locals),
-            Role::Publisher => Peer::publisher(now, locals),
+            Role::Subscriber => PeerConnection::subscriber(now, locals),
+            Role::Publisher => PeerConnection::publisher(now, locals),
         });
     }
 
-    /// There is no socket to be had.
+    /// No UDP socket could be opened.
     pub fn handle_no_sockets(&mut self, cause: &std::io::Error) {
         self.signal.end(LeaveReason::Disconnected {
-            cause: format!("no UDP socket could be opened: {cause}"),
+            cause: format!("cannot open a UDP socket: {cause}"),
         });
     }
 
     pub fn handle_datagram(&mut self, now: Instant, datagram: &Datagram<&[u8]>) {
-        if let Some(peer) = self.peer.as_mut().filter(|_| !self.loss.takes(datagram.contents)) {
+        if let Some(peer) = self.peer.as_mut().filter(|_| !self.loss.drops(datagram.contents)) {
             peer.handle_datagram(now, datagram);
         }
     }
@@ -107,34 +110,36 @@ impl Connection {
         if let Some(peer) = &mut self.peer {
             peer.handle_timeout(now);
         }
-        if self.connect_by.is_some_and(|by| now >= by) {
-            self.connect_by = None;
-            let cause = "no direct path to the media server, neither by UDP nor by TCP";
+        if self.connect_deadline.is_some_and(|deadline| now >= deadline) {
+            self.connect_deadline = None;
+            let cause = "cannot reach the media server over UDP or TCP";
             self.signal.handle_media_failed(now, cause.into());
         }
     }
 
     pub fn deadline(&self) -> Option<Instant> {
-        let peer = self.peer.as_ref().map(Peer::deadline);
-        [self.signal.deadline(), peer, self.connect_by]
+        let peer = self.peer.as_ref().map(PeerConnection::deadline);
+        [self.signal.deadline(), peer, self.connect_deadline]
             .into_iter()
             .flatten()
             .min()
     }
 
-    /// A description went out or came in: now the clock runs until media is there.
-    pub fn negotiated(&mut self, now: Instant) {
+    /// A session description was sent or accepted. Unless media was connected before, it must be within
+    /// [`CONNECT_TIMEOUT`].
+    pub fn handle_negotiated(&mut self, now: Instant) {
         let first = self.peer.as_ref().is_some_and(|peer| !peer.was_connected());
         if first {
-            self.connect_by.get_or_insert(now + CONNECT_TIMEOUT);
+            self.connect_deadline.get_or_insert(now + CONNECT_TIMEOUT);
         }
     }
 
+    /// A session description of the server could not be used.
     pub fn handle_bad_description(&mut self, now: Instant, error: &PeerError) {
         self.signal.handle_media_failed(now, error.to_string());
     }
 
-    pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
+    pub fn poll_output(&mut self, now: Instant) -> Option<EngineOutput> {
         loop {
             if let Some(output) = self.outputs.pop_front() {
                 return Some(output);
@@ -142,27 +147,27 @@ impl Connection {
             if let Some(output) = self.signal.poll_output() {
                 self.handle_signal_output(now, output);
             } else {
-                let output = self.peer.as_mut().and_then(Peer::poll_output)?;
+                let output = self.peer.as_mut().and_then(PeerConnection::poll_output)?;
                 self.handle_peer_output(now, output);
             }
         }
     }
 
-    /// What is still to be done when nothing more is to be heard.
-    pub fn poll_farewell(&mut self, now: Instant) -> Option<Action> {
+    /// Returns the remaining actions after the end, discarding events.
+    pub fn poll_remaining_action(&mut self, now: Instant) -> Option<IoAction> {
         loop {
-            if let Output::Action(action) = self.poll_output(now)? {
+            if let EngineOutput::Io(action) = self.poll_output(now)? {
                 return Some(action);
             }
         }
     }
 
-    /// Makes a fault, for tests.
+    /// Causes a fault, for tests.
     pub fn simulate(&mut self, now: Instant, fault: Fault) {
         match fault {
             Fault::DropSignal => self.signal.drop_signal(now),
             Fault::FailMedia => self.signal.handle_media_failed(now, "simulated".into()),
-            Fault::LoseMedia { one_in } => self.loss.one_in = one_in,
+            Fault::LoseMedia { one_in } => self.loss = PacketLoss::new(one_in),
             Fault::ServerLeave | Fault::SwitchToTcp => {
                 if let Some(scenario) = fault.scenario() {
                     self.signal.send(Request::Simulate(scenario));
@@ -171,18 +176,18 @@ impl Connection {
         }
     }
 
-    fn handle_signal_output(&mut self, now: Instant, output: signal::Output) {
+    fn handle_signal_output(&mut self, now: Instant, output: SignalOutput) {
         let output = match output {
-            signal::Output::Dial(dial) => Output::Action(Action::Dial(dial)),
-            signal::Output::Send(request) => Output::Action(Action::Send(request.into())),
-            signal::Output::Hangup => Output::Action(Action::Hangup),
-            signal::Output::Event(SignalEvent::Trickle(trickle)) => return self.handle_trickle(now, &trickle),
-            signal::Output::Event(event) => {
+            SignalOutput::Dial(dial) => EngineOutput::Io(IoAction::Dial(dial)),
+            SignalOutput::Send(request) => EngineOutput::Io(IoAction::Send(request.into())),
+            SignalOutput::Hangup => EngineOutput::Io(IoAction::Hangup),
+            SignalOutput::Event(SignalEvent::Trickle(trickle)) => return self.handle_trickle(now, &trickle),
+            SignalOutput::Event(event) => {
                 if let SignalEvent::Joined(_) = event {
                     self.peer = None;
-                    self.outputs.push_back(Output::Action(Action::OpenSockets));
+                    self.outputs.push_back(EngineOutput::Io(IoAction::OpenSockets));
                 }
-                Output::Signal(event)
+                EngineOutput::Signal(event)
             }
         };
         self.outputs.push_back(output);
@@ -198,20 +203,22 @@ impl Connection {
         }
     }
 
-    fn handle_peer_output(&mut self, now: Instant, output: peer::Output) {
+    fn handle_peer_output(&mut self, now: Instant, output: PeerOutput) {
         let event = match output {
-            peer::Output::Transmit(datagram) => {
-                return self.outputs.push_back(Output::Action(Action::Transmit(datagram)));
-            }
-            peer::Output::DialTcp(address) => return self.outputs.push_back(Output::Action(Action::DialTcp(address))),
-            peer::Output::Event(event) => event,
+            PeerOutput::Transmit(datagram) => return self.push_io(IoAction::Transmit(datagram)),
+            PeerOutput::DialTcp(address) => return self.push_io(IoAction::DialTcp(address)),
+            PeerOutput::Event(event) => event,
         };
         match &event {
-            PeerEvent::Connected => self.connect_by = None,
+            PeerEvent::Connected => self.connect_deadline = None,
             PeerEvent::Disconnected => self.signal.handle_media_stalled(now),
             PeerEvent::Packet(_) | PeerEvent::SenderReport(_) => self.signal.handle_media(now),
             PeerEvent::Failed(error) => self.signal.handle_media_failed(now, error.to_string()),
         }
-        self.outputs.push_back(Output::Media(event));
+        self.outputs.push_back(EngineOutput::Media(event));
+    }
+
+    fn push_io(&mut self, action: IoAction) {
+        self.outputs.push_back(EngineOutput::Io(action));
     }
 }

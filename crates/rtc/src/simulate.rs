@@ -1,31 +1,40 @@
-//! Faults that a LiveKit server makes on request, for tests. Any server obeys any participant here.
+//! Faults that tests can cause. A LiveKit server simulates some of them for any participant that asks.
 
 use livekit_protocol::{CandidateProtocol, SimulateScenario, simulate_scenario::Scenario};
 
+/// A fault of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The server says that it shuts down; a full reconnect is to follow.
+    /// The server announces its shutdown, which leads to a full reconnect.
     ServerLeave,
-    /// All candidates but TCP are taken away, with an ICE restart.
+    /// The server restarts ICE and offers TCP candidates only.
     SwitchToTcp,
-    /// Our WebSocket is cut by ourselves, without a word to the server.
+    /// The client drops its WebSocket without informing the server.
     DropSignal,
-    /// The media connection is thrown away, as after a fatal DTLS error.
+    /// The client discards the media connection, as after a fatal DTLS error.
     FailMedia,
-    /// Of the media that comes in, one datagram in so many is lost; 1 is all of it, 0 none.
-    LoseMedia { one_in: u32 },
+    /// The client loses incoming media.
+    LoseMedia {
+        /// One datagram in this many is lost: 1 loses all of them, 0 none.
+        one_in: u32,
+    },
 }
 
-/// Loses what comes in, as `LoseMedia` says.
+/// Drops incoming datagrams as [`Fault::LoseMedia`] says.
 #[derive(Debug, Default)]
-pub(crate) struct Loss {
-    pub one_in: u32,
+pub(crate) struct PacketLoss {
+    one_in: u32,
     seen: u32,
 }
 
-impl Loss {
-    /// STUN and DTLS are spared, so that the connection itself stays (RFC 7983 tells them apart).
-    pub fn takes(&mut self, datagram: &[u8]) -> bool {
+impl PacketLoss {
+    pub fn new(one_in: u32) -> Self {
+        Self { one_in, seen: 0 }
+    }
+
+    /// Returns whether this datagram is lost. STUN and DTLS never are (RFC 7983 tells them apart), so that the
+    /// connection itself survives.
+    pub fn drops(&mut self, datagram: &[u8]) -> bool {
         let is_media = datagram.first().is_some_and(|first| (128..192).contains(first));
         if self.one_in == 0 || !is_media {
             return false;
@@ -36,7 +45,7 @@ impl Loss {
 }
 
 impl Fault {
-    /// `None`: the fault is made on our side.
+    /// Returns what to ask of the server, or `None` for faults on the client's side.
     pub(crate) fn scenario(self) -> Option<SimulateScenario> {
         let scenario = match self {
             Self::ServerLeave => Scenario::ServerLeave(true),

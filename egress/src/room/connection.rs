@@ -6,7 +6,7 @@ use domain::TrackSid;
 use media::{RtpPacket, SenderReport};
 use rtc::{
     ConnectConfig, LeaveReason,
-    subscriber::{self, RoomEvent, Subscriber, TrackEnd},
+    subscriber::{self, RoomEvent, Subscriber, TrackEndReason},
 };
 use tokio::sync::mpsc;
 
@@ -119,7 +119,7 @@ impl RoomConnection {
             }
             RoomEvent::TrackEnded {
                 sid,
-                why: TrackEnd::Failed,
+                reason: TrackEndReason::Failed,
             } => self.send(&sid, || FeedEvent::Ended(FeedEnd::ConnectionLost)),
             // The feed got its end when the track was unpublished, or is detached if we unsubscribed.
             RoomEvent::TrackEnded { .. } | RoomEvent::TrackSubscribed { .. } | RoomEvent::Resumed => {}
@@ -182,12 +182,13 @@ fn track_sid(sid: &str) -> TrackSid {
 
 fn feed_end(reason: &LeaveReason) -> FeedEnd {
     match reason {
-        LeaveReason::Asked | LeaveReason::RoomClosed | LeaveReason::Removed | LeaveReason::RoomChanged { .. } => {
-            FeedEnd::SourceClosed
-        }
+        LeaveReason::ClientInitiated
+        | LeaveReason::RoomClosed
+        | LeaveReason::Removed
+        | LeaveReason::RoomChanged { .. } => FeedEnd::SourceClosed,
         LeaveReason::DuplicateIdentity
         | LeaveReason::Refused { .. }
-        | LeaveReason::GaveUp(_)
+        | LeaveReason::ReconnectTimedOut(_)
         | LeaveReason::Disconnected { .. } => FeedEnd::ConnectionLost,
     }
 }

@@ -1,4 +1,4 @@
-//! One TCP stream of ICE: we connect, packets go in frames of two bytes' length and contents (RFC 4571).
+//! One ICE-TCP stream. We connect; each packet is preceded by its length in two bytes (RFC 4571).
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -13,22 +13,40 @@ use tokio::{
     time::timeout,
 };
 
-use super::TcpInput;
-
-/// A server next to us answers at once; one that does not is reached by UDP or not at all.
+/// Nearby servers accept at once. A server that takes longer is reached over UDP or not at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Frames on their way out: reports and checks only, so a stream with more of them stands still.
+/// Outgoing frames are only RTCP reports and connectivity checks, so a stream with more of them queued is stuck.
 const MAX_QUEUED_FRAMES: usize = 512;
 
-/// Connects and tells of it, then of each frame, then of the end. Ends when `inputs` closes or the server does.
+/// An input from an ICE-TCP stream.
+#[derive(Debug)]
+pub(super) enum TcpInput {
+    /// The stream is connected. Frames to send go into `frames`.
+    Up {
+        local: SocketAddr,
+        remote: SocketAddr,
+        frames: mpsc::Sender<Vec<u8>>,
+    },
+    Frame {
+        local: SocketAddr,
+        remote: SocketAddr,
+        frame: Bytes,
+    },
+    Down {
+        local: SocketAddr,
+    },
+}
+
+/// Connects, then reports the connection, each frame and the end to `inputs`. Returns when the server closes the stream
+/// or the receiver of `inputs` is dropped.
 pub(super) async fn run(remote: SocketAddr, inputs: mpsc::Sender<TcpInput>) {
     let stream = match timeout(CONNECT_TIMEOUT, TcpStream::connect(remote)).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::debug!(%remote, %error, "no ICE stream"),
-        Err(_elapsed) => return tracing::debug!(%remote, "no ICE stream in time"),
+        Ok(Err(error)) => return tracing::debug!(%remote, %error, "cannot open the ICE-TCP stream"),
+        Err(_elapsed) => return tracing::debug!(%remote, "timed out opening the ICE-TCP stream"),
     };
     let Ok(local) = stream.local_addr() else { return };
-    // Media is small packets now, not big ones later.
+    // Real-time media: send small packets at once instead of collecting them.
     let _best_effort = stream.set_nodelay(true);
     let (reader, writer) = stream.into_split();
     let (frames, queue) = mpsc::channel(MAX_QUEUED_FRAMES);
@@ -66,7 +84,7 @@ async fn read_frame(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Bytes> 
     Ok(frame.into())
 }
 
-/// `None`: too long for its length to be said.
+/// Returns `None` if the contents are longer than 65535 bytes.
 fn frame(contents: &[u8]) -> Option<Vec<u8>> {
     let length = u16::try_from(contents.len()).ok()?;
     let mut frame = Vec::with_capacity(contents.len() + 2);
@@ -80,7 +98,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn frames_come_out_as_they_went_in() {
+    async fn frames_are_read_as_they_were_written() {
         let mut stream = Vec::new();
         for contents in [&b"first"[..], b"", &[7; 60_000]] {
             stream.extend(frame(contents).unwrap());

@@ -1,4 +1,4 @@
-//! The loop: wait for the first of sockets, commands and deadlines, tell the session, do what it says.
+//! The driver's loop: waits for sockets, commands and deadlines, passes them to the core, carries out its outputs.
 
 use std::{
     collections::HashMap,
@@ -14,167 +14,170 @@ use tokio::{
 };
 
 use super::{
-    Outbox, Output, Session, TcpInput, ice_tcp,
+    event_queue::EventQueue,
+    ice_tcp::{self, TcpInput},
     udp::UdpSockets,
-    websocket::{Link, SignalInput, SignalInputKind},
+    websocket::{SignalInput, SignalInputKind, SignalSocket},
 };
 use crate::{
+    client_core::{ClientCore, ClientOutput},
     config::ConnectConfig,
-    error::{BoxError, JoinError},
+    error::JoinError,
     peer::{Datagram, Transport},
-    rtc_engine::Action,
-    signal::{
-        Dial, Own,
-        url::{Attempt, signal_url},
-    },
+    rtc_engine::IoAction,
+    signal::{ConnectAttempt, Dial, LocalParticipant, signal_url},
 };
 
-/// Read in a row before the others get their turn.
+/// Datagrams read in a row before other inputs get their turn.
 const DATAGRAMS_PER_WAKE: usize = 32;
-/// Larger than any that LiveKit sends (1200 bytes and headers).
+/// Larger than any datagram that LiveKit sends (1200 bytes plus headers).
 const DATAGRAM_BYTES: usize = 2048;
-/// If the session waits for nothing but input.
+/// How long to sleep if the core waits for nothing but input.
 const IDLE_WAKE: Duration = Duration::from_secs(3600);
-/// Messages of sockets that wait for the loop.
+/// Capacity of the channels from the socket tasks to the loop, in messages.
 const INPUT_CAPACITY: usize = 1024;
 
-pub(super) struct Driver<S: Session> {
-    session: S,
+pub(super) struct Driver<C: ClientCore> {
+    core: C,
     config: ConnectConfig,
-    outbox: Outbox<S::Event>,
-    own: watch::Sender<Own>,
-    ready: Option<oneshot::Sender<Result<(), JoinError>>>,
+    events: EventQueue<C::Event>,
+    local: watch::Sender<LocalParticipant>,
+    /// `None` once the caller of the join has its result.
+    join_result: Option<oneshot::Sender<Result<(), JoinError>>>,
     udp: UdpSockets,
     tcp: HashMap<SocketAddr, mpsc::Sender<Vec<u8>>>,
     tcp_inputs: (mpsc::Sender<TcpInput>, mpsc::Receiver<TcpInput>),
     tcp_tasks: JoinSet<()>,
-    link: Option<Link>,
-    links: u64,
-    /// Links that say good-bye.
+    signal: Option<SignalSocket>,
+    /// The number of signalling sockets opened so far, from which they get their ids.
+    signal_count: u64,
+    /// Signalling sockets that are sending their last messages.
     closing: JoinSet<()>,
     signal_inputs: (mpsc::Sender<SignalInput>, mpsc::Receiver<SignalInput>),
 }
 
-/// What the session wants next.
+/// What to do when all outputs have been carried out.
 enum Next {
     Wait(Option<Instant>),
     Done,
 }
 
-impl<S: Session> Driver<S> {
+impl<C: ClientCore> Driver<C> {
     pub fn new(
-        session: S,
+        core: C,
         config: ConnectConfig,
-        outbox: Outbox<S::Event>,
-        own: watch::Sender<Own>,
-        ready: oneshot::Sender<Result<(), JoinError>>,
+        events: EventQueue<C::Event>,
+        local: watch::Sender<LocalParticipant>,
+        join_result: oneshot::Sender<Result<(), JoinError>>,
     ) -> Self {
         Self {
-            session,
+            core,
             config,
-            outbox,
-            own,
-            ready: Some(ready),
+            events,
+            local,
+            join_result: Some(join_result),
             udp: UdpSockets::default(),
             tcp: HashMap::new(),
             tcp_inputs: mpsc::channel(INPUT_CAPACITY),
             tcp_tasks: JoinSet::new(),
-            link: None,
-            links: 0,
+            signal: None,
+            signal_count: 0,
             closing: JoinSet::new(),
             signal_inputs: mpsc::channel(INPUT_CAPACITY),
         }
     }
 
-    pub async fn run(mut self, mut commands: mpsc::UnboundedReceiver<S::Command>) {
+    /// Runs until the core is done, then closes all sockets.
+    pub async fn run(mut self, mut commands: mpsc::UnboundedReceiver<C::Command>) {
         let mut buffer = vec![0; DATAGRAM_BYTES];
         let mut abandoned = false;
-        while let Next::Wait(wake) = self.settle() {
+        while let Next::Wait(wake) = self.process_outputs() {
             let deadline = wake.unwrap_or_else(|| Instant::now() + IDLE_WAKE);
             tokio::select! {
                 index = self.udp.readable() => self.receive(index, &mut buffer),
                 Some(input) = self.tcp_inputs.1.recv() => self.handle_tcp(input),
                 Some(input) = self.signal_inputs.1.recv() => self.handle_signal(input),
                 command = commands.recv(), if !abandoned => match command {
-                    Some(command) => self.session.handle_command(Instant::now(), command),
+                    Some(command) => self.core.handle_command(Instant::now(), command),
                     None => {
                         abandoned = true;
-                        self.session.handle_abandoned();
+                        self.core.handle_abandoned();
                     }
                 },
-                () = self.outbox.flush(S::dropped), if self.outbox.is_waiting() => {}
-                () = sleep_until(deadline.into()) => self.session.handle_timeout(Instant::now()),
+                () = self.events.flush(C::dropped), if self.events.has_backlog() => {}
+                () = sleep_until(deadline.into()) => self.core.handle_timeout(Instant::now()),
             }
         }
         self.close().await;
     }
 
-    /// Does all that the session wants done now.
-    fn settle(&mut self) -> Next {
+    /// Carries out outputs until there are none.
+    fn process_outputs(&mut self) -> Next {
         loop {
-            match self.session.poll_output(Instant::now()) {
-                Output::Action(action) => self.act(action),
-                Output::Event(event) if S::is_expendable(&event) => self.outbox.push_expendable(event),
-                Output::Event(event) => self.outbox.push(event),
-                Output::Joined(own) => {
-                    self.own.send_replace(own);
-                    self.resolve(Ok(()));
+            match self.core.poll_output(Instant::now()) {
+                ClientOutput::Io(action) => self.perform(action),
+                ClientOutput::Event(event) if C::is_droppable(&event) => self.events.push_droppable(event),
+                ClientOutput::Event(event) => self.events.push(event),
+                ClientOutput::Joined(local) => {
+                    self.local.send_replace(local);
+                    self.report_join(Ok(()));
                 }
-                Output::Failed(error) => self.resolve(Err(error)),
-                Output::Wait(until) => return Next::Wait(until),
-                Output::Done => return Next::Done,
+                ClientOutput::JoinFailed(error) => self.report_join(Err(error)),
+                ClientOutput::Wait(until) => return Next::Wait(until),
+                ClientOutput::Done => return Next::Done,
             }
         }
     }
 
-    fn resolve(&mut self, result: Result<(), JoinError>) {
-        if let Some(ready) = self.ready.take() {
-            let _caller_may_be_gone = ready.send(result);
+    /// Sends the result of the first join to its caller. Later calls do nothing.
+    fn report_join(&mut self, result: Result<(), JoinError>) {
+        if let Some(sender) = self.join_result.take() {
+            let _caller_may_be_gone = sender.send(result);
         }
     }
 
-    fn act(&mut self, action: Action) {
+    fn perform(&mut self, action: IoAction) {
         match action {
-            Action::Dial(dial) => self.dial(dial),
-            Action::Send(request) => self.send(*request),
-            Action::Hangup => {
-                if let Some(link) = self.link.take() {
-                    self.closing.spawn(link.close());
+            IoAction::Dial(dial) => self.dial(dial),
+            IoAction::Send(request) => self.send(*request),
+            IoAction::Hangup => {
+                if let Some(signal) = self.signal.take() {
+                    self.closing.spawn(signal.close());
                 }
             }
-            Action::OpenSockets => self.open_sockets(),
-            Action::DialTcp(remote) => {
+            IoAction::OpenSockets => self.open_sockets(),
+            IoAction::DialTcp(remote) => {
                 self.tcp_tasks.spawn(ice_tcp::run(remote, self.tcp_inputs.0.clone()));
             }
-            Action::Transmit(datagram) => self.transmit(datagram),
+            IoAction::Transmit(datagram) => self.transmit(datagram),
         }
     }
 
     fn dial(&mut self, dial: Dial) {
-        self.links += 1;
-        // The one before is taken for dead: it gets no good-bye.
-        if let Some(link) = self.link.take() {
-            link.task.abort();
+        self.signal_count += 1;
+        // The previous socket is considered dead: drop it without a closing handshake.
+        if let Some(signal) = self.signal.take() {
+            signal.abort();
         }
         let url = match signal_url(&self.config.url, &dial.attempt) {
             Ok(url) => url,
             Err(error) => return self.fail_dial(error),
         };
-        tracing::debug!(resume = dial.attempt != Attempt::Join, "connecting to LiveKit");
+        tracing::debug!(resume = dial.attempt != ConnectAttempt::Join, "connecting to LiveKit");
         let token = dial.token.unwrap_or_else(|| (self.config.token)());
-        self.link = Some(Link::open(self.links, url, token, self.signal_inputs.0.clone()));
+        let inputs = self.signal_inputs.0.clone();
+        self.signal = Some(SignalSocket::open(self.signal_count, url, token, inputs));
     }
 
-    /// The address of the server is none.
+    /// The configured URL is not usable.
     fn fail_dial(&mut self, error: JoinError) {
-        self.resolve(Err(error));
-        self.session.handle_abandoned();
+        self.report_join(Err(error));
+        self.core.handle_abandoned();
     }
 
     fn send(&mut self, request: Request) {
-        if let Some(link) = &self.link {
-            // A link that has just closed says so itself.
-            let _may_be_closed = link.requests.send(request);
+        if let Some(signal) = &self.signal {
+            signal.send(request);
         }
     }
 
@@ -186,11 +189,11 @@ impl<S: Session> Driver<S> {
         match UdpSockets::open(&self.config.bind, &self.config.url) {
             Ok(sockets) => {
                 self.udp = sockets;
-                self.session.connection().handle_sockets(now, &self.udp.addresses());
+                self.core.engine().handle_sockets(now, &self.udp.addresses());
             }
             Err(error) => {
-                self.session.connection().handle_no_sockets(&error);
-                self.resolve(Err(JoinError::NoSocket(error.into())));
+                self.core.engine().handle_no_sockets(&error);
+                self.report_join(Err(JoinError::NoSocket(error.into())));
             }
         }
     }
@@ -200,7 +203,7 @@ impl<S: Session> Driver<S> {
             Transport::Udp => self.udp.send(datagram.local, datagram.remote, &datagram.contents),
             Transport::Tcp => {
                 if let Some(frames) = self.tcp.get(&datagram.local) {
-                    // A stream that stands still loses packets, as a network does.
+                    // A stuck stream loses packets, as a network does.
                     let _may_be_full = frames.try_send(datagram.contents);
                 }
             }
@@ -218,17 +221,17 @@ impl<S: Session> Driver<S> {
                 remote,
                 contents: &buffer[..length],
             };
-            self.session.connection().handle_datagram(Instant::now(), &datagram);
+            self.core.engine().handle_datagram(Instant::now(), &datagram);
         }
     }
 
     fn handle_tcp(&mut self, input: TcpInput) {
         let now = Instant::now();
-        let connection = self.session.connection();
+        let engine = self.core.engine();
         match input {
             TcpInput::Up { local, remote, frames } => {
                 self.tcp.insert(local, frames);
-                connection.handle_tcp_up(now, local, remote);
+                engine.handle_tcp_up(now, local, remote);
             }
             TcpInput::Frame { local, remote, frame } => {
                 let datagram = Datagram {
@@ -237,22 +240,22 @@ impl<S: Session> Driver<S> {
                     remote,
                     contents: &frame[..],
                 };
-                connection.handle_datagram(now, &datagram);
+                engine.handle_datagram(now, &datagram);
             }
             TcpInput::Down { local } => {
                 self.tcp.remove(&local);
-                connection.handle_tcp_down(now, local);
+                engine.handle_tcp_down(now, local);
             }
         }
     }
 
     fn handle_signal(&mut self, input: SignalInput) {
-        if self.link.as_ref().is_none_or(|link| link.number != input.link) {
-            // Of a connection that was replaced.
+        if self.signal.as_ref().is_none_or(|signal| signal.id() != input.socket) {
+            // From a socket that was replaced.
             return;
         }
         let now = Instant::now();
-        let signal = &mut self.session.connection().signal;
+        let signal = &mut self.core.engine().signal;
         match input.kind {
             SignalInputKind::Opened => signal.handle_opened(now),
             SignalInputKind::DialFailed(error) => signal.handle_dial_failed(now, error),
@@ -261,17 +264,15 @@ impl<S: Session> Driver<S> {
         }
     }
 
-    /// News that the reader has not taken yet still reach it, for as long as it reads.
+    /// Closes all sockets, then delivers the remaining events for as long as the reader takes them.
     async fn close(mut self) {
-        self.resolve(Err(JoinError::Unreachable(BoxError::from(
-            "the session ended before it began",
-        ))));
-        self.act(Action::Hangup);
+        self.report_join(Err(JoinError::ended_before_joining()));
+        self.perform(IoAction::Hangup);
         while self.closing.join_next().await.is_some() {}
-        // Whoever waits for the end need not wait for the reader too.
-        drop(self.own);
-        while self.outbox.is_waiting() {
-            self.outbox.flush(S::dropped).await;
+        // Reports the end to `leave`, which must not wait for a slow reader of events.
+        drop(self.local);
+        while self.events.has_backlog() {
+            self.events.flush(C::dropped).await;
         }
     }
 }

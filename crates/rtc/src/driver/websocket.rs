@@ -1,4 +1,4 @@
-//! One signalling WebSocket in a task of its own, so that a slow one never holds up media.
+//! One signalling WebSocket in a task of its own, so that a slow socket never delays media.
 
 use std::time::Duration;
 
@@ -25,19 +25,20 @@ use crate::{
     },
 };
 
-/// A write that takes longer means a dead peer.
+/// A write that takes longer means that the peer is dead.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the last message and the closing handshake.
+/// For the last message, and again for the closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Of a refusal's text that is kept: it ends up in logs and errors.
+/// How much of a refusal's text is kept, because it ends up in logs and errors.
 const MAX_REFUSAL_CHARS: usize = 300;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// What comes from a WebSocket, with the number of the one that it came from.
+/// An input from a signalling socket.
 #[derive(Debug)]
 pub(super) struct SignalInput {
-    pub link: u64,
+    /// The id of the [`SignalSocket`] that it came from.
+    pub socket: u64,
     pub kind: SignalInputKind,
 }
 
@@ -49,33 +50,49 @@ pub(super) enum SignalInputKind {
     Closed(BoxError),
 }
 
-/// A WebSocket that is open or being opened. Dropping `requests` closes it when all is sent.
+/// A signalling WebSocket that is open or being opened.
 #[derive(Debug)]
-pub(super) struct Link {
-    pub number: u64,
-    /// Unbounded: a few small messages a minute.
-    pub requests: mpsc::UnboundedSender<Request>,
-    pub task: JoinHandle<()>,
+pub(super) struct SignalSocket {
+    id: u64,
+    /// Unbounded: a few small messages a minute. When it is dropped, the task sends what is queued and closes.
+    requests: mpsc::UnboundedSender<Request>,
+    task: JoinHandle<()>,
 }
 
-impl Link {
-    pub fn open(number: u64, url: Url, token: SecretString, inputs: mpsc::Sender<SignalInput>) -> Self {
+impl SignalSocket {
+    /// Starts opening a WebSocket. What happens to it is sent to `inputs`, marked with `id`.
+    pub fn open(id: u64, url: Url, token: SecretString, inputs: mpsc::Sender<SignalInput>) -> Self {
         let (requests, queue) = mpsc::unbounded_channel();
-        let reporter = Reporter { link: number, inputs };
+        let reporter = Reporter { socket: id, inputs };
         let task = tokio::spawn(async move {
             match connect(url, &token).await {
                 Ok(socket) => {
                     reporter.report(SignalInputKind::Opened).await;
-                    let cause = talk(socket, queue, &reporter).await;
+                    let cause = exchange_messages(socket, queue, &reporter).await;
                     reporter.report(SignalInputKind::Closed(cause)).await;
                 }
                 Err(error) => reporter.report(SignalInputKind::DialFailed(error)).await,
             }
         });
-        Self { number, requests, task }
+        Self { id, requests, task }
     }
 
-    /// Sends what is queued and says good-bye, in bounded time.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Queues a message.
+    pub fn send(&self, request: Request) {
+        // A socket that has just closed reports that itself.
+        let _may_be_closed = self.requests.send(request);
+    }
+
+    /// Drops the socket without sending what is queued.
+    pub fn abort(self) {
+        self.task.abort();
+    }
+
+    /// Sends what is queued and closes the WebSocket, within twice [`CLOSE_TIMEOUT`].
     pub async fn close(self) {
         drop(self.requests);
         let mut task = self.task;
@@ -86,18 +103,22 @@ impl Link {
 }
 
 struct Reporter {
-    link: u64,
+    socket: u64,
     inputs: mpsc::Sender<SignalInput>,
 }
 
 impl Reporter {
     async fn report(&self, kind: SignalInputKind) {
-        let _driver_may_be_gone = self.inputs.send(SignalInput { link: self.link, kind }).await;
+        let input = SignalInput {
+            socket: self.socket,
+            kind,
+        };
+        let _driver_may_be_gone = self.inputs.send(input).await;
     }
 }
 
 async fn connect(url: Url, token: &SecretString) -> Result<Socket, DialError> {
-    provide_tls();
+    install_tls_provider();
     let mut request = url.as_str().into_client_request().map_err(unreachable)?;
     let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret())).map_err(unreachable)?;
     bearer.set_sensitive(true);
@@ -112,13 +133,17 @@ async fn connect(url: Url, token: &SecretString) -> Result<Socket, DialError> {
     }
 }
 
-/// Reads and writes until one side ends it; gives the reason.
-async fn talk(mut socket: Socket, mut queue: mpsc::UnboundedReceiver<Request>, reporter: &Reporter) -> BoxError {
+/// Reads and writes until one side closes the socket. Returns why it closed.
+async fn exchange_messages(
+    mut socket: Socket,
+    mut queue: mpsc::UnboundedReceiver<Request>,
+    reporter: &Reporter,
+) -> BoxError {
     loop {
         tokio::select! {
             request = queue.recv() => {
                 let Some(request) = request else {
-                    let _in_time_or_not = timeout(CLOSE_TIMEOUT, socket.close(None)).await;
+                    let _may_time_out = timeout(CLOSE_TIMEOUT, socket.close(None)).await;
                     return "closed by us".into();
                 };
                 let frame = Message::Binary(wire::encode(request).into());
@@ -131,11 +156,11 @@ async fn talk(mut socket: Socket, mut queue: mpsc::UnboundedReceiver<Request>, r
             frame = socket.next() => match frame {
                 Some(Ok(Message::Binary(frame))) => match wire::decode(&frame) {
                     Ok(Some(message)) => reporter.report(SignalInputKind::Message(message.into())).await,
-                    Ok(None) => tracing::debug!("a message of a later protocol"),
+                    Ok(None) => tracing::debug!("ignoring a message of a newer protocol version"),
                     Err(error) => return error.into(),
                 },
                 Some(Ok(Message::Close(_))) | None => return "closed by LiveKit".into(),
-                // The library answers pings itself.
+                // The library answers pings by itself.
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return error.into(),
             },
@@ -143,9 +168,9 @@ async fn talk(mut socket: Socket, mut queue: mpsc::UnboundedReceiver<Request>, r
     }
 }
 
-/// Without a default provider the TLS library panics. Err means that there is one already.
-fn provide_tls() {
-    let _already_there = rustls::crypto::aws_lc_rs::default_provider().install_default();
+/// Sets the process-wide TLS provider, without which the TLS library panics.
+fn install_tls_provider() {
+    let _already_installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
 fn refused(response: &http::Response<Option<Vec<u8>>>) -> DialError {
@@ -176,12 +201,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_keeps_its_text_short_and_printable() {
+    fn the_text_of_a_refusal_is_shortened_and_printable() {
         let body = format!("no\r\n{}\u{1b}[31m", "x".repeat(9999)).into_bytes();
         let response = http::Response::builder().status(401).body(Some(body)).unwrap();
 
         let DialError::Refused { status, text } = refused(&response) else {
-            panic!("not a refusal")
+            panic!("expected a refusal")
         };
 
         assert_eq!((status, text.chars().count()), (401, MAX_REFUSAL_CHARS));

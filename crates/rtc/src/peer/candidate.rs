@@ -8,7 +8,7 @@ use str0m::{
 
 /// A candidate and the ICE session that it belongs to.
 #[derive(Debug, Clone)]
-pub(super) struct Trickled {
+pub(super) struct TrickledCandidate {
     pub candidate: Candidate,
     /// `None`: the server did not say.
     ufrag: Option<String>,
@@ -20,7 +20,7 @@ struct CandidateInit {
     candidate: String,
 }
 
-impl Trickled {
+impl TrickledCandidate {
     /// `None` for what is no candidate, has a `.local` name, or is for RTCP alone.
     pub fn parse(candidate_init: &str) -> Option<Self> {
         let init: CandidateInit = serde_json::from_str(candidate_init).ok()?;
@@ -57,7 +57,10 @@ mod tests {
 
     #[test]
     fn candidates_of_both_kinds_are_read_with_their_ice_session() {
-        let (udp, tcp) = (Trickled::parse(UDP).unwrap(), Trickled::parse(TCP).unwrap());
+        let (udp, tcp) = (
+            TrickledCandidate::parse(UDP).unwrap(),
+            TrickledCandidate::parse(TCP).unwrap(),
+        );
 
         assert_eq!(udp.candidate.addr(), "10.0.0.5:45580".parse().unwrap());
         assert!(!udp.is_passive_tcp() && tcp.is_passive_tcp());
@@ -77,7 +80,7 @@ mod tests {
             r#"{"candidate":"candidate:1 1 udp 99999999999999999999 10.0.0.5 999999 typ host"}"#,
             "{\"candidate\":\"candidate:\u{0}\"}",
         ] {
-            assert!(Trickled::parse(text).is_none(), "{text}");
+            assert!(TrickledCandidate::parse(text).is_none(), "{text}");
         }
     }
 }

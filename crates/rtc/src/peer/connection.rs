@@ -11,14 +11,14 @@ use std::{
 
 use bytes::Bytes;
 use str0m::{
-    Candidate, Event, IceConnectionState, Input, Output as RtcOutput, Rtc, RtcError,
+    Candidate, Event, IceConnectionState, Input, Output, Rtc, RtcError,
     change::SdpPendingOffer,
     net::{Protocol, Receive},
 };
 use thiserror::Error;
 
-pub(crate) use self::publish::{Codec, OutgoingTrack, Send};
-use super::{candidate::Trickled, tcp::TcpPeers};
+pub(crate) use self::publish::{Codec, OutgoingPacket, OutgoingTrack};
+use super::{candidate::TrickledCandidate, tcp::TcpCandidates};
 use crate::packet::{RtpPacket, SenderReport};
 
 /// Receiver reports once a second: the server derives its round trip time, and with it its NACK spacing, from them.
@@ -53,7 +53,7 @@ pub(crate) struct Datagram<B> {
 }
 
 #[derive(Debug)]
-pub(crate) enum Output {
+pub(crate) enum PeerOutput {
     Transmit(Datagram<Vec<u8>>),
     /// Open a TCP connection; what comes of it is told by `handle_tcp_up` and `handle_tcp_down`.
     DialTcp(SocketAddr),
@@ -73,15 +73,15 @@ pub(crate) enum PeerEvent {
 }
 
 #[derive(Debug)]
-pub(crate) struct Peer {
+pub(crate) struct PeerConnection {
     rtc: Rtc,
     wake: Instant,
-    outputs: VecDeque<Output>,
+    outputs: VecDeque<PeerOutput>,
     /// Of the last description that was accepted; empty before the first.
     remote_ufrag: String,
     fingerprint: String,
-    early: VecDeque<Trickled>,
-    tcp: TcpPeers,
+    early: VecDeque<TrickledCandidate>,
+    tcp: TcpCandidates,
     failed: bool,
     connected: bool,
     pending_offer: Option<SdpPendingOffer>,
@@ -89,7 +89,7 @@ pub(crate) struct Peer {
     red_mids: Vec<String>,
 }
 
-impl Peer {
+impl PeerConnection {
     /// A connection on which the server sends. Plain Opus only: then the server unpacks RED, and repairs with it what
     /// the publisher's side lost.
     pub fn subscriber(now: Instant, locals: &[SocketAddr]) -> Self {
@@ -116,7 +116,7 @@ impl Peer {
             remote_ufrag: String::new(),
             fingerprint: String::new(),
             early: VecDeque::new(),
-            tcp: TcpPeers::default(),
+            tcp: TcpCandidates::default(),
             failed: false,
             connected: false,
             pending_offer: None,
@@ -171,7 +171,7 @@ impl Peer {
         self.connected
     }
 
-    pub fn poll_output(&mut self) -> Option<Output> {
+    pub fn poll_output(&mut self) -> Option<PeerOutput> {
         self.outputs.pop_front()
     }
 
@@ -200,14 +200,14 @@ impl Peer {
     fn settle(&mut self, now: Instant) {
         while !self.failed {
             match self.rtc.poll_output() {
-                Ok(RtcOutput::Timeout(wake)) => {
+                Ok(Output::Timeout(wake)) => {
                     self.wake = wake;
                     if !self.rtc.is_alive() {
                         self.fail(&"it was closed");
                     }
                     return;
                 }
-                Ok(RtcOutput::Transmit(transmit)) => self.outputs.push_back(Output::Transmit(Datagram {
+                Ok(Output::Transmit(transmit)) => self.outputs.push_back(PeerOutput::Transmit(Datagram {
                     transport: if transmit.proto == Protocol::Udp {
                         Transport::Udp
                     } else {
@@ -217,7 +217,7 @@ impl Peer {
                     remote: transmit.destination,
                     contents: transmit.contents.to_vec(),
                 })),
-                Ok(RtcOutput::Event(event)) => self.handle_event(event),
+                Ok(Output::Event(event)) => self.handle_event(event),
                 Err(error) => self.fail(&error),
             }
         }
@@ -247,13 +247,15 @@ impl Peer {
             }),
             _ => return,
         };
-        self.outputs.push_back(Output::Event(event));
+        self.outputs.push_back(PeerOutput::Event(event));
     }
 
     fn fail(&mut self, error: &dyn std::fmt::Display) {
         if !std::mem::replace(&mut self.failed, true) {
             self.outputs
-                .push_back(Output::Event(PeerEvent::Failed(PeerError::Broken(error.to_string()))));
+                .push_back(PeerOutput::Event(PeerEvent::Failed(PeerError::Broken(
+                    error.to_string(),
+                ))));
         }
     }
 }
@@ -282,8 +284,8 @@ mod tests {
     /// A publisher and a subscriber on a made-up network and clock.
     struct Pair {
         now: Instant,
-        publisher: Peer,
-        subscriber: Peer,
+        publisher: PeerConnection,
+        subscriber: PeerConnection,
         track: OutgoingTrack,
         heard: Vec<RtpPacket>,
         connected: usize,
@@ -293,7 +295,10 @@ mod tests {
         fn new() -> Self {
             let now = Instant::now();
             let [one, other] = ["10.0.0.1:1000", "10.0.0.2:2000"].map(|address| address.parse().unwrap());
-            let (mut publisher, mut subscriber) = (Peer::publisher(now, &[one]), Peer::subscriber(now, &[other]));
+            let (mut publisher, mut subscriber) = (
+                PeerConnection::publisher(now, &[one]),
+                PeerConnection::subscriber(now, &[other]),
+            );
             let (track, offer) = publisher.offer_track(now, "TR_1", Codec::Opus).unwrap();
             let answer = subscriber.accept_offer(now, &offer, &sdp::scan(&offer)).unwrap();
             publisher.accept_answer(now, &answer).unwrap();
@@ -325,16 +330,16 @@ mod tests {
                 }
                 deliver(self.now, ours, &mut self.subscriber);
                 match theirs {
-                    Some(Output::Event(PeerEvent::Packet(packet))) => self.heard.push(packet),
-                    Some(Output::Event(PeerEvent::Connected)) => self.connected += 1,
+                    Some(PeerOutput::Event(PeerEvent::Packet(packet))) => self.heard.push(packet),
+                    Some(PeerOutput::Event(PeerEvent::Connected)) => self.connected += 1,
                     other => deliver(self.now, other, &mut self.publisher),
                 }
             }
         }
     }
 
-    fn deliver(now: Instant, output: Option<Output>, to: &mut Peer) {
-        if let Some(Output::Transmit(sent)) = output {
+    fn deliver(now: Instant, output: Option<PeerOutput>, to: &mut PeerConnection) {
+        if let Some(PeerOutput::Transmit(sent)) = output {
             let (local, remote) = (sent.remote, sent.local);
             to.handle_datagram(
                 now,
@@ -355,7 +360,7 @@ mod tests {
 
         for seq_no in [0, 1, 2, 5] {
             let payload = vec![0xf8, u8::try_from(seq_no).unwrap()];
-            let packet = Send {
+            let packet = OutgoingPacket {
                 seq_no,
                 timestamp: 960,
                 at: pair.now,

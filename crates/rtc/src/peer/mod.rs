@@ -9,4 +9,6 @@ mod candidate;
 mod connection;
 mod tcp;
 
-pub(crate) use connection::{Codec, Datagram, OutgoingTrack, Output, Peer, PeerError, PeerEvent, Send, Transport};
+pub(crate) use connection::{
+    Codec, Datagram, OutgoingPacket, OutgoingTrack, PeerConnection, PeerError, PeerEvent, PeerOutput, Transport,
+};

@@ -9,12 +9,12 @@ use str0m::Candidate;
 const MAX_STREAMS: usize = 16;
 
 #[derive(Debug, Default)]
-pub(super) struct TcpPeers {
+pub(super) struct TcpCandidates {
     ufrag: String,
     offered: HashMap<SocketAddr, Candidate>,
 }
 
-impl TcpPeers {
+impl TcpCandidates {
     /// Gives the address if it is to be dialled: once in each ICE session.
     pub fn offered(&mut self, ufrag: &str, candidate: &Candidate) -> Option<SocketAddr> {
         if self.ufrag != ufrag {
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn an_address_is_dialled_once_in_each_ice_session() {
-        let mut peers = TcpPeers::default();
+        let mut peers = TcpCandidates::default();
 
         let dials = [("a", 7881), ("a", 7881), ("b", 7881)]
             .map(|(ufrag, port)| peers.offered(ufrag, &candidate(port)).is_some());
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_server_cannot_make_us_dial_without_end() {
-        let mut peers = TcpPeers::default();
+        let mut peers = TcpCandidates::default();
 
         let dialled = (1..1000)
             .filter(|port| peers.offered("a", &candidate(*port)).is_some())

@@ -1,4 +1,4 @@
-//! A publisher's decisions: from commands, signalling and the clock to packets. No IO.
+//! A publisher's decisions: from commands, signalling and the time to packets. No IO.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,58 +8,43 @@ use std::{
 use livekit_protocol::{MuteTrackRequest, TrackPublishedResponse, signal_request::Message as Request};
 
 use super::{
-    AudioOptions, OpusFrame, PublisherEvent,
-    exchange::{Current, Job, Reply, Track, refuse, time_out},
-    frames::Fate,
+    command::{Command, PublishedTrack},
+    events::PublisherEvent,
+    negotiator::{Negotiator, Publication, Track},
+    packetizer::{Delivery, OpusFrame},
 };
 use crate::{
-    driver::{Output, Session},
+    client_core::{ClientCore, ClientOutput},
     error::JoinError,
     peer::PeerEvent,
-    rtc_engine::{self, Connection},
-    signal::{Limits, Role, SignalEvent},
-    simulate::Fault,
+    rtc_engine::{EngineOutput, RtcEngine},
+    signal::{ReconnectPolicy, Role, SignalEvent},
 };
 
 #[derive(Debug)]
-pub(super) enum Command {
-    Publish { options: AudioOptions, reply: Reply },
-    Send { key: u64, frame: OpusFrame },
-    Lose { key: u64, frame: OpusFrame },
-    Mute { key: u64, muted: bool },
-    Unpublish { key: u64 },
-    Simulate(Fault),
-    Leave,
-    Vanish,
+pub(super) struct PublisherCore {
+    engine: RtcEngine,
+    negotiator: Negotiator,
+    /// The published tracks by key.
+    tracks: BTreeMap<u64, Track>,
+    outputs: VecDeque<ClientOutput<PublisherEvent>>,
+    ended: bool,
 }
 
-#[derive(Debug)]
-pub(super) struct Core {
-    pub(super) connection: Connection,
-    pub(super) tracks: BTreeMap<u64, Track>,
-    pub(super) jobs: VecDeque<Job>,
-    pub(super) current: Option<(Instant, Current)>,
-    pub(super) next_key: u64,
-    outputs: VecDeque<Output<PublisherEvent>>,
-    over: bool,
-}
-
-impl Core {
-    pub fn new(now: Instant, limits: Limits) -> Self {
+impl PublisherCore {
+    pub fn new(now: Instant, policy: ReconnectPolicy) -> Self {
         Self {
-            connection: Connection::new(now, Role::Publisher, limits),
+            engine: RtcEngine::new(now, Role::Publisher, policy),
+            negotiator: Negotiator::default(),
             tracks: BTreeMap::new(),
-            jobs: VecDeque::new(),
-            current: None,
-            next_key: 0,
             outputs: VecDeque::new(),
-            over: false,
+            ended: false,
         }
     }
 
     fn handle_signal(&mut self, now: Instant, event: SignalEvent) {
         match event {
-            SignalEvent::Joined(own) => self.outputs.push_back(Output::Joined(own)),
+            SignalEvent::Joined(local) => self.outputs.push_back(ClientOutput::Joined(local)),
             SignalEvent::Reconnecting => self.emit(PublisherEvent::Reconnecting),
             SignalEvent::Resumed => self.emit(PublisherEvent::Resumed),
             SignalEvent::Published { cid, track } => {
@@ -67,16 +52,19 @@ impl Core {
                     cid,
                     track: Some(track),
                 };
-                self.advance(now, |core, current| core.offer(now, current, announced));
+                self.negotiator.handle_announced(&mut self.engine, now, announced);
             }
-            SignalEvent::Answer(answer) => self.advance(now, |core, current| core.accept(now, current, &answer.sdp)),
-            SignalEvent::RequestFailed { text } => self.advance(now, |_, current| refuse(current, text)),
-            SignalEvent::Failed(error) => self.fail(error),
+            SignalEvent::Answer(answer) => {
+                let publication = self.negotiator.handle_answer(&mut self.engine, now, &answer.sdp);
+                self.finish_publication(now, publication);
+            }
+            SignalEvent::RequestFailed { text } => self.negotiator.handle_refusal(&mut self.engine, now, text),
+            SignalEvent::JoinFailed(error) => self.fail(error),
             SignalEvent::Left(reason) => {
-                self.over = true;
+                self.ended = true;
                 self.emit(PublisherEvent::Left(reason));
             }
-            // Of subscribers.
+            // Only subscribers need these.
             SignalEvent::Offer(_)
             | SignalEvent::Trickle(_)
             | SignalEvent::Track(_)
@@ -86,16 +74,34 @@ impl Core {
 
     fn handle_media(&mut self, now: Instant, event: &PeerEvent) {
         match event {
-            PeerEvent::Connected => self.advance(now, |core, current| core.connected(now, current)),
-            // The connection has drawn the consequences; nothing is received.
+            PeerEvent::Connected => {
+                let publication = self.negotiator.handle_connected(&mut self.engine, now);
+                self.finish_publication(now, publication);
+            }
+            // The engine has already reacted to a loss; a publisher receives no media.
             PeerEvent::Disconnected | PeerEvent::Packet(_) | PeerEvent::SenderReport(_) => {}
-            PeerEvent::Failed(error) => tracing::warn!(%error, "media failed"),
+            PeerEvent::Failed(error) => tracing::warn!(%error, "the media connection failed"),
         }
     }
 
-    fn push_frame(&mut self, key: u64, frame: OpusFrame, fate: Fate) {
+    fn finish_publication(&mut self, now: Instant, publication: Option<Publication>) {
+        let Some(Publication { key, track, reply }) = publication else {
+            return;
+        };
+        let info = track.announced.track.as_ref();
+        let published = PublishedTrack {
+            key,
+            sid: info.map(|info| info.sid.clone()).unwrap_or_default(),
+            started: now,
+        };
+        self.tracks.insert(key, track);
+        self.update_published();
+        reply.send(Ok(published));
+    }
+
+    fn push_frame(&mut self, key: u64, frame: OpusFrame, delivery: Delivery) {
         if let Some(track) = self.tracks.get_mut(&key) {
-            track.frames.push(frame, fate);
+            track.packetizer.push(frame, delivery);
         }
     }
 
@@ -106,97 +112,102 @@ impl Core {
                 sid: info.sid.clone(),
                 muted,
             };
-            self.connection.signal.send(Request::Mute(mute));
+            self.engine.signal.send(Request::Mute(mute));
         }
     }
 
     fn unpublish(&mut self, now: Instant, key: u64) {
         if let Some(track) = self.tracks.remove(&key) {
-            self.tell_published();
-            self.jobs.push_back(Job::Stop(track.outgoing));
-            self.start_next_job(now);
+            self.update_published();
+            self.negotiator.stop(&mut self.engine, now, track.outgoing);
         }
     }
 
+    /// Sets which tracks a resume reports.
+    fn update_published(&mut self) {
+        let announced = self.tracks.values().map(|track| track.announced.clone()).collect();
+        self.engine.signal.set_published(announced);
+    }
+
     fn send_due_frames(&mut self, now: Instant) {
-        let Some(peer) = &mut self.connection.peer else { return };
+        let Some(peer) = &mut self.engine.peer else { return };
         for track in self.tracks.values_mut() {
-            while let Some(packet) = track.frames.poll(now) {
+            while let Some(packet) = track.packetizer.poll(now) {
                 peer.send(now, track.outgoing, packet);
             }
         }
     }
 
     fn fail(&mut self, error: JoinError) {
-        self.over = true;
-        self.outputs.push_back(Output::Failed(error));
+        self.ended = true;
+        self.outputs.push_back(ClientOutput::JoinFailed(error));
     }
 
     fn emit(&mut self, event: PublisherEvent) {
-        self.outputs.push_back(Output::Event(event));
+        self.outputs.push_back(ClientOutput::Event(event));
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let frames = self.tracks.values().filter_map(|track| track.frames.deadline());
-        let current = self.current.as_ref().map(|(until, _)| *until);
-        frames.chain(current).chain(self.connection.deadline()).min()
+        let frames = self.tracks.values().filter_map(|track| track.packetizer.deadline());
+        frames
+            .chain(self.negotiator.deadline())
+            .chain(self.engine.deadline())
+            .min()
     }
 }
 
-impl Session for Core {
+impl ClientCore for PublisherCore {
     type Command = Command;
     type Event = PublisherEvent;
 
-    fn connection(&mut self) -> &mut Connection {
-        &mut self.connection
+    fn engine(&mut self) -> &mut RtcEngine {
+        &mut self.engine
     }
 
     fn handle_command(&mut self, now: Instant, command: Command) {
         match command {
-            Command::Publish { options, reply } => {
-                self.jobs.push_back(Job::Publish { options, reply });
-                self.start_next_job(now);
-            }
-            Command::Send { key, frame } => self.push_frame(key, frame, Fate::Sent),
-            Command::Lose { key, frame } => self.push_frame(key, frame, Fate::Lost),
+            Command::Publish { options, reply } => self.negotiator.publish(&mut self.engine, now, options, reply),
+            Command::Send { key, frame } => self.push_frame(key, frame, Delivery::Sent),
+            Command::SkipLost { key, frame } => self.push_frame(key, frame, Delivery::Lost),
             Command::Mute { key, muted } => self.mute(key, muted),
             Command::Unpublish { key } => self.unpublish(now, key),
-            Command::Simulate(fault) => self.connection.simulate(now, fault),
-            Command::Leave => self.connection.signal.leave(),
-            Command::Vanish => self.over = true,
+            Command::Simulate(fault) => self.engine.simulate(now, fault),
+            Command::Leave => self.engine.signal.leave(),
+            Command::Vanish => self.ended = true,
         }
     }
 
     fn handle_abandoned(&mut self) {
-        self.connection.signal.leave();
+        self.engine.signal.leave();
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.connection.handle_timeout(now);
+        self.engine.handle_timeout(now);
         self.send_due_frames(now);
-        if self.current.as_ref().is_some_and(|(until, _)| now >= *until) {
-            self.advance(now, |_, current| time_out(current));
-        }
+        self.negotiator.handle_timeout(&mut self.engine, now);
     }
 
-    fn poll_output(&mut self, now: Instant) -> Output<PublisherEvent> {
+    fn poll_output(&mut self, now: Instant) -> ClientOutput<PublisherEvent> {
         loop {
             if let Some(output) = self.outputs.pop_front() {
                 return output;
             }
-            if self.over {
-                return self.connection.poll_farewell(now).map_or(Output::Done, Output::Action);
+            if self.ended {
+                return self
+                    .engine
+                    .poll_remaining_action(now)
+                    .map_or(ClientOutput::Done, ClientOutput::Io);
             }
-            match self.connection.poll_output(now) {
-                Some(rtc_engine::Output::Action(action)) => return Output::Action(action),
-                Some(rtc_engine::Output::Signal(event)) => self.handle_signal(now, event),
-                Some(rtc_engine::Output::Media(event)) => self.handle_media(now, &event),
-                None => return Output::Wait(self.deadline()),
+            match self.engine.poll_output(now) {
+                Some(EngineOutput::Io(action)) => return ClientOutput::Io(action),
+                Some(EngineOutput::Signal(event)) => self.handle_signal(now, event),
+                Some(EngineOutput::Media(event)) => self.handle_media(now, &event),
+                None => return ClientOutput::Wait(self.deadline()),
             }
         }
     }
 
-    fn is_expendable(_: &PublisherEvent) -> bool {
+    fn is_droppable(_: &PublisherEvent) -> bool {
         false
     }
 

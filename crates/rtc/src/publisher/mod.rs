@@ -1,12 +1,19 @@
-//! Sending: joins a room and publishes Opus frames at given times. For the demo, tests and benches: a session whose
-//! media connection is lost is over instead of being built anew.
+//! Sending: joins a room and publishes Opus frames, each at its time.
+//!
+//! Meant for demos, tests and benchmarks: a publisher that loses its media connection ends instead of joining again.
 
+mod command;
 mod core;
-mod exchange;
-mod frames;
+mod events;
 mod handle;
+mod negotiator;
+mod options;
+mod packetizer;
 mod red;
 mod track;
 
-pub use handle::{AudioOptions, PublishError, Publisher, PublisherEvent, join};
-pub use track::{AudioTrack, OpusFrame};
+pub use events::{PublishError, PublisherEvent};
+pub use handle::{Publisher, join};
+pub use options::AudioOptions;
+pub use packetizer::OpusFrame;
+pub use track::AudioTrack;

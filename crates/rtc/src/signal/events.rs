@@ -1,4 +1,4 @@
-//! What goes in and out of the signalling machine.
+//! Inputs and outputs of the signalling client.
 
 use std::time::Duration;
 
@@ -7,49 +7,51 @@ use livekit_protocol::{
 };
 use secrecy::SecretString;
 
-use super::{participants::TrackChange, url::Attempt};
+use super::{attempt::ConnectAttempt, participants::TrackChange};
 use crate::error::{BoxError, JoinError, LeaveReason, SubscriptionError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// The server makes the offers. Comes back by full reconnect.
+    /// Receives media; the server makes the offers. Joins again if the connection is lost.
     Subscriber,
-    /// We make the offers. Resumes; a session that is lost as a whole is over.
+    /// Sends media and makes the offers. Resumes, but does not join again.
     Publisher,
 }
 
+/// How long and how evenly to reconnect.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    pub reconnect_for: Duration,
-    /// Of the jitter.
-    pub seed: u64,
+pub(crate) struct ReconnectPolicy {
+    /// After this time without a connection, full reconnects end.
+    pub timeout: Duration,
+    pub jitter_seed: u64,
 }
 
-/// Who we are in the room.
+/// Our own participant in the room. All fields are empty before the first join.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Own {
+pub(crate) struct LocalParticipant {
     pub room_sid: String,
     pub sid: String,
     pub identity: String,
 }
 
 #[derive(Debug)]
-pub(crate) enum Output {
-    /// Open a WebSocket; takes the place of the one before.
+pub(crate) enum SignalOutput {
+    /// Open a WebSocket, which replaces the previous one.
     Dial(Dial),
     Send(Request),
-    /// Close the WebSocket when everything is sent.
+    /// Close the WebSocket once all messages are sent.
     Hangup,
     Event(SignalEvent),
 }
 
 #[derive(Debug)]
 pub(crate) struct Dial {
-    pub attempt: Attempt,
-    /// The newest token that the server gave; without one a new one is to be made.
+    pub attempt: ConnectAttempt,
+    /// The newest token from the server. If there is none, a new token is needed.
     pub token: Option<SecretString>,
 }
 
+/// Why a WebSocket could not be opened.
 #[derive(Debug)]
 pub(crate) enum DialError {
     Refused { status: u16, text: String },
@@ -58,8 +60,8 @@ pub(crate) enum DialError {
 
 #[derive(Debug)]
 pub(crate) enum SignalEvent {
-    /// A session has begun and needs a new media connection; an earlier one is void.
-    Joined(Own),
+    /// We have joined. Needs a new media connection; the previous one is obsolete.
+    Joined(LocalParticipant),
     Reconnecting,
     Resumed,
     Offer(SessionDescription),
@@ -77,8 +79,8 @@ pub(crate) enum SignalEvent {
     RequestFailed {
         text: String,
     },
-    /// The first join failed; nothing follows.
-    Failed(JoinError),
+    /// The first join failed. Nothing follows.
+    JoinFailed(JoinError),
     /// Nothing follows.
     Left(LeaveReason),
 }

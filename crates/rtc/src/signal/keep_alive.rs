@@ -46,11 +46,11 @@ impl KeepAlive {
         self.next_ping = now + self.interval;
     }
 
-    pub fn heard(&mut self, now: Instant) {
+    pub fn handle_received(&mut self, now: Instant) {
         self.last_heard = now;
     }
 
-    pub fn pong(&mut self, now: Instant, ping_timestamp: i64) {
+    pub fn handle_pong(&mut self, now: Instant, ping_timestamp: i64) {
         let Ok(sent_ms) = u64::try_from(ping_timestamp) else {
             return;
         };
@@ -107,7 +107,7 @@ mod tests {
 
         assert_eq!(keep_alive.poll(start + 4 * SECOND), None);
         let first = keep_alive.poll(start + 5 * SECOND).unwrap();
-        keep_alive.pong(start + 5 * SECOND + Duration::from_millis(70), first.timestamp);
+        keep_alive.handle_pong(start + 5 * SECOND + Duration::from_millis(70), first.timestamp);
         let second = keep_alive.poll(start + 10 * SECOND).unwrap();
 
         assert_eq!((first.timestamp, first.rtt), (5000, 0));
@@ -120,7 +120,7 @@ mod tests {
         let mut keep_alive = KeepAlive::new(start);
         keep_alive.configure(2, 7);
 
-        keep_alive.heard(start + SECOND);
+        keep_alive.handle_received(start + SECOND);
 
         assert!(!keep_alive.is_lost(start + 7 * SECOND));
         assert!(keep_alive.is_lost(start + 8 * SECOND));
@@ -132,8 +132,8 @@ mod tests {
         let mut keep_alive = KeepAlive::new(start);
 
         keep_alive.configure(-1, i32::MAX);
-        keep_alive.pong(start, i64::MIN);
-        keep_alive.pong(start, i64::MAX);
+        keep_alive.handle_pong(start, i64::MIN);
+        keep_alive.handle_pong(start, i64::MAX);
 
         assert_eq!(
             (keep_alive.interval, keep_alive.timeout, keep_alive.rtt),

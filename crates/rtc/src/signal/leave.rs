@@ -28,7 +28,7 @@ fn disconnect(leave: &LeaveRequest) -> Reaction {
         DisconnectReason::DuplicateIdentity => Reaction::End(LeaveReason::DuplicateIdentity),
         DisconnectReason::ParticipantRemoved => Reaction::End(LeaveReason::Removed),
         DisconnectReason::RoomDeleted | DisconnectReason::RoomClosed => Reaction::End(LeaveReason::RoomClosed),
-        DisconnectReason::ClientInitiated => Reaction::End(LeaveReason::Asked),
+        DisconnectReason::ClientInitiated => Reaction::End(LeaveReason::ClientInitiated),
         // The others tell of trouble at the server, which passes.
         _ => restart(leave),
     }

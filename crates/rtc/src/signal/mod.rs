@@ -1,20 +1,26 @@
-//! What is said over the WebSocket: pure, with time as an argument and deadlines as data.
+//! LiveKit's signalling protocol over a WebSocket. Pure: the time is an argument, deadlines are returned.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+mod attempt;
 mod backoff;
 mod client;
 mod events;
 mod keep_alive;
 mod leave;
+mod lifecycle;
+mod outbox;
 mod participants;
-mod recovery;
+mod resume_info;
+mod room;
 mod subscriptions;
 #[cfg(test)]
 mod testing;
-pub(crate) mod url;
+mod url;
 pub(crate) mod wire;
 
-pub(crate) use client::Signal;
-pub(crate) use events::{Dial, DialError, Limits, Output, Own, Role, SignalEvent};
+pub(crate) use attempt::ConnectAttempt;
+pub(crate) use client::SignalClient;
+pub(crate) use events::{Dial, DialError, LocalParticipant, ReconnectPolicy, Role, SignalEvent, SignalOutput};
 pub(crate) use participants::TrackChange;
+pub(crate) use url::signal_url;

@@ -67,26 +67,26 @@ impl Subscriptions {
     }
 
     /// The track exists no longer; there is nothing to tell the server.
-    pub fn forget(&mut self, sid: &str) {
+    pub fn remove(&mut self, sid: &str) {
         self.wanted.remove(sid);
         self.queue.retain(|request| request.sid != sid);
     }
 
-    pub fn bound(&mut self, sid: &str) {
+    pub fn handle_bound(&mut self, sid: &str) {
         if let Some(progress) = self.wanted.get_mut(sid) {
             *progress = Progress::Bound;
         }
     }
 
     /// The section went although the track is wanted: it is asked for again.
-    pub fn unbound(&mut self, now: Instant, sid: &str) {
+    pub fn handle_unbound(&mut self, now: Instant, sid: &str) {
         if let Some(progress) = self.wanted.get_mut(sid) {
             *progress = asked(now, 1);
         }
     }
 
     /// The server cannot give the track now: later again, or that was the last time.
-    pub fn refused(&mut self, now: Instant, sid: &str) -> Result<(), SubscriptionError> {
+    pub fn handle_refused(&mut self, now: Instant, sid: &str) -> Result<(), SubscriptionError> {
         match self.wanted.get(sid) {
             Some(Progress::Asked { round, .. }) if *round >= MAX_ROUNDS => Err(SubscriptionError::TimedOut),
             Some(Progress::Asked { round, .. }) => {
@@ -105,16 +105,16 @@ impl Subscriptions {
         }
     }
 
-    pub fn is_wanted(&self, sid: &str) -> bool {
+    pub fn contains(&self, sid: &str) -> bool {
         self.wanted.contains_key(sid)
     }
 
-    pub fn wanted(&self) -> impl Iterator<Item = &String> {
+    pub fn sids(&self) -> impl Iterator<Item = &String> {
         self.wanted.keys()
     }
 
     /// A new session knows nothing of what was asked for in the old one.
-    pub fn ask_anew(&mut self, now: Instant) {
+    pub fn restart(&mut self, now: Instant) {
         self.next_batch = None;
         self.queue = self
             .wanted
@@ -286,7 +286,7 @@ mod tests {
 
         assert_eq!(failed, ["TR_1"]);
         assert_eq!(asked, [true, false, true, false, true]);
-        assert!(!subscriptions.is_wanted("TR_1"));
+        assert!(!subscriptions.contains("TR_1"));
     }
 
     #[test]
@@ -296,7 +296,7 @@ mod tests {
         subscriptions.subscribe(now, "TR_1".into());
         subscriptions.poll(now);
 
-        subscriptions.bound("TR_1");
+        subscriptions.handle_bound("TR_1");
 
         assert_eq!(subscriptions.deadline(), None);
     }
@@ -310,7 +310,7 @@ mod tests {
         subscriptions.poll(now);
         subscriptions.unsubscribe("TR_2");
 
-        subscriptions.ask_anew(now);
+        subscriptions.restart(now);
 
         let batch = subscriptions.poll(now).unwrap();
         assert_eq!((batch.track_sids, batch.subscribe), (vec!["TR_1".to_owned()], true));

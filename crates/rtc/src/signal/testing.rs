@@ -9,26 +9,26 @@ use livekit_protocol::{
 };
 
 use super::{
-    client::Signal,
-    events::{DialError, Limits, Output, Role, SignalEvent},
+    attempt::ConnectAttempt,
+    client::SignalClient,
+    events::{DialError, ReconnectPolicy, Role, SignalEvent, SignalOutput},
     participants::TrackChange,
-    url::Attempt,
 };
 
 pub(super) struct Bench {
-    pub signal: Signal,
+    pub signal: SignalClient,
     pub now: Instant,
 }
 
 impl Bench {
     pub fn new(role: Role) -> Self {
         let now = Instant::now();
-        let limits = Limits {
-            reconnect_for: Duration::from_secs(60),
-            seed: 7,
+        let policy = ReconnectPolicy {
+            timeout: Duration::from_secs(60),
+            jitter_seed: 7,
         };
         Self {
-            signal: Signal::new(now, role, limits),
+            signal: SignalClient::new(now, role, policy),
             now,
         }
     }
@@ -78,7 +78,7 @@ impl Bench {
         self.now += Duration::from_secs(seconds);
     }
 
-    pub fn outputs(&mut self) -> Vec<Output> {
+    pub fn outputs(&mut self) -> Vec<SignalOutput> {
         std::iter::from_fn(|| self.signal.poll_output()).collect()
     }
 
@@ -133,12 +133,12 @@ pub(super) fn alice(version: u32, tracks: &[&str]) -> ParticipantInfo {
     }
 }
 
-fn outline(output: &Output) -> String {
+fn outline(output: &SignalOutput) -> String {
     match output {
-        Output::Dial(dial) if dial.attempt == Attempt::Join => "dial to join".into(),
-        Output::Dial(_) => "dial to resume".into(),
-        Output::Hangup => "hang up".into(),
-        Output::Send(request) => match request {
+        SignalOutput::Dial(dial) if dial.attempt == ConnectAttempt::Join => "dial to join".into(),
+        SignalOutput::Dial(_) => "dial to resume".into(),
+        SignalOutput::Hangup => "hang up".into(),
+        SignalOutput::Send(request) => match request {
             Request::PingReq(_) => "send ping".into(),
             Request::Leave(_) => "send leave".into(),
             Request::SyncState(_) => "send sync state".into(),
@@ -146,12 +146,12 @@ fn outline(output: &Output) -> String {
             Request::Subscription(wish) => format!("unsubscribe {}", wish.track_sids.join(" ")),
             other => format!("send {other:?}"),
         },
-        Output::Event(event) => match event {
-            SignalEvent::Joined(own) => format!("joined {}", own.room_sid),
+        SignalOutput::Event(event) => match event {
+            SignalEvent::Joined(local) => format!("joined {}", local.room_sid),
             SignalEvent::Track(TrackChange::Published(track)) => format!("published {}", track.sid),
             SignalEvent::Track(TrackChange::Unpublished { sid }) => format!("unpublished {sid}"),
             SignalEvent::SubscriptionFailed { sid, error } => format!("{sid} failed: {error}"),
-            SignalEvent::Failed(error) => format!("failed: {error}"),
+            SignalEvent::JoinFailed(error) => format!("failed: {error}"),
             SignalEvent::Left(reason) => format!("left: {reason}"),
             SignalEvent::Reconnecting => "reconnecting".into(),
             SignalEvent::Resumed => "resumed".into(),

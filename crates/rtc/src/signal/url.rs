@@ -1,24 +1,18 @@
-//! The address of LiveKit's signalling WebSocket.
+//! The URL of LiveKit's signalling WebSocket.
 
 use ::url::Url;
 
+use super::attempt::ConnectAttempt;
 use crate::error::JoinError;
 
-/// What the server takes us for. Decides, among others, that ICE-TCP is offered; what it changes elsewhere is nothing.
+/// The SDK that the server takes us for. The only effect that matters here is that it offers ICE-TCP.
 const SDK: &str = "rust";
-/// The newest protocol with something for an audio client: leave actions, success answers, moved rooms.
+/// The newest protocol version with features for an audio client: leave actions, success responses, moved rooms.
 const PROTOCOL: &str = "16";
 
-/// Whether a new session is asked for or an old one to be taken up again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Attempt {
-    Join,
-    Resume { participant_sid: String },
-}
-
-/// The address to open a WebSocket to. There must be no `join_request` in it: its mere presence selects the mode with
-/// one peer connection, in which the client makes the offers.
-pub(crate) fn signal_url(server: &Url, attempt: &Attempt) -> Result<Url, JoinError> {
+/// Returns the URL to open a WebSocket to. It must not contain `join_request`, whose mere presence selects the mode with
+/// a single peer connection, in which the client makes the offers.
+pub(crate) fn signal_url(server: &Url, attempt: &ConnectAttempt) -> Result<Url, JoinError> {
     let scheme = match server.scheme() {
         "ws" | "http" => "ws",
         "wss" | "https" => "wss",
@@ -33,8 +27,8 @@ pub(crate) fn signal_url(server: &Url, attempt: &Attempt) -> Result<Url, JoinErr
         .append_pair("auto_subscribe", "0")
         .append_pair("auto_subscribe_data_track", "0")
         .append_pair("adaptive_stream", "0");
-    if let Attempt::Resume { participant_sid } = attempt {
-        // Reason 1 (signal disconnected) always: 3 (subscriber failed) makes the server move us to TCP for minutes.
+    if let ConnectAttempt::Resume { participant_sid } = attempt {
+        // Always reason 1 (signal disconnected): on 3 (subscriber failed) the server moves us to TCP for minutes.
         url.query_pairs_mut()
             .append_pair("reconnect", "1")
             .append_pair("sid", participant_sid)
@@ -43,7 +37,7 @@ pub(crate) fn signal_url(server: &Url, attempt: &Attempt) -> Result<Url, JoinErr
     Ok(url)
 }
 
-fn endpoint(server: &Url, scheme: &str, last: &str) -> Result<Url, JoinError> {
+fn endpoint(server: &Url, scheme: &str, path: &str) -> Result<Url, JoinError> {
     let mut url = server.clone();
     url.set_scheme(scheme).map_err(|()| bad_url(server))?;
     url.set_query(None);
@@ -54,11 +48,11 @@ fn endpoint(server: &Url, scheme: &str, last: &str) -> Result<Url, JoinError> {
     url.path_segments_mut()
         .map_err(|()| bad_url(server))?
         .pop_if_empty()
-        .push(last);
+        .push(path);
     Ok(url)
 }
 
-/// Without user and password, which do not belong into messages.
+/// Omits user and password, which must not appear in errors.
 fn bad_url(server: &Url) -> JoinError {
     JoinError::BadUrl(format!(
         "{}://{}{}",
@@ -72,12 +66,12 @@ fn bad_url(server: &Url) -> JoinError {
 mod tests {
     use super::*;
 
-    fn url(server: &str, attempt: &Attempt) -> Result<Url, JoinError> {
+    fn url(server: &str, attempt: &ConnectAttempt) -> Result<Url, JoinError> {
         signal_url(&Url::parse(server).unwrap(), attempt)
     }
 
     #[test]
-    fn http_addresses_become_websocket_addresses() {
+    fn http_urls_become_websocket_urls() {
         for (server, expected) in [
             ("http://host:7880", "ws://host:7880/rtc"),
             ("https://host", "wss://host/rtc"),
@@ -85,15 +79,15 @@ mod tests {
             ("wss://host/livekit", "wss://host/livekit/rtc"),
             ("wss://host/livekit/?x=1#y", "wss://host/livekit/rtc"),
         ] {
-            let url = url(server, &Attempt::Join).unwrap();
+            let url = url(server, &ConnectAttempt::Join).unwrap();
 
             assert_eq!(url.as_str().split('?').next().unwrap(), expected);
         }
     }
 
     #[test]
-    fn a_join_asks_for_two_connections_and_subscribes_to_nothing() {
-        let url = url("ws://host", &Attempt::Join).unwrap();
+    fn a_join_requests_two_peer_connections_and_no_subscriptions() {
+        let url = url("ws://host", &ConnectAttempt::Join).unwrap();
 
         let query = url.query().unwrap();
         assert!(query.contains("protocol=16&sdk=rust") && query.contains("auto_subscribe=0"));
@@ -101,10 +95,10 @@ mod tests {
     }
 
     #[test]
-    fn a_resume_names_the_participant_and_never_blames_the_media() {
+    fn a_resume_names_the_participant_and_never_blames_media() {
         let url = url(
             "ws://host",
-            &Attempt::Resume {
+            &ConnectAttempt::Resume {
                 participant_sid: "PA_x&y".into(),
             },
         )
@@ -118,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn other_schemes_are_refused_without_telling_the_password() {
-        let error = url("ftp://me:secret@host/x", &Attempt::Join).unwrap_err();
+    fn other_schemes_are_refused_and_the_error_omits_the_password() {
+        let error = url("ftp://me:secret@host/x", &ConnectAttempt::Join).unwrap_err();
 
         assert!(matches!(&error, JoinError::BadUrl(url) if url == "ftp://host/x"));
-        assert!(matches!(url_of_no_host(), JoinError::BadUrl(_)));
+        assert!(matches!(url_without_host(), JoinError::BadUrl(_)));
     }
 
-    fn url_of_no_host() -> JoinError {
-        url("data:text/plain,x", &Attempt::Join).unwrap_err()
+    fn url_without_host() -> JoinError {
+        url("data:text/plain,x", &ConnectAttempt::Join).unwrap_err()
     }
 }

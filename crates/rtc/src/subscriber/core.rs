@@ -1,17 +1,21 @@
-//! A subscriber's decisions: from signalling and media to events. No IO.
+//! A subscriber's decisions: from commands, signalling and media to events. No IO.
 
 use std::{collections::VecDeque, time::Instant};
 
 use livekit_protocol::SessionDescription;
 
-use super::{RoomEvent, TrackEnd, tracks::Tracks, watchdog::Watchdog};
+use super::{
+    events::{RoomEvent, TrackEndReason},
+    tracks::Tracks,
+    watchdog::Watchdog,
+};
 use crate::{
-    driver::{Output, Session},
+    client_core::{ClientCore, ClientOutput},
     error::{JoinError, LeaveReason},
     peer::{PeerError, PeerEvent},
-    rtc_engine::{self, Connection},
+    rtc_engine::{EngineOutput, RtcEngine},
     sdp,
-    signal::{Limits, Own, Role, SignalEvent, TrackChange},
+    signal::{LocalParticipant, ReconnectPolicy, Role, SignalEvent, TrackChange},
     simulate::Fault,
 };
 
@@ -24,48 +28,48 @@ pub(super) enum Command {
 }
 
 #[derive(Debug)]
-pub(super) struct Core {
-    connection: Connection,
+pub(super) struct SubscriberCore {
+    engine: RtcEngine,
     tracks: Tracks,
     watchdog: Watchdog,
-    outputs: VecDeque<Output<RoomEvent>>,
+    outputs: VecDeque<ClientOutput<RoomEvent>>,
     joined: bool,
-    over: bool,
+    ended: bool,
 }
 
-impl Core {
-    pub fn new(now: Instant, limits: Limits) -> Self {
+impl SubscriberCore {
+    pub fn new(now: Instant, policy: ReconnectPolicy) -> Self {
         Self {
-            connection: Connection::new(now, Role::Subscriber, limits),
+            engine: RtcEngine::new(now, Role::Subscriber, policy),
             tracks: Tracks::default(),
             watchdog: Watchdog::new(now),
             outputs: VecDeque::new(),
             joined: false,
-            over: false,
+            ended: false,
         }
     }
 
     fn handle_signal(&mut self, now: Instant, event: SignalEvent) {
         match event {
-            SignalEvent::Joined(own) => self.handle_joined(own),
+            SignalEvent::Joined(local) => self.handle_joined(local),
             SignalEvent::Reconnecting => self.emit(RoomEvent::Reconnecting),
             SignalEvent::Resumed => self.emit(RoomEvent::Resumed),
             SignalEvent::Offer(offer) => self.handle_offer(now, offer),
             SignalEvent::Track(change) => self.handle_track(now, change),
             SignalEvent::SubscriptionFailed { sid, error } => {
-                self.tracks.end(now, &sid, TrackEnd::Failed);
+                self.tracks.end(now, &sid, TrackEndReason::Failed);
                 self.emit(RoomEvent::SubscriptionFailed { sid, error });
             }
-            SignalEvent::Failed(error) => self.fail(error),
+            SignalEvent::JoinFailed(error) => self.fail(error),
             SignalEvent::Left(reason) => self.finish(reason),
             SignalEvent::RequestFailed { text } => tracing::warn!(text, "LiveKit refused a request"),
-            // Of publishers.
+            // Only publishers need these.
             SignalEvent::Answer(_) | SignalEvent::Trickle(_) | SignalEvent::Published { .. } => {}
         }
     }
 
-    fn handle_joined(&mut self, own: Own) {
-        self.outputs.push_back(Output::Joined(own));
+    fn handle_joined(&mut self, local: LocalParticipant) {
+        self.outputs.push_back(ClientOutput::Joined(local));
         if std::mem::replace(&mut self.joined, true) {
             self.tracks.reset_streams();
             self.emit(RoomEvent::Reconnected);
@@ -74,33 +78,33 @@ impl Core {
 
     fn handle_offer(&mut self, now: Instant, offer: SessionDescription) {
         if let Err(error) = self.answer(now, &offer) {
-            tracing::error!(%error, sdp = offer.sdp, "an offer of LiveKit cannot be answered");
-            self.connection.handle_bad_description(now, &error);
+            tracing::error!(%error, sdp = offer.sdp, "cannot answer an offer of LiveKit");
+            self.engine.handle_bad_description(now, &error);
         }
     }
 
-    /// Takes an offer over: answer, repair of losses, and which stream is which track.
+    /// Answers an offer, notes which stream carries which track, and enables retransmission for new streams.
     fn answer(&mut self, now: Instant, offer: &SessionDescription) -> Result<(), PeerError> {
-        let Some(peer) = &mut self.connection.peer else {
+        let Some(peer) = &mut self.engine.peer else {
             return Ok(());
         };
         let scanned = sdp::scan(&offer.sdp);
         let answer = peer.accept_offer(now, &offer.sdp, &scanned)?;
-        let signal = &mut self.connection.signal;
-        signal.answer(offer.clone(), answer);
+        let signal = &mut self.engine.signal;
+        signal.send_answer(offer.clone(), answer);
         let change = self
             .tracks
-            .apply_offer(now, &scanned.sections, |sid| signal.is_wanted(sid));
+            .apply_offer(now, &scanned.sections, |sid| signal.is_subscribed(sid));
         for sid in change.stopped {
-            signal.track_unbound(now, &sid);
+            signal.handle_track_unbound(now, &sid);
         }
         for (ssrc, sid) in change.started {
             peer.enable_nack(now, ssrc);
-            signal.track_bound(&sid);
+            signal.handle_track_bound(&sid);
             self.outputs
-                .push_back(Output::Event(RoomEvent::TrackSubscribed { sid }));
+                .push_back(ClientOutput::Event(RoomEvent::TrackSubscribed { sid }));
         }
-        self.connection.negotiated(now);
+        self.engine.handle_negotiated(now);
         Ok(())
     }
 
@@ -110,7 +114,7 @@ impl Core {
             TrackChange::Changed(track) => RoomEvent::TrackChanged(track),
             TrackChange::Muted { sid, muted } => RoomEvent::TrackMuted { sid, muted },
             TrackChange::Unpublished { sid } => {
-                self.tracks.end(now, &sid, TrackEnd::Unpublished);
+                self.tracks.end(now, &sid, TrackEndReason::Unpublished);
                 RoomEvent::TrackUnpublished { sid }
             }
         };
@@ -121,118 +125,121 @@ impl Core {
         match event {
             PeerEvent::Packet(packet) => {
                 self.watchdog.handle_media(now);
-                match self.tracks.packet_of(packet.ssrc).map(str::to_owned) {
+                match self.tracks.handle_packet(packet.ssrc).map(str::to_owned) {
                     Some(sid) => self.emit(RoomEvent::Packet { sid, packet }),
-                    None => tracing::trace!(ssrc = packet.ssrc, "a packet of no track"),
+                    None => tracing::trace!(ssrc = packet.ssrc, "a packet that belongs to no track"),
                 }
             }
             PeerEvent::SenderReport(report) => {
                 self.watchdog.handle_media(now);
-                if let Some(sid) = self.tracks.report_of(report.ssrc).map(str::to_owned) {
+                if let Some(sid) = self.tracks.track_of(report.ssrc).map(str::to_owned) {
                     self.emit(RoomEvent::SenderReport { sid, report });
                 }
             }
-            PeerEvent::Connected => tracing::debug!("media is connected"),
-            // The connection has drawn the consequences.
-            PeerEvent::Disconnected => tracing::info!("media is interrupted"),
-            PeerEvent::Failed(error) => tracing::warn!(%error, "media failed"),
+            PeerEvent::Connected => tracing::debug!("the media connection is up"),
+            // The engine has drawn the consequences.
+            PeerEvent::Disconnected => tracing::info!("the media connection is interrupted"),
+            PeerEvent::Failed(error) => tracing::warn!(%error, "the media connection failed"),
         }
     }
 
-    fn watch(&mut self, now: Instant) {
+    fn check_media(&mut self, now: Instant) {
         if !self.watchdog.is_due(now) {
             return;
         }
-        let expects = self.tracks.heard().any(|sid| self.connection.signal.is_unmuted(sid));
-        if self.watchdog.look(now, expects) {
-            tracing::warn!("no media although some is due, resuming");
-            self.connection.signal.handle_media_stalled(now);
+        let expects_media = self.tracks.active().any(|sid| self.engine.signal.is_unmuted(sid));
+        if self.watchdog.check(now, expects_media) {
+            tracing::warn!("no media arrives although a track is unmuted; resuming");
+            self.engine.signal.handle_media_stalled(now);
         }
     }
 
     fn fail(&mut self, error: JoinError) {
-        self.over = true;
-        self.outputs.push_back(Output::Failed(error));
+        self.ended = true;
+        self.outputs.push_back(ClientOutput::JoinFailed(error));
     }
 
     fn finish(&mut self, reason: LeaveReason) {
-        self.over = true;
+        self.ended = true;
         self.emit(RoomEvent::Left(reason));
     }
 
     fn emit(&mut self, event: RoomEvent) {
-        self.outputs.push_back(Output::Event(event));
+        self.outputs.push_back(ClientOutput::Event(event));
     }
 }
 
-impl Session for Core {
+impl ClientCore for SubscriberCore {
     type Command = Command;
     type Event = RoomEvent;
 
-    fn connection(&mut self) -> &mut Connection {
-        &mut self.connection
+    fn engine(&mut self) -> &mut RtcEngine {
+        &mut self.engine
     }
 
     fn handle_command(&mut self, now: Instant, command: Command) {
         match command {
             Command::Subscribe(sid) => {
-                self.connection.signal.subscribe(now, sid.clone());
-                if self.tracks.keep(&sid) {
-                    self.connection.signal.track_bound(&sid);
+                self.engine.signal.subscribe(now, sid.clone());
+                if self.tracks.keep_open(&sid) {
+                    self.engine.signal.handle_track_bound(&sid);
                 }
             }
             Command::Unsubscribe(sid) => {
-                self.tracks.end(now, &sid, TrackEnd::Unsubscribed);
-                self.connection.signal.unsubscribe(now, &sid);
+                self.tracks.end(now, &sid, TrackEndReason::Unsubscribed);
+                self.engine.signal.unsubscribe(now, &sid);
             }
-            Command::Simulate(fault) => self.connection.simulate(now, fault),
-            Command::Leave => self.connection.signal.leave(),
+            Command::Simulate(fault) => self.engine.simulate(now, fault),
+            Command::Leave => self.engine.signal.leave(),
         }
     }
 
     fn handle_abandoned(&mut self) {
-        self.connection.signal.leave();
+        self.engine.signal.leave();
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.connection.handle_timeout(now);
-        let over = self.tracks.handle_timeout(now);
-        for (sid, why) in over.tracks {
-            self.emit(RoomEvent::TrackEnded { sid, why });
+        self.engine.handle_timeout(now);
+        let expired = self.tracks.handle_timeout(now);
+        for (sid, reason) in expired.tracks {
+            self.emit(RoomEvent::TrackEnded { sid, reason });
         }
-        for ssrc in over.ssrcs {
-            if let Some(peer) = &mut self.connection.peer {
+        for ssrc in expired.ssrcs {
+            if let Some(peer) = &mut self.engine.peer {
                 peer.remove_stream(now, ssrc);
             }
         }
-        self.watch(now);
+        self.check_media(now);
     }
 
-    fn poll_output(&mut self, now: Instant) -> Output<RoomEvent> {
+    fn poll_output(&mut self, now: Instant) -> ClientOutput<RoomEvent> {
         loop {
             if let Some(output) = self.outputs.pop_front() {
                 return output;
             }
-            if self.over {
-                return self.connection.poll_farewell(now).map_or(Output::Done, Output::Action);
+            if self.ended {
+                return self
+                    .engine
+                    .poll_remaining_action(now)
+                    .map_or(ClientOutput::Done, ClientOutput::Io);
             }
-            match self.connection.poll_output(now) {
-                Some(rtc_engine::Output::Action(action)) => return Output::Action(action),
-                Some(rtc_engine::Output::Signal(event)) => self.handle_signal(now, event),
-                Some(rtc_engine::Output::Media(event)) => self.handle_media(now, event),
+            match self.engine.poll_output(now) {
+                Some(EngineOutput::Io(action)) => return ClientOutput::Io(action),
+                Some(EngineOutput::Signal(event)) => self.handle_signal(now, event),
+                Some(EngineOutput::Media(event)) => self.handle_media(now, event),
                 None => {
                     let deadlines = [
-                        self.connection.deadline(),
+                        self.engine.deadline(),
                         self.tracks.deadline(),
                         Some(self.watchdog.deadline()),
                     ];
-                    return Output::Wait(deadlines.into_iter().flatten().min());
+                    return ClientOutput::Wait(deadlines.into_iter().flatten().min());
                 }
             }
         }
     }
 
-    fn is_expendable(event: &RoomEvent) -> bool {
+    fn is_droppable(event: &RoomEvent) -> bool {
         matches!(event, RoomEvent::Packet { .. } | RoomEvent::SenderReport { .. })
     }
 

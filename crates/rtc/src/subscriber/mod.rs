@@ -1,8 +1,10 @@
-//! Receiving: joins a room, tells what is published, and hands over the packets of the tracks that are asked for.
+//! Receiving: joins a room, reports its tracks, and delivers the packets of those that are subscribed to.
 
 mod core;
+mod events;
 mod handle;
 mod tracks;
 mod watchdog;
 
-pub use handle::{RoomEvent, Subscriber, TrackEnd, join};
+pub use events::{RoomEvent, TrackEndReason};
+pub use handle::{Subscriber, join};

@@ -1,66 +1,67 @@
-//! Which SSRC carries which track, and when a track is over. Pure.
+//! Which SSRC carries which track, and when a track has ended. Pure.
 
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
 
-use super::TrackEnd;
+use super::events::TrackEndReason;
 use crate::sdp::Section;
 
-/// After the news of a track's end, packets may still be on their way.
-const GRACE: Duration = Duration::from_millis(300);
+/// How long packets may still arrive after the end of a track became known.
+const LATE_PACKETS: Duration = Duration::from_millis(300);
 
-/// Tracks that were offered and are not over.
+/// The tracks that were offered and have not ended.
 #[derive(Debug, Default)]
 pub(super) struct Tracks {
-    open: HashMap<String, Open>,
+    open: HashMap<String, OpenTrack>,
     by_ssrc: HashMap<u32, String>,
-    /// Streams of former offers, and when they may be forgotten.
+    /// Streams of earlier offers, and when to forget them.
     retired: Vec<(Instant, u32)>,
 }
 
 #[derive(Debug, Default)]
-struct Open {
-    /// `None` while the server does not send it: between two connections, or for a cause of its own.
+struct OpenTrack {
+    /// `None` while the server does not send the track: between two connections, or for a reason of its own.
     ssrc: Option<u32>,
-    heard: bool,
-    ending: Option<(Instant, TrackEnd)>,
+    /// Whether packets have arrived from this SSRC.
+    active: bool,
+    ending: Option<(Instant, TrackEndReason)>,
 }
 
 /// What an offer changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct OfferChange {
     pub started: Vec<(u32, String)>,
-    /// Tracks that are sent no longer.
+    /// Tracks that the server no longer sends.
     pub stopped: Vec<String>,
 }
 
-/// What is over for good.
+/// Tracks and streams that have ended.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Over {
-    pub tracks: Vec<(String, TrackEnd)>,
+pub(super) struct Expired {
+    pub tracks: Vec<(String, TrackEndReason)>,
     pub ssrcs: Vec<u32>,
 }
 
 impl Tracks {
-    /// Takes over what an offer says of the tracks that are wanted.
+    /// Applies an offer, as far as it concerns subscribed tracks.
     pub fn apply_offer(
         &mut self,
         now: Instant,
         sections: &[Section<'_>],
-        wanted: impl Fn(&str) -> bool,
+        is_subscribed: impl Fn(&str) -> bool,
     ) -> OfferChange {
         let sent: HashMap<&str, u32> = sections
             .iter()
-            .filter(|section| section.kind == "audio" && section.sending && wanted(section.track_sid))
+            .filter(|section| section.kind == "audio" && section.sending && is_subscribed(section.track_sid))
             .filter_map(|section| section.ssrcs.first().map(|ssrc| (section.track_sid, *ssrc)))
             .collect();
         let mut change = OfferChange::default();
         for (sid, track) in &mut self.open {
             let stopped = track.ssrc.filter(|ssrc| sent.get(sid.as_str()) != Some(ssrc));
             if let Some(ssrc) = stopped {
-                self.retired.push((now + GRACE, ssrc));
+                self.retired.push((now + LATE_PACKETS, ssrc));
                 track.ssrc = None;
                 change.stopped.push(sid.clone());
             }
@@ -70,9 +71,9 @@ impl Tracks {
             if track.ssrc == Some(ssrc) {
                 continue;
             }
-            *track = Open {
+            *track = OpenTrack {
                 ssrc: Some(ssrc),
-                heard: false,
+                active: false,
                 ending: None,
             };
             self.retired.retain(|(_, retired)| *retired != ssrc);
@@ -82,28 +83,29 @@ impl Tracks {
         change
     }
 
-    /// Whose packet it is.
-    pub fn packet_of(&mut self, ssrc: u32) -> Option<&str> {
+    /// Notes that a packet arrived. Returns the track that it belongs to.
+    pub fn handle_packet(&mut self, ssrc: u32) -> Option<&str> {
         let sid = self.by_ssrc.get(&ssrc)?;
         if let Some(track) = self.open.get_mut(sid) {
-            track.heard = true;
+            track.active = true;
         }
         Some(sid)
     }
 
-    pub fn report_of(&self, ssrc: u32) -> Option<&str> {
+    /// Returns the track that the stream carries.
+    pub fn track_of(&self, ssrc: u32) -> Option<&str> {
         self.by_ssrc.get(&ssrc).map(String::as_str)
     }
 
-    /// The track is to end. The first reason stands.
-    pub fn end(&mut self, now: Instant, sid: &str, why: TrackEnd) {
+    /// Ends the track after [`LATE_PACKETS`]. If it is ending already, the first reason stays.
+    pub fn end(&mut self, now: Instant, sid: &str, reason: TrackEndReason) {
         if let Some(track) = self.open.get_mut(sid) {
-            track.ending.get_or_insert((now + GRACE, why));
+            track.ending.get_or_insert((now + LATE_PACKETS, reason));
         }
     }
 
-    /// The track is wanted again, maybe before it was over. Says whether it is being sent still.
-    pub fn keep(&mut self, sid: &str) -> bool {
+    /// Cancels the end of a track that is subscribed to again. Returns whether the server is still sending it.
+    pub fn keep_open(&mut self, sid: &str) -> bool {
         let Some(track) = self.open.get_mut(sid) else {
             return false;
         };
@@ -111,44 +113,44 @@ impl Tracks {
         track.ssrc.is_some()
     }
 
-    /// A new media connection: tracks go on, streams do not.
+    /// A new media connection begins: tracks stay open, their streams are gone.
     pub fn reset_streams(&mut self) {
         self.by_ssrc.clear();
         self.retired.clear();
         for track in self.open.values_mut() {
             track.ssrc = None;
-            track.heard = false;
+            track.active = false;
         }
     }
 
-    /// The tracks that packets came for on this connection.
-    pub fn heard(&self) -> impl Iterator<Item = &str> {
+    /// Returns the tracks that have sent packets on this media connection.
+    pub fn active(&self) -> impl Iterator<Item = &str> {
         self.open
             .iter()
-            .filter(|(_, track)| track.heard && track.ssrc.is_some())
+            .filter(|(_, track)| track.active && track.ssrc.is_some())
             .map(|(sid, _)| sid.as_str())
     }
 
-    pub fn handle_timeout(&mut self, now: Instant) -> Over {
-        let mut over = Over::default();
+    pub fn handle_timeout(&mut self, now: Instant) -> Expired {
+        let mut expired = Expired::default();
         self.open.retain(|sid, track| match track.ending {
-            Some((at, why)) if now >= at => {
-                over.tracks.push((sid.clone(), why));
-                over.ssrcs.extend(track.ssrc);
+            Some((at, reason)) if now >= at => {
+                expired.tracks.push((sid.clone(), reason));
+                expired.ssrcs.extend(track.ssrc);
                 false
             }
             _ => true,
         });
         self.retired.retain(|(at, ssrc)| {
             if now >= *at {
-                over.ssrcs.push(*ssrc);
+                expired.ssrcs.push(*ssrc);
             }
             now < *at
         });
-        for ssrc in &over.ssrcs {
+        for ssrc in &expired.ssrcs {
             self.by_ssrc.remove(ssrc);
         }
-        over
+        expired
     }
 
     pub fn deadline(&self) -> Option<Instant> {
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_starts_each_track_once() {
+    fn repeated_offers_start_a_track_once() {
         let now = Instant::now();
         let mut tracks = Tracks::default();
 
@@ -193,12 +195,12 @@ mod tests {
 
         assert_eq!(first, [(11, "TR_1".to_owned())]);
         assert!(again.is_empty());
-        assert_eq!(tracks.packet_of(11), Some("TR_1"));
-        assert_eq!(tracks.packet_of(12), None);
+        assert_eq!(tracks.handle_packet(11), Some("TR_1"));
+        assert_eq!(tracks.handle_packet(12), None);
     }
 
     #[test]
-    fn a_section_that_is_used_again_belongs_to_the_new_track() {
+    fn a_reused_section_belongs_to_the_new_track() {
         let now = Instant::now();
         let mut tracks = Tracks::default();
         started(&mut tracks, now, &[audio("TR_1", 11)]);
@@ -213,48 +215,48 @@ mod tests {
             }
         );
         assert_eq!(
-            tracks.packet_of(11),
+            tracks.handle_packet(11),
             Some("TR_1"),
-            "a late packet has its place for a while"
+            "a late packet still belongs to its track"
         );
     }
 
     #[test]
-    fn late_packets_have_three_hundred_milliseconds() {
+    fn a_track_ends_300_ms_after_it_was_unpublished() {
         let now = Instant::now();
         let mut tracks = Tracks::default();
         started(&mut tracks, now, &[audio("TR_1", 11)]);
-        tracks.end(now, "TR_1", TrackEnd::Unpublished);
+        tracks.end(now, "TR_1", TrackEndReason::Unpublished);
 
-        let early = tracks.handle_timeout(now + GRACE - Duration::from_millis(1));
+        let early = tracks.handle_timeout(now + LATE_PACKETS - Duration::from_millis(1));
         let due = tracks.handle_timeout(tracks.deadline().unwrap());
 
-        assert_eq!(early, Over::default());
+        assert_eq!(early, Expired::default());
         assert_eq!(
             due,
-            Over {
-                tracks: vec![("TR_1".into(), TrackEnd::Unpublished)],
+            Expired {
+                tracks: vec![("TR_1".into(), TrackEndReason::Unpublished)],
                 ssrcs: vec![11]
             }
         );
-        assert_eq!(tracks.packet_of(11), None);
+        assert_eq!(tracks.handle_packet(11), None);
     }
 
     #[test]
-    fn a_track_that_comes_back_in_time_does_not_end() {
+    fn a_track_that_is_offered_again_in_time_does_not_end() {
         let now = Instant::now();
         let mut tracks = Tracks::default();
         started(&mut tracks, now, &[audio("TR_1", 11)]);
-        tracks.end(now, "TR_1", TrackEnd::Unsubscribed);
+        tracks.end(now, "TR_1", TrackEndReason::Unsubscribed);
         tracks.apply_offer(now, &[closed()], |_| true);
 
         let back = started(&mut tracks, now, &[audio("TR_1", 12)]);
-        let over = tracks.handle_timeout(now + 2 * GRACE);
+        let expired = tracks.handle_timeout(now + 2 * LATE_PACKETS);
 
         assert_eq!(back, [(12, "TR_1".to_owned())]);
         assert_eq!(
-            over,
-            Over {
+            expired,
+            Expired {
                 tracks: vec![],
                 ssrcs: vec![11]
             }
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_track_that_nobody_wants_is_not_started() {
+    fn a_track_that_is_not_subscribed_to_is_not_started() {
         let now = Instant::now();
         let mut tracks = Tracks::default();
 
@@ -272,14 +274,14 @@ mod tests {
     }
 
     #[test]
-    fn a_new_connection_starts_the_same_track_anew() {
+    fn a_new_connection_starts_the_same_track_again() {
         let now = Instant::now();
         let mut tracks = Tracks::default();
         started(&mut tracks, now, &[audio("TR_1", 11)]);
 
         tracks.reset_streams();
 
-        assert_eq!(tracks.packet_of(11), None);
+        assert_eq!(tracks.handle_packet(11), None);
         assert_eq!(
             started(&mut tracks, now, &[audio("TR_1", 99)]),
             [(99, "TR_1".to_owned())]

@@ -1,31 +1,33 @@
-//! Notices that media stopped although it should flow. str0m and the server need 15 s for that, and over TCP the
-//! keep-alives go on while UDP is dead; so packets and reports are watched, not datagrams.
+//! Notices that media stopped although it should flow.
+//!
+//! str0m and the server need 15 s for that, and over TCP the keep-alives go on while UDP is dead. So packets and sender
+//! reports are watched, not datagrams.
 
 use std::time::{Duration, Instant};
 
-/// The server sends a sender report of each track every 3 s.
-const SILENCE: Duration = Duration::from_secs(6);
-/// Between two attempts to bring media back. A client that resumes this often is not moved to TCP by the server.
-const AGAIN: Duration = Duration::from_secs(5);
-/// How often there is a look.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// How long silence is normal. The server sends a sender report for each track every 3 s.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(6);
+/// Between two alarms. A client that resumes this often is not moved to TCP by the server.
+const ALARM_INTERVAL: Duration = Duration::from_secs(5);
+/// Between two checks.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Watchdog {
-    next_look: Instant,
+    next_check: Instant,
     last_media: Instant,
-    /// Since when something should flow.
+    /// Since when media should flow.
     expecting_since: Option<Instant>,
-    last_bark: Option<Instant>,
+    last_alarm: Option<Instant>,
 }
 
 impl Watchdog {
     pub fn new(now: Instant) -> Self {
         Self {
-            next_look: now + INTERVAL,
+            next_check: now + CHECK_INTERVAL,
             last_media: now,
             expecting_since: None,
-            last_bark: None,
+            last_alarm: None,
         }
     }
 
@@ -34,30 +36,30 @@ impl Watchdog {
     }
 
     pub fn is_due(&self, now: Instant) -> bool {
-        now >= self.next_look
+        now >= self.next_check
     }
 
-    /// Whether something is to be done about the silence. `expects`: a track that was heard before is unmuted.
-    pub fn look(&mut self, now: Instant, expects: bool) -> bool {
-        self.next_look = now + INTERVAL;
-        if !expects {
+    /// Returns whether to act against silence. `expects_media`: a track that has sent packets before is unmuted.
+    pub fn check(&mut self, now: Instant, expects_media: bool) -> bool {
+        self.next_check = now + CHECK_INTERVAL;
+        if !expects_media {
             self.expecting_since = None;
             return false;
         }
         let since = *self.expecting_since.get_or_insert(now);
-        let silent = now.saturating_duration_since(since.max(self.last_media)) >= SILENCE;
-        let patient = self
-            .last_bark
-            .is_some_and(|at| now.saturating_duration_since(at) < AGAIN);
-        if silent && !patient {
-            self.last_bark = Some(now);
+        let silent = now.saturating_duration_since(since.max(self.last_media)) >= SILENCE_TIMEOUT;
+        let alarmed_recently = self
+            .last_alarm
+            .is_some_and(|at| now.saturating_duration_since(at) < ALARM_INTERVAL);
+        if silent && !alarmed_recently {
+            self.last_alarm = Some(now);
             return true;
         }
         false
     }
 
     pub fn deadline(&self) -> Instant {
-        self.next_look
+        self.next_check
     }
 }
 
@@ -65,45 +67,45 @@ impl Watchdog {
 mod tests {
     use super::*;
 
-    fn barks(watchdog: &mut Watchdog, start: Instant, expects: impl Fn(u64) -> bool) -> Vec<u64> {
+    fn alarms(watchdog: &mut Watchdog, start: Instant, expects: impl Fn(u64) -> bool) -> Vec<u64> {
         (1..=20)
-            .filter(|second| watchdog.look(start + Duration::from_secs(*second), expects(*second)))
+            .filter(|second| watchdog.check(start + Duration::from_secs(*second), expects(*second)))
             .collect()
     }
 
     #[test]
-    fn six_seconds_of_silence_are_reported_and_again_every_five() {
+    fn six_seconds_of_silence_raise_an_alarm_repeated_every_five_seconds() {
         let start = Instant::now();
         let mut watchdog = Watchdog::new(start);
-        watchdog.look(start, true);
+        watchdog.check(start, true);
 
-        assert_eq!(barks(&mut watchdog, start, |_| true), [6, 11, 16]);
+        assert_eq!(alarms(&mut watchdog, start, |_| true), [6, 11, 16]);
     }
 
     #[test]
-    fn where_nothing_is_expected_silence_is_fine() {
+    fn silence_is_no_alarm_while_no_media_is_expected() {
         let start = Instant::now();
         let mut watchdog = Watchdog::new(start);
 
-        assert!(barks(&mut watchdog, start, |_| false).is_empty());
+        assert!(alarms(&mut watchdog, start, |_| false).is_empty());
     }
 
     #[test]
-    fn after_a_mute_the_patience_begins_anew() {
+    fn after_a_mute_the_timeout_starts_again() {
         let start = Instant::now();
         let mut watchdog = Watchdog::new(start);
 
-        assert_eq!(barks(&mut watchdog, start, |second| second >= 10), [16]);
+        assert_eq!(alarms(&mut watchdog, start, |second| second >= 10), [16]);
     }
 
     #[test]
-    fn a_report_is_a_sign_of_life() {
+    fn a_sender_report_restarts_the_timeout() {
         let start = Instant::now();
         let mut watchdog = Watchdog::new(start);
-        watchdog.look(start, true);
+        watchdog.check(start, true);
 
         watchdog.handle_media(start + Duration::from_secs(4));
 
-        assert_eq!(barks(&mut watchdog, start, |_| true), [10, 15, 20]);
+        assert_eq!(alarms(&mut watchdog, start, |_| true), [10, 15, 20]);
     }
 }

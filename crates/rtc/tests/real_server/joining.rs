@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rtc::{
     BindAddr, JoinError, LeaveReason, TrackKind, TrackSource,
     publisher::{self, AudioOptions},
-    subscriber::{self, TrackEnd},
+    subscriber::{self, TrackEndReason},
 };
 use secrecy::SecretString;
 
@@ -111,9 +111,9 @@ async fn tracks_end_when_they_are_unpublished_unsubscribed_or_left_behind() {
 
     let [bob, first, second] = sids;
     let expected = [
-        (bob, TrackEnd::Unpublished),
-        (first, TrackEnd::Unsubscribed),
-        (second, TrackEnd::Unpublished),
+        (bob, TrackEndReason::Unpublished),
+        (first, TrackEndReason::Unsubscribed),
+        (second, TrackEndReason::Unpublished),
     ];
     assert_eq!(listener.ended, expected);
 }
@@ -162,7 +162,7 @@ async fn leaving_is_the_last_event() {
     listener.subscriber.clone().leave().await;
     listener.until("we have left", |l| l.left.is_some()).await;
 
-    assert_eq!(listener.left, Some(LeaveReason::Asked));
+    assert_eq!(listener.left, Some(LeaveReason::ClientInitiated));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,7 +74,7 @@ async fn a_lost_packet_leaves_a_hole_unless_red_carries_it() {
                 payload,
             };
             if index == 5 {
-                track.lose(frame).await
+                track.skip_lost(frame).await
             } else {
                 track.send(frame).await
             }

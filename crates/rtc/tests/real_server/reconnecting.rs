@@ -147,7 +147,7 @@ async fn a_server_that_stays_away_is_given_up_in_the_time_allowed() {
     listener.subscriber.simulate(Fault::FailMedia);
     listener.until("we have given up", |l| l.left.is_some()).await;
 
-    assert!(matches!(listener.left, Some(LeaveReason::GaveUp(_))));
+    assert!(matches!(listener.left, Some(LeaveReason::ReconnectTimedOut(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use rtc::{
     ConnectConfig, LeaveReason, RtpPacket, TrackInfo,
-    subscriber::{self, RoomEvent, Subscriber, TrackEnd},
+    subscriber::{self, RoomEvent, Subscriber, TrackEndReason},
 };
 use tokio::{sync::mpsc, time::timeout};
 
@@ -19,7 +19,7 @@ pub struct Listener {
     pub tracks: BTreeMap<String, TrackInfo>,
     pub packets: BTreeMap<String, Vec<RtpPacket>>,
     pub subscribed: Vec<String>,
-    pub ended: Vec<(String, TrackEnd)>,
+    pub ended: Vec<(String, TrackEndReason)>,
     pub left: Option<LeaveReason>,
     /// All but packets and reports, in words.
     pub told: Vec<String>,
@@ -120,9 +120,9 @@ impl Listener {
                 self.told.push("subscribed".into());
                 self.subscribed.push(sid);
             }
-            RoomEvent::TrackEnded { sid, why } => {
-                self.told.push(format!("ended {why:?}"));
-                self.ended.push((sid, why));
+            RoomEvent::TrackEnded { sid, reason } => {
+                self.told.push(format!("ended {reason:?}"));
+                self.ended.push((sid, reason));
             }
             RoomEvent::TrackMuted { sid, muted } => {
                 self.told.push(format!("muted {muted}"));

@@ -8,13 +8,13 @@ use str0m::{
     net::{Protocol, TcpType},
 };
 
-use super::{Output, Peer, PeerError};
-use crate::{peer::candidate::Trickled, sdp};
+use super::{PeerConnection, PeerError, PeerOutput};
+use crate::{peer::candidate::TrickledCandidate, sdp};
 
 /// Candidates that may wait for the offer which they belong to.
 const MAX_EARLY_CANDIDATES: usize = 64;
 
-impl Peer {
+impl PeerConnection {
     /// Takes the server's offer and gives the answer. `offer` is the scan of `sdp`.
     pub fn accept_offer(&mut self, now: Instant, sdp: &str, offer: &sdp::Offer<'_>) -> Result<String, PeerError> {
         self.check_fingerprint(offer.fingerprint)?;
@@ -33,7 +33,7 @@ impl Peer {
 
     /// A candidate of the server, as the JSON text of a trickle message. What cannot be read is passed over.
     pub fn add_candidate(&mut self, now: Instant, candidate_init: &str) {
-        let Some(trickled) = Trickled::parse(candidate_init) else {
+        let Some(trickled) = TrickledCandidate::parse(candidate_init) else {
             tracing::debug!(candidate_init, "unusable candidate");
             return;
         };
@@ -83,7 +83,7 @@ impl Peer {
         for candidate in remote
             .candidates
             .iter()
-            .filter_map(|line| Trickled::from_sdp(line, remote.ice_ufrag))
+            .filter_map(|line| TrickledCandidate::from_sdp(line, remote.ice_ufrag))
         {
             // Others str0m has read itself.
             if candidate.is_passive_tcp() {
@@ -99,14 +99,14 @@ impl Peer {
     }
 
     /// It came before the offer, or belongs to an ICE restart whose offer is still on its way.
-    fn is_early(&self, candidate: &Trickled) -> bool {
+    fn is_early(&self, candidate: &TrickledCandidate) -> bool {
         self.remote_ufrag.is_empty() || !candidate.fits(&self.remote_ufrag)
     }
 
-    fn apply_candidate(&mut self, now: Instant, trickled: Trickled) {
+    fn apply_candidate(&mut self, now: Instant, trickled: TrickledCandidate) {
         if trickled.is_passive_tcp() {
             if let Some(address) = self.tcp.offered(&self.remote_ufrag, &trickled.candidate) {
-                self.outputs.push_back(Output::DialTcp(address));
+                self.outputs.push_back(PeerOutput::DialTcp(address));
             }
             return;
         }
@@ -124,18 +124,18 @@ mod tests {
 
     fn offer() -> String {
         let now = Instant::now();
-        Peer::publisher(now, &["10.0.0.1:1000".parse().unwrap()])
+        PeerConnection::publisher(now, &["10.0.0.1:1000".parse().unwrap()])
             .offer_track(now, "TR_1", Codec::Opus)
             .unwrap()
             .1
     }
 
-    fn accept(peer: &mut Peer, offer: &str) -> Result<String, PeerError> {
+    fn accept(peer: &mut PeerConnection, offer: &str) -> Result<String, PeerError> {
         peer.accept_offer(Instant::now(), offer, &sdp::scan(offer))
     }
 
-    fn subscriber() -> Peer {
-        Peer::subscriber(Instant::now(), &["10.0.0.2:2000".parse().unwrap()])
+    fn subscriber() -> PeerConnection {
+        PeerConnection::subscriber(Instant::now(), &["10.0.0.2:2000".parse().unwrap()])
     }
 
     #[test]

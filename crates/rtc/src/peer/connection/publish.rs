@@ -8,7 +8,7 @@ use str0m::{
     rtp::RtpWrite,
 };
 
-use super::{Peer, PeerError};
+use super::{PeerConnection, PeerError};
 use crate::sdp;
 
 /// A section that we send on.
@@ -27,7 +27,7 @@ pub(crate) enum Codec {
 
 /// One packet to go out.
 #[derive(Debug)]
-pub(crate) struct Send {
+pub(crate) struct OutgoingPacket {
     pub seq_no: u64,
     pub timestamp: u32,
     /// What the sender reports take `timestamp` to mean.
@@ -36,7 +36,7 @@ pub(crate) struct Send {
     pub payload: Vec<u8>,
 }
 
-impl Peer {
+impl PeerConnection {
     /// Offers one more track; `cid` is the name under which it was announced.
     pub fn offer_track(&mut self, now: Instant, cid: &str, codec: Codec) -> Option<(OutgoingTrack, String)> {
         let mut api = self.rtc.sdp_api();
@@ -77,7 +77,7 @@ impl Peer {
         Ok(())
     }
 
-    pub fn send(&mut self, now: Instant, track: OutgoingTrack, packet: Send) {
+    pub fn send(&mut self, now: Instant, track: OutgoingTrack, packet: OutgoingPacket) {
         let Some(payload_type) = self.payload_type(track) else {
             return;
         };

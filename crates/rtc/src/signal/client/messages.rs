@@ -3,144 +3,138 @@
 use std::time::Instant;
 
 use livekit_protocol::{
-    JoinResponse, LeaveRequest, ParticipantInfo, RequestResponse, SubscriptionError as WireSubscriptionError,
-    SubscriptionResponse, request_response::Reason, signal_response::Message as Response,
+    JoinResponse, LeaveRequest, RequestResponse, SubscriptionError as WireSubscriptionError, SubscriptionResponse,
+    request_response::Reason, signal_request::Message as Request, signal_response::Message as Response,
 };
 use secrecy::SecretString;
 
-use super::{Signal, State};
+use super::SignalClient;
 use crate::{
-    error::{JoinError, LeaveReason, SubscriptionError},
+    error::{JoinError, SubscriptionError},
     signal::{
-        events::{Own, Role, SignalEvent},
-        leave::{Reaction, reaction},
+        attempt::ConnectAttempt,
+        events::{Role, SignalEvent},
+        leave::reaction,
+        lifecycle::State,
         participants::TrackChange,
-        url::Attempt,
     },
 };
 
-impl Signal {
+impl SignalClient {
     pub fn handle_message(&mut self, now: Instant, message: Response) {
-        self.keep_alive.heard(now);
-        match &self.state {
-            State::Dialing { .. } | State::Waiting { .. } | State::Over => {}
-            State::Greeting { attempt, .. } => {
-                let attempt = attempt.clone();
-                self.greet(now, &attempt, message);
+        self.keep_alive.handle_received(now);
+        match self.lifecycle.state() {
+            State::Dialing { .. } | State::BackingOff { .. } | State::Closed => {}
+            State::AwaitingFirstMessage { attempt, .. } => {
+                let resuming = *attempt != ConnectAttempt::Join;
+                self.handle_first_message(now, resuming, message);
             }
-            State::Nameless | State::Up => self.handle_session_message(now, message),
+            State::AwaitingRoomSid | State::Joined => self.handle_later_message(now, message),
         }
     }
 
-    /// The first message decides whether there is a session.
-    fn greet(&mut self, now: Instant, attempt: &Attempt, message: Response) {
+    /// The first message decides whether we are in.
+    fn handle_first_message(&mut self, now: Instant, resuming: bool, message: Response) {
         match message {
-            Response::Join(join) => self.joined(now, join),
-            Response::Reconnect(_) if *attempt != Attempt::Join => self.resumed(now),
-            Response::Leave(leave) => self.refused(now, attempt, &leave),
-            Response::RefreshToken(token) => self.token = Some(SecretString::from(token)),
+            Response::Join(join) => self.handle_join(now, join),
+            Response::Reconnect(_) if resuming => self.handle_resumed(now),
+            Response::Leave(leave) => self.handle_refusal(now, &leave),
+            Response::RefreshToken(token) => self.lifecycle.handle_token(SecretString::from(token)),
             _ => {}
         }
     }
 
-    fn joined(&mut self, now: Instant, join: JoinResponse) {
+    fn handle_join(&mut self, now: Instant, join: JoinResponse) {
         if join.subscriber_primary != (self.role == Role::Subscriber) {
-            return self.fail(now, JoinError::WrongGrants);
+            return self
+                .lifecycle
+                .handle_failure(&mut self.outbox, now, JoinError::WrongGrants);
         }
         self.keep_alive.configure(join.ping_interval, join.ping_timeout);
         self.keep_alive.restart(now);
-        let me = join.participant.unwrap_or_default();
-        let known_room = std::mem::take(&mut self.own.room_sid);
-        self.own = Own {
-            room_sid: known_room,
-            sid: me.sid,
-            identity: me.identity,
-        };
-        self.session_is_new();
-        let room_sid = join.room.map(|room| room.sid).unwrap_or_default();
-        self.participants.forget_versions();
-        let changes = self.participants.replace(&self.own.sid, &join.other_participants);
-        self.expects_full_list = false;
-        self.name_room(now, room_sid);
+        self.outbox.discard_held();
+        self.resume_info.clear_descriptions();
+        let changes = self.room.handle_join(&join);
+        self.lifecycle.handle_join(&self.room.local().sid);
+        self.handle_room_sid(now, join.room.map(|room| room.sid).unwrap_or_default());
         self.apply(changes);
         self.send_subscriptions(now);
     }
 
-    /// The room's sid came, with the join or after it. A room made anew is not the one that we were in.
-    fn name_room(&mut self, now: Instant, room_sid: String) {
-        if room_sid.is_empty() || !matches!(self.state, State::Nameless) {
+    /// The server named the room's sid, in the join response or later. A room that was recreated under the same name is
+    /// not the one that we were in.
+    fn handle_room_sid(&mut self, now: Instant, room_sid: String) {
+        if room_sid.is_empty() || !matches!(self.lifecycle.state(), State::AwaitingRoomSid) {
             return;
         }
-        if !self.own.room_sid.is_empty() && self.own.room_sid != room_sid {
-            let was = self.own.room_sid.clone();
-            return self.end(LeaveReason::RoomChanged { was, now: room_sid });
+        if let Err(reason) = self.room.confirm_sid(room_sid) {
+            return self.end(reason);
         }
-        self.own.room_sid = room_sid;
-        self.begin_session(now);
+        self.lifecycle.handle_room_confirmed();
+        self.subscriptions.restart(now);
+        self.outbox.emit(SignalEvent::Joined(self.room.local().clone()));
+        self.outbox.release_held();
     }
 
-    fn refused(&mut self, now: Instant, attempt: &Attempt, leave: &LeaveRequest) {
-        match (reaction(leave), attempt) {
-            (Reaction::End(reason), _) => self.end(reason),
-            (_, Attempt::Resume { .. }) => self.restart(now, "the resume was refused".into()),
-            (_, Attempt::Join) => {
-                let cause = leave.reason().as_str_name().to_lowercase();
-                self.fail(now, JoinError::Left(LeaveReason::Disconnected { cause }));
-            }
-        }
+    fn handle_resumed(&mut self, now: Instant) {
+        self.lifecycle.handle_resumed();
+        self.room.handle_resumed();
+        self.subscriptions.extend_deadlines(now);
+        let subscribed = (self.role == Role::Subscriber).then(|| self.subscriptions.sids().cloned().collect());
+        self.send(Request::SyncState(self.resume_info.sync_state(subscribed)));
+        self.outbox.emit(SignalEvent::Resumed);
+        self.send_subscriptions(now);
     }
 
-    fn handle_session_message(&mut self, now: Instant, message: Response) {
+    fn handle_refusal(&mut self, now: Instant, leave: &LeaveRequest) {
+        let cause = leave.reason().as_str_name().to_lowercase();
+        self.lifecycle
+            .handle_refusal(&mut self.outbox, now, reaction(leave), cause);
+    }
+
+    fn handle_later_message(&mut self, now: Instant, message: Response) {
         match message {
             Response::Offer(offer) => self.emit(SignalEvent::Offer(offer)),
             Response::Answer(answer) => self.emit(SignalEvent::Answer(answer)),
             Response::Trickle(trickle) => self.emit(SignalEvent::Trickle(trickle)),
-            Response::Update(update) => self.handle_participants(&update.participants),
-            Response::RefreshToken(token) => self.token = Some(SecretString::from(token)),
-            Response::PongResp(pong) => self.keep_alive.pong(now, pong.last_ping_timestamp),
+            Response::Update(update) => {
+                let changes = self.room.handle_update(&update.participants);
+                self.apply(changes);
+            }
+            Response::RefreshToken(token) => self.lifecycle.handle_token(SecretString::from(token)),
+            Response::PongResp(pong) => self.keep_alive.handle_pong(now, pong.last_ping_timestamp),
             Response::Leave(leave) => self.handle_leave(now, &leave),
             Response::SubscriptionResponse(response) => self.handle_subscription_response(now, &response),
             Response::RoomUpdate(update) => {
-                self.name_room(now, update.room.map(|room| room.sid).unwrap_or_default());
+                self.handle_room_sid(now, update.room.map(|room| room.sid).unwrap_or_default());
                 self.send_subscriptions(now);
             }
             Response::RoomMoved(moved) => {
-                let was = self.own.room_sid.clone();
-                self.end(LeaveReason::RoomChanged {
-                    was,
-                    now: moved.room.map(|room| room.sid).unwrap_or_default(),
-                });
+                let room_sid = moved.room.map(|room| room.sid).unwrap_or_default();
+                self.end(self.room.changed_to(room_sid));
             }
             Response::TrackPublished(response) => self.emit(SignalEvent::Published {
                 cid: response.cid,
                 track: response.track.unwrap_or_default(),
             }),
             Response::RequestResponse(response) => self.handle_request_response(response),
-            // Video, quality, speakers, data tracks: nothing for us.
+            // Video, connection quality, active speakers and data tracks do not concern an audio client.
             _ => {}
         }
     }
 
     fn handle_leave(&mut self, now: Instant, leave: &LeaveRequest) {
-        tracing::info!(action = ?leave.action(), reason = ?leave.reason(), "LiveKit says leave");
-        self.react(now, reaction(leave));
-    }
-
-    fn handle_participants(&mut self, news: &[ParticipantInfo]) {
-        let changes = match std::mem::take(&mut self.expects_full_list) {
-            true => self.participants.replace(&self.own.sid, news),
-            false => self.participants.update(&self.own.sid, news),
-        };
-        self.apply(changes);
+        tracing::info!(action = ?leave.action(), reason = ?leave.reason(), "LiveKit sent leave");
+        self.lifecycle.handle_leave(&mut self.outbox, now, reaction(leave));
     }
 
     fn apply(&mut self, changes: Vec<TrackChange>) {
-        if matches!(self.state, State::Over) {
+        if matches!(self.lifecycle.state(), State::Closed) {
             return;
         }
         for change in changes {
             if let TrackChange::Unpublished { sid } = &change {
-                self.subscriptions.forget(sid);
+                self.subscriptions.remove(sid);
             }
             self.emit(SignalEvent::Track(change));
         }
@@ -148,12 +142,12 @@ impl Signal {
 
     fn handle_subscription_response(&mut self, now: Instant, response: &SubscriptionResponse) {
         let sid = response.track_sid.clone();
-        let listed = self.participants.track(&sid).is_some();
+        let listed = self.room.track(&sid).is_some();
         let outcome = match WireSubscriptionError::try_from(response.err) {
-            _ if !self.subscriptions.is_wanted(&sid) => return,
+            _ if !self.subscriptions.contains(&sid) => return,
             Ok(WireSubscriptionError::SeCodecUnsupported) => Err(SubscriptionError::CodecUnsupported),
             Ok(WireSubscriptionError::SeTrackNotfound) if !listed => Err(SubscriptionError::NotFound),
-            _ => self.subscriptions.refused(now, &sid),
+            _ => self.subscriptions.handle_refused(now, &sid),
         };
         if let Err(error) = outcome {
             self.subscriptions.unsubscribe(&sid);
@@ -183,6 +177,7 @@ mod tests {
 
     use super::*;
     use crate::signal::{
+        SignalOutput,
         testing::{Bench, alice, join, leave, resumed},
         wire,
     };
@@ -270,9 +265,7 @@ mod tests {
         bench.accept(resumed());
 
         let sync = bench.outputs().into_iter().find_map(|output| match output {
-            crate::signal::Output::Send(livekit_protocol::signal_request::Message::SyncState(sync)) => {
-                sync.subscription
-            }
+            SignalOutput::Send(livekit_protocol::signal_request::Message::SyncState(sync)) => sync.subscription,
             _ => None,
         });
         let sync = sync.unwrap();

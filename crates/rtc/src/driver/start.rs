@@ -1,0 +1,39 @@
+//! Starts a client in a task of its own.
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{event_queue::EventQueue, run::Driver};
+use crate::{client_core::ClientCore, config::ConnectConfig, error::JoinError, signal::LocalParticipant};
+
+/// A client that has joined its room.
+pub(crate) struct RunningClient<C: ClientCore> {
+    pub commands: mpsc::UnboundedSender<C::Command>,
+    pub events: mpsc::Receiver<C::Event>,
+    /// Closes when the client has ended and its sockets are closed.
+    pub local: watch::Receiver<LocalParticipant>,
+}
+
+/// Spawns a task that runs `core` and waits until it has joined. Dropping the returned future leaves the room.
+pub(crate) async fn start<C: ClientCore>(
+    core: C,
+    config: ConnectConfig,
+    event_capacity: usize,
+) -> Result<RunningClient<C>, JoinError> {
+    // Unbounded: commands are rare, and a handle must never wait for the network.
+    let (commands, command_receiver) = mpsc::unbounded_channel();
+    let (event_sender, events) = mpsc::channel(event_capacity);
+    let (local_sender, local) = watch::channel(LocalParticipant::default());
+    let (join_sender, join_result) = oneshot::channel();
+    let driver = Driver::new(core, config, EventQueue::new(event_sender), local_sender, join_sender);
+    // The task ends when all handles are dropped or the client has left, so it needs no tracker.
+    tokio::spawn(driver.run(command_receiver));
+    match join_result.await {
+        Ok(Ok(())) => Ok(RunningClient {
+            commands,
+            events,
+            local,
+        }),
+        Ok(Err(error)) => Err(error),
+        Err(_closed) => Err(JoinError::ended_before_joining()),
+    }
+}
