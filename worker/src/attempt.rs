@@ -1,4 +1,4 @@
-//! One try at a job: claim it, keep the lease, do it, write how it ended.
+//! One attempt at a job: claims it, renews the lease, runs it and writes the outcome.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -27,45 +27,49 @@ use crate::{
     log::chain,
 };
 
-/// Who does not renew for so long is thought dead, and its job given to another.
+/// A worker that does not renew for this long is considered dead, and its job may be claimed by another.
 pub const LEASE: Duration = Duration::from_secs(20);
 
-/// A quarter of the lease: three renewals may fail.
+/// A quarter of the lease, so that three renewals may fail.
 const RENEW_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Longest pause before a job is tried again.
+/// Longest pause before a retry.
 const MAX_PAUSE: Duration = Duration::from_secs(600);
 
-/// What a process that is told to stop leaves its jobs to end by themselves.
+/// How long running jobs may take to finish after a stop was requested.
 const STOP_GRACE: Duration = Duration::from_secs(8);
 
-/// A job in this process' hands.
+/// One run of a claimed job.
 pub struct Attempt<'a> {
     pub ctx: &'a WorkerContext,
     pub lease: Lease,
-    /// From 1.
+    /// Counts from 1.
     pub number: i32,
+    /// Attempts after which the job is dead.
     pub max: i32,
 }
 
-/// How a try ended.
+/// How an attempt ended.
 enum JobOutcome {
     Done,
     Failed(JobError),
-    /// Somebody else has the job; nothing may be written.
+    /// Another worker has claimed the job; nothing may be written.
     LeaseLost,
     Stopped,
 }
 
 impl Attempt<'_> {
-    /// A transaction that nobody can take the job away from; an error if somebody has.
+    /// Begins a transaction fenced by the lease: no other worker can claim the job until it ends.
+    ///
+    /// # Errors
+    /// A retry if another worker has already claimed it.
     pub async fn begin(&self) -> Result<PgTransaction<'static>, JobError> {
         let mut tx = self.ctx.begin().await?;
         if storage::jobs::fence(&mut tx, self.lease).await? {
             return Ok(tx);
         }
         Err(JobError::retry(anyhow::anyhow!(
-            "job {} has been taken over by another worker",
+            "job {} has been claimed by another worker",
             self.lease.job
         )))
     }
@@ -92,20 +96,20 @@ impl Attempt<'_> {
     }
 }
 
-/// Answers a wake-up. What goes wrong stands in the row; only what keeps it from being written is told here.
+/// Handles a wake-up. Job failures are stored in the row; only a failure to store them is logged here.
 pub async fn run(id: JobId, ctx: &WorkerContext, stop: &CancellationToken) {
     if let Err(error) = claim_and_run(id, ctx, stop).await {
         let error = chain(&error);
-        tracing::warn!(job.id = %id, error, "how a job ended could not be written; it is run again when its lease ends");
+        tracing::warn!(job.id = %id, error, "cannot store the outcome of a job; it runs again when its lease expires");
     }
 }
 
 async fn claim_and_run(id: JobId, ctx: &WorkerContext, stop: &CancellationToken) -> Result<(), StorageError> {
     let mut conn = ctx.conn().await?;
     let Some(claimed) = storage::jobs::claim(&mut conn, id, LEASE).await? else {
-        return Ok(()); // done, not due, or another's
+        return Ok(()); // done, not due, or claimed by another worker
     };
-    drop(conn); // none is held while the job runs
+    drop(conn); // no connection is held while the job runs
     let attempt = Attempt {
         ctx,
         lease: claimed.lease,
@@ -122,9 +126,9 @@ async fn claim_and_run(id: JobId, ctx: &WorkerContext, stop: &CancellationToken)
     }
 }
 
-/// Does the job until it ends, its time is over, its lease is lost, or the process has to stop.
+/// Runs the job until it ends, times out, loses its lease, or the process has to stop.
 async fn supervise(job: &Job, attempt: &Attempt<'_>, stop: &CancellationToken) -> JobOutcome {
-    // A task of its own: a job that blocks its thread must not stop the renewal.
+    // In a separate task, so that a job that blocks its thread does not stop the renewal.
     let lease = AbortOnDropHandle::new(tokio::spawn(hold_lease(attempt.lease, attempt.ctx.pool.clone())));
     let stopped = async {
         stop.cancelled().await;
@@ -135,15 +139,15 @@ async fn supervise(job: &Job, attempt: &Attempt<'_>, stop: &CancellationToken) -
         result = timeout(job.queue().timeout(), work) => match result {
             Ok(Ok(Ok(()))) => JobOutcome::Done,
             Ok(Ok(Err(error))) => JobOutcome::Failed(error),
-            Ok(Err(_panic)) => JobOutcome::Failed(JobError::retry(anyhow::anyhow!("the job panicked; the log tells where"))),
-            Err(_) => JobOutcome::Failed(JobError::retry(anyhow::anyhow!("not done within {:?}", job.queue().timeout()))),
+            Ok(Err(_panic)) => JobOutcome::Failed(JobError::retry(anyhow::anyhow!("the job panicked; the log says where"))),
+            Err(_) => JobOutcome::Failed(JobError::retry(anyhow::anyhow!("the job timed out after {:?}", job.queue().timeout()))),
         },
         _lost = lease => JobOutcome::LeaseLost,
         () = stopped => JobOutcome::Stopped,
     }
 }
 
-/// Renews a lease until it is lost. The database may be away for as long as the lease holds.
+/// Renews a lease; returns when it is lost. The database may be unreachable for as long as the lease lasts.
 async fn hold_lease(lease: Lease, pool: PgPool) {
     let mut held_at = Instant::now();
     loop {
@@ -163,6 +167,7 @@ async fn renew(lease: Lease, pool: &PgPool) -> Result<bool, StorageError> {
     storage::jobs::renew(&mut conn, lease, LEASE).await
 }
 
+/// Stores how the attempt ended, and counts it.
 async fn write_outcome(
     job: &Job,
     attempt: &Attempt<'_>,
@@ -170,26 +175,22 @@ async fn write_outcome(
     took: Duration,
 ) -> Result<(), StorageError> {
     let (queue, id) = (job.queue().as_str(), attempt.lease.job);
-    let duration_ms = took.as_millis() as u64;
     let label = match outcome {
         JobOutcome::Done => {
-            tracing::debug!(job.id = %id, queue, duration_ms, "job done");
+            tracing::debug!(job.id = %id, queue, duration_ms = took.as_millis() as u64, "job done");
             storage::jobs::finish(&mut *attempt.ctx.conn().await?, attempt.lease).await?;
             "done"
         }
         JobOutcome::Failed(JobError::Retry { after, why }) if !attempt.is_last() => {
-            let after = after.unwrap_or_else(|| backoff::with_jitter(attempt.number.unsigned_abs(), MAX_PAUSE));
-            let error = format!("{why:#}");
-            tracing::warn!(job.id = %id, queue, attempt = attempt.number, error, ?after, "job failed; it is tried again");
-            storage::jobs::retry(&mut *attempt.ctx.conn().await?, attempt.lease, after, &error).await?;
+            schedule_retry(job, attempt, after, &why).await?;
             "retried"
         }
         JobOutcome::Failed(error) => {
-            mark_dead(job, attempt, &format!("{error:#}")).await?;
+            mark_dead(job, attempt, &error.to_string()).await?;
             "dead"
         }
         JobOutcome::LeaseLost => {
-            tracing::warn!(job.id = %id, queue, "another worker has taken a job over; its result here is dropped");
+            tracing::warn!(job.id = %id, queue, "another worker has claimed the job; its result here is dropped");
             "lost"
         }
         JobOutcome::Stopped => {
@@ -202,7 +203,21 @@ async fn write_outcome(
     Ok(())
 }
 
-/// The job's death and what follows from it are one transaction.
+async fn schedule_retry(
+    job: &Job,
+    attempt: &Attempt<'_>,
+    after: Option<Duration>,
+    why: &anyhow::Error,
+) -> Result<(), StorageError> {
+    let (queue, id) = (job.queue().as_str(), attempt.lease.job);
+    let after = after.unwrap_or_else(|| backoff::with_jitter(attempt.number.unsigned_abs(), MAX_PAUSE));
+    let error = format!("{why:#}");
+    tracing::warn!(job.id = %id, queue, attempt = attempt.number, error, ?after, "job failed and will be retried");
+    storage::jobs::retry(&mut *attempt.ctx.conn().await?, attempt.lease, after, &error).await?;
+    Ok(())
+}
+
+/// Marks the job dead and saves what follows from that, in one transaction.
 async fn mark_dead(job: &Job, attempt: &Attempt<'_>, error: &str) -> Result<(), StorageError> {
     let mut tx = attempt.ctx.begin().await?;
     if storage::jobs::mark_dead(&mut tx, attempt.lease, error).await? {

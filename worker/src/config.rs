@@ -1,4 +1,4 @@
-//! What the operator sets: the environment, or arguments of the same names. `--help` is the reference.
+//! Settings, from the environment or from arguments of the same names. `--help` is the reference.
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc};
 
@@ -16,13 +16,13 @@ use uuid::Uuid;
 
 use crate::engine::config::EngineArgs;
 
-/// Jobs of the quick queues that one worker does at once; they wait for others more than they compute.
+/// Jobs of each quick queue that one worker runs at once. They mostly wait for other services.
 pub const QUICK_JOBS: usize = 8;
 
-/// As it was given, nothing checked yet.
+/// Settings as given, not checked yet.
 #[derive(Clone, Debug, Args)]
 pub struct WorkerConfig {
-    /// Where health and metrics are served
+    /// Address that serves health and metrics
     #[arg(
         long,
         env = "TRACKSCRIBE_WORKER_BIND",
@@ -35,16 +35,16 @@ pub struct WorkerConfig {
     /// Redis, for example redis://:password@host:6379
     #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
     pub redis_url: Option<SecretString>,
-    /// File that holds it
+    /// File that contains the Redis URL
     #[arg(long, env = "REDIS_URL_FILE", value_name = "FILE")]
     pub redis_url_file: Option<PathBuf>,
     #[command(flatten)]
     pub livekit: LivekitApiArgs,
-    /// Make a room of every platform room that is not ours, with the default settings
+    /// Create a room with default settings for every LiveKit room that Trackscribe does not know
     #[arg(long, env = "TRACKSCRIBE_ADOPT_ROOMS", default_value = "false", value_name = "BOOL",
           num_args = 0..=1, default_missing_value = "true")]
     pub adopt_rooms: bool,
-    /// Recordings that this worker transcribes at once; each keeps a core busy with PocketSphinx
+    /// Recordings that this worker transcribes at once. With PocketSphinx, each keeps one core busy
     #[arg(
         long,
         env = "TRACKSCRIBE_TRANSCRIBE_CONCURRENCY",
@@ -58,7 +58,7 @@ pub struct WorkerConfig {
     pub storage: StorageArgs,
 }
 
-/// What the worker needs, checked as a whole.
+/// Checked settings.
 pub struct Settings {
     pub bind: SocketAddr,
     pub database_url: SecretString,
@@ -73,7 +73,10 @@ pub struct Settings {
 }
 
 impl WorkerConfig {
-    /// Checks everything, and names all that is wrong at once.
+    /// Checks all settings together.
+    ///
+    /// # Errors
+    /// One error that names every missing or invalid setting.
     pub fn check(&self) -> Result<Settings, ConfigError> {
         let mut errors = ConfigErrors::default();
         let database_url = self.database.check(&mut errors);
@@ -109,7 +112,7 @@ impl WorkerConfig {
     }
 }
 
-/// The worker hears no webhooks and hands out no tokens, so it needs less than the server.
+/// Completes the settings of LiveKit's API. The worker receives no webhooks and issues no tokens, so the rest is unused.
 fn livekit_config(api: LivekitApi) -> LivekitConfig {
     LivekitConfig {
         public_url: api.url.clone(),
@@ -147,7 +150,7 @@ mod tests {
     ];
 
     #[test]
-    fn few_settings_suffice() {
+    fn defaults_fill_in_everything_but_addresses_and_keys() {
         let settings = Cli::try_parse_from(GOOD).unwrap().worker.check().unwrap();
 
         assert_eq!(settings.livekit.url, "ws://127.0.0.1:7880");
@@ -155,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_missing_is_named_at_once() {
+    fn all_missing_settings_are_named_at_once() {
         let mut bad = Cli::try_parse_from(GOOD).unwrap().worker;
         (bad.database.database_url, bad.redis_url) = (None, None);
         (

@@ -1,4 +1,4 @@
-//! Everything that a job may touch.
+//! Everything that jobs and reconcilers use.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use storage::{PgPool, PgTransaction, PooledConnection, StorageError};
 
 use crate::engine::Engine;
 
-/// What jobs and reconcilers work with. Clones share it.
+/// Connections, stores, platforms, engine and clock. Clones share them.
 #[derive(Clone)]
 pub struct WorkerContext {
     pub pool: PgPool,
     pub recordings: Objects,
     pub transcripts: Objects,
     pub platforms: Platforms,
-    /// `None` where this worker transcribes nothing; its queue is left to others then.
+    /// `None` if this worker does not transcribe; the queue is then left to other workers.
     pub engine: Option<Arc<dyn Engine>>,
     pub clock: Clock,
     pub ids: IdSource,
-    /// Make rooms of platform rooms that are not ours.
+    /// Whether to create a room for every platform room that has none.
     pub adopt_rooms: bool,
 }
 

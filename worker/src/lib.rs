@@ -1,8 +1,11 @@
-//! The worker: takes jobs, turns recordings into one transcript, and looks for what no webhook told us.
+//! The worker: runs jobs, transcribes recordings, and finds changes whose webhooks were lost.
 //!
 //! The path of a job: a row (`storage::jobs`) → a wake-up ([`relay`], [`queue`]) → a claim and a lease ([`attempt`]) →
-//! its own file in [`jobs`]. What a meeting makes of the outcome is decided in `domain::meeting`; text is made by
-//! [`pipeline`] (pure) and [`engine`]; [`reconcile`] repairs. Webhooks and the API are left to `server`.
+//! its file in [`jobs`]. Words are recognized by an [`engine`] between the pure steps of the [`pipeline`]; [`reconcile`]
+//! compares the platform's rooms with ours.
+//!
+//! Left to others: what an outcome changes in a meeting (`domain::meeting`), webhooks and the API (`server`), recording
+//! (`egress`).
 
 pub mod attempt;
 pub mod backoff;

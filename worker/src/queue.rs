@@ -1,11 +1,14 @@
-//! The doorbell: wake-ups on Redis, rung by the relay and heard by apalis workers. The only file that knows apalis and
+//! The wake queue: the relay pushes wake-ups to Redis, apalis workers receive them. The only file that uses apalis and
 //! redis.
 //!
-//! Redis says *look at row X* and may lose, repeat or delay it; the row in PostgreSQL is the job. How apalis 1.0 on Redis
-//! behaves is why things are as they are here: prefetched tasks run twice (batches of one), heartbeats below a second
-//! are taken for none, a name is refused for minutes after its process ended (a new one each time), a worker ends at the
-//! first broken connection (built anew for ever), and a task that returns an error is retried by rules of its own (none
-//! ever does).
+//! A wake-up names a row of the `jobs` table and may be lost, repeated or delayed; the row in PostgreSQL is the job.
+//! The code works around what apalis 1.0 does on Redis:
+//!
+//! - Prefetched tasks run twice, so batches hold one task.
+//! - Heartbeat intervals are cut to whole seconds, so one below a second counts as none.
+//! - A worker name is refused for minutes after its process ended, so every worker gets a new name.
+//! - A worker ends at the first broken connection, so it is rebuilt until the process stops.
+//! - A task that returns an error is retried by apalis's own rules, so handlers never return one.
 
 use std::{
     collections::BTreeMap,
@@ -28,65 +31,66 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// How often a queue is looked at. A wake-up that this process rang is heard at once.
+/// How often a queue is polled. A wake-up that this process pushed is received at once.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// A live worker says so this often; whole seconds, since apalis cuts off the rest.
+/// How often a worker reports that it is alive. apalis cuts fractions of a second.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// After so many missed heartbeats its wake-ups are given to others. The lease in PostgreSQL decides who may work.
+/// Missed heartbeats after which a worker's wake-ups go to others. The lease in PostgreSQL decides who may run the job.
 const MISSED_HEARTBEATS: usize = 4;
 
-/// Before a worker that ended is built anew: Redis may be gone for a while.
+/// Pause before an ended worker is rebuilt: Redis may be away for a while.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
 
-/// Most wake-ups that wait in a queue: from 8 000 on every fetch fails.
+/// Most wake-ups that wait in a queue. From 8,000 on, every fetch fails.
 const MAX_BACKLOG: usize = 1_000;
 
-/// Finished wake-ups that are forgotten at a time.
+/// Finished wake-ups that one call deletes.
 const PRUNE_BATCH: usize = 1_000;
 
-/// Redis on a busy machine may need longer than the client's own half second, and apalis gives a worker up at the first
-/// error.
+/// Redis on a busy machine may take longer than the client's default of half a second, and an apalis worker ends at the
+/// first error.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why Redis did not do what was asked.
+/// Why a wake-up could not be pushed, or Redis not be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
-    #[error("Redis cannot be reached; check that it runs and that REDIS_URL is right")]
+    #[error("cannot connect to Redis; check that it runs and that REDIS_URL is correct")]
     Connect(#[source] redis::RedisError),
-    #[error("Redis did not take a wake-up")]
+    #[error("cannot push a wake-up to Redis")]
     Push(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("Redis did not answer")]
+    #[error("a Redis command failed")]
     Command(#[from] redis::RedisError),
 }
 
 impl QueueError {
-    /// Whether the address itself is wrong, so that waiting is of no use.
+    /// Whether REDIS_URL itself is invalid, so that waiting does not help.
     pub fn is_setting(&self) -> bool {
         matches!(self, Self::Connect(error) if error.kind() == redis::ErrorKind::InvalidClientConfig)
     }
 }
 
-/// What is done with a wake-up. Never fails: whether and when to try again stands in the row.
+/// Handles one wake-up. It returns nothing: the outcome, and when to try again, are stored in the job's row.
 pub type Handler = Arc<dyn Fn(JobId) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// A wake-up names a row.
+/// The message on the queue: the id of a job.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct WakeUp {
     job: JobId,
 }
 
-/// Both ends of the wire. Clones share the connection, which heals itself.
+/// Pushes and receives wake-ups. Clones share one connection, which reconnects by itself.
 #[derive(Clone)]
 pub struct WakeQueue {
     redis: ConnectionManager,
-    /// Wakes the workers of this process without waiting for their next look.
+    /// Notifies this process's workers of a push, so that they need not wait for their next poll.
     pushed: Arc<BTreeMap<Queue, Arc<Notify>>>,
 }
 
 impl WakeQueue {
+    /// Connects to Redis; fails if it does not answer.
     pub async fn connect(redis_url: &str) -> Result<Self, QueueError> {
         let timeouts = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
@@ -103,7 +107,7 @@ impl WakeQueue {
         })
     }
 
-    /// How many more wake-ups a queue may take.
+    /// Returns how many more wake-ups a queue can take.
     pub async fn capacity(&self, queue: Queue) -> Result<usize, QueueError> {
         let name = name(queue);
         let mut pipe = redis::pipe();
@@ -112,7 +116,7 @@ impl WakeQueue {
         Ok(MAX_BACKLOG.saturating_sub(waiting.iter().sum()))
     }
 
-    /// Wakes somebody for each job.
+    /// Pushes a wake-up for each job.
     pub async fn push(&self, queue: Queue, jobs: Vec<JobId>) -> Result<(), QueueError> {
         if jobs.is_empty() {
             return Ok(());
@@ -128,7 +132,7 @@ impl WakeQueue {
         Ok(())
     }
 
-    /// Drops what apalis keeps of finished wake-ups; its own vacuum would also delete those that wait.
+    /// Deletes what apalis keeps of finished wake-ups. Its own vacuum would delete waiting ones, too.
     pub async fn prune(&self, queue: Queue) -> Result<(), QueueError> {
         let (mut redis, name) = (self.redis.clone(), name(queue));
         for set in ["done", "dead"] {
@@ -152,7 +156,7 @@ impl WakeQueue {
         Ok(())
     }
 
-    /// Answers the wake-ups of one queue, at most `slots` at once, until `stop`; then waits for those that run.
+    /// Handles the wake-ups of one queue, at most `slots` at once, until `stop`; then waits for running handlers.
     pub async fn serve(&self, queue: Queue, slots: usize, handler: Handler, stop: CancellationToken) {
         let consumer = QueueConsumer {
             wake_queue: self.clone(),
@@ -165,12 +169,12 @@ impl WakeQueue {
             match consumer.build_worker(stop.clone()).await {
                 Ok(()) => {}
                 Err(error) => {
-                    tracing::warn!(queue = queue.as_str(), %error, "a queue's worker ended; building another")
+                    tracing::warn!(queue = queue.as_str(), %error, "the worker of a queue ended; building another")
                 }
             }
             stop.run_until_cancelled(tokio::time::sleep(REBUILD_PAUSE)).await;
         }
-        // What an earlier worker of this loop had begun may still run.
+        // Handlers that an earlier worker of this loop started may still run.
         let _all = consumer
             .limit
             .acquire_many(u32::try_from(slots).unwrap_or(u32::MAX))
@@ -178,18 +182,18 @@ impl WakeQueue {
     }
 }
 
-/// One queue in this process.
+/// Receives the wake-ups of one queue in this process.
 struct QueueConsumer {
     wake_queue: WakeQueue,
     queue: Queue,
     slots: usize,
     handler: Handler,
-    /// Tasks of a worker that apalis gave up still run, and still count.
+    /// Shared by all workers of this queue: handlers of an ended worker still run, and still count.
     limit: Arc<Semaphore>,
 }
 
 impl QueueConsumer {
-    /// Boxed here, outside any async fn: inside one, `parallelize` does not compile.
+    /// Returns a worker's run. Boxed here, since `parallelize` does not compile inside an async fn.
     fn build_worker(&self, stop: CancellationToken) -> BoxFuture<'static, Result<(), WorkerError>> {
         let trigger = PollTrigger::new(self.wake_queue.pushed.get(&self.queue).cloned().unwrap_or_default());
         let (handler, limit) = (self.handler.clone(), self.limit.clone());
@@ -203,7 +207,7 @@ impl QueueConsumer {
         WorkerBuilder::new(format!("{}-{}", self.queue.as_str(), Uuid::now_v7()))
             .backend(storage(&self.wake_queue.redis, self.queue).poll_with_strategy(trigger))
             .concurrency(self.slots)
-            // Spawned: a task that blocks its thread cannot stop the heartbeat, and a panic is an error.
+            // Spawned, so that a handler that blocks its thread cannot stop the heartbeat, and a panic is an error.
             .parallelize(tokio::spawn)
             .build(handle)
             .run_until(async move {
@@ -214,7 +218,7 @@ impl QueueConsumer {
     }
 }
 
-/// The braces keep the keys of a queue in one slot of a cluster.
+/// Returns the prefix of a queue's keys. The braces keep all its keys in one slot of a Redis cluster.
 fn name(queue: Queue) -> String {
     format!("{{trackscribe:{}}}", queue.as_str())
 }
@@ -229,8 +233,10 @@ fn storage(redis: &ConnectionManager, queue: Queue) -> RedisStorage<WakeUp> {
     RedisStorage::new(redis.clone()).with_config(config)
 }
 
-/// When to look at a queue: at intervals, and when this process rang. Polls until both are pending; the stock interval
-/// can drop its waker and then sleeps until the next heartbeat.
+/// Tells apalis when to poll a queue: at intervals, and after a push by this process.
+///
+/// Polls until both are pending: apalis's own interval strategy can lose its waker and then sleeps until the next
+/// heartbeat.
 struct PollTrigger {
     pushed: Arc<Notify>,
     notified: Option<Pin<Box<OwnedNotified>>>,

@@ -1,7 +1,7 @@
-//! Due job rows become wake-ups: new ones, ones to be tried again, ones whose worker or wake-up is gone.
+//! The relay pushes wake-ups for due jobs: new ones, retries, and those whose worker or wake-up was lost.
 //!
-//! PostgreSQL's NOTIFY makes a fresh job start at once; looking every half second does the rest, and is enough where
-//! notifications do not come through, as behind some connection poolers.
+//! PostgreSQL's NOTIFY starts a new job at once. Polling twice a second finds the rest, and is enough where notifications
+//! do not arrive, as behind some connection poolers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,19 +17,19 @@ use crate::{
     queue::{QueueError, WakeQueue},
 };
 
-/// How often the table is looked at without being told.
+/// How often the table is polled without a notification.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Pause after a failure of the database or of Redis.
 const FAILURE_PAUSE: Duration = Duration::from_secs(2);
 
-/// How often finished wake-ups and old jobs are cleared away.
+/// How often finished wake-ups and old jobs are deleted.
 const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How long a job that is done can still be looked at.
+/// How long the row of a finished job is kept.
 const DONE_JOBS_KEPT: chrono::TimeDelta = chrono::TimeDelta::days(7);
 
-/// Why a round did not succeed. The next one does its work.
+/// Why a run of the relay failed. The next one does its work.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
     #[error(transparent)]
@@ -38,7 +38,7 @@ pub enum RelayError {
     Queue(#[from] QueueError),
 }
 
-/// Rings for due jobs until `stop`.
+/// Wakes due jobs until `stop`.
 pub async fn run(ctx: &WorkerContext, wake_queue: &WakeQueue, stop: &CancellationToken) {
     let new_jobs = Arc::new(Notify::new());
     let _listening = AbortOnDropHandle::new(tokio::spawn(listen(ctx.pool.clone(), new_jobs.clone())));
@@ -48,7 +48,7 @@ pub async fn run(ctx: &WorkerContext, wake_queue: &WakeQueue, stop: &Cancellatio
             Ok(()) => POLL_INTERVAL,
             Err(error) => {
                 let error = chain(&error);
-                tracing::warn!(error, "the relay could not ring for due jobs");
+                tracing::warn!(error, "cannot push wake-ups for due jobs");
                 FAILURE_PAUSE
             }
         };
@@ -60,11 +60,11 @@ pub async fn run(ctx: &WorkerContext, wake_queue: &WakeQueue, stop: &Cancellatio
     }
 }
 
-/// One round: every queue's due jobs, as many as it takes.
+/// Pushes wake-ups for the due jobs of every queue, as many as the queue can take.
 pub async fn wake_due(pool: &PgPool, wake_queue: &WakeQueue) -> Result<(), RelayError> {
     let mut conn = storage::pool::acquire(pool).await?;
     for queue in storage::jobs::due_queues(&mut conn).await? {
-        // A queue that a newer version knows is that version's to ring.
+        // A queue added by a newer version is left to workers of that version.
         let Some(queue) = Queue::ALL.into_iter().find(|known| known.as_str() == queue) else {
             continue;
         };
@@ -76,9 +76,9 @@ pub async fn wake_due(pool: &PgPool, wake_queue: &WakeQueue) -> Result<(), Relay
     Ok(())
 }
 
-/// Jobs whose last attempt ended with its process are dead, with all that follows.
+/// Marks jobs dead whose last attempt ended with its process, and saves what follows from that.
 async fn mark_overdue_dead(ctx: &WorkerContext) -> Result<(), RelayError> {
-    const ERROR: &str = "the worker ended in the last attempt";
+    const ERROR: &str = "the worker process ended during the last attempt";
     loop {
         let mut tx = ctx.begin().await?;
         let Some(payload) = storage::jobs::mark_overdue_dead(&mut tx, ERROR).await? else {
@@ -101,7 +101,7 @@ async fn run_once(ctx: &WorkerContext, wake_queue: &WakeQueue, cleaned_up_at: &m
     Ok(())
 }
 
-/// Passes on what the database tells; begins anew where it cannot.
+/// Forwards the database's notifications; reconnects after an error.
 async fn listen(pool: PgPool, new_jobs: Arc<Notify>) {
     loop {
         if let Ok(mut listener) = NewJobs::listen(&pool).await {

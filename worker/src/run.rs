@@ -1,4 +1,4 @@
-//! From settings to a worker that works, and its end.
+//! Starts a worker from its settings, and stops it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,20 +21,20 @@ use crate::{
     reconcile, relay,
 };
 
-/// Between two tries to reach the database or Redis at the start.
+/// Pause between attempts to reach the database or Redis at the start.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// After the stop: jobs have eight seconds of their own, and then give themselves back.
+/// How long a stop waits for running jobs. They release themselves after eight seconds.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// How often, and how often at most, is looked for the recorder's probe: it may be started after us.
+/// How often the recorder's probe object is looked up, and how many times: the recorder may start after this worker.
 const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 const MAX_PROBES: u32 = 12;
 
-/// Digits of a second that PostgreSQL keeps; more would make what is read differ from what was written.
+/// Digits of a second that PostgreSQL stores. With more, a value read back would differ from the one written.
 const DATABASE_SUBSECOND_DIGITS: u16 = 6;
 
-/// Works until `stop`. Waits for the database and for Redis at the start.
+/// Runs until `stop`. Waits for the database and for Redis at the start.
 pub async fn run(config: WorkerConfig, stop: CancellationToken) -> anyhow::Result<()> {
     let settings = config.check()?;
     let metrics = boot::prometheus::install().context("cannot collect metrics")?;
@@ -49,14 +49,14 @@ pub async fn run(config: WorkerConfig, stop: CancellationToken) -> anyhow::Resul
     tracing::info!(
         recordings = ctx.recordings.describe(),
         transcripts = ctx.transcripts.describe(),
-        "working"
+        "worker started"
     );
     spawn_tasks(&ctx, &wake_queue, settings.transcribe_concurrency, &tasks, &stop);
     tasks.spawn(compare_stores(ctx.clone(), stop.clone()));
     stop.cancelled().await;
     tasks.close();
     if timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
-        tracing::warn!("jobs were cut off at the stop; they are run again when their lease ends");
+        tracing::warn!("jobs were cut off by the stop; they run again when their lease expires");
     }
     ctx.pool.close().await;
     Ok(())
@@ -97,11 +97,11 @@ fn handler(ctx: &WorkerContext, stop: &CancellationToken) -> Handler {
 async fn context(settings: &Settings) -> anyhow::Result<WorkerContext> {
     let url = settings.database_url.expose_secret();
     let pool = storage::pool::connect_lazy(url, "worker", settings.database_connections)
-        .context("DATABASE_URL is no address of PostgreSQL")?;
+        .context("DATABASE_URL is not a valid PostgreSQL URL")?;
     let args = settings.engine.clone();
     let engine = tokio::task::spawn_blocking(move || args.open())
         .await?
-        .context("the speech engine cannot be had")?;
+        .context("cannot load the speech engine")?;
     Ok(WorkerContext {
         pool,
         recordings: objects::open(&settings.recordings)?,
@@ -114,7 +114,7 @@ async fn context(settings: &Settings) -> anyhow::Result<WorkerContext> {
     })
 }
 
-/// Brings the schema up to date and connects to Redis, however long either is away.
+/// Migrates the database and connects to Redis, however long either is unreachable.
 async fn connect(settings: &Settings, ctx: &WorkerContext) -> anyhow::Result<WakeQueue> {
     loop {
         match storage::pool::migrate(&ctx.pool).await {
@@ -138,13 +138,13 @@ async fn connect(settings: &Settings, ctx: &WorkerContext) -> anyhow::Result<Wak
     }
 }
 
-/// Says whether the store can be used, and whether the recorder writes into the same one: if not, every recording would
+/// Logs whether the stores can be used, and whether the recorder uses the same one; if it does not, every recording would
 /// be found missing.
 async fn compare_stores(ctx: WorkerContext, stop: CancellationToken) {
     for (name, store) in [("recordings", &ctx.recordings), ("transcripts", &ctx.transcripts)] {
         if let Err(error) = objects::probe::round_trip(store.as_ref(), "worker", (ctx.clock)()).await {
             let error = chain(&error);
-            tracing::error!(error, store = store.describe(), "the store of {name} cannot be used");
+            tracing::error!(error, store = store.describe(), "cannot use the store of {name}");
             return;
         }
     }
@@ -162,7 +162,7 @@ async fn find_recorder(store: &dyn ObjectStore) {
     let store = store.describe();
     tracing::error!(
         store,
-        "no recorder has left its probe here; do egress.yaml and this worker name the same store?"
+        "no recorder has written its probe object here; check that egress.yaml and this worker name the same store"
     );
 }
 

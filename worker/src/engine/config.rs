@@ -1,4 +1,4 @@
-//! Which engine, and with what options.
+//! The choice of engine, and its settings.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -9,24 +9,24 @@ use url::Url;
 
 use super::{Engine, EngineSetupError, http, pocketsphinx};
 
-/// The engines that there are.
+/// The available engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EngineKind {
-    /// For clear English; needs the library and its English model on this machine.
+    /// PocketSphinx, for clear English; needs its library and its English model on this machine.
     Pocketsphinx,
-    /// In this process; needs a model file and a binary built with the feature `whisper`.
+    /// Whisper in this process; needs a model file and a binary built with the feature `whisper`.
     Whisper,
     /// A server that speaks OpenAI's transcription API.
     Http,
-    /// This worker transcribes nothing and leaves `transcribe_track` to others.
+    /// No transcription in this worker; the queue `transcribe_track` is left to others.
     None,
 }
 
-/// Speech recognition.
+/// Settings of the speech engine.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Speech recognition")]
 pub struct EngineArgs {
-    /// Who turns speech into words.
+    /// Speech engine
     #[arg(
         long = "engine",
         env = "TRACKSCRIBE_ENGINE",
@@ -35,22 +35,22 @@ pub struct EngineArgs {
     )]
     pub kind: EngineKind,
 
-    /// PocketSphinx' shared library, if the system does not find libpocketsphinx.so.3 by itself.
+    /// Path of PocketSphinx's shared library, if the system cannot find libpocketsphinx.so.3
     #[arg(
         long = "engine-pocketsphinx-library",
         env = "TRACKSCRIBE_ENGINE_POCKETSPHINX_LIBRARY"
     )]
     pub pocketsphinx_library: Option<PathBuf>,
 
-    /// Folder that holds PocketSphinx' en-us/, if it is in none of the usual places.
+    /// Folder that contains PocketSphinx's en-us/, if it is not in a standard place
     #[arg(long = "engine-pocketsphinx-model", env = "TRACKSCRIBE_ENGINE_POCKETSPHINX_MODEL")]
     pub pocketsphinx_model: Option<PathBuf>,
 
-    /// A Whisper model in whisper.cpp's format.
+    /// Whisper model in whisper.cpp's format
     #[arg(long = "engine-whisper-model", env = "TRACKSCRIBE_ENGINE_WHISPER_MODEL")]
     pub whisper_model: Option<PathBuf>,
 
-    /// Threads of one Whisper chunk.
+    /// Threads that transcribe one chunk with Whisper
     #[arg(
         long = "engine-whisper-threads",
         env = "TRACKSCRIBE_ENGINE_WHISPER_THREADS",
@@ -58,11 +58,11 @@ pub struct EngineArgs {
     )]
     pub whisper_threads: usize,
 
-    /// Whole address of the transcription endpoint, such as https://api.openai.com/v1/audio/transcriptions.
+    /// Full URL of the transcription endpoint, such as https://api.openai.com/v1/audio/transcriptions
     #[arg(long = "engine-http-url", env = "TRACKSCRIBE_ENGINE_HTTP_URL")]
     pub http_url: Option<Url>,
 
-    /// Model that the server is asked for.
+    /// Model that is requested from the server
     #[arg(
         long = "engine-http-model",
         env = "TRACKSCRIBE_ENGINE_HTTP_MODEL",
@@ -70,7 +70,7 @@ pub struct EngineArgs {
     )]
     pub http_model: String,
 
-    /// Bearer token of the server, if it wants one.
+    /// Bearer token for the server, if it requires one
     #[arg(
         long = "engine-http-api-key",
         env = "TRACKSCRIBE_ENGINE_HTTP_API_KEY",
@@ -79,11 +79,11 @@ pub struct EngineArgs {
     )]
     pub http_api_key: Option<SecretString>,
 
-    /// File that holds the bearer token.
+    /// File that contains the bearer token
     #[arg(long = "engine-http-api-key-file", env = "TRACKSCRIBE_ENGINE_HTTP_API_KEY_FILE")]
     pub http_api_key_file: Option<PathBuf>,
 
-    /// Requests to the server at once; whisper.cpp's server does one.
+    /// Simultaneous requests to the server. whisper.cpp's server handles one
     #[arg(
         long = "engine-http-concurrency",
         env = "TRACKSCRIBE_ENGINE_HTTP_CONCURRENCY",
@@ -93,7 +93,10 @@ pub struct EngineArgs {
 }
 
 impl EngineArgs {
-    /// The engine, ready to hear; `None` if this worker is to transcribe nothing. May take seconds: models are loaded.
+    /// Loads the engine, which may take seconds; `None` if this worker does not transcribe.
+    ///
+    /// # Errors
+    /// Names the missing program, model or setting, and the remedy.
     pub fn open(&self) -> Result<Option<Arc<dyn Engine>>, EngineSetupError> {
         match self.kind {
             EngineKind::Pocketsphinx => self.pocketsphinx().map(Some),
@@ -140,7 +143,7 @@ impl EngineArgs {
             .filter(|url| matches!(url.scheme(), "http" | "https"));
         let url = url.ok_or_else(|| EngineSetupError::Setting {
             variable: "TRACKSCRIBE_ENGINE_HTTP_URL",
-            problem: "must be an http or https address, such as http://speech:8000/v1/audio/transcriptions".to_owned(),
+            problem: "must be an http or https URL, such as http://speech:8000/v1/audio/transcriptions".to_owned(),
         })?;
         let secret = SecretSource {
             name: "TRACKSCRIBE_ENGINE_HTTP_API_KEY",
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_is_missing_is_named() {
+    fn a_missing_setting_is_named() {
         let http = open(&["--engine", "http"]).map(drop).unwrap_err().to_string();
         let scheme = open(&["--engine", "http", "--engine-http-url", "ftp://x/"])
             .map(drop)

@@ -1,4 +1,4 @@
-//! An engine for tests: says what it is told to, counts, and can be held up or fail.
+//! An engine for tests that returns fixed words, counts its calls, and can be blocked or made to fail.
 
 use std::sync::{
     Mutex,
@@ -11,10 +11,10 @@ use tokio::sync::Semaphore;
 use super::{Audio, ChunkTranscript, Engine, EngineError, Hint, RecognizedWord};
 use crate::pipeline::{ms, window::Chunking};
 
-/// One word for each chunk: "one", "two", …
+/// The words that it returns, one per chunk.
 const WORDS: [&str; 8] = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
 
-/// The fake. Hears chunks as fast as its permits allow.
+/// The fake engine. Transcribes as many chunks as it has permits.
 pub struct FakeEngine {
     calls: AtomicUsize,
     panics: AtomicBool,
@@ -34,25 +34,25 @@ impl Default for FakeEngine {
 }
 
 impl FakeEngine {
-    /// Hears nothing until [`FakeEngine::allow`].
-    pub fn held_up() -> Self {
+    /// Returns an engine that waits for [`FakeEngine::allow`].
+    pub fn blocked() -> Self {
         Self {
             permits: Semaphore::new(0),
             ..Self::default()
         }
     }
 
-    /// Lets so many more chunks through.
+    /// Lets this many more chunks through.
     pub fn allow(&self, chunks: usize) {
         self.permits.add_permits(chunks);
     }
 
-    /// One chunk fails, once so many were heard.
+    /// Fails one chunk, after this many were transcribed.
     pub fn fail_after(&self, calls: usize, error: EngineError) {
         *self.failure.lock().unwrap() = Some((calls, error));
     }
 
-    /// Every chunk panics from now on.
+    /// Panics at every chunk from now on.
     pub fn panic(&self) {
         self.panics.store(true, Ordering::SeqCst);
     }
@@ -64,7 +64,7 @@ impl FakeEngine {
             .map(|(_, error)| error)
     }
 
-    /// Chunks heard so far.
+    /// Returns the number of chunks transcribed so far.
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
@@ -81,7 +81,11 @@ impl Engine for FakeEngine {
     }
 
     async fn transcribe(&self, audio: Audio, _hint: &Hint) -> Result<ChunkTranscript, EngineError> {
-        self.permits.acquire().await.expect("the fake never closes it").forget();
+        self.permits
+            .acquire()
+            .await
+            .expect("the fake never closes its semaphore")
+            .forget();
         if let Some(error) = self.failure() {
             return Err(error);
         }

@@ -1,6 +1,6 @@
-//! Speech recognisers behind one trait: PocketSphinx, Whisper in this process, a server that speaks OpenAI's API.
+//! Speech engines behind one trait: PocketSphinx, Whisper in this process, and servers with OpenAI's API.
 //!
-//! An engine is given chunks of at most half a minute and hears nothing of recordings or meetings.
+//! An engine receives chunks of at most 28 s. It does not know recordings or meetings.
 
 pub mod config;
 #[cfg(test)]
@@ -17,50 +17,50 @@ use serde::{Deserialize, Serialize};
 
 use crate::pipeline::window::Chunking;
 
-/// One chunk of speech: mono, 16 kHz.
+/// One chunk of audio: mono, 16 kHz.
 pub type Audio = Arc<[i16]>;
 
-/// Turns speech into words. One instance serves the whole process.
+/// Recognizes words in audio. One instance serves the whole process.
 #[async_trait]
 pub trait Engine: Send + Sync {
-    /// Engine, model and options: what was heard under another key is heard again.
+    /// Identifies engine, model and options. Chunks that were transcribed under another key are transcribed again.
     fn key(&self) -> &str;
 
-    /// What it wants to be given.
+    /// Returns the chunks that suit this engine.
     fn chunking(&self) -> Chunking;
 
-    /// Hears one chunk. Dropping the future gives the chunk up; a thread that works on it may go on for a while.
+    /// Transcribes one chunk. Dropping the future cancels it, although a thread may continue for a while.
     async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<ChunkTranscript, EngineError>;
 }
 
-/// What is known beforehand.
+/// What is known about the audio.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hint {
-    /// ISO 639-1, as the room says; `None` lets an engine that can do it find out.
+    /// The room's language, ISO 639-1; `None` if the engine should detect it.
     pub language: Option<String>,
 }
 
-/// What was heard in one chunk.
+/// The words recognized in one chunk.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChunkTranscript {
-    /// In order, in time of the chunk.
+    /// In order, in chunk time.
     pub words: Vec<RecognizedWord>,
-    /// Mean natural logarithm of the tokens' probabilities.
+    /// Mean natural logarithm of the token probabilities.
     pub avg_logprob: Option<f32>,
-    /// How likely it is that nobody spoke, 0 to 1.
+    /// Probability that nobody spoke, 0 to 1.
     pub no_speech: Option<f32>,
 }
 
-/// One word, in time of its chunk as it leaves an engine, in time of the recording after `pipeline::filter`.
+/// One recognized word. Its times are chunk time when an engine returns it, recording time after `pipeline::filter`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecognizedWord {
     pub text: String,
     pub start_ms: u64,
     pub end_ms: u64,
-    /// 0 to 1; none where the engine gives none.
+    /// 0 to 1; `None` if the engine does not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f32>,
-    /// The engine gave times for longer pieces only; these were spread by length.
+    /// Whether the times were interpolated by text length, because the engine reports only longer pieces.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interpolated: bool,
 }
@@ -77,23 +77,23 @@ impl RecognizedWord {
     }
 }
 
-/// Why a chunk was not heard.
+/// Why a chunk was not transcribed.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// It may work later; `after` where the engine said when.
-    #[error("{what}; it is tried again later")]
+    /// It may work later, `after` this time if the engine named one.
+    #[error("{what}; it will be retried later")]
     Busy {
         what: String,
         after: Option<Duration>,
         #[source]
         why: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// It will not work until somebody changes something.
+    /// It will not work until someone changes the settings.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Why an engine cannot be had. The message names the remedy.
+/// Why an engine cannot be loaded. The message names the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineSetupError {
     #[error("{what}; {remedy}")]

@@ -1,10 +1,10 @@
-//! Whisper in this process, by whisper.cpp.
+//! Whisper in this process, through whisper.cpp.
 //!
-//! Its assertions end the process, so it runs in workers only, where a job survives that.
+//! A failed assertion in whisper.cpp ends the process. Jobs survive that, so only workers use it.
 
 #![expect(
     unsafe_code,
-    reason = "whisper-rs' safe abort callback reads its closure wrongly (0.16.0); the raw one is sound"
+    reason = "the safe abort callback of whisper-rs 0.16.0 misreads its closure; the raw one is sound"
 )]
 
 use std::{
@@ -29,21 +29,21 @@ use crate::pipeline::{samples, window::Chunking};
 /// Unit of whisper.cpp's times.
 const TICK_MS: i64 = 10;
 
-/// Shorter audio is answered with nothing at best.
-const SHORTEST: usize = samples(100) as usize;
+/// Shorter audio is not passed to Whisper, which returns at best nothing for it.
+const MIN_SAMPLES: usize = samples(100) as usize;
 
-/// Beginning of the model file that tells models apart: it holds all sizes and the vocabulary.
+/// Length of the start of the model file that identifies a model: it contains all sizes and the vocabulary.
 const FINGERPRINT_BYTES: u64 = 64 * 1024;
 
-/// Which model, and how hard it may work.
+/// The model and its threads.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// A model in whisper.cpp's format.
+    /// Path of a model in whisper.cpp's format.
     pub model: PathBuf,
     pub threads: usize,
 }
 
-/// The engine. The model is shared, and as many states are kept as chunks were ever heard at once.
+/// The engine. The model is shared; as many states are kept as were ever used at once.
 pub struct Whisper {
     key: String,
     shared: Arc<Shared>,
@@ -55,20 +55,20 @@ struct Shared {
     idle: Mutex<Vec<WhisperState>>,
 }
 
-/// What the abort callback looks at; must outlive the call that it may abort.
+/// The data of the abort callback, which must outlive the call that it may abort.
 struct Abort {
     is_cancelled: Arc<AtomicBool>,
 }
 
-/// Tells the thread that works for it, when the future that waits is dropped.
+/// Tells the worker thread to abort when the waiting future is dropped.
 struct CancelOnDrop(Arc<AtomicBool>);
 
 impl Whisper {
-    /// Loads the model.
+    /// Loads the model, which may take seconds.
     pub fn open(options: &Options) -> Result<Self, EngineSetupError> {
         whisper_rs::install_logging_hooks();
         let missing = |why: Box<dyn std::error::Error + Send + Sync>| EngineSetupError::Missing {
-            what: format!("the Whisper model {} cannot be loaded", options.model.display()),
+            what: format!("cannot load the Whisper model {}", options.model.display()),
             remedy: "set TRACKSCRIBE_ENGINE_WHISPER_MODEL to a model in whisper.cpp's format (ggml-….bin)".to_owned(),
             why: Some(why),
         };
@@ -106,7 +106,7 @@ impl Engine for Whisper {
         let (shared, hint) = (self.shared.clone(), hint.clone());
         let result = spawn_blocking(move || shared.transcribe(&audio, &hint, &abort)).await;
         let failed = |why: Box<dyn std::error::Error + Send + Sync>| EngineError::Busy {
-            what: "Whisper could not hear a chunk".to_owned(),
+            what: "Whisper could not transcribe a chunk".to_owned(),
             after: None,
             why: Some(why),
         };
@@ -118,7 +118,7 @@ impl Engine for Whisper {
 
 impl Shared {
     fn transcribe(&self, audio: &[i16], hint: &Hint, abort: &Abort) -> Result<ChunkTranscript, WhisperError> {
-        if audio.len() < SHORTEST {
+        if audio.len() < MIN_SAMPLES {
             return Ok(ChunkTranscript::default());
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -129,7 +129,7 @@ impl Shared {
         let avg_logprob = avg_logprob(&segments);
         let words = segments.into_iter().flatten().collect();
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(state);
-        // whisper.cpp 1.8.3 reads its own silence probability from the wrong place: none is better than that one.
+        // whisper.cpp 1.8.3 reads its silence probability from the wrong place, so it is not reported.
         Ok(ChunkTranscript {
             words,
             avg_logprob,
@@ -142,12 +142,12 @@ impl Shared {
         params.set_n_threads(self.threads);
         params.set_language(self.language(hint));
         params.set_token_timestamps(true);
-        // What was said before makes it repeat itself where it hears nothing.
+        // With the previous text as context, Whisper repeats it where nobody speaks.
         params.set_no_context(true);
         params.set_print_progress(false);
         params.set_print_realtime(false);
         params.set_print_timestamps(false);
-        // SAFETY: `abort` outlives the call of `full` that takes these parameters, and nobody else gets them.
+        // SAFETY: `abort` outlives the call of `full` that takes these parameters; nothing else receives them.
         unsafe {
             params.set_abort_callback(Some(is_cancelled));
             params.set_abort_callback_user_data(std::ptr::from_ref(abort).cast_mut().cast());
@@ -155,7 +155,7 @@ impl Shared {
         params
     }
 
-    /// An English-only model that is to find out the language answers with any.
+    /// Returns the language to set; `None` lets the model detect it. An English-only model would detect any.
     fn language<'a>(&self, hint: &'a Hint) -> Option<&'a str> {
         if !self.context.is_multilingual() {
             return Some("en");
@@ -167,7 +167,7 @@ impl Shared {
         known.filter(|l| whisper_rs::get_lang_id(l).is_some())
     }
 
-    /// A token that begins with a space begins a word; a character may be spread over two tokens.
+    /// Joins tokens into words. A token that begins with a space begins a word; a character may span two tokens.
     fn words(&self, segment: &WhisperSegment<'_>) -> Vec<RecognizedWord> {
         let mut words: Vec<(Vec<u8>, RecognizedWord)> = Vec::new();
         for token in (0..segment.n_tokens()).filter_map(|i| segment.get_token(i)) {
@@ -175,7 +175,7 @@ impl Shared {
                 continue;
             };
             if token.token_id() >= self.context.token_eot() {
-                continue; // times and other marks
+                continue; // time stamps and other markers
             }
             let (start, end) = (to_ms(data.t0), to_ms(data.t1));
             match words.last_mut() {
@@ -210,7 +210,7 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// Asked by whisper.cpp after each encoder pass and each token.
+/// The abort callback. whisper.cpp calls it after each encoder pass and each token.
 unsafe extern "C" fn is_cancelled(user_data: *mut c_void) -> bool {
     // SAFETY: `params` has set it to an `Abort` that outlives the call.
     unsafe { &*user_data.cast::<Abort>() }
@@ -232,7 +232,7 @@ fn avg_logprob(segments: &[Vec<RecognizedWord>]) -> Option<f32> {
     (!all.is_empty()).then(|| all.iter().sum::<f32>() / all.len() as f32)
 }
 
-/// Tells models apart without reading gigabytes.
+/// Identifies a model without reading gigabytes.
 fn fingerprint(model: &Path) -> std::io::Result<String> {
     use std::io::Read;
     let file = std::fs::File::open(model)?;
@@ -253,7 +253,7 @@ mod tests {
     use super::*;
     use crate::pipeline::RATE;
 
-    /// A hand-made model that says a fixed sentence with one word by what it hears; made anew for each test.
+    /// Generates a tiny model, which returns a fixed sentence with one word that depends on the audio.
     fn model(folder: &Path, options: &[&str]) -> Options {
         let path = folder.join("tiny.bin");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/make_tiny_whisper_model.py");
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tones_are_told_apart_and_words_have_times() {
+    async fn tones_are_distinguished_and_words_have_times() {
         let folder = tempfile::tempdir().unwrap();
         let whisper = Whisper::open(&model(folder.path(), &[])).unwrap();
 
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_loop_is_heard_and_left_to_the_filter() {
+    async fn a_loop_is_left_to_the_filter() {
         let folder = tempfile::tempdir().unwrap();
         let whisper = Whisper::open(&model(folder.path(), &["--loop"])).unwrap();
 
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_language_that_the_model_does_not_know_is_left_to_it() {
+    async fn an_unknown_language_is_detected_by_the_model() {
         let folder = tempfile::tempdir().unwrap();
         let multilingual = Whisper::open(&model(folder.path(), &[])).unwrap();
         let english = Whisper::open(&model(folder.path(), &["--english-only"])).unwrap();
@@ -348,11 +348,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn too_little_audio_gives_no_words() {
+    async fn very_short_audio_gives_no_words() {
         let folder = tempfile::tempdir().unwrap();
         let whisper = Whisper::open(&model(folder.path(), &[])).unwrap();
 
-        for audio in [vec![], vec![3_000; SHORTEST - 1]] {
+        for audio in [vec![], vec![3_000; MIN_SAMPLES - 1]] {
             assert_eq!(
                 whisper.transcribe(audio.into(), &Hint::default()).await.unwrap(),
                 ChunkTranscript::default()
@@ -368,13 +368,13 @@ mod tests {
             is_cancelled: Arc::new(AtomicBool::new(true)),
         };
 
-        let given_up = whisper.shared.transcribe(&tone(300.0, 20.0), &Hint::default(), &abort);
+        let cancelled = whisper.shared.transcribe(&tone(300.0, 20.0), &Hint::default(), &abort);
         let hint = Hint::default();
-        let impatient =
+        let timed_out =
             tokio::time::timeout(Duration::from_millis(1), whisper.transcribe(tone(300.0, 20.0), &hint)).await;
 
-        assert!(given_up.is_err());
-        assert!(impatient.is_err());
+        assert!(cancelled.is_err());
+        assert!(timed_out.is_err());
     }
 
     #[test]

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn what_lies_in_the_store_is_measured_and_kept(pool: PgPool) {
+    async fn an_accepted_recording_keeps_its_measurements(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.meeting_with_recordings(&["ada"]).await;
         test.advance(3);
@@ -228,22 +228,23 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn object_and_manifest_that_disagree_are_rejected_at_once(pool: PgPool) {
+    async fn a_mismatch_of_object_and_manifest_is_rejected_at_once(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
-        let spoil: [fn(&mut Manifest); 4] = [
+        let changes: [fn(&mut Manifest); 4] = [
             |m| m.trackscribe.sha256 = "0".repeat(64),
             |m| m.trackscribe.size_bytes += 1,
             |m| m.trackscribe.samples -= 1,
             |m| m.track_id = "TR_other".into(),
         ];
-        for spoil in spoil {
+        for change in changes {
             sqlx::query("TRUNCATE meetings CASCADE")
                 .execute(&test.ctx.pool)
                 .await
                 .unwrap();
             test.meeting_with_recordings(&["ada"]).await;
 
-            test.complete_recording("ada", &ogg(&[Tone::silence(0.1)]), spoil).await;
+            test.complete_recording("ada", &ogg(&[Tone::silence(0.1)]), change)
+                .await;
             test.run_jobs().await;
 
             assert_eq!(reason(&test).await.0, FailureReason::Mismatch);
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn an_object_that_is_late_is_waited_for_and_one_that_never_comes_is_missing(pool: PgPool) {
+    async fn a_late_object_is_waited_for_and_reported_missing_in_the_end(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.meeting_with_recordings(&["ada"]).await;
         let recording = test.recording_of("ada").await;
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn a_file_that_is_no_recording_is_rejected(pool: PgPool) {
+    async fn a_file_that_is_not_ogg_is_rejected(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.meeting_with_recordings(&["ada"]).await;
 

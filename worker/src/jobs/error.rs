@@ -8,21 +8,20 @@ use storage::StorageError;
 
 use crate::{download::DownloadError, engine::EngineError};
 
-/// Again later, or never.
+/// Why a job failed, and whether to run it again.
 #[derive(Debug)]
 pub enum JobError {
-    /// `after` where somebody said when; else the job's attempts say.
+    /// Run it again: after `after` if a service named a time, otherwise after a pause that grows with the attempts.
     Retry {
         after: Option<Duration>,
         why: anyhow::Error,
     },
-    GiveUp {
-        reason: anyhow::Error,
-    },
+    /// Do not run it again: the job is dead.
+    GiveUp { reason: anyhow::Error },
 }
 
 impl JobError {
-    /// Again, after a pause that grows with the attempts.
+    /// A retry after a pause that grows with the attempts.
     pub fn retry(why: impl Into<anyhow::Error>) -> Self {
         Self::Retry {
             after: None,
@@ -30,6 +29,7 @@ impl JobError {
         }
     }
 
+    /// A failure that another attempt cannot repair.
     pub fn give_up(reason: impl Into<anyhow::Error>) -> Self {
         Self::GiveUp { reason: reason.into() }
     }
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_passes_by_itself_is_tried_again_and_the_engine_says_when() {
+    fn transient_errors_are_retried_and_the_engine_may_say_when() {
         let busy = EngineError::Busy {
             what: "busy".to_owned(),
             after: Some(Duration::from_secs(9)),
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_tells_the_whole_chain() {
+    fn the_message_includes_all_sources() {
         let error = JobError::retry(anyhow::anyhow!("no route").context("the store cannot be reached"));
 
         assert_eq!(error.to_string(), "the store cannot be reached: no route");

@@ -1,6 +1,6 @@
 //! Writes the transcript to the store in every format.
 //!
-//! Harmless to repeat: the same text is put under the same keys.
+//! Harmless to repeat: the same text is written to the same keys.
 
 use domain::{
     MeetingId, ObjectKey,
@@ -16,7 +16,7 @@ use crate::attempt::Attempt;
 pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
     let mut conn = attempt.ctx.conn().await?;
     let loaded = transcripts::load(&mut conn, id).await?;
-    drop(conn); // none is held while the store works
+    drop(conn); // no connection is held while the store works
     let Some((TranscriptState::Ready | TranscriptState::Empty, transcript)) = loaded else {
         return Ok(());
     };
@@ -35,7 +35,7 @@ pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Extension, content type and content of each file.
+/// Returns the extension, content type and content of each file.
 fn formats(transcript: &Transcript) -> Result<[(&'static str, &'static str, String); 4], JobError> {
     Ok([
         (

@@ -1,7 +1,6 @@
-//! Puts the words of all recordings of a closed meeting in one order.
+//! Merges the words of all recordings of a closed meeting into one transcript.
 //!
-//! Harmless to repeat: the transcript is replaced as a whole. What changes a settled meeting afterwards queues this job
-//! again.
+//! Harmless to repeat: the transcript is replaced as a whole. A later change of the settled meeting queues this job again.
 
 use domain::{
     MeetingId, RecordingId,
@@ -26,7 +25,7 @@ use crate::{
     },
 };
 
-/// Why a recording's words are missing although the recording is there.
+/// The reason for missing words of a recording that was accepted but not transcribed.
 const NOT_TRANSCRIBED: &str = "transcription_failed";
 
 #[tracing::instrument(skip_all, fields(meeting.id = %id))]
@@ -36,7 +35,7 @@ pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
         return Ok(());
     };
     if !meeting.is_settled() {
-        return Ok(()); // what settles it queues this job again
+        return Ok(()); // the change that settles it queues this job again
     }
     let mut tracks = Vec::new();
     for recording in &meeting.recordings {
@@ -50,11 +49,11 @@ pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
         jobs::add(&mut tx, &[Job::ExportTranscript { meeting_id: id }]).await?;
     }
     storage::pool::commit(tx).await?;
-    tracing::info!(state = ?head.state, segments = turns.len(), missing = head.missing.len(), "transcript made");
+    tracing::info!(state = ?head.state, segments = turns.len(), missing = head.missing.len(), "transcript merged");
     Ok(())
 }
 
-/// The transcript will not be made; whoever waits for it is told.
+/// Marks the transcript as failed, so that nothing waits for it.
 pub async fn after_death(conn: &mut PgConnection, id: MeetingId) -> Result<(), StorageError> {
     let Some((room, meeting)) = meetings::lock(conn, id).await? else {
         return Ok(());
@@ -66,7 +65,7 @@ pub async fn after_death(conn: &mut PgConnection, id: MeetingId) -> Result<(), S
     transcripts::save(conn, &head).await
 }
 
-/// The words of one recording on the meeting's clock; `None` if there are none to be had.
+/// Loads the words of one recording in meeting time; `None` if the recording failed or was not transcribed.
 async fn track(
     conn: &mut PgConnection,
     meeting: &Meeting,
@@ -75,13 +74,13 @@ async fn track(
     let (Some(acceptance), None) = (&recording.acceptance, missing_reason(recording)) else {
         return Ok(None);
     };
-    let mut heard: Vec<RecognizedWord> = Vec::new();
+    let mut recognized: Vec<RecognizedWord> = Vec::new();
     for chunk in chunks::list_for_recording(conn, recording.id).await? {
         let words: Vec<RecognizedWord> =
             serde_json::from_value(chunk.words).map_err(|why| unreadable(recording.id, chunk.start_sample, why))?;
-        heard.extend(words);
+        recognized.extend(words);
     }
-    let words = align(&heard, &acceptance.fit, meeting.head.started_at);
+    let words = align(&recognized, &acceptance.fit, meeting.head.started_at);
     Ok(Some(TrackTranscript {
         speaker: recording.identity.clone(),
         words,
@@ -89,7 +88,7 @@ async fn track(
 }
 
 fn unreadable(recording: RecordingId, start_sample: i64, why: serde_json::Error) -> JobError {
-    let what = format!("chunks.words of {recording} at {start_sample} cannot be read");
+    let what = format!("cannot read chunks.words of {recording} at {start_sample}");
     JobError::give_up(anyhow::Error::new(why).context(what))
 }
 
@@ -98,7 +97,7 @@ fn head(room: &Room, meeting: &Meeting, turns: &[Segment]) -> TranscriptHead {
     let ended_at = meeting.head.ended_at().unwrap_or(meeting.head.started_at);
     let state = match turns {
         [_, ..] => TranscriptState::Ready,
-        [] if !missing.is_empty() && !meeting.recordings.iter().any(has_words) => TranscriptState::Failed,
+        [] if !missing.is_empty() && !meeting.recordings.iter().any(is_transcribed) => TranscriptState::Failed,
         [] => TranscriptState::Empty,
     };
     TranscriptHead {
@@ -121,7 +120,7 @@ fn missing(recording: &Recording) -> Option<Missing> {
 
 fn missing_reason(recording: &Recording) -> Option<&'static str> {
     match &recording.state {
-        // A track that never carried a packet lacks nothing.
+        // A track that carried no packet has nothing missing.
         RecordingState::Failed(failed) if failed.reason == FailureReason::NoAudio => None,
         RecordingState::Failed(failed) => Some(failed.reason.as_str()),
         _ if recording.transcription == Transcription::Dead => Some(NOT_TRANSCRIBED),
@@ -129,8 +128,8 @@ fn missing_reason(recording: &Recording) -> Option<&'static str> {
     }
 }
 
-/// Whether it was listened to, whatever was heard.
-fn has_words(recording: &Recording) -> bool {
+/// Whether the recording was transcribed, with or without words.
+fn is_transcribed(recording: &Recording) -> bool {
     recording.transcription == Transcription::Done
 }
 
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn what_is_missing_is_named_and_does_not_hold_up_the_rest(pool: PgPool) {
+    async fn failed_recordings_are_named_and_do_not_delay_the_transcript(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.meeting_with_recordings(&["ada", "bob", "cid", "dan"]).await;
         test.report_egress(&test.recording_of("bob").await, EgressStatus::Failed, None)
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn a_meeting_is_empty_if_nothing_was_said_and_failed_if_nothing_could_be_heard(pool: PgPool) {
+    async fn a_transcript_is_empty_without_speech_and_failed_without_recordings(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         let ends = [
             (EgressStatus::Aborted, TranscriptState::Empty),
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn words_that_come_after_the_end_are_merged_anew(pool: PgPool) {
+    async fn a_late_recording_is_merged_into_the_transcript(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.meeting_with_recordings(&["ada", "bob"]).await;
         test.complete_recording("ada", &speech(), |_| {}).await;

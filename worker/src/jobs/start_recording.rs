@@ -1,7 +1,7 @@
-//! Asks the platform to record a track, unless it is recorded already.
+//! Asks the platform to record a track, unless an egress already records it.
 //!
-//! Harmless to repeat: each run first looks for an egress of the track and adopts it. The call that starts one is never
-//! repeated blindly, because after a time-out an egress may be running.
+//! Harmless to repeat: each run first lists the active egresses and adopts one of this track. The start request is never
+//! repeated without that check, because an egress may be running after a timeout.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use storage::{meetings, participants, rooms};
 use super::JobError;
 use crate::attempt::Attempt;
 
-/// What must be known to ask for a recording.
+/// What is needed to request a recording.
 struct Request<'a> {
     attempt: &'a Attempt<'a>,
     platform: Arc<dyn Platform>,
@@ -34,13 +34,13 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
         return Ok(());
     }
     if let Some(running) = request.running().await? {
-        tracing::info!(egress.id = ?running.egress_id, "adopting an egress that runs already");
+        tracing::info!(egress.id = ?running.egress_id, "adopting a running egress");
         return request.report(running).await;
     }
     request.start().await
 }
 
-/// `None` if somebody has asked already, or nobody wants it any more.
+/// Loads what the request needs; `None` if the recording was already requested or is no longer wanted.
 async fn prepare<'a>(id: RecordingId, attempt: &'a Attempt<'a>) -> Result<Option<Request<'a>>, JobError> {
     let mut conn = attempt.ctx.conn().await?;
     let Some(recording) = storage::recordings::find(&mut conn, id).await? else {
@@ -57,7 +57,7 @@ async fn prepare<'a>(id: RecordingId, attempt: &'a Attempt<'a>) -> Result<Option
     };
     let Some(platform) = attempt.ctx.platforms.get(meeting.platform).cloned() else {
         return Err(JobError::give_up(anyhow::anyhow!(
-            "{} is not set up in this worker",
+            "{} is not configured in this worker",
             meeting.platform
         )));
     };
@@ -70,8 +70,8 @@ async fn prepare<'a>(id: RecordingId, attempt: &'a Attempt<'a>) -> Result<Option
 }
 
 impl Request<'_> {
-    /// Whether the track is to be recorded, which depends on who publishes it. Track events carry only the identity, so
-    /// the platform is asked where nothing else has told.
+    /// Whether the track should be recorded, which depends on its publisher's kind. Track events carry only the identity,
+    /// so the platform is asked if no other event named the kind.
     async fn wanted(&self) -> Result<bool, JobError> {
         if self.publisher_is_known().await? {
             return Ok(true);
@@ -91,7 +91,7 @@ impl Request<'_> {
                 Ok(self.attempt.recording(self.recording.id).await?.is_some())
             }
             None => {
-                self.fail(FailureReason::TrackGone, "its publisher has left the room".to_owned())
+                self.fail(FailureReason::TrackGone, "the publisher has left the room".to_owned())
                     .await?;
                 Ok(false)
             }
@@ -106,7 +106,7 @@ impl Request<'_> {
             .any(|p| p.identity == self.recording.identity && p.kind.is_some()))
     }
 
-    /// An egress of this track that has not ended.
+    /// Returns an egress of this track that has not ended.
     async fn running(&self) -> Result<Option<EgressReport>, JobError> {
         let reports = self
             .platform
@@ -131,7 +131,7 @@ impl Request<'_> {
             .await
         {
             Ok(report) => {
-                tracing::info!(egress.id = ?report.egress_id, track.sid = %track_sid, "egress asked for");
+                tracing::info!(egress.id = ?report.egress_id, track.sid = %track_sid, "egress requested");
                 self.report(report).await
             }
             Err(error) if error.is_transient() => Err(error.into()),
@@ -147,7 +147,7 @@ impl Request<'_> {
         }
     }
 
-    /// The answer to a start may leave out what we asked for.
+    /// Applies an egress report. The response to a start request may omit the room and the track.
     async fn report(&self, mut report: EgressReport) -> Result<(), JobError> {
         report
             .room_sid
@@ -160,7 +160,7 @@ impl Request<'_> {
     }
 
     async fn fail(&self, reason: FailureReason, error: String) -> Result<(), JobError> {
-        tracing::warn!(reason = reason.as_str(), error, "the track cannot be recorded");
+        tracing::warn!(reason = reason.as_str(), error, "cannot record the track");
         let now = (self.attempt.ctx.clock)();
         let id = self.recording.id;
         self.attempt
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn an_egress_that_a_lost_answer_left_running_is_adopted(pool: PgPool) {
+    async fn an_egress_left_running_by_a_lost_response_is_adopted(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.people_join(&["ada"]);
         test.reconcile().await;
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn a_platform_that_is_away_is_asked_again(pool: PgPool) {
+    async fn an_unreachable_platform_is_asked_again(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.people_join(&["ada"]);
         test.reconcile().await;
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn a_recorder_that_never_comes_is_given_up_with_its_reason(pool: PgPool) {
+    async fn a_recording_without_any_recorder_fails_with_its_reason(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.people_join(&["ada"]);
         test.reconcile().await;
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn a_track_that_is_gone_is_not_asked_for_again(pool: PgPool) {
+    async fn a_track_that_ended_is_not_requested_again(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.people_join(&["ada"]);
         test.reconcile().await;

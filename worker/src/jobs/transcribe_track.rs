@@ -251,7 +251,7 @@ mod tests {
         support::{WorkerTest, recorded, spoken},
     };
 
-    /// Three sentences, far enough apart to be three chunks.
+    /// Returns a recording of three sentences, far enough apart to be three chunks.
     fn three_sentences() -> Vec<u8> {
         let pause = vec![0; 16_000];
         let parts = ["good morning everyone", "this is the second", "and this is the end"];
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn after_a_crash_the_next_chunk_is_heard_and_none_twice(pool: PgPool) {
+    async fn after_a_crash_transcription_resumes_at_the_next_chunk(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.meeting_with_recordings(&["ada"]).await;
         test.complete_recording("ada", &three_sentences(), |_| {}).await;
@@ -282,7 +282,7 @@ mod tests {
 
         crash(1);
         test.run_jobs().await;
-        let kept = chunks::list_for_recording(
+        let stored = chunks::list_for_recording(
             &mut test.ctx.pool.acquire().await.unwrap(),
             test.recording_of("ada").await.id,
         )
@@ -291,12 +291,12 @@ mod tests {
         test.make_jobs_due().await;
         test.run_jobs().await;
 
-        assert_eq!((kept.len(), test.engine.calls()), (1, 3));
+        assert_eq!((stored.len(), test.engine.calls()), (1, 3));
         assert_eq!(test.recording_of("ada").await.transcription, Transcription::Done);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn a_recording_that_no_engine_takes_is_dead_and_its_meeting_goes_on(pool: PgPool) {
+    async fn a_recording_that_the_engine_refuses_is_marked_dead(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.meeting_with_recordings(&["ada"]).await;
         test.complete_recording("ada", &three_sentences(), |_| {}).await;

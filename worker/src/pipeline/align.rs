@@ -1,4 +1,4 @@
-//! From a recording's own time to the meeting's clock.
+//! Converts times of a recording to meeting time.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -9,10 +9,10 @@ use media::timeline::place;
 
 use crate::engine::RecognizedWord;
 
-/// Samples of a recording in a millisecond.
+/// Samples of a recording per millisecond.
 const SAMPLES_PER_MS: u64 = SAMPLE_RATE as u64 / 1000;
 
-/// The words on the meeting's clock. One that would lie before the meeting's start lies at its start.
+/// Returns the words in meeting time. Times before the meeting's start are moved to its start.
 pub fn align(words: &[RecognizedWord], fit: &Fit, meeting_start: DateTime<Utc>) -> Vec<Word> {
     let start_ns = meeting_start.timestamp_nanos_opt().unwrap_or_default();
     let moment = |ms: u64| place(fit, start_ns, ms.saturating_mul(SAMPLES_PER_MS)).max(0);
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn words_lie_where_their_samples_do() {
+    fn words_are_placed_by_their_samples() {
         let words = [
             RecognizedWord::new("now", 0, 300),
             RecognizedWord::new("an hour later", 3_600_000, 3_600_500),
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_lies_before_the_meeting_or_breaks_on_hostile_numbers() {
+    fn no_word_precedes_the_meeting_and_extreme_numbers_do_not_panic() {
         let words = [
             RecognizedWord::new("early", 0, 400),
             RecognizedWord::new("never", u64::MAX, u64::MAX),

@@ -1,4 +1,4 @@
-//! Sound out of a recording's file, in one pass, never all of it at once.
+//! Decodes a recording's file in one pass, without holding all of it in memory.
 
 use std::{io::Read, ops::ControlFlow, sync::Arc};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::engine::Audio;
 
-/// First pass: where in an Ogg file somebody speaks, and how loud it is.
+/// First pass: scores every frame of an Ogg file for speech and loudness.
 pub fn score_frames(ogg: impl Read) -> Result<Frames, DecodeError> {
     let mut scorer = FrameScorer::default();
     for block in Decoder::open(ogg, OutputRate::Hz16000)? {
@@ -19,8 +19,9 @@ pub fn score_frames(ogg: impl Read) -> Result<Frames, DecodeError> {
     Ok(scorer.finish())
 }
 
-/// Second pass: hands over the sound of each of `chunks`, in order, until there are no more or `each` breaks off.
-/// `chunks` must be in order and must not overlap. What lies behind the end of the file is silence.
+/// Second pass: passes the samples of each chunk to `each`, in order, until all are done or `each` breaks.
+///
+/// `chunks` must be in order and must not overlap. Samples beyond the end of the file are silence.
 pub fn extract(
     ogg: impl Read,
     chunks: &[Span],
@@ -37,7 +38,7 @@ pub fn extract(
     Ok(())
 }
 
-/// The sound of one chunk. A block that reaches beyond it stays in `pending` for the next.
+/// Reads the samples of one chunk. A block that extends beyond it stays in `pending` for the next chunk.
 fn read_chunk<R: Read>(
     decoder: &mut Decoder<R>,
     pending: &mut Option<Block>,
@@ -78,7 +79,7 @@ mod tests {
         support::{Tone, ogg},
     };
 
-    /// Mean loudness, 0 to 1.
+    /// Returns the root mean square, 0 to 1.
     fn loudness(sound: &[i16]) -> f32 {
         (sound.iter().map(|s| (f32::from(*s) / 32_768.0).powi(2)).sum::<f32>() / sound.len() as f32).sqrt()
     }
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_hold_the_sound_of_their_place() {
+    fn chunks_contain_the_samples_of_their_span() {
         let file = ogg(&[Tone::silence(1.0), Tone::of(440.0, 1.0), Tone::silence(1.0)]);
         let chunks = [span(100, 900), span(900, 901), span(1_200, 1_800), span(1_800, 2_900)];
 
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_behind_the_end_is_silence_and_breaking_off_ends_the_work() {
+    fn a_chunk_beyond_the_end_is_silence_and_a_break_ends_decoding() {
         let file = ogg(&[Tone::of(440.0, 0.5)]);
         let mut seen = 0;
 
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn tones_are_no_speech_and_a_broken_file_is_an_error() {
+    fn silence_has_no_speech_and_a_broken_file_is_an_error() {
         let file = ogg(&[Tone::silence(2.0)]);
 
         assert_eq!(score_frames(&file[..]).unwrap().speech(), []);

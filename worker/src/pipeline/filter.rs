@@ -1,39 +1,39 @@
-//! Drops what an engine says that cannot have been said, and makes the times of the rest sound.
+//! Drops recognized words that cannot have been said, and repairs the times of the rest.
 //!
-//! Speech recognisers invent text where there is little to hear. What is dropped is counted by reason, never silently.
+//! Speech recognizers invent text where there is little speech. Dropped words are counted by reason.
 
 use std::collections::BTreeMap;
 
 use super::{Span, ms};
 use crate::engine::{ChunkTranscript, RecognizedWord};
 
-/// Nobody speaks faster, in characters a second of the chunk's speech.
+/// Fastest plausible speech, in characters per second of the chunk's speech.
 const MAX_CHARS_PER_SECOND: u64 = 25;
 
-/// A phrase that comes so often in a row is a loop of the engine's, not a speaker's.
+/// A phrase repeated this often in a row is a loop of the engine, not of the speaker.
 const LOOP_REPEATS: usize = 4;
 
-/// Longest phrase that is looked for in loops, in words.
+/// Longest phrase that is checked for loops, in words.
 const LOOP_WORDS: usize = 8;
 
-/// A word may reach so far out of the speech around it, in milliseconds; beyond that it is elsewhere.
+/// How far a word may extend beyond the speech around it, in milliseconds.
 const REACH_MS: u64 = 300;
 
-/// Below this mean log probability an engine does not believe itself,
+/// Mean log probability below which the engine doubts its own words.
 const LOW_LOGPROB: f32 = -1.0;
-/// and above this it thinks that nobody spoke. Either alone is unreliable.
+/// Probability of silence above which the engine assumes that nobody spoke. Either measure alone is unreliable.
 const LIKELY_SILENCE: f32 = 0.6;
 
-/// Why words were dropped; the name stands in logs and metrics.
+/// Why words were dropped, as named in logs and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// The engine doubts the words and hears silence.
+    /// The engine doubts the words and assumes silence.
     Doubtful,
-    /// The same phrase again and again; the first is kept.
+    /// The same phrase over and over; the first one is kept.
     Loop,
-    /// More text than anybody can say in the time.
+    /// More text than anyone can say in the time.
     TooFast,
-    /// Where nobody speaks.
+    /// Outside detected speech.
     OutsideSpeech,
     /// No text.
     Blank,
@@ -51,14 +51,14 @@ impl Reason {
     }
 }
 
-/// What is left of a chunk, in time of the recording, and how many words were dropped for which reason.
+/// The remaining words of a chunk, in recording time, and the number of dropped words by reason.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filtered {
     pub words: Vec<RecognizedWord>,
     pub dropped: BTreeMap<Reason, usize>,
 }
 
-/// Turns what an engine heard in `chunk` into words of the recording. `speech` is all speech of the track.
+/// Turns an engine's words of `chunk` into words in recording time. `speech` is all speech of the track.
 pub fn filter(transcript: ChunkTranscript, chunk: Span, speech: &[Span]) -> Filtered {
     let mut filtered = Filtered {
         words: transcript.words,
@@ -92,7 +92,7 @@ impl Filtered {
         }
     }
 
-    /// Keeps the first of each phrase that is said over and over.
+    /// Keeps the first of each phrase that is repeated in a loop.
     fn drop_loops(&mut self) {
         let before = self.words.len();
         let text: Vec<String> = self.words.iter().map(|w| w.text.trim().to_lowercase()).collect();
@@ -112,7 +112,7 @@ impl Filtered {
         self.count(Reason::Loop, before - self.words.len());
     }
 
-    /// Moves words to the recording's time, into the speech nearby and behind the word before.
+    /// Converts words to recording time, clamps them to the nearby speech, and puts their starts in order.
     fn fix_times(&mut self, chunk: Span, within: &[Span]) {
         let (chunk_start, chunk_end) = (ms(chunk.start), ms(chunk.end));
         let allowed: Vec<(u64, u64)> = within
@@ -137,7 +137,8 @@ impl Filtered {
     }
 }
 
-/// The shortest phrase that `text` begins with at least [`LOOP_REPEATS`] times, and the length of all repeats, in words.
+/// Finds the shortest phrase with which `text` begins at least [`LOOP_REPEATS`] times. Returns the length of the phrase
+/// and of all repeats, in words.
 fn loop_at(text: &[String]) -> Option<(usize, usize)> {
     (1..=LOOP_WORDS.min(text.len() / LOOP_REPEATS)).find_map(|phrase| {
         let repeats = text.chunks_exact(phrase).take_while(|c| *c == &text[..phrase]).count();
@@ -179,7 +180,7 @@ mod tests {
         }
     }
 
-    /// One word every 300 ms.
+    /// Returns one word every 300 ms.
     fn sentence(text: &str) -> ChunkTranscript {
         let words: Vec<_> = text
             .split(' ')
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_moved_to_the_recordings_time() {
+    fn words_are_converted_to_recording_time() {
         let filtered = filter(
             said(&[("good", 0, 400), ("morning", 410, 900)]),
             span(5000, 6000),
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_put_in_order_and_into_the_speech() {
+    fn times_are_ordered_and_clamped_to_speech() {
         let words = [
             ("one", 900, 1100),
             ("two", 700, 500),
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn words_where_nobody_speaks_are_dropped() {
+    fn words_outside_speech_are_dropped() {
         let words = said(&[("yes", 100, 300), ("thanks", 2000, 2400), ("no", 3700, 3900)]);
 
         let filtered = filter(words, span(0, 4000), &[span(0, 1000), span(3500, 4000)]);
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_is_said_once_and_a_speaker_may_repeat_themselves() {
+    fn a_loop_is_kept_once_and_speakers_may_repeat_themselves() {
         let looped = sentence("well i see i see i see i see i see then");
         let human = sentence("no no no that is very very good");
 
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_anybody_can_say_is_dropped_whole() {
+    fn a_chunk_with_too_much_text_is_dropped_whole() {
         let words = sentence("thank you very much for watching this video");
 
         let filtered = filter(words, span(0, 1000), &[span(100, 500)]);
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn doubt_and_silence_together_drop_a_chunk_and_neither_alone() {
+    fn doubt_and_silence_drop_a_chunk_only_together() {
         let weigh = |avg_logprob, no_speech| {
             let heard = ChunkTranscript {
                 avg_logprob,
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_words_and_a_chunk_without_speech_do_no_harm() {
+    fn blank_words_and_chunks_without_speech_give_no_words() {
         let filtered = filter(said(&[(" ", 0, 1), ("", 2, 3), ("hm", 0, 500)]), span(0, 1000), &[]);
 
         assert_eq!(filtered.words, []);

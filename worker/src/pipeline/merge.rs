@@ -1,4 +1,4 @@
-//! Puts the words of all tracks in one order: turns, each of one speaker.
+//! Merges the words of all tracks into turns, each of one speaker.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,25 @@ use domain::{
     transcript::{Segment, Word},
 };
 
-/// A longer pause ends a turn.
+/// Longest pause within a turn.
 const TURN_GAP_MS: i64 = 1_000;
 
-/// A pause of this length is one in which another can take the floor; between the words of a sentence it is shorter.
+/// Shortest pause in which another speaker can take the floor. Pauses within a sentence are shorter.
 const FLOOR_GAP_MS: i64 = 300;
 
-/// "Yes", "I see": so few words,
+/// Most words of a back-channel such as "yes" or "I see", which does not take the floor.
 const BACK_CHANNEL_WORDS: usize = 2;
-/// in less than this, do not take the floor.
+/// A back-channel is shorter than this.
 const BACK_CHANNEL_MS: i64 = 1_000;
 
-/// The words of one track on the meeting's clock, in order.
+/// The words of one track in meeting time, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrackTranscript {
     pub speaker: Identity,
     pub words: Vec<Word>,
 }
 
-/// All turns, by their start. Where people speak at once, both turns keep their words and times.
+/// Returns all turns in order of their start. Turns of people who speak at the same time overlap and stay whole.
 pub fn merge(tracks: &[TrackTranscript]) -> Vec<Segment> {
     let speakers = by_speaker(tracks);
     let mut turns = Vec::new();
@@ -39,7 +39,7 @@ pub fn merge(tracks: &[TrackTranscript]) -> Vec<Segment> {
     turns
 }
 
-/// A speaker may have had several tracks; their words are one row.
+/// Collects the words of each speaker, who may have had several tracks, in order.
 fn by_speaker(tracks: &[TrackTranscript]) -> BTreeMap<&Identity, Vec<Word>> {
     let mut speakers: BTreeMap<&Identity, Vec<Word>> = BTreeMap::new();
     for track in tracks {
@@ -54,8 +54,7 @@ fn by_speaker(tracks: &[TrackTranscript]) -> BTreeMap<&Identity, Vec<Word>> {
     speakers
 }
 
-/// The middles of all words with which a speaker takes the floor: what is said without a long pause, unless it is a
-/// back-channel.
+/// Returns the middle of every word with which a speaker takes the floor, which is every word outside a back-channel.
 fn moments_taken(words: &[Word]) -> impl Iterator<Item = i64> {
     let said = words
         .chunk_by(|a, b| b.start_ms - a.end_ms <= TURN_GAP_MS)
@@ -67,7 +66,8 @@ fn is_back_channel(words: &[Word]) -> bool {
     words.len() <= BACK_CHANNEL_WORDS && end(words) - words[0].start_ms < BACK_CHANNEL_MS
 }
 
-/// A speaker's turns: they end at long pauses, and at those in which another speaks. `taken` is in order.
+/// Splits a speaker's words into turns, at long pauses and at pauses in which another speaker takes the floor. `taken`
+/// must be sorted.
 fn turns_of<'a>(words: &'a [Word], taken: &[i64]) -> impl Iterator<Item = &'a [Word]> {
     let is_taken = |from_ms, to_ms| {
         let first = taken.partition_point(|moment| *moment < from_ms);
@@ -85,7 +85,7 @@ fn segment(speaker: &Identity, words: &[Word]) -> Segment {
         speaker: speaker.clone(),
         start_ms: words[0].start_ms,
         end_ms: end(words),
-        text: capitalised(&text.join(" ")),
+        text: capitalized(&text.join(" ")),
         words: words.to_vec(),
     }
 }
@@ -94,8 +94,8 @@ fn end(words: &[Word]) -> i64 {
     words.iter().map(|w| w.end_ms).max().unwrap_or_default()
 }
 
-/// Engines without punctuation write lower case; a turn at least begins like a sentence.
-fn capitalised(text: &str) -> String {
+/// Capitalizes the first letter, for engines without punctuation or case.
+fn capitalized(text: &str) -> String {
     let mut rest = text.chars();
     match rest.next() {
         Some(first) => first.to_uppercase().chain(rest).collect(),
@@ -127,7 +127,7 @@ mod tests {
             self
         }
 
-        /// A word every 250 ms, each 200 ms long.
+        /// Adds one word every 250 ms, each 200 ms long.
         fn said(mut self, seconds: f64, text: &str) -> Self {
             let begin = self.1 + (seconds * 1000.0) as i64;
             for (i, text) in (0..).zip(text.split(' ')) {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_back_channel_does_not_split_the_turn_it_lies_in() {
+    fn a_back_channel_does_not_split_the_turn_around_it() {
         let alice = track("alice").said(0.0, "we should").said(1.2, "go on tomorrow");
         let bob = track("bob").said(0.6, "i see");
 
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn who_speaks_in_anothers_pause_takes_the_turn() {
+    fn speaking_in_anothers_pause_ends_their_turn() {
         let alice = track("alice").said(0.0, "can you hear me").said(1.9, "good then");
         let bob = track("bob").said(1.0, "yes i can");
 
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn people_who_speak_at_once_keep_their_words_and_times() {
+    fn simultaneous_speakers_keep_their_words_and_times() {
         let alice = track("alice").said(0.0, "one two three four five six seven eight");
         let bob = track("bob").said(0.6, "but i think that we are too late for this");
 
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn two_tracks_of_one_speaker_are_one_voice() {
+    fn two_tracks_of_one_speaker_are_merged_into_one() {
         let before = track("alice").said(0.0, "my microphone");
         let after = track("alice").published_at(0.8).said(0.0, "came back");
 
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_said_gives_no_turns() {
+    fn no_words_give_no_turns() {
         assert_eq!(merge(&[track("alice").build()]), []);
         assert_eq!(merge(&[]), []);
     }

@@ -1,39 +1,39 @@
-//! Where somebody speaks.
+//! Voice activity detection: finds the spans of a track in which someone speaks.
 
 use earshot::Detector;
 
 use super::{Span, samples};
 
-/// Samples that the detector judges at once: 16 ms.
+/// Samples per frame that the detector scores: 16 ms.
 pub const FRAME: usize = 256;
 
-/// Score from which a frame counts as speech. At 0.3 low noise passes, at 0.7 quiet voices are lost.
+/// Score from which a frame counts as speech. At 0.3, low noise passes; at 0.7, quiet voices are lost.
 const THRESHOLD: f32 = 0.5;
 
-/// Speech begins where so many of [`WINDOW`] frames in a row are speech: clicks are shorter.
+/// Speech begins where this many of [`WINDOW`] frames in a row are speech. Clicks are shorter.
 const FRAMES_ON: usize = 3;
 const WINDOW: usize = 5;
 
-/// Speech goes on over pauses up to this: stops and breaths inside a sentence.
+/// Longest pause within speech, for stops and breaths inside a sentence.
 const HANGOVER: u64 = samples(400);
 
-/// Kept before and after: the detector is late at soft first sounds.
+/// Added before and after speech, because the detector reacts late to soft first sounds.
 const PADDING: u64 = samples(200);
 
-/// Shorter speech, before padding, is none.
+/// Speech that is shorter, before padding, is dropped.
 const MIN_SPEECH: u64 = samples(100);
 
-/// Quietest level that is told apart, in dBFS; silence has it.
+/// Lowest level in dBFS, which is also that of silence.
 const FLOOR_DB: f32 = -100.0;
 
-/// What one pass over a track leaves: two bytes for every frame of 16 ms, half a megabyte an hour.
+/// The scores of a track: two bytes per frame of 16 ms, half a megabyte per hour.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Frames {
-    /// Whether a frame is speech by itself.
+    /// Whether each frame is speech, before smoothing.
     voiced: Vec<bool>,
-    /// Loudness in dBFS, -100 to 0.
+    /// Level of each frame in dBFS, -100 to 0.
     levels: Vec<i8>,
-    /// Length of the track.
+    /// Length of the track in samples.
     samples: u64,
 }
 
@@ -55,7 +55,7 @@ impl Default for FrameScorer {
 }
 
 impl FrameScorer {
-    /// Takes the next samples of the track, of any number.
+    /// Adds the next samples of the track, any number of them.
     pub fn push(&mut self, mut pcm: &[i16]) {
         self.frames.samples += pcm.len() as u64;
         while !pcm.is_empty() {
@@ -68,7 +68,7 @@ impl FrameScorer {
         }
     }
 
-    /// The scores of the whole track; a last frame that is not full is filled with silence.
+    /// Returns the scores of the whole track. The last frame is padded with silence.
     pub fn finish(mut self) -> Frames {
         if !self.pending.is_empty() {
             self.pending.resize(FRAME, 0);
@@ -87,7 +87,7 @@ impl FrameScorer {
 }
 
 impl Frames {
-    /// The stretches in which somebody speaks, in order, padded, none touching another.
+    /// Returns the spans of speech in order, padded and disjoint.
     pub fn speech(&self) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         for span in self.runs().into_iter().filter(|s| s.len() >= MIN_SPEECH) {
@@ -103,7 +103,8 @@ impl Frames {
         spans
     }
 
-    /// Middle of the quietest frame that lies wholly within `span`, the first of several; `None` if none does.
+    /// Returns the middle of the quietest frame that is wholly within `span`, the first if several are equal; `None` if
+    /// no frame is.
     pub fn quietest(&self, span: Span) -> Option<u64> {
         let frame = FRAME as u64;
         let (first, end) = (
@@ -114,7 +115,7 @@ impl Frames {
         Some(quietest * frame + frame / 2)
     }
 
-    /// Smoothed, not padded.
+    /// Returns the smoothed spans of speech, not padded.
     fn runs(&self) -> Vec<Span> {
         let mut runs: Vec<Span> = Vec::new();
         for (i, window) in self.voiced.windows(WINDOW).enumerate() {
@@ -137,7 +138,7 @@ impl Frames {
     }
 }
 
-/// Root mean square in dB below full scale, rounded.
+/// Returns the root mean square in dBFS, rounded.
 fn level(frame: &[i16]) -> i8 {
     let power = frame.iter().map(|s| (f32::from(*s) / 32_768.0).powi(2)).sum::<f32>() / frame.len() as f32;
     (10.0 * power.log10()).clamp(FLOOR_DB, 0.0).round() as i8
@@ -145,7 +146,7 @@ fn level(frame: &[i16]) -> i8 {
 
 #[cfg(test)]
 impl Frames {
-    /// One character a frame: `#` loud speech, `-` quiet speech, `.` silence.
+    /// Builds frames from a picture, one character per frame: `#` loud speech, `-` quiet speech, `.` silence.
     pub fn drawn(picture: &str) -> Self {
         let level = |c| match c {
             '#' => -20,
@@ -164,7 +165,7 @@ impl Frames {
 mod tests {
     use super::*;
 
-    /// Frames in `ms`, rounded up.
+    /// Returns the number of frames in `ms`, rounded up.
     fn frames(ms: u64) -> usize {
         samples(ms).div_ceil(FRAME as u64) as usize
     }
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn clicks_are_no_speech_and_short_pauses_do_not_end_it() {
+    fn clicks_are_not_speech_and_short_pauses_do_not_end_it() {
         let clicks = picture(&[('.', 20), ('#', 1), ('.', 30), ('#', 2), ('.', 30)]);
         let pause = picture(&[('.', 50), ('#', 20), ('.', frames(300)), ('#', 20), ('.', 50)]);
         let apart = picture(&[('.', 50), ('#', 20), ('.', frames(900)), ('#', 20), ('.', 50)]);
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn speech_is_padded_but_never_beyond_the_track() {
+    fn speech_is_padded_but_not_beyond_the_track() {
         let middle = picture(&[('.', 50), ('#', 20), ('.', 50)]);
         let whole = picture(&[('#', 20)]);
 
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quietest_place_is_found_within_the_stretch_asked_for() {
+    fn the_quietest_frame_is_found_within_the_span() {
         let frames = Frames::drawn(".###-###.");
 
         assert_eq!(frames.quietest(span_frames(1, 8)), Some(4 * 256 + 128));
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_and_noise_are_no_speech_however_they_are_handed_over() {
+    fn noise_is_not_speech_however_it_is_divided() {
         let mut noise = 1_u32;
         let mut next = || {
             noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_track_holds_no_speech() {
+    fn an_empty_track_has_no_speech() {
         let frames = FrameScorer::default().finish();
 
         assert_eq!(frames.speech(), []);

@@ -1,34 +1,34 @@
-//! Cuts speech into the chunks that an engine is given.
+//! Divides speech into chunks for an engine.
 
 use super::{Span, samples, vad::Frames};
 
-/// What an engine wants to be given.
+/// The chunks that suit an engine, in samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunking {
     /// Longest chunk.
     pub longest: u64,
-    /// Stretches of speech no further apart than this are given together; 0 gives each by itself.
+    /// Spans of speech no further apart than this share a chunk; with 0, each span gets its own.
     pub join_gap: u64,
 }
 
 impl Chunking {
-    /// For engines that work on windows of 30 s, whatever they hold: fill them.
+    /// For engines that process windows of 30 s, however full: fills them.
     pub const WINDOWS: Self = Self {
         longest: samples(28_000),
         join_gap: samples(2_000),
     };
 
-    /// For engines that take one utterance at a time.
+    /// For engines that process one utterance at a time.
     pub const UTTERANCES: Self = Self {
         longest: samples(28_000),
         join_gap: 0,
     };
 }
 
-/// Speech that is too long is cut at its quietest place within so much of the end.
+/// Speech longer than a chunk is cut at the quietest frame within this distance of the chunk's end.
 const CUT_RANGE: u64 = samples(5_000);
 
-/// The chunks that hold all of `speech`, in order. None is longer than allowed, none is empty, none overlaps another.
+/// Returns the chunks that contain all of `speech`, in order. None is too long, empty, or overlaps another.
 pub fn chunks(speech: &[Span], frames: &Frames, chunking: Chunking) -> Vec<Span> {
     let mut chunks: Vec<Span> = Vec::new();
     for piece in speech.iter().flat_map(|span| split(*span, frames, chunking.longest)) {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_share_a_window_until_it_is_full() {
+    fn neighbouring_spans_share_a_window_until_it_is_full() {
         let speech = [
             seconds(0.0, 10.0),
             seconds(11.0, 20.0),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn long_speech_is_cut_at_its_quietest_place_near_the_end() {
+    fn long_speech_is_cut_at_its_quietest_frame_near_the_end() {
         // 40 s of speech, quiet for one frame at 10 s and at 25 s: the first is too early to be of use.
         let quiet = |second: usize| second * 16_000 / 256;
         let mut picture = "#".repeat(40 * 16_000 / 256);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_comes_in_nothing_is_lost_doubled_or_too_long() {
+    fn no_speech_is_lost_doubled_or_too_long() {
         let speech = [seconds(0.0, 0.1), seconds(0.5, 200.0), seconds(201.0, 229.5)];
 
         for chunking in [

@@ -1,5 +1,4 @@
-//! Live tracks against recordings: who and what no event told us of becomes known, and what should be recorded and is
-//! not is asked for (again).
+//! Compares live participants and tracks with ours: adds those whose webhooks were lost, and requests missing recordings.
 
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use storage::{
 use super::ReconcileError;
 use crate::{context::WorkerContext, log::chain};
 
-/// Looks into every live room that is ours. One that cannot be looked into is left for the next round.
+/// Reconciles every live room that is ours. A room whose participants cannot be listed is left for the next run.
 pub async fn reconcile(
     ctx: &WorkerContext,
     platform: &Arc<dyn Platform>,
@@ -53,7 +52,7 @@ async fn reconcile_room(ctx: &WorkerContext, platform: &Arc<dyn Platform>, live:
             room,
             jobs,
             recordings = change.recordings.len(),
-            "found what no webhook told"
+            "found changes without a webhook"
         );
         meetings::save(&mut tx, &change).await?;
     }
@@ -73,5 +72,5 @@ fn adopt(ctx: &WorkerContext) -> Adopt {
 
 fn log_skipped(room: &EventRoom, error: &PlatformError) {
     let error = chain(error);
-    tracing::warn!(room = room.name, error, "cannot look into a room");
+    tracing::warn!(room = room.name, error, "cannot list the participants of a room");
 }

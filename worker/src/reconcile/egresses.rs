@@ -1,4 +1,4 @@
-//! Open recordings against the platform's egresses: an end whose webhook never came is noticed.
+//! Compares open recordings with the platform's egresses, to notice ends whose webhooks were lost.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,10 +10,10 @@ use storage::{StorageError, meetings, recordings, rooms};
 use super::ReconcileError;
 use crate::{context::WorkerContext, log::chain};
 
-/// A younger recording is left to its job and its webhooks.
+/// Younger recordings are left to their job and their webhooks.
 const GRACE_PERIOD: TimeDelta = TimeDelta::seconds(30);
 
-/// Asks once for each meeting with open recordings.
+/// Lists the egresses of each meeting that has open recordings, and applies their reports.
 pub async fn reconcile(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(), ReconcileError> {
     for (meeting, open) in old_open_recordings(ctx).await? {
         let Some(room) = room_of(ctx, meeting, platform).await? else {
@@ -21,14 +21,14 @@ pub async fn reconcile(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Res
         };
         match platform.list_recordings(&room, RecordingFilter::All).await {
             Ok(reports) => {
-                let of_ours = |report: &&EgressReport| open.iter().any(|recording| is_of(recording, report));
-                for report in reports.iter().filter(of_ours) {
+                let is_ours = |report: &&EgressReport| open.iter().any(|recording| is_of(recording, report));
+                for report in reports.iter().filter(is_ours) {
                     apply(ctx, meeting, report).await?;
                 }
             }
             Err(error) => {
                 let error = chain(&error);
-                tracing::warn!(meeting.id = %meeting, error, "cannot ask for the egresses of a room");
+                tracing::warn!(meeting.id = %meeting, error, "cannot list the egresses of a room");
             }
         }
     }
@@ -49,7 +49,7 @@ async fn old_open_recordings(ctx: &WorkerContext) -> Result<BTreeMap<MeetingId, 
     Ok(by_meeting)
 }
 
-/// The room's name, if it is one of this platform.
+/// Returns the name of the meeting's room, if it is on this platform.
 async fn room_of(
     ctx: &WorkerContext,
     meeting: MeetingId,
@@ -81,7 +81,7 @@ async fn apply(ctx: &WorkerContext, meeting: MeetingId, report: &EgressReport) -
     };
     let change = meeting.report(report, ctx.source());
     if !change.is_empty() {
-        tracing::info!(egress.id = ?report.egress_id, status = ?report.status, "an egress went on without a webhook");
+        tracing::info!(egress.id = ?report.egress_id, status = ?report.status, "found an egress change without a webhook");
         meetings::save(&mut tx, &change).await?;
     }
     storage::pool::commit(tx).await

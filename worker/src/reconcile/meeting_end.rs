@@ -1,4 +1,4 @@
-//! Meetings whose platform room is gone without a word: two successful looks in a row that do not name it close it.
+//! Closes meetings once two successful polls in a row no longer list their room.
 
 use std::collections::BTreeSet;
 
@@ -12,23 +12,23 @@ use storage::{StorageError, meetings};
 use super::ReconcileError;
 use crate::context::WorkerContext;
 
-/// Compares the open meetings of a platform with the rooms that it has just named. Not to be called after an error: an
-/// error is no answer.
+/// Compares the open meetings of a platform with the rooms that it lists. Must not be called after a failed poll: it does
+/// not count.
 pub async fn reconcile(ctx: &WorkerContext, platform: PlatformKind, rooms: &[EventRoom]) -> Result<(), ReconcileError> {
-    let named: BTreeSet<&PlatformRoomSid> = rooms.iter().map(|room| &room.sid).collect();
+    let listed: BTreeSet<&PlatformRoomSid> = rooms.iter().map(|room| &room.sid).collect();
     let mut conn = ctx.conn().await?;
     let open = meetings::list_open(&mut conn).await?;
     drop(conn);
     for meeting in open.into_iter().filter(|meeting| meeting.platform == platform) {
-        let is_named = named.contains(&meeting.platform_room_sid);
-        if !is_named || was_missing(&meeting) {
-            save_presence(ctx, &meeting, is_named.into()).await?;
+        let is_listed = listed.contains(&meeting.platform_room_sid);
+        if !is_listed || was_missing(&meeting) {
+            save_presence(ctx, &meeting, is_listed.into()).await?;
         }
     }
     Ok(())
 }
 
-/// What the look said of a meeting's room.
+/// Whether the poll listed a meeting's room.
 #[derive(Clone, Copy)]
 enum Presence {
     Listed,
@@ -36,8 +36,8 @@ enum Presence {
 }
 
 impl From<bool> for Presence {
-    fn from(is_named: bool) -> Self {
-        if is_named { Self::Listed } else { Self::Missing }
+    fn from(is_listed: bool) -> Self {
+        if is_listed { Self::Listed } else { Self::Missing }
     }
 }
 
@@ -52,7 +52,7 @@ async fn save_presence(ctx: &WorkerContext, meeting: &MeetingHead, presence: Pre
         .iter()
         .any(|after| meeting.head.is_open() && !after.is_open())
     {
-        tracing::info!(meeting.id = %meeting.head.id, "meeting closed: its room is gone");
+        tracing::info!(meeting.id = %meeting.head.id, "meeting closed: the platform no longer lists its room");
     }
     meetings::save(&mut tx, &change).await?;
     storage::pool::commit(tx).await

@@ -1,6 +1,6 @@
-//! What no webhook told us is found by looking, and goes the same way as if one had: through `domain::meeting`.
+//! Reconcilers find changes whose webhooks were lost. They apply them as a webhook would, through `domain::meeting`.
 //!
-//! No input: each file looks at what is and schedules what is missing. Of many workers one at a time does it.
+//! Each file compares the platform's state with ours and schedules what is missing; one worker at a time does so.
 
 mod coverage;
 mod egresses;
@@ -17,46 +17,46 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{context::WorkerContext, log::chain};
 
-/// How often is looked. A little more than the 15 s that must lie between the two looks which close a meeting, so that
-/// the second one does not come a moment too early.
+/// Time between two runs. Slightly longer than the 15 s that must pass between the two polls that close a meeting, so
+/// that the second poll is never just too early.
 const INTERVAL: Duration = Duration::from_millis(15_100);
 
-/// A round that takes longer is given up; the database ends transactions that are idle for a minute.
-const ROUND_TIMEOUT: Duration = Duration::from_secs(50);
+/// A run that takes longer is cancelled: the database ends transactions that are idle for a minute.
+const RUN_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// Held by the worker that looks.
+/// The lock that the reconciling worker holds.
 const LOCK: &str = "trackscribe reconcile";
 
-/// Why a round did not come to its end. The next one begins anew.
+/// Why a run failed. The next one starts from the beginning.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error(transparent)]
     Platform(#[from] PlatformError),
-    #[error("looking took longer than {ROUND_TIMEOUT:?}")]
-    TooLong,
+    #[error("reconciling timed out after {RUN_TIMEOUT:?}")]
+    Timeout,
 }
 
-/// Looks until `stop`.
+/// Reconciles at intervals until `stop`.
 pub async fn run(ctx: &WorkerContext, stop: &CancellationToken) {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        let outcome = stop.run_until_cancelled(timeout(ROUND_TIMEOUT, run_once(ctx))).await;
+        let outcome = stop.run_until_cancelled(timeout(RUN_TIMEOUT, run_once(ctx))).await;
         let result = match outcome {
             None => return,
             Some(Ok(result)) => result,
-            Some(Err(_)) => Err(ReconcileError::TooLong),
+            Some(Err(_)) => Err(ReconcileError::Timeout),
         };
         if let Err(error) = result {
             let error = chain(&error);
-            tracing::warn!(error, "could not look for what no webhook told");
+            tracing::warn!(error, "cannot reconcile");
         }
     }
 }
 
-/// One look at everything, unless another worker is at it.
+/// Reconciles everything once, unless another worker is doing so.
 pub async fn run_once(ctx: &WorkerContext) -> Result<(), ReconcileError> {
     let mut lock = ctx.begin().await?;
     if !locks::try_hold(&mut lock, LOCK).await? {
@@ -67,7 +67,7 @@ pub async fn run_once(ctx: &WorkerContext) -> Result<(), ReconcileError> {
     result
 }
 
-/// A platform that does not answer keeps nobody from looking at the others, or at what we have ourselves.
+/// Reconciles all platforms; one that does not answer does not prevent the rest. Returns the first error.
 async fn reconcile_all(ctx: &WorkerContext) -> Result<(), ReconcileError> {
     let mut first_error = Ok(());
     for platform in ctx.platforms.iter() {
@@ -99,7 +99,7 @@ mod tests {
     use crate::support::WorkerTest;
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn people_whom_no_webhook_announced_are_recorded(pool: PgPool) {
+    async fn participants_without_a_webhook_are_recorded(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.people_join(&["ada"]);
 
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn a_meeting_ends_after_two_answers_without_it_and_an_error_is_no_answer(pool: PgPool) {
+    async fn a_meeting_closes_after_two_polls_without_its_room_and_failed_polls_do_not_count(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.people_join(&["ada"]);
         test.reconcile().await;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn a_room_that_is_named_again_stays_open(pool: PgPool) {
+    async fn a_meeting_whose_room_is_listed_again_stays_open(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.people_join(&["ada"]);
         test.reconcile().await;
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn an_egress_whose_end_was_never_told_is_noticed(pool: PgPool) {
+    async fn an_egress_that_ended_without_a_webhook_is_noticed(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.meeting_with_recordings(&["ada"]).await;
         let egress = test.recording_of("ada").await.egress_id.unwrap();
@@ -172,17 +172,17 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn one_worker_of_many_looks(pool: PgPool) {
+    async fn one_worker_at_a_time_reconciles(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.people_join(&["ada"]);
         let mut other = test.ctx.pool.begin().await.unwrap();
         locks::try_hold(&mut other, LOCK).await.unwrap();
 
         test.reconcile().await;
-        let while_another_looks = test.count_jobs("ready").await;
+        let while_another_reconciles = test.count_jobs("ready").await;
         other.rollback().await.unwrap();
         test.reconcile().await;
 
-        assert_eq!((while_another_looks, test.count_jobs("ready").await), (0, 1));
+        assert_eq!((while_another_reconciles, test.count_jobs("ready").await), (0, 1));
     }
 }

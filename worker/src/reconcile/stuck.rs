@@ -1,5 +1,5 @@
-//! Egresses that are still open long after their meeting closed: their worker is gone, and LiveKit keeps no watch over
-//! it.
+//! Fails recordings that are still open long after their meeting closed. Their egress worker is gone; LiveKit does not
+//! monitor it.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use storage::{StorageError, meetings, recordings};
 
 use crate::context::WorkerContext;
 
-/// Gives them up, so that the transcript does not wait for ever.
+/// Fails stuck recordings, so that the transcript does not wait for them.
 pub async fn reconcile(ctx: &WorkerContext) -> Result<(), StorageError> {
     let mut conn = ctx.conn().await?;
     let open = recordings::list_open(&mut conn).await?;
@@ -31,7 +31,7 @@ async fn fail_stuck(ctx: &WorkerContext, id: MeetingId) -> Result<(), StorageErr
     };
     let change = meeting.give_up_stuck((ctx.clock)());
     for recording in &change.recordings {
-        tracing::error!(meeting.id = %id, recording.id = %recording.id, "egress is stuck: its meeting is long over");
+        tracing::error!(meeting.id = %id, recording.id = %recording.id, "egress is stuck: its meeting has ended");
     }
     meetings::save(&mut tx, &change).await?;
     storage::pool::commit(tx).await

@@ -154,7 +154,7 @@ async fn a_redis_that_is_restarted_is_only_a_delay(pool: PgPool) {
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn a_job_whose_worker_was_killed_is_done_by_another_without_double_text(pool: PgPool) {
     let redis = RedisServer::start().await;
-    let test = WorkerTest::with_engine(pool, FakeEngine::held_up()).await;
+    let test = WorkerTest::with_engine(pool, FakeEngine::blocked()).await;
     something_to_transcribe(&test).await;
     test.run_jobs_until_accepted().await;
     let mortal = MortalWorker::start(&test, &redis);
@@ -185,7 +185,7 @@ async fn a_job_whose_worker_was_killed_is_done_by_another_without_double_text(po
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn who_has_lost_the_lease_writes_nothing(pool: PgPool) {
-    let test = WorkerTest::with_engine(pool, FakeEngine::held_up()).await;
+    let test = WorkerTest::with_engine(pool, FakeEngine::blocked()).await;
     something_to_transcribe(&test).await;
     test.run_jobs_until_accepted().await;
     let mut conn = test.ctx.pool.acquire().await.unwrap();
@@ -290,14 +290,14 @@ async fn a_pause_before_the_next_try_outlives_worker_and_redis(pool: PgPool) {
     until_jobs(&test, 4, "done").await;
     worker.stop().await;
 
-    assert_eq!((waiting, error.as_str()), (1, "busy; it is tried again later"));
+    assert_eq!((waiting, error.as_str()), (1, "busy; it will be retried later"));
     assert_eq!(test.recording_of("ada").await.transcription, Transcription::Done);
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn a_worker_that_stops_gives_its_job_back_uncounted(pool: PgPool) {
     let redis = RedisServer::start().await;
-    let test = WorkerTest::with_engine(pool, FakeEngine::held_up()).await;
+    let test = WorkerTest::with_engine(pool, FakeEngine::blocked()).await;
     something_to_transcribe(&test).await;
     test.run_jobs_until_accepted().await;
     let worker = Worker::start(&test.ctx, &redis).await;

@@ -1,6 +1,6 @@
-//! A server that speaks OpenAI's transcription API: OpenAI, speaches, whisper.cpp's server, vLLM and their like.
+//! Servers with OpenAI's transcription API: OpenAI, speaches, whisper.cpp's server, vLLM and others.
 //!
-//! It gets chunks as WAV, never the recording: not every server decodes Opus, and no size limit is ever met.
+//! Chunks are sent as WAV, because not every server decodes Opus. They are too short for any size limit.
 
 mod response;
 mod wav;
@@ -27,46 +27,46 @@ use crate::{
     pipeline::{ms, window::Chunking},
 };
 
-/// A request may take this and twice the length of its chunk.
+/// A request may take this long plus twice the length of its chunk.
 const BASE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A server that does not accept a connection in this time is down.
+/// A server that does not accept a connection in this time counts as down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often one chunk is sent before the job is given back to the queue.
-const MAX_TRIES: u32 = 3;
+/// Requests per chunk before the job is retried as a whole.
+const MAX_REQUESTS: u32 = 3;
 
-/// A server that asks for a longer pause gives the job back to the queue, which waits without holding a place.
+/// Longest pause between two requests of one chunk. For a longer one the job is retried, which keeps no worker busy.
 const MAX_PAUSE: Duration = Duration::from_secs(20);
 
-/// Largest answer that is read: half a minute of speech with a time for every token is a tenth of it.
-const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+/// Largest response that is read. Half a minute of speech with times for every token is a tenth of it.
+const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Most of an error's body that is shown.
+/// Bytes of an error response that are shown.
 const MAX_SHOWN_BYTES: usize = 300;
 
-/// Where the server is and what it is asked for.
+/// The server's URL and what is requested from it.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The whole address that is posted to, such as `http://speech:8000/v1/audio/transcriptions`.
+    /// The full URL of the endpoint, such as `http://speech:8000/v1/audio/transcriptions`.
     pub url: Url,
     pub model: String,
     pub api_key: Option<SecretString>,
-    /// Requests at once; 1 for whisper.cpp's server.
+    /// Simultaneous requests; 1 for whisper.cpp's server.
     pub concurrency: usize,
 }
 
-/// The engine.
+/// An engine that sends chunks to a server.
 pub struct HttpEngine {
     key: String,
     options: Options,
     client: reqwest::Client,
     slots: Semaphore,
-    /// The server has refused `verbose_json`; it gets no more of it.
+    /// Whether the server refused `verbose_json`; later requests ask for `json`.
     is_plain: AtomicBool,
 }
 
-/// Why one request gave no words.
+/// Why one request returned no words.
 enum Failure {
     Transient {
         what: String,
@@ -77,15 +77,16 @@ enum Failure {
         status: StatusCode,
         body: String,
     },
-    NoTranscription,
+    NotTranscription,
 }
 
 impl HttpEngine {
+    /// Creates the client; does not connect.
     pub fn new(options: Options) -> Result<Self, EngineSetupError> {
         let client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).build();
         let client = client.map_err(|why| EngineSetupError::Missing {
-            what: "no HTTP client for the speech engine can be made".to_owned(),
-            remedy: "check the certificates of this system".to_owned(),
+            what: "cannot create an HTTP client for the speech engine".to_owned(),
+            remedy: "check this system's certificates".to_owned(),
             why: Some(why.into()),
         })?;
         let slots = Semaphore::new(options.concurrency.max(1));
@@ -114,8 +115,8 @@ impl HttpEngine {
             .await
             .map_err(Failure::connection)?;
         let body = read_body(response).await?;
-        let answer: Value = serde_json::from_slice(&body).map_err(|_| Failure::NoTranscription)?;
-        response::parse(&answer, ms(audio.len() as u64)).ok_or(Failure::NoTranscription)
+        let response: Value = serde_json::from_slice(&body).map_err(|_| Failure::NotTranscription)?;
+        response::parse(&response, ms(audio.len() as u64)).ok_or(Failure::NotTranscription)
     }
 
     fn form(&self, audio: &[i16], hint: &Hint) -> Form {
@@ -134,10 +135,10 @@ impl HttpEngine {
         form.text("response_format", "verbose_json")
             .text("timestamp_granularities[]", "word")
             .text("timestamp_granularities[]", "segment")
-            .text("vad_filter", "false") // speaches: we have cut already
+            .text("vad_filter", "false") // for speaches: the chunks contain only speech
     }
 
-    /// Whether the same chunk should be sent again in plain form.
+    /// Whether to send the chunk again with the plain response format. True once, after the first refusal.
     fn should_retry_plain(&self, failure: &Failure) -> bool {
         let is_refusal = matches!(
             failure,
@@ -162,40 +163,40 @@ impl Engine for HttpEngine {
 
     async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<ChunkTranscript, EngineError> {
         let _slot = self.slots.acquire().await;
-        let mut tries = 1;
+        let mut requests = 1;
         loop {
             let failure = match self.request(&audio, hint).await {
                 Ok(heard) => return Ok(heard),
                 Err(failure) if self.should_retry_plain(&failure) => continue,
                 Err(failure) => failure,
             };
-            match failure.pause(tries) {
-                Some(pause) if tries < MAX_TRIES => tokio::time::sleep(pause).await,
+            match failure.pause(requests) {
+                Some(pause) if requests < MAX_REQUESTS => tokio::time::sleep(pause).await,
                 _ => return Err(failure.into()),
             }
-            tries += 1;
+            requests += 1;
         }
     }
 }
 
 impl Failure {
     fn connection(why: reqwest::Error) -> Self {
-        // The address may hold a key that somebody put there.
+        // The URL may contain a key.
         let why = why.without_url();
         Self::Transient {
-            what: "the speech server cannot be reached".to_owned(),
+            what: "cannot reach the speech server".to_owned(),
             after: None,
             why: Some(why),
         }
     }
 
-    /// How long to wait before the next try; `None` if none is of use here.
-    fn pause(&self, tries: u32) -> Option<Duration> {
+    /// Returns the pause before the next request; `None` if another request does not help.
+    fn pause(&self, requests: u32) -> Option<Duration> {
         match self {
             Self::Transient { after, .. } => {
-                Some(after.unwrap_or_else(|| backoff::with_jitter(tries, MAX_PAUSE))).filter(|p| *p <= MAX_PAUSE)
+                Some(after.unwrap_or_else(|| backoff::with_jitter(requests, MAX_PAUSE))).filter(|p| *p <= MAX_PAUSE)
             }
-            Self::Refused { .. } | Self::NoTranscription => None,
+            Self::Refused { .. } | Self::NotTranscription => None,
         }
     }
 }
@@ -209,10 +210,10 @@ impl From<Failure> for EngineError {
                 why: why.map(Into::into),
             },
             Failure::Refused { status, body } => Self::Refused(format!(
-                "the speech server answered {status}: {body}; check TRACKSCRIBE_ENGINE_HTTP_URL, _MODEL and _API_KEY"
+                "the speech server responded {status}: {body}; check TRACKSCRIBE_ENGINE_HTTP_URL, _MODEL and _API_KEY"
             )),
-            Failure::NoTranscription => Self::Refused(
-                "the speech server's answer is no transcription; check TRACKSCRIBE_ENGINE_HTTP_URL".to_owned(),
+            Failure::NotTranscription => Self::Refused(
+                "the speech server's response is not a transcription; check TRACKSCRIBE_ENGINE_HTTP_URL".to_owned(),
             ),
         }
     }
@@ -227,15 +228,15 @@ async fn read_body(mut response: Response) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     while let Some(part) = response.chunk().await.map_err(Failure::connection)? {
         body.extend(part);
-        if body.len() > MAX_ANSWER_BYTES {
-            return Err(Failure::NoTranscription);
+        if body.len() > MAX_RESPONSE_BYTES {
+            return Err(Failure::NotTranscription);
         }
     }
     if status.is_success() {
         return Ok(body);
     }
     if is_transient(status) {
-        let what = format!("the speech server answered {status}");
+        let what = format!("the speech server responded {status}");
         return Err(Failure::Transient {
             what,
             after: after.map(Duration::from_secs),
@@ -249,7 +250,7 @@ async fn read_body(mut response: Response) -> Result<Vec<u8>, Failure> {
     })
 }
 
-/// Other refusals stay refusals, however often one asks.
+/// Whether the request may succeed later. Other errors are permanent.
 fn is_transient(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT
 }
@@ -275,7 +276,7 @@ mod tests {
         .unwrap()
     }
 
-    /// The body is text and sound in one, so it is searched as bytes.
+    /// Matches part of the body, as bytes: the body contains both text and audio.
     fn body_has(text: &'static str) -> impl Match {
         move |request: &Request| request.body.windows(text.len()).any(|part| part == text.as_bytes())
     }
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_chunk_is_sent_as_wav_with_all_that_is_asked_for() {
+    async fn a_chunk_is_sent_as_wav_with_all_options() {
         let server = MockServer::start().await;
         let asked = Mock::given(method("POST"))
             .and(path("/v1/audio/transcriptions"))
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_busy_server_is_asked_again_when_it_says() {
+    async fn a_busy_server_is_asked_again_after_its_pause() {
         let server = MockServer::start().await;
         let busy = ResponseTemplate::new(429).insert_header("retry-after", "0");
         Mock::given(method("POST"))
@@ -336,7 +337,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_pause_gives_the_chunk_back_with_the_servers_time() {
+    async fn a_long_pause_returns_the_chunk_with_the_servers_time() {
         let server = MockServer::start().await;
         let later = ResponseTemplate::new(503).insert_header("retry-after", "120");
         Mock::given(method("POST"))
@@ -358,7 +359,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_without_verbose_json_is_asked_in_plain_words_from_then_on() {
+    async fn a_server_that_refuses_verbose_json_is_asked_for_json_from_then_on() {
         let server = MockServer::start().await;
         let plain = Mock::given(body_has("\r\n\r\njson\r\n"));
         let detailed = Mock::given(body_has("verbose_json"));
@@ -379,7 +380,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_is_final_and_shows_no_key() {
+    async fn a_refusal_is_final_and_does_not_show_the_key() {
         let server = MockServer::start().await;
         let no_model = ResponseTemplate::new(404).set_body_string("model small is not installed");
         Mock::given(method("POST"))
@@ -403,7 +404,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_that_are_no_transcription_end_the_chunk() {
+    async fn responses_without_a_transcription_are_refused() {
         for body in ["", "<html>", "[]", "{\"words\":7}", &"x".repeat(5 * 1024 * 1024)] {
             let server = MockServer::start().await;
             let page = ResponseTemplate::new(200).set_body_string(body);

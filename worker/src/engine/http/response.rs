@@ -1,33 +1,34 @@
-//! Reads what servers answer to a transcription request. They agree on little: every field may be missing, null, or a
-//! number written as text.
+//! Parses the responses to transcription requests. Servers differ: every field may be missing, null, or a number written
+//! as text.
 
 use serde_json::Value;
 
 use crate::engine::{ChunkTranscript, RecognizedWord};
 
-/// Most words that are read of one chunk; nobody says more in half a minute.
+/// Words per chunk that are read at most. Nobody says more in half a minute.
 const MAX_WORDS: usize = 4_000;
 
-/// The words of an answer; `None` if it is no transcription. `chunk_ms` is the length of the audio that was sent.
+/// Returns the words of a response; `None` if it is not a transcription. `chunk_ms` is the length of the audio that was
+/// sent.
 ///
-/// Words come from the top level (OpenAI, speaches), else from segments (whisper.cpp), else segments' or the whole
-/// text is spread over its time by length.
-pub fn parse(answer: &Value, chunk_ms: u64) -> Option<ChunkTranscript> {
-    let segments: Vec<&Value> = list(answer, "segments").collect();
-    let text = answer.get("text").and_then(Value::as_str);
-    if text.is_none() && segments.is_empty() && answer.get("words").is_none_or(|w| !w.is_array()) {
+/// Words are taken from the top level (OpenAI, speaches) or from the segments (whisper.cpp). Without words, the text of
+/// the segments, or of the whole response, is interpolated over its time by length.
+pub fn parse(response: &Value, chunk_ms: u64) -> Option<ChunkTranscript> {
+    let segments: Vec<&Value> = list(response, "segments").collect();
+    let text = response.get("text").and_then(Value::as_str);
+    if text.is_none() && segments.is_empty() && response.get("words").is_none_or(|w| !w.is_array()) {
         return None;
     }
     let limit = |list: Vec<RecognizedWord>| list.into_iter().take(MAX_WORDS).collect();
     Some(ChunkTranscript {
-        words: limit(words(answer, &segments, text.unwrap_or_default(), chunk_ms)),
+        words: limit(words(response, &segments, text.unwrap_or_default(), chunk_ms)),
         avg_logprob: mean(&segments, "avg_logprob"),
         no_speech: mean(&segments, "no_speech_prob"),
     })
 }
 
-fn words(answer: &Value, segments: &[&Value], text: &str, chunk_ms: u64) -> Vec<RecognizedWord> {
-    let top = timed_words(list(answer, "words"), chunk_ms);
+fn words(response: &Value, segments: &[&Value], text: &str, chunk_ms: u64) -> Vec<RecognizedWord> {
+    let top = timed_words(list(response, "words"), chunk_ms);
     if !top.is_empty() {
         return top;
     }
@@ -52,7 +53,8 @@ fn segment_words(segment: &Value, chunk_ms: u64) -> Vec<RecognizedWord> {
     interpolate(text, start, end.max(start))
 }
 
-/// Entries with times. Where some begin with a space, those that do not are the rest of the word before.
+/// Returns the entries with times as words. If some entries begin with a space, those that do not continue the word
+/// before.
 fn timed_words<'a>(entries: impl Iterator<Item = &'a Value>, chunk_ms: u64) -> Vec<RecognizedWord> {
     let entries: Vec<(&str, &Value)> = entries.filter_map(|e| Some((entry_text(e)?, e))).collect();
     let are_tokens = entries.iter().any(|(text, _)| text.starts_with(' '));
@@ -70,7 +72,7 @@ fn timed_words<'a>(entries: impl Iterator<Item = &'a Value>, chunk_ms: u64) -> V
     words
 }
 
-/// The text of an entry; markers such as `[_BEG_]` and `<|0.00|>` are none.
+/// Returns the text of an entry; `None` for markers such as `[_BEG_]` and `<|0.00|>`.
 fn entry_text(entry: &Value) -> Option<&str> {
     let text = entry.get("word").or_else(|| entry.get("text"))?.as_str()?;
     let is_marker = text.starts_with("[_") || text.starts_with("<|");
@@ -87,7 +89,7 @@ fn timed_word(text: &str, entry: &Value, chunk_ms: u64) -> Option<RecognizedWord
     })
 }
 
-/// A word is as sure as its least sure part.
+/// Appends the next part of a word. The confidence of a word is that of its least certain part.
 fn append(word: &mut RecognizedWord, rest: RecognizedWord) {
     word.text.push_str(&rest.text);
     word.end_ms = word.end_ms.max(rest.end_ms);
@@ -97,7 +99,7 @@ fn append(word: &mut RecognizedWord, rest: RecognizedWord) {
     };
 }
 
-/// Gives each word of a text its share of the time, by its length.
+/// Divides the time among the words of a text, by their length.
 fn interpolate(text: &str, start_ms: u64, end_ms: u64) -> Vec<RecognizedWord> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let length = |word: &str| word.chars().count() as u64 + 1;
@@ -119,7 +121,7 @@ fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> + u
     value.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// A number, or a number in a string; nothing that is not finite.
+/// Returns a number, or a number in a string; `None` if it is not finite.
 fn number(value: &Value, name: &str) -> Option<f64> {
     let number = match value.get(name)? {
         Value::Number(number) => number.as_f64(),
@@ -129,7 +131,7 @@ fn number(value: &Value, name: &str) -> Option<f64> {
     number.filter(|n| n.is_finite())
 }
 
-/// Seconds in an answer as milliseconds within the chunk.
+/// Returns seconds in a response as milliseconds within the chunk.
 fn time(value: &Value, name: &str, chunk_ms: u64) -> Option<u64> {
     number(value, name).map(|seconds| ((seconds * 1000.0).round() as u64).min(chunk_ms))
 }
@@ -146,8 +148,8 @@ mod tests {
 
     use super::*;
 
-    fn outline(answer: Value) -> String {
-        let heard = parse(&answer, 4_000).unwrap();
+    fn outline(response: Value) -> String {
+        let heard = parse(&response, 4_000).unwrap();
         let line = |w: &RecognizedWord| {
             let sure = w.confidence.map_or(String::new(), |c| format!(" {c:.2}"));
             format!(
@@ -162,8 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn openai_gives_words_at_the_top_without_probability() {
-        let answer = json!({
+    fn openai_returns_words_at_the_top_level_without_probability() {
+        let response = json!({
             "task": "transcribe", "language": "english", "duration": 3.5, "text": "Good morning, all.",
             "words": [
                 {"word": "Good", "start": 0.0, "end": 0.41}, {"word": "morning", "start": 0.41, "end": 1.0},
@@ -172,8 +174,8 @@ mod tests {
                 "no_speech_prob": 0.01}]
         });
 
-        assert_eq!(parse(&answer, 4_000).unwrap().avg_logprob, Some(-0.25));
-        assert_snapshot!(outline(answer), @r"
+        assert_eq!(parse(&response, 4_000).unwrap().avg_logprob, Some(-0.25));
+        assert_snapshot!(outline(response), @r"
         0-410 Good
         410-1000 morning
         1200-1500 all
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn speaches_gives_words_with_a_space_and_probability_or_null() {
+    fn speaches_returns_words_with_a_space_and_probability_or_null() {
         let with = json!({"text": "It is.", "words": [
             {"word": " It", "start": 0.1, "end": 0.3, "probability": 0.91},
             {"word": " is.", "start": 0.3, "end": 0.6, "probability": 0.8}]});
@@ -199,8 +201,8 @@ mod tests {
     }
 
     #[test]
-    fn whisper_cpp_gives_tokens_within_segments() {
-        let answer = json!({"language": "english", "text": " Unbelievable, no?", "segments": [
+    fn whisper_cpp_returns_tokens_within_segments() {
+        let response = json!({"language": "english", "text": " Unbelievable, no?", "segments": [
             {"id": 0, "text": " Unbelievable, no?", "start": 0.0, "end": 2.0, "no_speech_prob": 0.0, "words": [
                 {"word": "[_BEG_]", "start": 0.0, "end": 0.0, "probability": 0.9},
                 {"word": " Un", "start": 0.0, "end": 0.2, "t_dtw": -1, "probability": 0.9},
@@ -210,29 +212,29 @@ mod tests {
                 {"word": " no", "start": 1.0, "end": 1.3, "probability": 0.6},
                 {"word": "?", "start": 1.3, "end": 1.4, "probability": 0.5}]}]});
 
-        assert_snapshot!(outline(answer), @r"
+        assert_snapshot!(outline(response), @r"
         0-850 Unbelievable, 0.70
         1000-1400 no? 0.50
         ");
     }
 
     #[test]
-    fn vllm_gives_segments_without_words_and_numbers_as_text() {
-        let answer = json!({"duration": "3.5", "language": "en", "text": "Right then", "words": null, "segments": [
+    fn vllm_returns_segments_without_words_and_numbers_as_text() {
+        let response = json!({"duration": "3.5", "language": "en", "text": "Right then", "words": null, "segments": [
             {"start": "0.5", "end": "1.6", "text": "Right then", "avg_logprob": -1, "compression_ratio": -1,
              "no_speech_prob": null}]});
 
-        let heard = parse(&answer, 4_000).unwrap();
+        let heard = parse(&response, 4_000).unwrap();
 
         assert_eq!((heard.avg_logprob, heard.no_speech), (Some(-1.0), None));
-        assert_snapshot!(outline(answer), @r"
+        assert_snapshot!(outline(response), @r"
         500-1100 Right ~
         1100-1600 then ~
         ");
     }
 
     #[test]
-    fn text_alone_is_spread_over_the_chunk() {
+    fn text_alone_is_interpolated_over_the_chunk() {
         assert_snapshot!(outline(json!({"text": " one two "})), @r"
         0-2000 one ~
         2000-4000 two ~
@@ -241,8 +243,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_transcription_is_refused() {
-        for answer in [
+    fn a_response_without_a_transcription_is_refused() {
+        for response in [
             json!(null),
             json!([]),
             json!("text"),
@@ -250,17 +252,17 @@ mod tests {
             json!({"text": 7}),
             json!({"error": "x"}),
         ] {
-            assert_eq!(parse(&answer, 4_000), None, "{answer}");
+            assert_eq!(parse(&response, 4_000), None, "{response}");
         }
     }
 
     #[test]
-    fn hostile_times_stay_within_the_chunk() {
-        let answer = json!({"words": [
+    fn extreme_times_stay_within_the_chunk() {
+        let response = json!({"words": [
             {"word": "a", "start": -5, "end": 1e300}, {"word": "b", "start": "NaN", "end": 1}, {"word": "c", "start": 3, "end": 2},
             {"word": 9, "start": 0, "end": 1}, {"start": 0}, 17, {"word": "d", "start": "1e999", "end": 1}]});
 
-        assert_snapshot!(outline(answer), @r"
+        assert_snapshot!(outline(response), @r"
         0-4000 a
         3000-3000 c
         ");

@@ -1,8 +1,8 @@
-//! A chunk as a WAV file: what every server reads, of which not every one reads Opus.
+//! Encodes a chunk as a WAV file, which every server can read; not every server reads Opus.
 
 use crate::pipeline::RATE;
 
-/// Mono, 16 kHz, 16 bit.
+/// Returns a WAV file: mono, 16 kHz, 16 bits.
 pub fn encode(audio: &[i16]) -> Vec<u8> {
     let data_bytes = audio.len() as u32 * 2;
     let rate = RATE as u32;
@@ -14,7 +14,7 @@ pub fn encode(audio: &[i16]) -> Vec<u8> {
     wav.extend([1, 0, 1, 0]); // PCM, one channel
     wav.extend(rate.to_le_bytes());
     wav.extend((rate * 2).to_le_bytes());
-    wav.extend([2, 0, 16, 0]); // bytes a sample, bits
+    wav.extend([2, 0, 16, 0]); // bytes per sample, bits per sample
     wav.extend(b"data");
     wav.extend(data_bytes.to_le_bytes());
     wav.extend(audio.iter().flat_map(|s| s.to_le_bytes()));
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_says_what_follows() {
+    fn the_header_describes_the_samples() {
         let wav = encode(&[0, 32_767, -32_767, 1]);
 
         assert_eq!(wav.len(), 44 + 8);

@@ -1,4 +1,4 @@
-//! One decoder: one utterance at a time, by one thread at a time.
+//! A decoder, which transcribes one utterance at a time.
 
 #![expect(unsafe_code, reason = "calls into the C library")]
 
@@ -14,27 +14,27 @@ use super::{
 };
 use crate::engine::RecognizedWord;
 
-/// Length of a frame in the decoder's times.
+/// Length of a frame, the unit of the decoder's times.
 const FRAME_MS: u64 = 10;
 
 pub struct Decoder {
     library: Arc<Library>,
     config: Handle,
     decoder: Handle,
-    /// The configuration points into these.
+    /// The configuration points into these strings.
     _arguments: Vec<CString>,
 }
 
-// SAFETY: a decoder is not tied to the thread that made it, and `&mut self` keeps it to one at a time.
+// SAFETY: a decoder is not bound to the thread that created it, and `&mut self` allows one thread at a time.
 unsafe impl Send for Decoder {}
 
 impl Decoder {
-    /// Loads the model, half a second of work; `None` if it cannot be loaded.
+    /// Loads the model, which takes half a second; `None` if it cannot be loaded.
     pub fn load(library: Arc<Library>, model: &Model) -> Option<Self> {
         let arguments = model.arguments();
         let mut pointers: Vec<*mut c_char> = arguments.iter().map(|a| a.as_ptr().cast_mut()).collect();
         let count = i32::try_from(pointers.len()).ok()?;
-        // SAFETY: the pointers are to strings that live as long as the configuration; it does not write to them.
+        // SAFETY: the pointers are to strings that outlive the configuration, which does not write to them.
         let config =
             unsafe { (library.cmd_ln_parse_r)(null_mut(), (library.ps_args)(), count, pointers.as_mut_ptr(), 1) };
         if config.is_null() {
@@ -48,23 +48,23 @@ impl Decoder {
             decoder,
             _arguments: arguments,
         };
-        // Dropping what was made frees the configuration.
+        // Dropping `made` frees the configuration.
         (!decoder.is_null()).then_some(made)
     }
 
-    /// The words of one utterance; none of digital silence, in which it would hear some.
+    /// Returns the words of one utterance. Digital silence is skipped, because the decoder would recognize words in it.
     pub fn decode(&mut self, pcm: &[i16]) -> Vec<RecognizedWord> {
         if pcm.iter().all(|sample| *sample == 0) {
             return Vec::new();
         }
         let lib = &self.library;
-        // SAFETY: the decoder is valid, and `pcm` lives until the call that reads it is over.
+        // SAFETY: the decoder is valid, and `pcm` outlives the call that reads it.
         unsafe {
             (lib.ps_start_stream)(self.decoder);
             if (lib.ps_start_utt)(self.decoder) < 0 {
                 return Vec::new();
             }
-            // The last argument says that this is the whole utterance, which makes its loudness known at once.
+            // The last argument says that this is the whole utterance, so that its level is known at once.
             let processed = (lib.ps_process_raw)(self.decoder, pcm.as_ptr(), pcm.len(), 0, 1);
             let ended = (lib.ps_end_utt)(self.decoder);
             if processed < 0 || ended < 0 {
@@ -76,7 +76,7 @@ impl Decoder {
 
     fn words(&self) -> Vec<RecognizedWord> {
         let mut words = Vec::new();
-        // SAFETY: each segment is used before the call for the next, which frees it, and the last frees itself.
+        // SAFETY: each segment is used before the call for the next one, which frees it; the last one frees itself.
         let mut segment = unsafe { (self.library.ps_seg_iter)(self.decoder) };
         while !segment.is_null() {
             words.extend(self.word(segment));
@@ -86,7 +86,7 @@ impl Decoder {
         words
     }
 
-    /// `None` for silence and noises.
+    /// Reads a segment; `None` for silence and noises.
     fn word(&self, segment: Handle) -> Option<RecognizedWord> {
         let lib = &self.library;
         let (mut first, mut last) = (0, 0);
@@ -112,7 +112,7 @@ impl Decoder {
 
 impl Drop for Decoder {
     fn drop(&mut self) {
-        // SAFETY: both were made by this library and are freed once; freeing NULL does nothing.
+        // SAFETY: both were created by this library and are freed once; freeing NULL does nothing.
         unsafe {
             (self.library.ps_free)(self.decoder);
             (self.library.cmd_ln_free_r)(self.config);
@@ -120,7 +120,7 @@ impl Drop for Decoder {
     }
 }
 
-/// A word of the dictionary without its pronunciation's number; `None` for `<sil>`, `[NOISE]` and their like.
+/// Strips the pronunciation number from a dictionary word; `None` for markers such as `<sil>` and `[NOISE]`.
 fn plain(word: &str) -> Option<&str> {
     if word.starts_with(['<', '[']) {
         return None;
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn noises_are_no_words_and_pronunciations_have_no_number() {
+    fn noises_are_not_words_and_pronunciation_numbers_are_stripped() {
         assert_eq!(plain("the(2)"), Some("the"));
         assert_eq!(plain("friday"), Some("friday"));
         assert_eq!([plain("<sil>"), plain("[NOISE]"), plain("</s>")], [None; 3]);

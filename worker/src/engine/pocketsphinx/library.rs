@@ -1,6 +1,6 @@
-//! The functions of `libpocketsphinx.so.3` (0.8, 5prealpha) that are used, as its headers declare them.
+//! Bindings to `libpocketsphinx.so.3` (0.8, 5prealpha): the functions that are used, as its headers declare them.
 
-#![expect(unsafe_code, reason = "symbols of a C library can only be taken at their word")]
+#![expect(unsafe_code, reason = "the types of a C library's symbols cannot be checked")]
 
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
@@ -9,18 +9,18 @@ use std::{
 
 use crate::engine::EngineSetupError;
 
-/// Names of the library, the one with the version that is declared here first.
+/// File names of the library version that is declared here.
 const NAMES: [&str; 2] = ["libpocketsphinx.so.3", "libpocketsphinx.3.dylib"];
 
 const REMEDY: &str = "install the package libpocketsphinx3, or set TRACKSCRIBE_ENGINE_POCKETSPHINX_LIBRARY to its \
                       path, or TRACKSCRIBE_ENGINE to another engine (http, whisper, none)";
 
-/// Anything that the library made.
+/// A pointer to an object of the library.
 pub type Handle = *mut c_void;
 
 macro_rules! functions {
     ($($name:ident: fn($($argument:ty),*) $(-> $result:ty)?;)*) => {
-        /// The open library. Functions stay valid as long as it lives.
+        /// The open library. Its functions are valid for its lifetime.
         pub struct Library {
             $(pub $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
             _opened: libloading::Library,
@@ -28,7 +28,7 @@ macro_rules! functions {
 
         impl Library {
             fn resolve(opened: libloading::Library) -> Result<Self, libloading::Error> {
-                // SAFETY: the types are those of the header of this library version, whose name carries it.
+                // SAFETY: the types are those in the header of the version that the file name carries.
                 unsafe {
                     Ok(Self { $($name: *opened.get(concat!(stringify!($name), "\0"))?,)* _opened: opened })
                 }
@@ -58,12 +58,12 @@ functions! {
 }
 
 impl Library {
-    /// Opens the library and takes all functions; it is told to write nothing to standard error.
+    /// Opens the library, resolves all functions, and turns its logging off.
     pub fn open(path: Option<&Path>) -> Result<Self, EngineSetupError> {
         let library = load(path)
             .and_then(Self::resolve)
             .map_err(|why| EngineSetupError::Missing {
-                what: "PocketSphinx cannot be opened".to_owned(),
+                what: "cannot load PocketSphinx".to_owned(),
                 remedy: REMEDY.to_owned(),
                 why: Some(why.into()),
             })?;
@@ -74,7 +74,7 @@ impl Library {
 }
 
 fn load(path: Option<&Path>) -> Result<libloading::Library, libloading::Error> {
-    // SAFETY: loading runs the library's initialisers; it has none that matter.
+    // SAFETY: loading runs the library's initializers, which have no side effects.
     let open = |name: &std::ffi::OsStr| unsafe { libloading::Library::new(name) };
     match path {
         Some(path) => open(path.as_os_str()),
@@ -82,11 +82,11 @@ fn load(path: Option<&Path>) -> Result<libloading::Library, libloading::Error> {
     }
 }
 
-/// Text of the library, owned.
+/// Copies a string of the library; `None` for NULL.
 ///
 /// # Safety
-/// `text` is NULL or a string that ends with NUL.
+/// `text` must be NULL or a NUL-terminated string.
 pub unsafe fn owned(text: *const c_char) -> Option<String> {
-    // SAFETY: as the caller promises.
+    // SAFETY: guaranteed by the caller.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
 }

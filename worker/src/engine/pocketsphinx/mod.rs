@@ -1,6 +1,6 @@
-//! PocketSphinx, opened at run time where it is installed: the engine that always works, for clear English.
+//! PocketSphinx, loaded at run time if it is installed. Needs no network and no GPU; recognizes clear English.
 //!
-//! It is given one utterance at a time. Its own silence removal is off: with it, the times of a long recording were
+//! It receives one utterance at a time. Its own silence removal is off: with it, the times in a long recording were
 //! wrong by up to a minute.
 
 mod decoder;
@@ -19,16 +19,16 @@ use self::{decoder::Decoder, library::Library, model::Model};
 use super::{Audio, ChunkTranscript, Engine, EngineError, EngineSetupError, Hint};
 use crate::pipeline::window::Chunking;
 
-/// Where library and model lie.
+/// Paths of library and model.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Path or name of the shared library; searched where the system looks if `None`.
+    /// Path or name of the shared library; `None` searches the system's library path.
     pub library: Option<PathBuf>,
-    /// Folder that holds `en-us/`; searched in the usual places if `None`.
+    /// Folder that contains `en-us/`; `None` searches the standard places.
     pub model: Option<PathBuf>,
 }
 
-/// The engine. Holds as many decoders as chunks were ever heard at once, 107 MB each.
+/// The engine. Keeps as many decoders as were ever used at once, 107 MB each.
 pub struct PocketSphinx {
     key: String,
     shared: Arc<Shared>,
@@ -41,7 +41,7 @@ struct Shared {
 }
 
 impl PocketSphinx {
-    /// Opens the library and loads the model once, so that what is missing shows at the start and not in a job.
+    /// Opens the library and loads the model once, so that a missing file is reported at the start, not in a job.
     pub fn open(options: &Options) -> Result<Self, EngineSetupError> {
         let library = Arc::new(Library::open(options.library.as_deref())?);
         let model = Model::find(options.model.as_deref())?;
@@ -68,18 +68,18 @@ impl Engine for PocketSphinx {
         Chunking::UTTERANCES
     }
 
-    /// Refuses other languages than English: in those it would hear English words that nobody said.
+    /// Refuses languages other than English, in which it would recognize English words that nobody said.
     async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<ChunkTranscript, EngineError> {
         if let Some(language) = hint.language.as_deref().filter(|language| *language != "en") {
             return Err(EngineError::Refused(format!(
-                "PocketSphinx knows English only and the room's language is {language:?}; set TRACKSCRIBE_ENGINE to \
-                 whisper or http, then queue the job anew"
+                "PocketSphinx only supports English and the room's language is {language:?}; set TRACKSCRIBE_ENGINE to \
+                 whisper or http, then retry the job"
             )));
         }
         let shared = self.shared.clone();
         let result = spawn_blocking(move || shared.transcribe(&audio)).await;
         result.map_err(|why| EngineError::Busy {
-            what: "the thread that listens with PocketSphinx has ended".to_owned(),
+            what: "the thread that runs PocketSphinx ended".to_owned(),
             after: None,
             why: Some(why.into()),
         })?
@@ -118,7 +118,7 @@ mod tests {
     const SAID: &str = "we need to finish the report before friday afternoon";
 
     #[tokio::test]
-    async fn a_sentence_is_heard_with_its_words_in_time() {
+    async fn a_sentence_is_transcribed_with_word_times() {
         let audio: Audio = spoken(SAID).into();
         let engine = PocketSphinx::open(&Options::default()).unwrap();
 
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_said_into_a_recording_is_heard_where_it_was_said() {
+    async fn a_recording_is_transcribed_with_words_at_their_times() {
         let sentences = [
             "the first thing on the agenda is the budget for next year",
             "i think the new design is much better than the old one",
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_language_that_it_does_not_know_is_refused_rather_than_misheard() {
+    async fn an_unsupported_language_is_refused() {
         let engine = PocketSphinx::open(&Options::default()).unwrap();
         let german = Hint {
             language: Some("de".to_owned()),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn silence_gives_no_words_and_hostile_audio_no_error() {
+    async fn silence_gives_no_words_and_extreme_audio_no_error() {
         let engine = PocketSphinx::open(&Options::default()).unwrap();
 
         for audio in [vec![], vec![0; 10], vec![0; 32_000]] {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_with_the_remedy() {
+    fn a_missing_library_or_model_is_named_with_the_remedy() {
         let folder = tempfile::tempdir().unwrap();
         let no_library = Options {
             library: Some("/nowhere/libpocketsphinx.so.3".into()),
@@ -229,13 +229,13 @@ mod tests {
             model: Some(folder.path().to_owned()),
         };
 
-        let complaints = [&no_library, &no_model].map(|o| PocketSphinx::open(o).map(drop).unwrap_err().to_string());
+        let errors = [&no_library, &no_model].map(|o| PocketSphinx::open(o).map(drop).unwrap_err().to_string());
 
-        assert!(complaints[0].contains("libpocketsphinx3") && complaints[0].contains("TRACKSCRIBE_ENGINE"));
+        assert!(errors[0].contains("libpocketsphinx3") && errors[0].contains("TRACKSCRIBE_ENGINE"));
         assert!(
-            complaints[1].contains("pocketsphinx-en-us") && complaints[1].contains("_MODEL"),
+            errors[1].contains("pocketsphinx-en-us") && errors[1].contains("_MODEL"),
             "{}",
-            complaints[1]
+            errors[1]
         );
     }
 }

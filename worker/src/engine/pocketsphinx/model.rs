@@ -1,4 +1,4 @@
-//! The folder of the English model.
+//! The English model.
 
 use std::{
     ffi::CString,
@@ -8,19 +8,19 @@ use std::{
 
 use crate::engine::EngineSetupError;
 
-/// Where distributions and `make install` put models.
-const USUAL_PLACES: [&str; 4] = [
+/// Folders in which distributions and `make install` put models.
+const STANDARD_PLACES: [&str; 4] = [
     "/usr/share/pocketsphinx/model",
     "/usr/local/share/pocketsphinx/model",
     "/opt/homebrew/share/pocketsphinx/model",
     "/usr/local/share/pocketsphinx/pocketsphinx/model",
 ];
 
-/// What to do about a model that is not there or broken.
+/// What to do about a missing or broken model.
 const REMEDY: &str = "install the package pocketsphinx-en-us, or set TRACKSCRIBE_ENGINE_POCKETSPHINX_MODEL to the \
-                      folder that holds en-us/";
+                      folder that contains en-us/";
 
-/// Acoustic model, language model and dictionary.
+/// The folder of acoustic model, language model and dictionary.
 pub struct Model {
     folder: PathBuf,
 }
@@ -28,10 +28,11 @@ pub struct Model {
 impl Model {
     const FILES: [&str; 3] = ["en-us/en-us/mdef", "en-us/en-us.lm.bin", "en-us/cmudict-en-us.dict"];
 
+    /// Finds the model in `folder`, or in the standard places if `None`.
     pub fn find(folder: Option<&Path>) -> Result<Self, EngineSetupError> {
         let places: Vec<&Path> = match folder {
             Some(folder) => vec![folder],
-            None => USUAL_PLACES.iter().map(Path::new).collect(),
+            None => STANDARD_PLACES.iter().map(Path::new).collect(),
         };
         let is_whole = |place: &&&Path| Self::FILES.iter().all(|file| place.join(file).is_file());
         match places.iter().find(is_whole) {
@@ -39,18 +40,18 @@ impl Model {
                 folder: folder.to_path_buf(),
             }),
             None => Err(missing(format!(
-                "no English model of PocketSphinx was found in {}",
+                "cannot find PocketSphinx's English model in {}",
                 list(&places)
             ))),
         }
     }
 
-    /// The language that it knows.
+    /// Returns the model's language.
     pub fn name(&self) -> &'static str {
         "en-us"
     }
 
-    /// Arguments of the decoder.
+    /// Returns the arguments of the decoder.
     pub fn arguments(&self) -> Vec<CString> {
         let path = |file: &str| CString::new(self.folder.join(file).as_os_str().as_bytes()).unwrap_or_default();
         let text = |text: &str| CString::new(text).unwrap_or_default();
@@ -66,7 +67,7 @@ impl Model {
         ]
     }
 
-    /// PocketSphinx says no more than that it could not load it.
+    /// Returns the error for a model that PocketSphinx cannot load. The library does not say why.
     pub fn unusable(&self) -> EngineSetupError {
         missing(format!(
             "PocketSphinx cannot load the model in {}",
