@@ -1,23 +1,24 @@
 #!/usr/bin/env bash
-# Sets Trackscribe up on this machine: Debian 12, Ubuntu 24.04, or any Linux with the programs installed already.
+# Installs and starts Trackscribe on this machine: Debian 12, Ubuntu 24.04, or any Linux that has the programs installed.
 #
 #   ./setup.sh --demo   [--data-dir DIR] [--yes]
 #   ./setup.sh --native [--data-dir DIR] [--yes] [OPTION...]
 #
-#   --demo          starts everything on free ports, lets two voices meet in a room, prints the transcript with
-#                   speakers and times, says where the audio files lie, and stops everything. Exit code 0 only if at
-#                   least 90 % of each speaker's words are there under the right name
-#   --native        starts the same on the usual ports and keeps running until Ctrl-C; prints the addresses, where the
-#                   admin key lies, and how to get a token
+#   --demo          starts everything on free ports, holds a meeting of two bundled voices, prints the transcript with
+#                   speakers and times and the paths of the audio files, and stops everything. Exits with code 0 only
+#                   if at least 90 % of each speaker's words are in the transcript under the right name
+#   --native        starts everything on the default ports and runs until Ctrl-C. Prints the addresses, the path of the
+#                   admin key, and a command that prints a join token
 #
-#   --data-dir DIR  where data, secrets, configuration and logs are kept (default ./data); a second run reuses them
-#   --yes           do not ask before packages are installed (root is never asked)
-#   --help          this text
-#   OPTION...       of `trackscribe up`, for example --api-port PORT or --ports free, where a port is taken
+#   --data-dir DIR  folder for data, secrets, configuration and logs (default ./data); a second run reuses it
+#   --yes           install packages without asking (root is never asked)
+#   --help          print this text
+#   OPTION...       options of `trackscribe up`, such as --api-port PORT or --ports free if a port is in use
 #
-# What is missing is installed first, and named with its reason before: PostgreSQL, Redis, PocketSphinx and build tools
-# by apt-get; livekit-server as its official release, checked against its checksums, else by `go install`. What is
-# there is used as it is: with all of it there neither apt-get nor root is needed. Rust is yours to install.
+# Missing programs are listed with the reason and then installed: PostgreSQL, Redis, PocketSphinx and build tools with
+# apt-get; livekit-server from its official release, verified with the published checksums, or else with `go install`.
+# Programs already installed are left untouched; if none is missing, neither apt-get nor root is needed. Install Rust
+# yourself first.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -33,10 +34,10 @@ main() {
     "$here/scripts/install-deps.sh" demo "${install[@]}"
     # shellcheck source=scripts/tools.sh
     . "$here/scripts/tools.sh"
-    say "building (some minutes the first time)"
+    say "building (takes some minutes the first time)"
     cargo build --profile demo --locked --package trackscribe
     local program=${CARGO_TARGET_DIR:-$here/target}/demo/trackscribe
-    # In its place: Ctrl-C and exit code are the program's.
+    # exec, so that Ctrl-C reaches the program and its exit code is ours.
     case $mode in
     demo) exec "$program" demo --data-dir "$data_dir" ;;
     native) exec "$program" up --data-dir "$data_dir" "${options[@]}" ;;
@@ -47,7 +48,7 @@ read_arguments() {
     while [[ $# -gt 0 ]]; do
         case $1 in
         --demo | --native)
-            [[ -z $mode || $mode == "${1#--}" ]] || die "--demo and --native exclude each other"
+            [[ -z $mode || $mode == "${1#--}" ]] || die "use either --demo or --native, not both"
             mode=${1#--}
             ;;
         --data-dir)
@@ -63,14 +64,14 @@ read_arguments() {
         shift
     done
     if [[ -z $mode ]]; then
-        [[ ${#options[@]} == 0 ]] || echo "setup: ${options[0]} is no mode" >&2
+        [[ ${#options[@]} == 0 ]] || echo "setup: use --demo or --native before ${options[0]}" >&2
         usage >&2
         exit 2
     fi
-    [[ $mode == native || ${#options[@]} == 0 ]] || die "--demo knows no ${options[0]}; see --help"
+    [[ $mode == native || ${#options[@]} == 0 ]] || die "unknown option ${options[0]} for --demo; see --help"
 }
 
-set_data_dir() { # relative to where the caller stands, not to this file
+set_data_dir() { # relative to the caller's folder, not to this file
     case $1 in
     '') die "--data-dir needs a folder" ;;
     /*) data_dir=$1 ;;

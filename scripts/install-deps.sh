@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the programs that Trackscribe starts and that its tests need, where they are missing.
+# Installs the missing programs that Trackscribe starts and that its tests need.
 #
 #   scripts/install-deps.sh [--yes] [--dry-run] GROUP...
 #
@@ -7,11 +7,11 @@
 #   tests   the same and what `scripts/test.sh` needs: Garage, cargo-nextest, ffmpeg, flite, shellcheck, …
 #   minio   MinIO, the second S3 store that the tests can run on (TRACKSCRIBE_TEST_S3=minio)
 #
-#   --yes      do not ask before packages are installed (nor is root asked, nor a run without a terminal)
-#   --dry-run  say what is missing and why, install nothing; exit 1 if anything is
+#   --yes      install packages without asking (root is never asked, nor a run without a terminal)
+#   --dry-run  list what is missing and why, and install nothing; exit with code 1 if anything is missing
 #
-# A program on PATH is taken as it is. Packages come by apt-get (root, or sudo); everything else is built into
-# TRACKSCRIBE_TOOLS (default ~/.cache/trackscribe/tools). When all is there, nothing is done, in about a second.
+# Programs on PATH are left untouched. Packages are installed with apt-get (as root or with sudo), everything else into
+# TRACKSCRIBE_TOOLS (default ~/.cache/trackscribe/tools). If nothing is missing, this takes about a second.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/tools.sh
@@ -23,7 +23,7 @@ NEXTEST_VERSION=0.9.151
 SDK_VERSION=1.2.0
 MINIO_VERSION=v0.0.0-20260212201848-7aac2a2c5b7c
 RUST_VERSION=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$here/../Cargo.toml")
-RELEASE_CONNECT_S=5 # how long a release server may take to answer before the program is built instead
+RELEASE_CONNECT_S=5 # connection timeout of a download; after a failed download the program is built instead
 RELEASE_TOTAL_S=120
 
 say() { echo "install-deps: $*" >&2; }
@@ -31,9 +31,9 @@ die() { say "$@" && exit 1; }
 has() { command -v "$1" >/dev/null; }
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p;}' "$0"; }
 
-# --- what is missing -------------------------------------------------------------------------------------------------
+# --- detection -------------------------------------------------------------------------------------------------------
 
-has_library() { # the linker's cache where there is one, else the usual folders
+has_library() { # checks the linker's cache if there is one, and the usual folders
     { has ldconfig || PATH="$PATH:/sbin:/usr/sbin" has ldconfig; } && PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | grep -qF "$1" && return
     compgen -G "/usr/lib/*/$1*" >/dev/null || compgen -G "/usr/local/lib/$1*" >/dev/null
 }
@@ -42,29 +42,29 @@ has_libclang() { [[ -n ${LIBCLANG_PATH:-} ]] || compgen -G '/usr/lib/llvm-*/lib/
 has_sdk() { [[ -e $TRACKSCRIBE_TOOLS/python/livekit-$SDK_VERSION ]]; }
 has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
-# group | how to see that it is there | Debian package | why
+# group | check | Debian package | reason
 packages() {
     cat <<'TABLE'
-demo|has initdb|postgresql|initdb and postgres: the database (a cluster that the package starts is left alone)
+demo|has initdb|postgresql|initdb and postgres: the database (a cluster that the package starts is not used)
 demo|has redis-server|redis-server|redis-server: LiveKit's bus and our queue
-demo|has_library libpocketsphinx.so.3|libpocketsphinx3|speech recognition without downloaded weights
-demo|has_model en-us|pocketsphinx-en-us|its model of English
+demo|has_library libpocketsphinx.so.3|libpocketsphinx3|speech recognition without a downloaded model
+demo|has_model en-us|pocketsphinx-en-us|the English model of PocketSphinx
 demo|has cmake|cmake|builds libopus
 demo|has c++|g++|builds libopus and the TLS library
 demo|has make|make|builds libopus and the TLS library
-demo|has curl|curl|asks whether what was started answers
+demo|has curl|curl|downloads livekit-server and checks that servers answer
 demo|has python3|python3|reads JSON in scripts
-tests|has psql|postgresql-client|psql: checks queries against the schema
-tests|has flite|flite|speaks the sentences that tests recognise again
-tests|has ffmpeg|ffmpeg|ffmpeg and ffprobe: open each recording with a decoder that is not ours
-tests|has opusdec|opus-tools|opusdec: the same, by the authors of the format
+tests|has psql|postgresql-client|psql: creates the database against which queries are checked
+tests|has flite|flite|speaks the sentences that tests transcribe
+tests|has ffmpeg|ffmpeg|ffmpeg and ffprobe: decode recordings independently of our code
+tests|has opusdec|opus-tools|opusdec: the reference decoder for recordings
 tests|has shellcheck|shellcheck|checks the scripts
-tests|has_libclang|libclang-dev|builds the bindings of the whisper feature
-tests|has_venv|python3-venv|keeps LiveKit's own Python SDK, a publisher that we did not write
+tests|has_libclang|libclang-dev|generates the bindings of the whisper feature
+tests|has_venv|python3-venv|the environment of LiveKit's Python SDK
 TABLE
 }
 
-in_group() { # GROUP: is it asked for? `tests` holds `demo`
+in_group() { # GROUP: whether it was requested; `tests` includes `demo`
     local group
     for group in "${groups[@]}"; do
         [[ $group == "$1" || ($group == tests && $1 == demo) ]] && return
@@ -73,7 +73,7 @@ in_group() { # GROUP: is it asked for? `tests` holds `demo`
 }
 
 missing_packages=()
-look_for_packages() {
+find_missing_packages() {
     local group check package why
     while IFS='|' read -r group check package why; do
         in_group "$group" || continue
@@ -84,21 +84,21 @@ look_for_packages() {
     done < <(packages)
 }
 
-# A program of ours is built anew when the version asked for changes; one that the operator put on PATH is theirs.
-is_there() { # PROGRAM VERSION [HOW TO ASK]
+# Whether a program is installed. In TRACKSCRIBE_TOOLS it must have this version; elsewhere any version will do.
+is_installed() { # PROGRAM VERSION [VERSION-COMMAND]
     has "$1" || return
     [[ $(command -v "$1") == "$TRACKSCRIBE_TOOLS"/* ]] || return 0
     "${@:3}" 2>/dev/null | grep -qF "$2"
 }
 
 missing_programs=()
-look_for() { # GROUP PROGRAM VERSION WHY HOW TO ASK FOR THE VERSION
+look_for() { # GROUP PROGRAM VERSION REASON VERSION-COMMAND
     in_group "$1" || return 0
-    is_there "$2" "$3" "${@:5}" && return
+    is_installed "$2" "$3" "${@:5}" && return
     missing_programs+=("$2")
     say "missing: $2 $3 ($4)"
 }
-look_for_programs() {
+find_missing_programs() {
     look_for demo livekit-server "$LIVEKIT_VERSION" "the WebRTC server that meetings run on" livekit-server --version
     look_for tests garage "$GARAGE_VERSION" "the S3 store that tests run on" garage --version
     look_for tests cargo-nextest "$NEXTEST_VERSION" "runs the tests" cargo-nextest nextest --version
@@ -107,14 +107,14 @@ look_for_programs() {
 }
 
 check_toolchains() {
-    has cargo || die "cargo is missing: install Rust $RUST_VERSION or later, see https://rustup.rs"
+    has cargo || die "cargo is missing; install Rust $RUST_VERSION or later (https://rustup.rs)"
     local found
     found=$(rustc --version | cut -d' ' -f2)
     [[ $(printf '%s\n' "$RUST_VERSION" "$found" | sort -V | head -1) == "$RUST_VERSION" ]] ||
-        die "Rust $found is too old: $RUST_VERSION or later is needed; try 'rustup update'"
+        die "Rust $found is too old; install $RUST_VERSION or later, for example with 'rustup update'"
 }
 
-# --- how it is installed ---------------------------------------------------------------------------------------------
+# --- installation --------------------------------------------------------------------------------------------------
 
 as_root() {
     if [[ $EUID == 0 ]]; then "$@"; else sudo "$@"; fi
@@ -124,22 +124,22 @@ ask() {
     [[ $yes == no && $EUID != 0 && -t 0 ]] || return 0
     local answer
     read -rp "install-deps: install these packages with sudo apt-get? [Y/n] " answer
-    [[ ${answer:-y} == [yY]* ]] || die "stopped: nothing was installed"
+    [[ ${answer:-y} == [yY]* ]] || die "nothing was installed"
 }
 
 install_packages() {
     [[ ${#missing_packages[@]} -gt 0 ]] || return 0
-    has apt-get || die "this is no Debian or Ubuntu: install what is listed above with your own package manager, then run this again"
-    [[ $EUID == 0 ]] || has sudo || die "neither root nor sudo: have an administrator run: apt-get install ${missing_packages[*]}"
+    has apt-get || die "apt-get is missing; install the packages listed above with your package manager, then run this again"
+    [[ $EUID == 0 ]] || has sudo || die "root or sudo is needed; ask an administrator to run: apt-get install ${missing_packages[*]}"
     ask
     say "apt-get install ${missing_packages[*]}"
     as_root apt-get -qq update
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing_packages[@]}" >"$logs/apt.log" 2>&1 ||
-        die "apt-get failed; its last words: $(tail -n 5 "$logs/apt.log")"
+        die "apt-get failed: $(tail -n 5 "$logs/apt.log")"
 }
 
 need_go() {
-    has go || die "$1 is built with Go, which is missing: install Go 1.26 or later (https://go.dev/dl), or put $1 on PATH ($2)"
+    has go || die "Go is missing, which is needed to build $1; install Go 1.26 or later (https://go.dev/dl), or put $1 on PATH ($2)"
 }
 
 install_livekit_server() {
@@ -148,7 +148,7 @@ install_livekit_server() {
     GOBIN=$build/go go install "github.com/livekit/livekit-server/cmd/server@v$LIVEKIT_VERSION" && put "$build/go/server" livekit-server
 }
 
-# The official release, checked against the checksums published with it. No answer is no error: it can be built.
+# Installs the official release after checking its published checksum. If the download fails, it is built instead.
 download_livekit_server() {
     local arch name url folder=$build/release
     case $(uname -m) in
@@ -161,7 +161,7 @@ download_livekit_server() {
     mkdir -p "$folder"
     fetch "$url/checksums.txt" "$folder" && fetch "$url/$name" "$folder" || return
     (cd "$folder" && grep -F " $name" checksums.txt | sha256sum --check --quiet) ||
-        die "$name does not have the checksum that its release names: nothing was installed"
+        die "the checksum of $name differs from the published one; nothing was installed"
     tar -xzf "$folder/$name" -C "$folder" livekit-server && put "$folder/livekit-server" livekit-server
 }
 
@@ -169,7 +169,7 @@ fetch() { # URL FOLDER
     has curl && curl -fsSL --connect-timeout "$RELEASE_CONNECT_S" --max-time "$RELEASE_TOTAL_S" --output-dir "$2" -O "$1"
 }
 
-# Not optimised, and with the smaller database: a quarter of an hour less, and the tests do not notice.
+# Without optimisation and with the smaller database engine, which saves a quarter of an hour and is fast enough here.
 install_garage() {
     cargo_install garage --version "$GARAGE_VERSION" --no-default-features --features bundled-libs,sqlite
 }
@@ -178,7 +178,7 @@ install_cargo_nextest() {
     cargo_install cargo-nextest --version "$NEXTEST_VERSION" --no-default-features --features default-no-update
 }
 
-# In an environment of its own. The mark is made last, so that half an installation counts as none.
+# In its own environment. The marker file is created last, so that an interrupted installation is repeated.
 install_python_sdk() {
     local folder=$TRACKSCRIBE_TOOLS/python
     rm -rf "$folder" && python3 -m venv "$folder" &&
@@ -190,26 +190,26 @@ install_minio() {
     GOBIN=$build/go go install "github.com/minio/minio@$MINIO_VERSION" && put "$build/go/minio" minio
 }
 
-# Outside the repository, whose cargo configuration is not meant for them, and in a target folder of its own.
+# Outside the repository, so that its cargo configuration does not apply, and in a separate target folder.
 cargo_install() {
     (cd "$build" && env -u RUSTFLAGS CARGO_TARGET_DIR="$build/$1" cargo install --locked --debug --no-track --force --root "$build/root" "$@") &&
         put "$build/root/bin/$1" "$1" && rm -rf "${build:?}/$1"
 }
 
-put() { # FILE NAME: in one step, so that a run beside this one never sees half a program
+put() { # FILE NAME: moves the file into place, so that a concurrent run never sees an incomplete program
     local folder=$TRACKSCRIBE_TOOLS/bin
     mkdir -p "$folder"
     strip --strip-debug "$1" 2>/dev/null || true
     cp "$1" "$folder/.$2.$$" && mv "$folder/.$2.$$" "$folder/$2"
 }
 
-# What is built with Go runs beside what is built with cargo; two of a kind would only fight for the cores.
+# Builds with Go run in parallel to builds with cargo; two builds of the same kind would compete for the cores.
 install_programs() {
     local pid pids=() failed=no
     install_each livekit-server python-sdk minio & pids+=($!)
     install_each garage cargo-nextest & pids+=($!)
     for pid in "${pids[@]}"; do wait "$pid" || failed=yes; done
-    [[ $failed == no ]] || die "not everything could be installed, see above"
+    [[ $failed == no ]] || die "some programs could not be installed; see above"
 }
 
 install_each() {
@@ -222,11 +222,11 @@ install_each() {
 
 install_one() {
     local log=$logs/$1.log started=$SECONDS
-    say "installing $1 into $TRACKSCRIBE_TOOLS/bin; what has to be compiled takes some minutes"
+    say "installing $1 into $TRACKSCRIBE_TOOLS/bin; if it must be compiled, this takes some minutes"
     if (install_"${1//-/_}") >"$log" 2>&1; then
-        say "$1 is there after $((SECONDS - started)) s"
+        say "installed $1 in $((SECONDS - started)) s"
     else
-        say "$1 could not be installed: $(tail -n 5 "$log")" && return 1
+        say "cannot install $1: $(tail -n 5 "$log")" && return 1
     fi
 }
 
@@ -245,8 +245,8 @@ done
 [[ ${#groups[@]} -gt 0 ]] || { usage >&2 && exit 2; }
 
 check_toolchains
-look_for_packages
-look_for_programs
+find_missing_packages
+find_missing_programs
 [[ ${#missing_packages[@]} -gt 0 || ${#missing_programs[@]} -gt 0 ]] || exit 0
 [[ $dry_run == no ]] || exit 1
 
@@ -255,4 +255,4 @@ mkdir "$logs"
 trap 'rm -rf "$build"' EXIT
 install_packages
 install_programs
-say "all there"
+say "everything is installed"

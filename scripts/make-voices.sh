@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes the two voices that `trackscribe demo` lets meet: trackscribe/voices/{robert,angus}.ogg, and beside each the
-# words it says. They are committed; this shows how they were made and makes them anew. Needs flite and ffmpeg.
+# Generates the two voices of `trackscribe demo`, trackscribe/voices/{robert,angus}.ogg, and a text file with the words of
+# each. The files are committed; run this only to change them. Needs flite and ffmpeg.
 #
-# The sentences are ones that the default model of PocketSphinx understands; twice the two speak over each other.
+# PocketSphinx recognises these sentences with its default model. The voices overlap twice.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../trackscribe/voices"
 
-LENGTH_S=31 # of both files
+LENGTH_S=31 # length of both files
 RATE=48000
 BITRATE=32k
 

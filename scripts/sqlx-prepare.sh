@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Writes what the checked queries of crates/storage need to be compiled without a database (crates/storage/.sqlx).
+# Writes the data with which the checked queries of crates/storage compile without a database (crates/storage/.sqlx).
 #
-#   DATABASE_URL=postgres://… scripts/sqlx-prepare.sh          write it anew
-#   DATABASE_URL=postgres://… scripts/sqlx-prepare.sh --check  change nothing; fail if what is committed differs
+#   DATABASE_URL=postgres://… scripts/sqlx-prepare.sh          write it
+#   DATABASE_URL=postgres://… scripts/sqlx-prepare.sh --check  change nothing; fail if the committed data differs
 #
-# DATABASE_URL names any database of a server on which this user may create another one: the queries are checked
-# against a new, migrated, empty one (what PostgreSQL says of nullable columns can depend on the data), dropped after.
+# DATABASE_URL may name any database, but its user must be allowed to create others. The queries are checked against a
+# new, migrated, empty one: which columns PostgreSQL reports as nullable can depend on the data.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,7 +17,7 @@ case "${1:-}" in
 esac
 
 : "${DATABASE_URL:?set DATABASE_URL, for example postgres://postgres@127.0.0.1:5432/postgres}"
-command -v psql >/dev/null || { echo "psql is missing: install postgresql-client" >&2 && exit 1; }
+command -v psql >/dev/null || { echo "psql is missing; install postgresql-client" >&2 && exit 1; }
 
 admin_url=$DATABASE_URL
 name="sqlx_prepare_$$_$RANDOM"
@@ -38,8 +38,7 @@ for migration in crates/storage/migrations/*.sql; do
     psql -q "$url" -v ON_ERROR_STOP=1 --single-transaction -f "$migration"
 done
 
-# The queries are looked at while they compile, so the crate must be compiled anew; its dependencies need not.
-# Queries in tests count, too.
+# sqlx checks queries while they compile, so the crate must be compiled again, with its tests. Its dependencies need not.
 cargo clean --quiet --package storage
 DATABASE_URL=$url SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$fresh cargo check --quiet --package storage --all-targets
 

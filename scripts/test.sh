@@ -5,19 +5,19 @@
 #   scripts/test.sh NEXTEST_ARGS...   only the tests that these arguments of `cargo nextest run` select, for example
 #                                     scripts/test.sh late_joiner, or scripts/test.sh -E 'package(e2e)'
 #
-# One PostgreSQL and one S3 store are started on free ports in a temporary folder and end with this script; every test
-# makes its own database and bucket there, and starts its own Redis and livekit-server where it needs them.
+# Starts one PostgreSQL and one S3 server on free ports in a temporary folder, and stops them at its end. Each test creates
+# its own database and bucket there, and starts its own Redis and livekit-server if it needs them.
 #
-#   TRACKSCRIBE_TEST_S3=minio   runs the store's tests on MinIO instead of Garage
-#   TRACKSCRIBE_TOOLS           where programs that no package brings are kept (see scripts/install-deps.sh)
+#   TRACKSCRIBE_TEST_S3=minio   uses MinIO instead of Garage as the shared S3 server
+#   TRACKSCRIBE_TOOLS           folder of programs without a package (see scripts/install-deps.sh)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/tools.sh
 . scripts/tools.sh
 
 STORE=${TRACKSCRIBE_TEST_S3:-garage}
-START_S=30 # how long a server may take to answer after its start
-PORT_TRIES=5 # a port may be taken between the look and the start
+START_S=30 # how long a server may take to start
+PORT_TRIES=5 # another program may take a port before the server does
 export TRACKSCRIBE_TEST_S3_REGION=us-east-1
 FEATURES=(--features trackscribe/whisper)
 
@@ -31,7 +31,7 @@ main() {
     esac
     trap stop_all EXIT
     trap 'exit 130' INT TERM
-    # A folder of /tmp, not TMPDIR: another user's PostgreSQL must be able to enter it.
+    # In /tmp and not in TMPDIR, because the user that runs PostgreSQL must be able to enter it.
     work=$(mktemp -d /tmp/trackscribe-test.XXXXXX)
     chmod 755 "$work"
     say "started $(date +%T), $(nproc) cores"
@@ -45,7 +45,7 @@ main() {
         step "lints" cargo clippy --quiet --workspace --all-targets "${FEATURES[@]}" -- -D warnings
     fi
     say "tests"
-    # Last, so that its summary is the last thing printed.
+    # Last, so that the summary of the tests is printed at the end.
     cargo nextest run --cargo-quiet --workspace "${FEATURES[@]}" --profile ci "$@"
 }
 
@@ -70,7 +70,7 @@ check_scripts() {
 
 # --- servers ---------------------------------------------------------------------------------------------------------
 
-# Starts a program so that it ends with this script even when the script is killed.
+# Starts a program that the system kills if this script is killed.
 launch() { # LOG COMMAND...
     local log=$1
     shift
@@ -87,17 +87,17 @@ free_port() {
     done
 }
 
-# Tries other ports while the server ends instead of answering.
-start_server() { # NAME COMMAND-THAT-LAUNCHES COMMAND-THAT-ASKS
+# Starts a server, and tries other ports if it exits.
+start_server() { # NAME LAUNCH-COMMAND READY-COMMAND
     local _
     for ((_ = 0; _ < PORT_TRIES; _++)); do
         "$2"
         wait_for "${pids[-1]}" "$3" && return
     done
-    die "$1 does not start; its log: $(tail -n 20 "$work/$1.log")"
+    die "cannot start $1: $(tail -n 20 "$work/$1.log")"
 }
 
-wait_for() { # PID COMMAND: 1 when the process is gone or does not answer in time
+wait_for() { # PID READY-COMMAND: fails if the process exits or is not ready in time
     local deadline=$((SECONDS + START_S))
     until "$2" >/dev/null 2>&1; do
         kill -0 "$1" 2>/dev/null || return 1
@@ -107,7 +107,7 @@ wait_for() { # PID COMMAND: 1 when the process is gone or does not answer in tim
 }
 
 start_postgres() {
-    # initdb and postgres refuse root.
+    # initdb and postgres refuse to run as root.
     as_user=()
     if [[ $EUID == 0 ]]; then
         local user=nobody
@@ -123,7 +123,7 @@ start_postgres() {
 
 launch_postgres() {
     postgres_port=$(free_port)
-    # What a test writes need not survive a power cut.
+    # Test data need not survive a power failure, so nothing is synced to disk.
     launch "$work/postgres.log" "${as_user[@]}" postgres -D "$work/postgres/data" -p "$postgres_port" \
         -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=400 -c shared_buffers=128MB \
         -c fsync=off -c synchronous_commit=off -c full_page_writes=off
@@ -136,7 +136,7 @@ start_store() {
     case $STORE in
     garage) start_server garage launch_garage store_answers ;;
     minio) start_server minio launch_minio store_answers ;;
-    *) die "TRACKSCRIBE_TEST_S3 is garage or minio, not $STORE" ;;
+    *) die "TRACKSCRIBE_TEST_S3 must be garage or minio, not $STORE" ;;
     esac
     export TRACKSCRIBE_TEST_S3_ENDPOINT="http://127.0.0.1:$store_port"
     export TRACKSCRIBE_TEST_S3_ACCESS_KEY_ID=$store_key TRACKSCRIBE_TEST_S3_SECRET_ACCESS_KEY=$store_secret
@@ -166,7 +166,7 @@ launch_minio() {
         launch "$work/minio.log" minio server --address "127.0.0.1:$store_port" --console-address "127.0.0.1:$(free_port)" "$work/minio"
 }
 
-# Any answer of HTTP will do: without a signature it is a refusal.
+# Any HTTP response will do; a request without a signature is refused.
 store_answers() { curl -s -o /dev/null "http://127.0.0.1:$store_port/"; }
 
 random_hex() { od -An -N"$1" -tx1 /dev/urandom | tr -d ' \n'; }

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# To be sourced: where programs lie that no package brings, and a PATH that finds them after the system's own.
+# Source this file to append the folders of PostgreSQL and of the programs without a package to PATH.
 #
-#   TRACKSCRIBE_TOOLS   folder of the programs that scripts/install-deps.sh builds; theirs is TRACKSCRIBE_TOOLS/bin
+#   TRACKSCRIBE_TOOLS   folder for what scripts/install-deps.sh installs; programs are in TRACKSCRIBE_TOOLS/bin
 
 export TRACKSCRIBE_TOOLS="${TRACKSCRIBE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/trackscribe/tools}"
 
-# Appended, so that what the operator put on PATH wins.
+# Appends, so that programs that the operator put on PATH take precedence.
 append_to_path() {
     case ":$PATH:" in
     *":$1:"*) ;;
@@ -15,7 +15,7 @@ append_to_path() {
 
 append_to_path "$TRACKSCRIBE_TOOLS/bin"
 
-# Debian keeps initdb and postgres out of PATH, one folder for each version; the newest comes first.
+# Debian installs initdb and postgres outside PATH, in one folder for each version. The newest comes first.
 for folder in $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -rV); do
     [[ -x $folder/initdb ]] && append_to_path "$folder"
 done
