@@ -73,7 +73,10 @@ fn line(job: &DeadJob) -> String {
         .finished_at
         .map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
         .unwrap_or_default();
-    let error = job.error.as_deref().unwrap_or("its worker ended without an error");
+    let error = job
+        .error
+        .as_deref()
+        .unwrap_or("the worker ended without storing an error");
     format!(
         "{}  {at}  {} after {} attempts: {error}\n    {}",
         job.id, job.queue, job.attempt, job.payload

@@ -24,7 +24,7 @@ use boot::{Shutdown, TelemetryArgs};
 use clap::{Parser, Subcommand};
 use tokio::runtime;
 
-/// Records each participant of a LiveKit meeting to a file of their own, and transcribes the meeting
+/// Records each participant of a LiveKit meeting to a separate file, and transcribes the meeting
 #[derive(Parser)]
 #[command(
     name = "trackscribe",

@@ -1,4 +1,4 @@
-//! What the three roles have in common.
+//! Code that the three roles share.
 
 use anyhow::{Result, bail};
 use boot::Shutdown;

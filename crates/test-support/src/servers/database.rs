@@ -79,7 +79,7 @@ impl Drop for Database {
     }
 }
 
-/// Runs a future on a thread of its own, since the caller's thread may already run a runtime.
+/// Runs a future on a new thread, because the caller's thread may already run a runtime.
 fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
