@@ -1,10 +1,9 @@
-//! The worker as LiveKit and its clients see it: on a real Redis, asked by a real livekit-server, recording real
-//! WebRTC. Each test has its own servers and folders.
+//! Tests the worker from outside: it gets its requests from a real livekit-server over a real Redis, and records real
+//! WebRTC tracks. Each test has its own servers and folders.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic, in its helpers too")]
+#![expect(clippy::unwrap_used, reason = "tests and their helpers fail by panicking")]
 
 mod bus;
-mod caller;
 mod recording;
 mod refusal;
 mod support;

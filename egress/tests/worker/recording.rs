@@ -1,4 +1,4 @@
-//! Real recordings.
+//! Recordings from start to end.
 
 use livekit_protocol::{EgressStatus, egress_info};
 use rtc::publisher::AudioOptions;
@@ -7,14 +7,14 @@ use test_support::{
     wait_until,
 };
 
-use crate::support::{PATIENCE, World};
+use crate::support::{EgressStack, TIMEOUT};
 
 #[tokio::test]
-async fn a_track_becomes_a_file_with_its_manifest_when_its_publisher_ends_it() {
-    let world = World::start().await;
-    let worker = world.worker("one", "").await;
-    let ada = world.publisher("ada", AudioOptions::default()).await;
-    let started = world
+async fn an_unpublished_track_is_stored_as_a_file_with_its_manifest() {
+    let stack = EgressStack::start().await;
+    let worker = stack.worker("one", "").await;
+    let ada = stack.publisher("ada", AudioOptions::default()).await;
+    let started = stack
         .record(ada.sid(), "calls/{room_name}/{publisher_identity}-{egress_id}")
         .await
         .unwrap();
@@ -22,12 +22,12 @@ async fn a_track_becomes_a_file_with_its_manifest_when_its_publisher_ends_it() {
 
     ada.play_tone(440.0, 3000).await;
     ada.track.unpublish().unwrap();
-    let info = world.egress_in(&started.egress_id, EgressStatus::EgressComplete).await;
+    let info = stack.egress_in(&started.egress_id, EgressStatus::EgressComplete).await;
 
     let file = &info.file_results[0];
     let key = format!("calls/standup/ada-{}.ogg", info.egress_id);
-    let recorded = RecordedFile::open(&world.object(&key));
-    let manifest = world.manifest(&key.replace(".ogg", ".json"));
+    let recorded = RecordedFile::open(&stack.object(&key));
+    let manifest = stack.manifest(&key.replace(".ogg", ".json"));
     assert_eq!(
         (file.filename.as_str(), info.details.as_str()),
         (key.as_str(), "End reason: Source closed")
@@ -50,9 +50,9 @@ async fn a_track_becomes_a_file_with_its_manifest_when_its_publisher_ends_it() {
     assert_eq!(manifest.publisher_identity.as_str(), "ada");
     assert_eq!(manifest.trackscribe.end.status, "EGRESS_COMPLETE");
     assert!(matches!(info.request, Some(egress_info::Request::Track(_))));
-    assert_eq!(world.spooled("one"), 0);
-    let told = async || (world.egress_events().last()? == "egress_ended").then(|| world.egress_events());
-    let events = wait_until("the end was announced", PATIENCE, told).await;
+    assert_eq!(stack.spooled("one"), 0);
+    let announced = async || (stack.egress_events().last()? == "egress_ended").then(|| stack.egress_events());
+    let events = wait_until("the end is announced", TIMEOUT, announced).await;
     assert_eq!(
         events,
         ["egress_started", "egress_updated", "egress_updated", "egress_ended"]
@@ -61,76 +61,76 @@ async fn a_track_becomes_a_file_with_its_manifest_when_its_publisher_ends_it() {
 }
 
 #[tokio::test]
-async fn a_stop_ends_a_recording_and_a_second_one_says_how_it_stands() {
-    let world = World::start().await;
-    let worker = world.worker("one", "").await;
-    let ada = world.publisher("ada", AudioOptions::default()).await;
-    let started = world.record(ada.sid(), "a.ogg").await.unwrap();
+async fn a_stop_ends_a_recording_and_a_second_stop_returns_the_current_state() {
+    let stack = EgressStack::start().await;
+    let worker = stack.worker("one", "").await;
+    let ada = stack.publisher("ada", AudioOptions::default()).await;
+    let started = stack.record(ada.sid(), "a.ogg").await.unwrap();
     ada.play_tone(440.0, 1000).await;
-    world.egress_in(&started.egress_id, EgressStatus::EgressActive).await;
+    stack.egress_in(&started.egress_id, EgressStatus::EgressActive).await;
 
-    let stopped = world.livekit.egress().stop_egress(&started.egress_id).await.unwrap();
-    let ended = world.egress_in(&started.egress_id, EgressStatus::EgressComplete).await;
-    let again = world.livekit.egress().stop_egress(&started.egress_id).await.unwrap();
+    let stopped = stack.livekit.egress().stop_egress(&started.egress_id).await.unwrap();
+    let ended = stack.egress_in(&started.egress_id, EgressStatus::EgressComplete).await;
+    let again = stack.livekit.egress().stop_egress(&started.egress_id).await.unwrap();
 
     assert_ne!(stopped.status(), EgressStatus::EgressActive);
     assert_eq!(ended.details, "End reason: StopEgress API");
     assert_eq!(again.status(), EgressStatus::EgressComplete);
-    assert!(RecordedFile::open(&world.object("a.ogg")).duration_ms() > 700.0);
+    assert!(RecordedFile::open(&stack.object("a.ogg")).duration_ms() > 700.0);
     worker.stop().await;
 }
 
 #[tokio::test]
-async fn two_tracks_of_a_room_share_one_connection_which_leaves_after_the_last() {
-    let world = World::start().await;
-    let worker = world.worker("one", "").await;
-    let ada = world.publisher("ada", AudioOptions::default()).await;
-    let bob = world.publisher("bob", AudioOptions::default()).await;
-    let first = world.record(ada.sid(), "ada.ogg").await.unwrap();
-    let second = world.record(bob.sid(), "bob.ogg").await.unwrap();
+async fn two_tracks_of_a_room_share_a_connection_that_leaves_after_the_last() {
+    let stack = EgressStack::start().await;
+    let worker = stack.worker("one", "").await;
+    let ada = stack.publisher("ada", AudioOptions::default()).await;
+    let bob = stack.publisher("bob", AudioOptions::default()).await;
+    let first = stack.record(ada.sid(), "ada.ogg").await.unwrap();
+    let second = stack.record(bob.sid(), "bob.ogg").await.unwrap();
 
     tokio::join!(ada.play_tone(440.0, 1500), bob.play_tone(660.0, 1500));
-    let mut during = world.identities().await;
+    let mut during = stack.identities().await;
     during.sort();
     ada.track.unpublish().unwrap();
-    world.egress_in(&first.egress_id, EgressStatus::EgressComplete).await;
+    stack.egress_in(&first.egress_id, EgressStatus::EgressComplete).await;
     bob.track.unpublish().unwrap();
-    world.egress_in(&second.egress_id, EgressStatus::EgressComplete).await;
+    stack.egress_in(&second.egress_id, EgressStatus::EgressComplete).await;
 
     assert_eq!(during, ["ada", "bob", "egress-one"]);
-    let left = async || (!world.identities().await.contains(&"egress-one".to_owned())).then_some(());
-    wait_until("the recorder has left", PATIENCE, left).await;
+    let left = async || (!stack.identities().await.contains(&"egress-one".to_owned())).then_some(());
+    wait_until("the recorder leaves", TIMEOUT, left).await;
     for (key, hz) in [("ada.ogg", 440.0), ("bob.ogg", 660.0)] {
-        let recorded = RecordedFile::open(&world.object(key));
+        let recorded = RecordedFile::open(&stack.object(key));
         assert!(tone_share(recorded.part(0, 300..1000), hz) > 0.95, "{key}");
     }
     worker.stop().await;
 }
 
 #[tokio::test]
-async fn a_worker_that_is_told_to_stop_stores_what_it_records() {
-    let world = World::start().await;
-    let worker = world.worker("one", "").await;
-    let ada = world.publisher("ada", AudioOptions::default()).await;
-    let started = world.record(ada.sid(), "a.ogg").await.unwrap();
+async fn a_worker_that_is_stopped_stores_its_recordings() {
+    let stack = EgressStack::start().await;
+    let worker = stack.worker("one", "").await;
+    let ada = stack.publisher("ada", AudioOptions::default()).await;
+    let started = stack.record(ada.sid(), "a.ogg").await.unwrap();
     ada.play_tone(440.0, 1000).await;
 
     worker.stop().await;
 
-    let info = world.egress(&started.egress_id).await.unwrap();
-    assert_eq!(world.identities().await, ["ada"]);
+    let info = stack.egress(&started.egress_id).await.unwrap();
+    assert_eq!(stack.identities().await, ["ada"]);
     assert_eq!(
         (info.status(), info.details.as_str()),
         (EgressStatus::EgressComplete, "End reason: Worker shutting down")
     );
-    assert!(RecordedFile::open(&world.object("a.ogg")).duration_ms() > 700.0);
+    assert!(RecordedFile::open(&stack.object("a.ogg")).duration_ms() > 700.0);
 }
 
 #[tokio::test]
-async fn a_muted_track_is_active_at_once_and_aborted_if_it_never_speaks() {
-    let world = World::start().await;
-    let worker = world.worker("one", "").await;
-    let ada = world
+async fn a_muted_track_is_active_at_once_and_aborted_if_it_is_never_unmuted() {
+    let stack = EgressStack::start().await;
+    let worker = stack.worker("one", "").await;
+    let ada = stack
         .publisher(
             "ada",
             AudioOptions {
@@ -139,42 +139,42 @@ async fn a_muted_track_is_active_at_once_and_aborted_if_it_never_speaks() {
             },
         )
         .await;
-    let started = world.record(ada.sid(), "a.ogg").await.unwrap();
+    let started = stack.record(ada.sid(), "a.ogg").await.unwrap();
 
-    world.egress_in(&started.egress_id, EgressStatus::EgressActive).await;
+    stack.egress_in(&started.egress_id, EgressStatus::EgressActive).await;
     ada.leave().await;
-    let info = world.egress_in(&started.egress_id, EgressStatus::EgressAborted).await;
+    let info = stack.egress_in(&started.egress_id, EgressStatus::EgressAborted).await;
 
     assert!(
         info.error.starts_with("no_audio") && info.error_code == 412,
         "{}",
         info.error
     );
-    assert_eq!(world.spooled("one"), 0);
+    assert_eq!(stack.spooled("one"), 0);
     worker.stop().await;
 }
 
 #[tokio::test]
-async fn a_recording_that_reaches_its_limit_is_stored_as_such() {
-    let world = World::start().await;
-    let worker = world
+async fn a_recording_that_reaches_its_limit_is_stored() {
+    let stack = EgressStack::start().await;
+    let worker = stack
         .worker("one", "session_limits: {file_output_max_duration: 1s}\n")
         .await;
-    let ada = world.publisher("ada", AudioOptions::default()).await;
-    let started = world.record(ada.sid(), "a.ogg").await.unwrap();
+    let ada = stack.publisher("ada", AudioOptions::default()).await;
+    let started = stack.record(ada.sid(), "a.ogg").await.unwrap();
 
     ada.play_tone(440.0, 2000).await;
-    let info = world
+    let info = stack
         .egress_in(&started.egress_id, EgressStatus::EgressLimitReached)
         .await;
 
     assert_eq!((info.error.as_str(), info.error_code), ("Session limit reached", 413));
-    let recorded = RecordedFile::open(&world.object("a.ogg"));
+    let recorded = RecordedFile::open(&stack.object("a.ogg"));
     assert!(
         (600.0..=1100.0).contains(&recorded.duration_ms()),
         "{} ms",
         recorded.duration_ms()
     );
-    assert_eq!(world.manifest("a.json").trackscribe.end.status, "EGRESS_LIMIT_REACHED");
+    assert_eq!(stack.manifest("a.json").trackscribe.end.status, "EGRESS_LIMIT_REACHED");
     worker.stop().await;
 }

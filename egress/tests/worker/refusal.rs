@@ -1,4 +1,4 @@
-//! What cannot be recorded ends with a clear word.
+//! Requests that cannot be served fail with the reason.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use livekit_api::services::egress::{TrackCompositeOptions, TrackEgressOutput};
 use livekit_protocol::{DirectFileOutput, EgressStatus, GcpUpload, direct_file_output::Output};
 use rtc::publisher::AudioOptions;
 
-use crate::support::{ROOM, World};
+use crate::support::{EgressStack, ROOM};
 
-/// The wait for a track, and some.
-const TRACK_WAIT: Duration = Duration::from_secs(45);
+/// Longer than the worker waits for a track.
+const TRACK_TIMEOUT: Duration = Duration::from_secs(45);
 
 #[tokio::test]
 async fn an_encrypted_track_fails() {
-    let world = World::start().await;
-    let worker = world.worker("one", "").await;
-    let ada = world
+    let stack = EgressStack::start().await;
+    let worker = stack.worker("one", "").await;
+    let ada = stack
         .publisher(
             "ada",
             AudioOptions {
@@ -25,8 +25,8 @@ async fn an_encrypted_track_fails() {
         )
         .await;
 
-    let started = world.record(ada.sid(), "a.ogg").await.unwrap();
-    let info = world.egress_in(&started.egress_id, EgressStatus::EgressFailed).await;
+    let started = stack.record(ada.sid(), "a.ogg").await.unwrap();
+    let info = stack.egress_in(&started.egress_id, EgressStatus::EgressFailed).await;
 
     assert!(
         info.error.contains("end-to-end encrypted") && info.error_code == 400,
@@ -38,17 +38,17 @@ async fn an_encrypted_track_fails() {
 }
 
 #[tokio::test]
-async fn a_track_that_never_comes_fails_unless_it_is_stopped_before() {
-    let world = World::start().await;
-    let worker = world.worker("one", "").await;
-    let _ada = world.publisher("ada", AudioOptions::default()).await;
-    let missing = world.record("TR_missing", "a.ogg").await.unwrap();
-    let stopped = world.record("TR_other", "b.ogg").await.unwrap();
+async fn a_missing_track_fails_after_a_timeout_and_aborts_if_stopped_before() {
+    let stack = EgressStack::start().await;
+    let worker = stack.worker("one", "").await;
+    let _ada = stack.publisher("ada", AudioOptions::default()).await;
+    let missing = stack.record("TR_missing", "a.ogg").await.unwrap();
+    let stopped = stack.record("TR_other", "b.ogg").await.unwrap();
 
-    let answer = world.livekit.egress().stop_egress(&stopped.egress_id).await.unwrap();
-    let aborted = world.egress_in(&stopped.egress_id, EgressStatus::EgressAborted).await;
-    let failed = world
-        .egress_in_within(&missing.egress_id, EgressStatus::EgressFailed, TRACK_WAIT)
+    let answer = stack.livekit.egress().stop_egress(&stopped.egress_id).await.unwrap();
+    let aborted = stack.egress_in(&stopped.egress_id, EgressStatus::EgressAborted).await;
+    let failed = stack
+        .egress_in_within(&missing.egress_id, EgressStatus::EgressFailed, TRACK_TIMEOUT)
         .await;
 
     assert_eq!(answer.status(), EgressStatus::EgressAborted);
@@ -64,10 +64,10 @@ async fn a_track_that_never_comes_fails_unless_it_is_stopped_before() {
 }
 
 #[tokio::test]
-async fn other_kinds_and_other_stores_are_refused_at_once() {
-    let world = World::start().await;
-    let worker = world.worker("one", "").await;
-    let ada = world.publisher("ada", AudioOptions::default()).await;
+async fn other_kinds_and_unsupported_stores_are_refused_at_once() {
+    let stack = EgressStack::start().await;
+    let worker = stack.worker("one", "").await;
+    let ada = stack.publisher("ada", AudioOptions::default()).await;
     let gcp = Some(Output::Gcp(GcpUpload::default()));
     let file = DirectFileOutput {
         filepath: "a.ogg".into(),
@@ -75,18 +75,18 @@ async fn other_kinds_and_other_stores_are_refused_at_once() {
         ..Default::default()
     };
 
-    let client = world.livekit.egress();
+    let client = stack.livekit.egress();
     let composite = client.start_track_composite_egress(ROOM, vec![], TrackCompositeOptions::default());
     let composite = composite.await.unwrap_err().to_string();
     let file = TrackEgressOutput::File(Box::new(file));
-    let google = world
+    let google = stack
         .livekit
         .egress()
         .start_track_egress(ROOM, file, ada.sid())
         .await
         .unwrap_err()
         .to_string();
-    let outside = world
+    let outside = stack
         .record(ada.sid(), "../../etc/passwd")
         .await
         .unwrap_err()

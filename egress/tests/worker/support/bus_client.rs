@@ -1,10 +1,10 @@
-//! A caller on the bus that does what livekit-server never does: asks twice under one egress id, sends rubbish.
+//! A client on the bus for requests that livekit-server never sends: a repeated egress id, malformed messages.
 
 use futures::StreamExt;
 use livekit_protocol::{DirectFileOutput, TrackEgressRequest, track_egress_request::Output};
 use prost::Message;
 
-use crate::support::{PATIENCE, ROOM, World};
+use super::{EgressStack, ROOM, TIMEOUT};
 
 /// The envelope around every message.
 #[derive(Clone, PartialEq, Message)]
@@ -25,7 +25,7 @@ struct Request {
     expiry: i64,
     #[prost(bytes = "vec", tag = "8")]
     raw_request: Vec<u8>,
-    /// Of newer callers.
+    /// Set by newer callers.
     #[prost(bool, tag = "9")]
     skip_claim: bool,
 }
@@ -42,7 +42,7 @@ pub struct Response {
     pub raw_response: Vec<u8>,
 }
 
-/// An offer, and by its first two fields a grant.
+/// An offer; its first two fields are a grant.
 #[derive(Clone, PartialEq, Message)]
 struct Claim {
     #[prost(string, tag = "1")]
@@ -69,7 +69,7 @@ pub struct ActiveEgresses {
     pub egress_ids: Vec<String>,
 }
 
-/// A request for a track, into the configured store.
+/// Encodes a request to record a track into the configured store.
 pub fn start(egress_id: &str, track_sid: &str) -> Vec<u8> {
     let file = DirectFileOutput {
         filepath: format!("{egress_id}.ogg"),
@@ -89,16 +89,16 @@ pub fn start(egress_id: &str, track_sid: &str) -> Vec<u8> {
     .encode_to_vec()
 }
 
-/// Calls one method of the workers, granting the first offer; the answer, and the affinity that was offered.
-pub async fn call(world: &World, method: &str, raw_request: Vec<u8>) -> (Response, f32) {
+/// Calls a method of the workers and grants the first offer. Returns the response and the offered affinity.
+pub async fn call(stack: &EgressStack, method: &str, raw_request: Vec<u8>) -> (Response, f32) {
     let client_id = format!("CLI_{:012x}", rand::random::<u32>());
-    let (claims, answers) = (
+    let (claims, responses) = (
         format!("EgressInternal|{client_id}|CLAIM"),
         format!("EgressInternal|{client_id}|RES"),
     );
-    let client = redis::Client::open(world.redis.url()).unwrap();
+    let client = redis::Client::open(stack.redis.url()).unwrap();
     let (mut sink, mut messages) = client.get_async_pubsub().await.unwrap().split();
-    sink.subscribe(&[&claims, &answers]).await.unwrap();
+    sink.subscribe(&[&claims, &responses]).await.unwrap();
     let expiry = chrono::Utc::now().timestamp_nanos_opt().unwrap() + 10_000_000_000;
     let request_id = format!("REQ_{:012x}", rand::random::<u32>());
     let request = Request {
@@ -109,7 +109,7 @@ pub async fn call(world: &World, method: &str, raw_request: Vec<u8>) -> (Respons
         skip_claim: true,
     };
     publish(
-        world,
+        stack,
         &format!("EgressInternal|{method}|REQ"),
         seal("Request", &request),
     )
@@ -119,22 +119,22 @@ pub async fn call(world: &World, method: &str, raw_request: Vec<u8>) -> (Respons
         loop {
             let message = messages.next().await.unwrap();
             let value = Envelope::decode(message.get_payload_bytes()).unwrap().value;
-            if message.get_channel_name() == answers {
+            if message.get_channel_name() == responses {
                 return Response::decode(value.as_slice()).unwrap();
             }
             let offer = Claim::decode(value.as_slice()).unwrap();
             affinity = offer.affinity;
             let grant = seal("ClaimResponse", &Claim { affinity: 0.0, ..offer });
-            publish(world, &format!("EgressInternal|{method}|RCLAIM"), grant).await;
+            publish(stack, &format!("EgressInternal|{method}|RCLAIM"), grant).await;
         }
     };
-    let response = tokio::time::timeout(PATIENCE, exchange).await.unwrap();
+    let response = tokio::time::timeout(TIMEOUT, exchange).await.unwrap();
     (response, affinity)
 }
 
-/// Publishes whatever it is.
-pub async fn publish(world: &World, channel: &str, payload: Vec<u8>) {
-    let mut redis = world.redis.connect().await;
+/// Publishes any payload.
+pub async fn publish(stack: &EgressStack, channel: &str, payload: Vec<u8>) {
+    let mut redis = stack.redis.connect().await;
     let () = redis::cmd("PUBLISH")
         .arg(channel)
         .arg(payload)

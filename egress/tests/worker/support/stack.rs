@@ -1,4 +1,4 @@
-//! Servers, workers in this process, and people who speak.
+//! The servers of one test, workers in this process, and participants.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,11 +21,11 @@ use tokio_util::sync::CancellationToken;
 /// The room of every test.
 pub const ROOM: &str = "standup";
 
-/// Ample for what takes milliseconds on an idle machine; only a failing test waits this long.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest wait for what takes milliseconds on an idle machine. Only a failing test waits this long.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What every test begins with.
-pub struct World {
+/// livekit-server, Redis, a webhook receiver and a folder for the store and the spools.
+pub struct EgressStack {
     pub livekit: LivekitServer,
     pub redis: RedisServer,
     pub webhooks: WebhookRelay,
@@ -38,7 +38,7 @@ pub struct Worker {
     task: JoinHandle<anyhow::Result<()>>,
 }
 
-impl World {
+impl EgressStack {
     pub async fn start() -> Self {
         let filter = std::env::var("TRACKSCRIBE_LOG").unwrap_or_else(|_| "error".to_owned());
         let args = boot::TelemetryArgs {
@@ -49,7 +49,7 @@ impl World {
         boot::tls::install_provider();
         let redis = RedisServer::start().await;
         let webhooks = WebhookRelay::start().await;
-        // Everything is lost behind the relay: what came is all that a test wants to know.
+        // The relay only records these events: nothing receives them.
         for event in ["egress_started", "egress_updated", "egress_ended"] {
             webhooks.drop_events(event);
         }
@@ -66,14 +66,14 @@ impl World {
         }
     }
 
-    /// One more worker; returns when requests reach it. `extra` are lines of its configuration under `trackscribe`.
+    /// Starts a worker. Returns once it receives requests. `extra` contains lines for `trackscribe` in its configuration.
     pub async fn worker(&self, name: &str, extra: &str) -> Worker {
         let before = self.listeners().await;
         let config = EgressConfig::parse(&self.config(name, extra), &ConfigArgs::default()).unwrap();
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(egress::run(config, shutdown.clone()));
-        let there = async || (self.listeners().await > before).then_some(());
-        wait_until("the worker listens", PATIENCE, there).await;
+        let listening = async || (self.listeners().await > before).then_some(());
+        wait_until("the worker listens", TIMEOUT, listening).await;
         Worker { shutdown, task }
     }
 
@@ -82,7 +82,7 @@ impl World {
         TrackPublisher::join(&self.livekit, ROOM, identity, options).await
     }
 
-    /// `StartTrackEgress` into the configured store.
+    /// Calls `StartTrackEgress` for the configured store.
     pub async fn record(&self, track_sid: &str, filepath: &str) -> Result<EgressInfo, ServiceError> {
         let file = DirectFileOutput {
             filepath: filepath.to_owned(),
@@ -94,14 +94,14 @@ impl World {
             .await
     }
 
-    /// What livekit-server says of an egress once it has reached `status`.
+    /// Waits until an egress has reached `status`, and returns its info from livekit-server.
     pub async fn egress_in(&self, egress_id: &str, status: EgressStatus) -> EgressInfo {
-        self.egress_in_within(egress_id, status, PATIENCE).await
+        self.egress_in_within(egress_id, status, TIMEOUT).await
     }
 
-    pub async fn egress_in_within(&self, egress_id: &str, status: EgressStatus, patience: Duration) -> EgressInfo {
+    pub async fn egress_in_within(&self, egress_id: &str, status: EgressStatus, timeout: Duration) -> EgressInfo {
         let what = format!("{egress_id} is {}", status.as_str_name());
-        wait_until(&what, patience, async || {
+        wait_until(&what, timeout, async || {
             self.egress(egress_id).await.filter(|info| info.status() == status)
         })
         .await
@@ -123,7 +123,7 @@ impl World {
             .next()
     }
 
-    /// Identities of those in the room, hidden ones too.
+    /// The identities of all participants in the room, including hidden ones.
     pub async fn identities(&self) -> Vec<String> {
         let participants = self.livekit.rooms().list_participants(ROOM).await.unwrap();
         participants
@@ -150,7 +150,7 @@ impl World {
         Manifest::from_json(&self.object(key)).unwrap()
     }
 
-    /// Recordings that lie in a worker's spool.
+    /// The number of recordings in the spool of a worker.
     pub fn spooled(&self, worker: &str) -> usize {
         std::fs::read_dir(self.spool(worker)).unwrap().count()
     }
@@ -179,7 +179,7 @@ impl World {
         )
     }
 
-    /// How many subscribers the start requests have.
+    /// The number of subscribers to start requests.
     async fn listeners(&self) -> usize {
         let mut redis = self.redis.connect().await;
         let mut command = redis::cmd("PUBSUB");
@@ -190,7 +190,7 @@ impl World {
 }
 
 impl Worker {
-    /// As at the first signal; returns when everything has been stored.
+    /// Shuts the worker down as the first signal does. Returns once everything has been stored.
     pub async fn stop(self) {
         self.shutdown.cancel();
         self.task.await.unwrap().unwrap();
