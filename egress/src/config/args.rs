@@ -1,23 +1,23 @@
-//! Where the configuration comes from.
+//! The command-line arguments and environment variables of the configuration.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use secrecy::SecretString;
 
-/// Where the configuration stands; flattened into the command line of `egress`.
+/// The source of the configuration, and values that override it. Flattened into the command line of `egress`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConfigArgs {
-    /// File with the configuration
+    /// Configuration file
     #[arg(long, env = "EGRESS_CONFIG_FILE", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The configuration itself; wins over the file
+    /// Configuration as YAML text; overrides the file
     #[arg(long, env = "EGRESS_CONFIG_BODY", value_name = "YAML", hide_env_values = true)]
     pub config_body: Option<SecretString>,
-    /// API key of livekit-server; wins over `api_key` in the file
+    /// API key of livekit-server; overrides `api_key` of the configuration
     #[arg(long, env = "LIVEKIT_API_KEY", value_name = "KEY")]
     pub api_key: Option<String>,
-    /// Secret of that key; from the environment only, an argument is seen by all
+    /// Secret of the API key; from the environment only, because other users can see arguments
     #[arg(
         long,
         env = "LIVEKIT_API_SECRET",
@@ -26,10 +26,10 @@ pub struct ConfigArgs {
         hide_env_values = true
     )]
     pub api_secret: Option<SecretString>,
-    /// File that holds the secret
+    /// File that contains the secret
     #[arg(long, env = "LIVEKIT_API_SECRET_FILE", value_name = "FILE")]
     pub api_secret_file: Option<PathBuf>,
-    /// Where livekit-server's signalling is; wins over `ws_url` in the file
+    /// URL of livekit-server's signalling endpoint; overrides `ws_url` of the configuration
     #[arg(long, env = "LIVEKIT_WS_URL", value_name = "URL")]
     pub ws_url: Option<String>,
 }

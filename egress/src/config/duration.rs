@@ -1,11 +1,11 @@
-//! Durations as Go writes them, which LiveKit's configuration uses.
+//! Parses durations in Go's format, which LiveKit's configuration uses.
 
 use std::time::Duration;
 
-/// Longest duration that is read: ten years, far from every overflow.
+/// The longest accepted duration: ten years, far below any overflow.
 const MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// Reads `1h30m`, `90s`, `1.5h`, `500ms` or `0`.
+/// Parses `1h30m`, `90s`, `1.5h`, `500ms` or `0`.
 pub fn parse(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_as_go_writes_them() {
+    fn durations_in_gos_format_are_parsed() {
         let cases = [
             ("90m", 5400.0),
             ("1h30m", 5400.0),
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn invalid_durations_are_refused() {
         for text in ["", "5", "h", "1d", "-1s", "1.2.3s", "1e9h", "99999999h", "5 m", "∞s"] {
             assert_eq!(parse(text), None, "{text}");
         }

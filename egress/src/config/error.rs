@@ -1,21 +1,21 @@
-//! What is said of a configuration that cannot be used.
+//! Errors in the configuration.
 
 use std::io;
 
-/// Why the worker does not start. Names the key and what to write there; never shows a secret.
+/// Why a configuration cannot be used. The message names the key and what to write there, and never contains a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("no configuration: pass --config FILE, or set EGRESS_CONFIG_FILE or EGRESS_CONFIG_BODY")]
     None,
-    #[error("the configuration file {path} cannot be read")]
+    #[error("cannot read the configuration file {path}")]
     Unreadable { path: String, source: io::Error },
-    #[error("the configuration is no YAML; compare it with egress.yaml of this repository")]
+    #[error("the configuration is not valid YAML; compare it with egress.yaml in the repository")]
     Yaml(#[from] serde_norway::Error),
-    #[error("the configuration is no mapping; it begins with lines such as `ws_url: ws://127.0.0.1:7880`")]
+    #[error("the configuration is not a mapping; it must consist of lines such as `ws_url: ws://127.0.0.1:7880`")]
     NotAMapping,
     #[error("{key} is missing; for example `{example}`")]
     Missing { key: String, example: String },
-    #[error("{key} is missing; write it into the configuration, or set {variable}")]
+    #[error("{key} is missing; add it to the configuration, or set {variable}")]
     Unset { key: &'static str, variable: &'static str },
     #[error("{key} must be {expected}; for example `{example}`")]
     Value {

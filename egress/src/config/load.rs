@@ -1,4 +1,4 @@
-//! From a file, or from text, with the environment on top.
+//! Loads the configuration from a file or from text, with overrides from the environment.
 
 use std::{fs, net::IpAddr, path::PathBuf, time::Duration};
 
@@ -12,20 +12,21 @@ use super::{
     ConfigArgs, ConfigError, EgressConfig, SessionLimits, TrackscribeConfig, redis, section::Section, storage,
 };
 
-/// Where recordings wait if nobody says.
+/// The default of `trackscribe.spool`.
 const DEFAULT_SPOOL: &str = "/var/lib/trackscribe/spool";
 
-/// Recordings at a time: what one machine of two cores carries with ease, measured at 150 tracks on one connection.
+/// The default of `trackscribe.max_recordings`. A machine with two cores was measured with 150 tracks on one connection,
+/// and had capacity left.
 const DEFAULT_MAX_RECORDINGS: usize = 200;
 
-/// How long running recordings may go on after the first signal; leaves `up`, which waits 60 s, time for uploads.
+/// The default of `trackscribe.drain_timeout`. It leaves time for uploads within the 60 s that `up` waits.
 const DEFAULT_DRAIN: Duration = Duration::from_secs(30);
 
-/// Longest `trackscribe.instance`, in characters: identities are short in every log and list.
+/// The longest accepted `trackscribe.instance`, in characters, so that identities stay readable in logs and lists.
 const MAX_INSTANCE: usize = 32;
 
-/// LiveKit's keys that are about Chrome, video, processes or tuning of its media library: nothing here reads them.
-const WITHOUT_EFFECT: &[&str] = &[
+/// LiveKit's keys for Chrome, video, processes and its media library, which have no effect here.
+const KEYS_WITHOUT_EFFECT: &[&str] = &[
     "template_port",
     "template_base",
     "enable_chrome_sandbox",
@@ -56,7 +57,7 @@ const WITHOUT_EFFECT: &[&str] = &[
 ];
 
 impl EgressConfig {
-    /// Reads the text or the file that `args` name.
+    /// Loads the text or the file that `args` name.
     pub fn load(args: &ConfigArgs) -> Result<Self, ConfigError> {
         let text = match (&args.config_body, &args.config) {
             (Some(body), _) => secrecy::ExposeSecret::expose_secret(body).to_owned(),
@@ -69,15 +70,15 @@ impl EgressConfig {
         Self::parse(&text, args)
     }
 
-    /// Reads `text`; the other values of `args` win over it.
+    /// Parses `text`. The other values of `args` override it.
     pub fn parse(text: &str, args: &ConfigArgs) -> Result<Self, ConfigError> {
         let mut root = Section::root(serde_norway::from_str::<Value>(text)?)?;
         let mut warnings = Vec::new();
         root.refuse(
             "cluster_id",
-            "remove it: livekit-server never asks a worker that has one",
+            "remove it: livekit-server sends no requests to a worker that has one",
         )?;
-        root.ignore(WITHOUT_EFFECT);
+        root.ignore(KEYS_WITHOUT_EFFECT);
         let config = Self {
             api_key: api_key(&mut root, args)?,
             api_secret: api_secret(&mut root, args)?,
@@ -85,8 +86,8 @@ impl EgressConfig {
             redis: redis::read(&mut root, &mut warnings)?,
             storage: storage::read(&mut root, &mut warnings)?,
             log_level: log_level(&mut root, &mut warnings)?,
-            health_port: root.whole("health_port", 7082)?.unwrap_or_default(),
-            prometheus_port: root.whole("prometheus_port", 7084)?.unwrap_or_default(),
+            health_port: root.integer("health_port", 7082)?.unwrap_or_default(),
+            prometheus_port: root.integer("prometheus_port", 7084)?.unwrap_or_default(),
             limits: limits(&mut root, &mut warnings)?,
             trackscribe: trackscribe(&mut root, &mut warnings)?,
             warnings: Vec::new(),
@@ -131,18 +132,18 @@ fn ws_url(root: &mut Section, args: &ConfigArgs) -> Result<Url, ConfigError> {
     let url = Url::parse(&text)
         .ok()
         .filter(|url| matches!(url.scheme(), "ws" | "wss" | "http" | "https"));
-    url.ok_or_else(|| root.bad("ws_url", "an address that begins with ws:// or wss://", example))
+    url.ok_or_else(|| root.invalid("ws_url", "a URL that begins with ws:// or wss://", example))
 }
 
 fn log_level(root: &mut Section, warnings: &mut Vec<String>) -> Result<Option<String>, ConfigError> {
     let older = root.text("log_level")?;
     if older.is_some() {
-        warnings.push("log_level is an older name; write logging: {level: …}".into());
+        warnings.push("log_level is deprecated; use logging: {level: …}".into());
     }
     let Some(mut logging) = root.section("logging")? else {
         return checked_level(root, "log_level", older);
     };
-    // How lines look is the process's affair: --log-format.
+    // The format of log lines is set by --log-format.
     logging.ignore(&[
         "json",
         "sample",
@@ -162,7 +163,7 @@ fn log_level(root: &mut Section, warnings: &mut Vec<String>) -> Result<Option<St
 fn checked_level(section: &Section, key: &str, level: Option<String>) -> Result<Option<String>, ConfigError> {
     match level.as_deref() {
         None | Some("debug" | "info" | "warn" | "error") => Ok(level),
-        Some(_) => Err(section.bad(key, "debug, info, warn or error", "info")),
+        Some(_) => Err(section.invalid(key, "debug, info, warn or error", "info")),
     }
 }
 
@@ -182,7 +183,7 @@ fn limits(root: &mut Section, warnings: &mut Vec<String>) -> Result<SessionLimit
             .duration("file_output_max_duration")?
             .filter(|limit| !limit.is_zero()),
         max_size_bytes: section
-            .whole("file_output_max_size", 1_073_741_824_u64)?
+            .integer("file_output_max_size", 1_073_741_824_u64)?
             .filter(|limit| *limit > 0),
     };
     section.finish(warnings);
@@ -210,7 +211,7 @@ fn instance(ours: &mut Section) -> Result<String, ConfigError> {
     };
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if instance.len() > MAX_INSTANCE || !instance.chars().all(allowed) {
-        return Err(ours.bad(
+        return Err(ours.invalid(
             "instance",
             "up to 32 characters of a-z, A-Z, 0-9, '-' and '_'",
             "recorder-1",
@@ -220,8 +221,8 @@ fn instance(ours: &mut Section) -> Result<String, ConfigError> {
 }
 
 fn max_recordings(ours: &mut Section) -> Result<usize, ConfigError> {
-    match ours.whole("max_recordings", DEFAULT_MAX_RECORDINGS)? {
-        Some(0) => Err(ours.bad("max_recordings", "above 0", DEFAULT_MAX_RECORDINGS)),
+    match ours.integer("max_recordings", DEFAULT_MAX_RECORDINGS)? {
+        Some(0) => Err(ours.invalid("max_recordings", "above 0", DEFAULT_MAX_RECORDINGS)),
         max => Ok(max.unwrap_or(DEFAULT_MAX_RECORDINGS)),
     }
 }
@@ -235,11 +236,12 @@ fn spool(ours: &mut Section) -> Result<PathBuf, ConfigError> {
     if spool.is_absolute() {
         Ok(spool)
     } else {
-        Err(ours.bad("spool", "an absolute path", DEFAULT_SPOOL))
+        Err(ours.invalid("spool", "an absolute path", DEFAULT_SPOOL))
     }
 }
 
 fn bind(ours: &mut Section) -> Result<IpAddr, ConfigError> {
     let text = ours.text("bind")?.unwrap_or_else(|| "127.0.0.1".to_owned());
-    text.parse().map_err(|_| ours.bad("bind", "an IP address", "127.0.0.1"))
+    text.parse()
+        .map_err(|_| ours.invalid("bind", "an IP address", "127.0.0.1"))
 }

@@ -1,7 +1,7 @@
-//! What `egress.yaml` and the environment say, checked as a whole: LiveKit's keys, ours under `trackscribe`.
+//! The configuration from `egress.yaml` and the environment: LiveKit's keys, and ours under `trackscribe`.
 //!
-//! A bad value stops the start with a message that names its key; an unknown key is a warning, so that a file made
-//! for LiveKit's own worker can be used as it is.
+//! All of it is checked at start. An invalid value is an error that names its key. An unknown key is a warning, so that a
+//! file written for LiveKit's own worker can be used unchanged.
 
 mod args;
 mod duration;
@@ -23,29 +23,29 @@ pub use self::{
 };
 pub use crate::psrpc::RedisConfig;
 
-/// Everything that the egress worker is told from outside.
+/// The configuration of the worker.
 #[derive(Clone, Debug)]
 pub struct EgressConfig {
     pub api_key: String,
     pub api_secret: SecretString,
-    /// How the worker reaches livekit-server's signalling.
+    /// livekit-server's signalling endpoint.
     pub ws_url: Url,
     pub redis: RedisConfig,
-    /// Where recordings go whose request names no store.
+    /// The store of recordings whose request names none.
     pub storage: Option<StorageConfig>,
-    /// For the binary's log filter: `debug`, `info`, `warn` or `error`.
+    /// The log level for the binary to apply: `debug`, `info`, `warn` or `error`.
     pub log_level: Option<String>,
-    /// 0 is off.
+    /// 0 disables the endpoint.
     pub health_port: u16,
-    /// 0 is off.
+    /// 0 disables the endpoint.
     pub prometheus_port: u16,
     pub limits: SessionLimits,
     pub trackscribe: TrackscribeConfig,
-    /// What was odd but does no harm; `run` logs it, since logs are set up only after the configuration is known.
+    /// Findings that are not errors. `run` logs them, because logging is set up only after the configuration is loaded.
     pub warnings: Vec<String>,
 }
 
-/// When a recording is ended although its track goes on.
+/// Limits that end a recording while its track continues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SessionLimits {
     pub max_duration: Option<Duration>,
@@ -55,17 +55,17 @@ pub struct SessionLimits {
 /// Our own keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackscribeConfig {
-    /// Part of the identity in rooms, `egress-{instance}`; different in every worker.
+    /// Part of the worker's identity in rooms, `egress-{instance}`; unique among all workers.
     pub instance: String,
-    /// Where recordings lie until they are stored.
+    /// The folder that holds recordings until they are stored.
     pub spool: PathBuf,
-    /// More than these are not taken on.
+    /// The maximum number of simultaneous recordings.
     pub max_recordings: usize,
-    /// Whether requests for what this worker cannot record are offered for, at the lowest affinity, and refused.
+    /// Whether the worker offers, at the lowest affinity, to answer requests that it must refuse.
     pub decline: bool,
-    /// How long running recordings may go on after the first signal to stop; then they are ended and stored.
+    /// How long running recordings may continue after the first signal to stop. Then they are ended and stored.
     pub drain_timeout: Duration,
-    /// Where health and metrics listen.
+    /// The address of the health and metrics endpoints.
     pub bind: IpAddr,
 }
 

@@ -1,4 +1,4 @@
-//! `redis`: where LiveKit's bus is.
+//! `redis`: the Redis of LiveKit's bus.
 
 use url::Url;
 
@@ -10,7 +10,7 @@ pub fn read(root: &mut Section, warnings: &mut Vec<String>) -> Result<RedisConfi
         .section("redis")?
         .ok_or_else(|| root.missing("redis", "{address: 127.0.0.1:6379}"))?;
     for key in ["sentinel_master_name", "sentinel_addresses", "cluster_addresses"] {
-        redis.refuse(key, "use redis.address of one Redis")?;
+        redis.refuse(key, "set redis.address to a single Redis server")?;
     }
     redis.ignore(&[
         "sentinel_username",
@@ -25,20 +25,21 @@ pub fn read(root: &mut Section, warnings: &mut Vec<String>) -> Result<RedisConfi
     let address = redis
         .text("address")?
         .ok_or_else(|| redis.missing("address", "127.0.0.1:6379"))?;
-    let (host, port) = host_and_port(&address).ok_or_else(|| redis.bad("address", "host:port", "127.0.0.1:6379"))?;
+    let (host, port) =
+        host_and_port(&address).ok_or_else(|| redis.invalid("address", "host:port", "127.0.0.1:6379"))?;
     let config = RedisConfig {
         host,
         port,
         username: redis.text("username")?,
         password: redis.secret("password")?,
-        db: redis.whole("db", 0)?.unwrap_or_default(),
+        db: redis.integer("db", 0)?.unwrap_or_default(),
         tls: redis_tls(&mut redis, warnings)?,
     };
     redis.finish(warnings);
     Ok(config)
 }
 
-/// `host:port`, `[v6]:port`; 6379 where no port stands.
+/// Parses `host:port` or `[v6]:port`; the default port is 6379.
 fn host_and_port(address: &str) -> Option<(String, u16)> {
     let url = Url::parse(&format!("redis://{address}")).ok()?;
     let bare = url.path().is_empty() && url.username().is_empty() && url.password().is_none() && url.query().is_none();

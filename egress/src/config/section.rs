@@ -1,4 +1,4 @@
-//! One mapping of the YAML file, read key by key: knows its path for messages and which keys nobody read.
+//! A mapping of the YAML file that is read key by key. It knows its path, for messages, and which keys were not read.
 
 use std::{collections::BTreeSet, fmt::Display, path::PathBuf, time::Duration};
 
@@ -7,7 +7,7 @@ use serde_norway::{Mapping, Value};
 
 use super::{duration, error::ConfigError};
 
-/// A mapping under its path, e.g. `storage.s3`.
+/// A mapping and its path, for example `storage.s3`.
 pub struct Section {
     path: String,
     values: Mapping,
@@ -15,7 +15,7 @@ pub struct Section {
 }
 
 impl Section {
-    /// The file's root; an empty file is an empty mapping.
+    /// The root of the file. An empty file is an empty mapping.
     pub fn root(document: Value) -> Result<Self, ConfigError> {
         match document {
             Value::Null => Ok(Self::new(String::new(), Mapping::new())),
@@ -28,23 +28,23 @@ impl Section {
         self.values.get(key).is_some_and(|value| !value.is_null())
     }
 
-    /// A mapping inside this one.
+    /// Returns a nested mapping.
     pub fn section(&mut self, key: &str) -> Result<Option<Self>, ConfigError> {
         match self.take(key) {
             None => Ok(None),
             Some(Value::Mapping(values)) => Ok(Some(Self::new(self.path_of(key), values))),
-            Some(_) => Err(self.bad(key, "keys with values below it", "address: 127.0.0.1:6379")),
+            Some(_) => Err(self.invalid(key, "a mapping of keys to values", "address: 127.0.0.1:6379")),
         }
     }
 
-    /// Text that is not empty; LiveKit takes an empty value for a missing one.
+    /// Returns a text that is not empty: LiveKit treats an empty value as missing.
     pub fn text(&mut self, key: &str) -> Result<Option<String>, ConfigError> {
         match self.take(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
-            // `secret: 1234` is a number to YAML and text to its writer.
+            // `secret: 1234` is a number in YAML, but meant as text.
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
-            Some(_) => Err(self.bad(key, "text", "\"some text\"")),
+            Some(_) => Err(self.invalid(key, "text", "\"some text\"")),
         }
     }
 
@@ -60,15 +60,15 @@ impl Section {
         match self.take(key) {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(flag)),
-            Some(_) => Err(self.bad(key, "true or false", "false")),
+            Some(_) => Err(self.invalid(key, "true or false", "false")),
         }
     }
 
-    pub fn whole<T: TryFrom<i64> + Display>(&mut self, key: &str, example: T) -> Result<Option<T>, ConfigError> {
+    pub fn integer<T: TryFrom<i64> + Display>(&mut self, key: &str, example: T) -> Result<Option<T>, ConfigError> {
         let Some(value) = self.take(key) else { return Ok(None) };
         match value.as_i64().and_then(|number| T::try_from(number).ok()) {
             Some(number) => Ok(Some(number)),
-            None => Err(self.bad(key, "a whole number in its range", example)),
+            None => Err(self.invalid(key, "an integer in the valid range", example)),
         }
     }
 
@@ -77,13 +77,13 @@ impl Section {
             None => return Ok(None),
             Some(Value::String(text)) => text,
             Some(Value::Number(number)) if number.as_i64() == Some(0) => "0".to_owned(),
-            Some(_) => return Err(self.bad(key, "a duration with its unit", "90m")),
+            Some(_) => return Err(self.invalid(key, "a duration with a unit", "90m")),
         };
-        let duration = duration::parse(&text).ok_or_else(|| self.bad(key, "a duration with its unit", "90m"))?;
+        let duration = duration::parse(&text).ok_or_else(|| self.invalid(key, "a duration with a unit", "90m"))?;
         Ok(Some(duration))
     }
 
-    /// A key whose effect this worker does not have: an error where it is set to something.
+    /// Returns an error if a key is set that this worker does not support.
     pub fn refuse(&mut self, key: &str, remedy: &'static str) -> Result<(), ConfigError> {
         match self.take(key) {
             None | Some(Value::Null | Value::Bool(false)) => Ok(()),
@@ -96,13 +96,13 @@ impl Section {
         }
     }
 
-    /// Keys that LiveKit's worker knows and that mean nothing here.
+    /// Accepts keys of LiveKit's worker that have no effect here.
     pub fn ignore(&mut self, keys: &[&str]) {
         self.read.extend(keys.iter().map(|key| (*key).to_owned()));
     }
 
-    /// The complaint about a value of this section. Does not repeat the value: it may be a secret.
-    pub fn bad(&self, key: &str, expected: &'static str, example: impl Display) -> ConfigError {
+    /// The error for a value of this section. Does not contain the value, which may be a secret.
+    pub fn invalid(&self, key: &str, expected: &'static str, example: impl Display) -> ConfigError {
         ConfigError::Value {
             key: self.path_of(key),
             expected,
@@ -117,7 +117,7 @@ impl Section {
         }
     }
 
-    /// To be called when everything was read: the keys that nobody asked for become warnings.
+    /// Adds a warning for every key that was not read.
     pub fn finish(self, warnings: &mut Vec<String>) {
         for key in self
             .values
@@ -125,10 +125,7 @@ impl Section {
             .filter_map(Value::as_str)
             .filter(|key| !self.read.contains(*key))
         {
-            warnings.push(format!(
-                "{} is no key that this worker knows; it has no effect",
-                self.path_of(key)
-            ));
+            warnings.push(format!("{} is not a known key and has no effect", self.path_of(key)));
         }
     }
 

@@ -8,24 +8,24 @@ pub use objects::StoreConfig;
 
 use super::{error::ConfigError, section::Section};
 
-/// What S3 requests are signed for if nobody says.
+/// The S3 region if none is configured.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
-/// What is said about stores that this worker cannot write to.
+/// The remedy for stores that this worker does not support.
 const ONLY_S3_OR_FILE: &str = "use storage.s3 or storage.file";
 
 /// The configured store.
 #[derive(Clone, Debug)]
 pub struct StorageConfig {
-    /// Stands before every key, also in stores that requests bring.
+    /// The first part of every key, also in stores that requests name.
     pub prefix: String,
-    /// `None`: only requests name stores.
+    /// If `None`, every request must name its store.
     pub store: Option<StoreConfig>,
 }
 
 /// Reads `storage`, or the older `s3` at the root.
 pub fn read(root: &mut Section, warnings: &mut Vec<String>) -> Result<Option<StorageConfig>, ConfigError> {
-    root.refuse("backup", "remove it: there is no backup store yet")?;
+    root.refuse("backup", "remove it: backup stores are not implemented yet")?;
     let older = root.section("s3")?;
     let storage = match (root.section("storage")?, older) {
         (Some(_), Some(_)) => {
@@ -35,7 +35,7 @@ pub fn read(root: &mut Section, warnings: &mut Vec<String>) -> Result<Option<Sto
             });
         }
         (None, Some(s3)) => {
-            warnings.push("s3 is an older name; move it to storage.s3".into());
+            warnings.push("s3 is deprecated; move it to storage.s3".into());
             let store = Some(StoreConfig::S3(s3_config(s3, warnings)?));
             StorageConfig {
                 prefix: String::new(),
@@ -49,7 +49,7 @@ pub fn read(root: &mut Section, warnings: &mut Vec<String>) -> Result<Option<Sto
 }
 
 fn storage_section(mut storage: Section, warnings: &mut Vec<String>) -> Result<StorageConfig, ConfigError> {
-    storage.refuse("generate_presigned_url", "remove it: locations are not signed")?;
+    storage.refuse("generate_presigned_url", "remove it: presigned URLs are not supported")?;
     for provider in ["azure", "gcp", "alioss"] {
         storage.refuse(provider, ONLY_S3_OR_FILE)?;
     }
@@ -69,20 +69,20 @@ fn storage_section(mut storage: Section, warnings: &mut Vec<String>) -> Result<S
     Ok(StorageConfig { prefix, store })
 }
 
-/// Without slashes at its ends.
+/// Reads the prefix, without slashes at its ends.
 fn prefix(storage: &mut Section) -> Result<String, ConfigError> {
     let prefix = storage.text("prefix")?.unwrap_or_default().trim_matches('/').to_owned();
     if prefix.is_empty() || domain::ObjectKey::parse(prefix.as_str()).is_ok() {
         return Ok(prefix);
     }
-    Err(storage.bad("prefix", "a path without '..'", "recordings"))
+    Err(storage.invalid("prefix", "a path without '..'", "recordings"))
 }
 
 fn folder_config(mut file: Section, warnings: &mut Vec<String>) -> Result<FolderConfig, ConfigError> {
     let example = "/var/lib/trackscribe/objects";
     let root = file.path("root")?.ok_or_else(|| file.missing("root", example))?;
     if !root.is_absolute() {
-        return Err(file.bad("root", "an absolute path", example));
+        return Err(file.invalid("root", "an absolute path", example));
     }
     file.finish(warnings);
     Ok(FolderConfig { root })
@@ -96,9 +96,9 @@ fn s3_config(mut s3: Section, warnings: &mut Vec<String>) -> Result<S3Config, Co
         "tagging",
         "content_disposition",
     ] {
-        s3.refuse(key, "remove it: this worker does not have it")?;
+        s3.refuse(key, "remove it: this worker does not support it")?;
     }
-    s3.refuse("metadata", "remove it: this worker does not have it")?;
+    s3.refuse("metadata", "remove it: this worker does not support it")?;
     s3.ignore(&["max_retries", "max_retry_delay", "min_retry_delay", "aws_log_level"]);
     let config = S3Config {
         bucket: s3.text("bucket")?.ok_or_else(|| s3.missing("bucket", "recordings"))?,
@@ -123,11 +123,11 @@ fn endpoint(s3: &mut Section) -> Result<Option<Url>, ConfigError> {
     let Some(text) = s3.text("endpoint")? else {
         return Ok(None);
     };
-    let url = endpoint_url(&text).ok_or_else(|| s3.bad("endpoint", "an address", "http://127.0.0.1:3900"))?;
+    let url = endpoint_url(&text).ok_or_else(|| s3.invalid("endpoint", "a URL", "http://127.0.0.1:3900"))?;
     Ok(Some(url))
 }
 
-/// An S3 endpoint as LiveKit's users write it: `https://` is meant where no scheme stands.
+/// Parses an S3 endpoint. As in LiveKit's configuration, the default scheme is `https://`.
 pub fn endpoint_url(text: &str) -> Option<Url> {
     let has_scheme = text.starts_with("http://") || text.starts_with("https://");
     let text = if has_scheme {

@@ -1,21 +1,21 @@
-//! The configuration as a whole: what is read, what is refused and in which words.
+//! Tests of the configuration as a whole: what is read, what is refused, and with which message.
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::*;
 
-const SMALL: &str = "api_key: k\napi_secret: hush\nws_url: ws://lk:7880\nredis: {address: 'r:6380'}\n";
+const MINIMAL: &str = "api_key: k\napi_secret: hush\nws_url: ws://lk:7880\nredis: {address: 'r:6380'}\n";
 
 fn parse(text: &str) -> Result<EgressConfig, ConfigError> {
     EgressConfig::parse(text, &ConfigArgs::default())
 }
 
-fn with(more: &str) -> Result<EgressConfig, ConfigError> {
-    parse(&format!("{SMALL}{more}"))
+fn with_lines(more: &str) -> Result<EgressConfig, ConfigError> {
+    parse(&format!("{MINIMAL}{more}"))
 }
 
 #[test]
-fn the_template_in_the_repository_is_good_as_it_is() {
+fn the_template_in_the_repository_is_valid_unchanged() {
     let config = parse(include_str!("../../../egress.yaml")).unwrap();
 
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
@@ -25,8 +25,8 @@ fn the_template_in_the_repository_is_good_as_it_is() {
 }
 
 #[test]
-fn a_few_lines_are_enough() {
-    let config = parse(SMALL).unwrap();
+fn four_keys_are_enough() {
+    let config = parse(MINIMAL).unwrap();
 
     assert_eq!(
         (config.redis.host.as_str(), config.redis.port, config.redis.db),
@@ -36,11 +36,14 @@ fn a_few_lines_are_enough() {
     assert_eq!((config.health_port, config.prometheus_port), (0, 0));
     assert!(config.trackscribe.decline);
     assert_eq!(config.trackscribe.instance.len(), 8);
-    assert_ne!(config.trackscribe.instance, parse(SMALL).unwrap().trackscribe.instance);
+    assert_ne!(
+        config.trackscribe.instance,
+        parse(MINIMAL).unwrap().trackscribe.instance
+    );
 }
 
 #[test]
-fn the_environment_wins_over_the_file() {
+fn the_environment_overrides_the_file() {
     let args = ConfigArgs {
         api_key: Some("env-key".into()),
         api_secret: Some(SecretString::from("env-secret")),
@@ -48,7 +51,7 @@ fn the_environment_wins_over_the_file() {
         ..Default::default()
     };
 
-    let config = EgressConfig::parse(SMALL, &args).unwrap();
+    let config = EgressConfig::parse(MINIMAL, &args).unwrap();
 
     assert_eq!(
         (config.api_key.as_str(), config.api_secret.expose_secret()),
@@ -58,10 +61,10 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
-fn the_body_wins_over_the_file_and_without_either_there_is_no_start() {
+fn the_body_overrides_the_file_and_one_of_them_is_required() {
     let args = ConfigArgs {
         config: Some("/nowhere".into()),
-        config_body: Some(SecretString::from(SMALL)),
+        config_body: Some(SecretString::from(MINIMAL)),
         ..Default::default()
     };
     let only_file = ConfigArgs {
@@ -83,10 +86,10 @@ fn the_body_wins_over_the_file_and_without_either_there_is_no_start() {
 }
 
 #[test]
-fn s3_is_read_under_its_new_and_its_older_name() {
+fn s3_is_read_under_its_new_and_its_deprecated_name() {
     let s3 = "bucket: b, access_key: a, secret: s, endpoint: 'http://h:3900', force_path_style: true, max_retries: 3";
-    let new = with(&format!("storage: {{prefix: /calls/, s3: {{{s3}}}}}\n")).unwrap();
-    let old = with(&format!("s3: {{{s3}}}\n")).unwrap();
+    let new = with_lines(&format!("storage: {{prefix: /calls/, s3: {{{s3}}}}}\n")).unwrap();
+    let old = with_lines(&format!("s3: {{{s3}}}\n")).unwrap();
 
     for (config, prefix, warnings) in [(new, "calls", 0), (old, "", 1)] {
         let storage = config.storage.unwrap();
@@ -103,8 +106,9 @@ fn s3_is_read_under_its_new_and_its_older_name() {
 }
 
 #[test]
-fn unknown_keys_are_named_in_warnings_and_livekits_others_are_not() {
-    let config = with("colour: red\ncpu_cost: {track_cpu_cost: 0.5}\ntemplate_port: 7980\ntrackscribe: {spol: /x}\n");
+fn warnings_name_unknown_keys_but_not_livekits_unused_ones() {
+    let config =
+        with_lines("colour: red\ncpu_cost: {track_cpu_cost: 0.5}\ntemplate_port: 7980\ntrackscribe: {spol: /x}\n");
 
     let warnings = config.unwrap().warnings.join("\n");
 
@@ -119,9 +123,9 @@ fn unknown_keys_are_named_in_warnings_and_livekits_others_are_not() {
 }
 
 #[test]
-fn redis_may_need_a_password_and_tls() {
+fn redis_may_have_a_password_and_tls() {
     let redis = "redis: {address: '[::1]', username: u, password: 1234, db: 2, tls: {enabled: true, insecure: true}}\n";
-    let text = SMALL.replace("redis: {address: 'r:6380'}\n", redis);
+    let text = MINIMAL.replace("redis: {address: 'r:6380'}\n", redis);
 
     let redis = parse(&text).unwrap().redis;
 
@@ -131,7 +135,7 @@ fn redis_may_need_a_password_and_tls() {
 }
 
 #[test]
-fn a_bad_value_is_refused_by_its_key_and_with_an_example() {
+fn the_error_for_an_invalid_value_names_its_key_or_an_example() {
     let table = [
         ("health_port: high\n", "health_port: 7082"),
         ("health_port: 70000\n", "health_port: 7082"),
@@ -162,13 +166,13 @@ fn a_bad_value_is_refused_by_its_key_and_with_an_example() {
     ];
 
     for (more, expected) in table {
-        let error = with(more).unwrap_err().to_string();
+        let error = with_lines(more).unwrap_err().to_string();
         assert!(error.contains(expected), "{more}: {error}");
     }
 }
 
 #[test]
-fn what_is_missing_is_named_with_where_to_set_it() {
+fn the_error_for_a_missing_value_names_where_to_set_it() {
     let table = [
         ("api_key: k\n", "LIVEKIT_API_KEY"),
         ("api_secret: hush\n", "LIVEKIT_API_SECRET"),
@@ -177,13 +181,13 @@ fn what_is_missing_is_named_with_where_to_set_it() {
     ];
 
     for (line, expected) in table {
-        let error = parse(&SMALL.replace(line, "")).unwrap_err().to_string();
+        let error = parse(&MINIMAL.replace(line, "")).unwrap_err().to_string();
         assert!(error.contains(expected), "{line}: {error}");
     }
 }
 
 #[test]
-fn no_complaint_shows_a_secret_and_no_text_stops_the_program() {
+fn no_error_contains_a_secret_and_no_text_causes_a_panic() {
     for text in [
         "[1, 2]",
         "a: [",
@@ -195,5 +199,5 @@ fn no_complaint_shows_a_secret_and_no_text_stops_the_program() {
         let error = parse(text).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hush"), "{text}");
     }
-    assert!(!format!("{:?}", parse(SMALL).unwrap()).contains("hush"));
+    assert!(!format!("{:?}", parse(MINIMAL).unwrap()).contains("hush"));
 }
