@@ -1,4 +1,4 @@
-//! The time as LiveKit counts it.
+//! The current time in the unit of LiveKit's protocol.
 
 use chrono::{DateTime, Utc};
 

@@ -1,25 +1,27 @@
-//! Why an egress ended otherwise than complete, in the words and codes that LiveKit's clients know.
+//! Why an egress did not complete, with the texts and codes that LiveKit's clients expect.
 
 use std::error::Error;
 
-/// What goes to `EgressInfo.error` and `error_code`.
+/// The values of `EgressInfo.error` and `error_code`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
     pub message: String,
-    /// As HTTP would say it.
+    /// An HTTP status code.
     pub code: i32,
 }
 
 impl Failure {
-    /// Stopped before anything came.
+    /// A stop was requested before the first packet. The text is that of LiveKit's own worker.
     pub fn not_started() -> Self {
         Self::new("Start signal not received", 412)
     }
 
-    /// The track ended, or was stopped, before its first packet. The first word is what `reason` becomes.
+    /// The track ended, or a stop was requested, before the first packet of an active egress.
+    ///
+    /// The word before the colon, here and below, becomes the recording's `reason`.
     pub fn no_audio() -> Self {
-        Self::new("no_audio: the track ended before it sent anything", 412)
+        Self::new("no_audio: the track ended before it sent a packet", 412)
     }
 
     pub fn track_not_found(track: &str) -> Self {
@@ -27,12 +29,12 @@ impl Failure {
     }
 
     pub fn room_not_found(room: &str) -> Self {
-        Self::new(format!("room {room} is over; nothing is left to record"), 404)
+        Self::new(format!("room {room} no longer exists"), 404)
     }
 
     pub fn video(track: &str) -> Self {
         Self::new(
-            format!("video: track {track} is no audio track; this worker records audio only"),
+            format!("video: track {track} is not an audio track; this worker records audio only"),
             400,
         )
     }
@@ -52,7 +54,7 @@ impl Failure {
     }
 
     pub fn join(cause: &dyn Error) -> Self {
-        Self::new(format!("the room could not be joined: {}", with_causes(cause)), 503)
+        Self::new(format!("cannot join the room: {}", with_causes(cause)), 503)
     }
 
     pub fn subscription(track: &str, cause: rtc::SubscriptionError) -> Self {
@@ -61,7 +63,7 @@ impl Failure {
         } else {
             503
         };
-        Self::new(format!("track {track} could not be subscribed to: {cause}"), code)
+        Self::new(format!("cannot subscribe to track {track}: {cause}"), code)
     }
 
     pub fn connection_lost() -> Self {
@@ -77,10 +79,7 @@ impl Failure {
     }
 
     pub fn spool(cause: std::io::Error) -> Self {
-        Self::new(
-            format!("the recording could not be written to the spool folder: {cause}"),
-            500,
-        )
+        Self::new(format!("cannot write the recording to the spool folder: {cause}"), 500)
     }
 
     pub fn name(cause: impl std::fmt::Display) -> Self {
@@ -95,7 +94,7 @@ impl Failure {
     }
 }
 
-/// An error and its causes in one line, for people who see no log of ours.
+/// The error and its causes in one line, for readers who do not see our log.
 fn with_causes(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| (*cause).source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

@@ -1,14 +1,19 @@
-//! A LiveKit egress worker for audio tracks: takes requests from LiveKit's bus, joins rooms, writes each track as it
-//! came to an Ogg/Opus file, stores the file with its manifest, and tells livekit-server of every step.
+//! A LiveKit egress worker for audio tracks. It accepts requests from LiveKit's message bus, joins rooms, writes each
+//! track to an Ogg/Opus file without encoding it again, stores the file with its manifest, and reports each state to
+//! livekit-server.
 //!
 //! - [`config`]: `egress.yaml` and the environment
-//! - `control`: the bus, the requests on it, and the reports
-//! - `session`: one recording, from its request to its last report
-//! - `room`: one connection a room, shared by its recordings
-//! - `spool`, `upload`: where a recording lies, and how it gets into the store
+//! - `run`: starts the worker and shuts it down
+//! - `control`: which requests are accepted, and what they ask for
+//! - `session`: one egress, from its request to its last report
+//! - `room`: one connection per room, shared by the sessions of its tracks
+//! - `spool`, `upload`: the file on disk, and its way to the store
+//! - `psrpc`: LiveKit's remote procedure calls over Redis
 //!
-//! It knows no meeting and no database; which track is to be recorded, and what becomes of a recording, is left to
-//! whoever asks LiveKit for it. Anybody may: it takes the place of LiveKit's own worker.
+//! Imports run `control → session → room` and never back.
+//!
+//! The crate knows neither meetings nor a database. Deciding which tracks are recorded, and using the recordings, is left
+//! to the callers of LiveKit's API. It can replace LiveKit's own egress worker for single tracks.
 
 mod clock;
 pub mod config;

@@ -1,11 +1,11 @@
-//! Figures for Prometheus: LiveKit's names where they mean the same, else `trackscribe_egress_…`.
+//! Metrics for Prometheus. They have LiveKit's names where they mean the same, otherwise `trackscribe_egress_…`.
 
 use std::time::Duration;
 
 use livekit_protocol::EgressStatus;
 use metrics::{counter, gauge, histogram};
 
-/// How many recordings run, and whether more are taken.
+/// How many recordings are running, and whether more are accepted.
 #[derive(Clone, Copy, Debug)]
 pub struct Occupancy {
     pub running: usize,
@@ -40,7 +40,7 @@ pub fn upload(succeeded: Result<(), ()>, took: Duration) {
     histogram!("trackscribe_egress_upload_seconds").record(took.as_secs_f64());
 }
 
-/// From the arrival of the request to the first packet in the spool.
+/// Measures the time from the arrival of the request to the first packet in the spool.
 pub fn first_packet(after: Duration) {
     histogram!("trackscribe_egress_first_packet_seconds").record(after.as_secs_f64());
 }

@@ -1,4 +1,4 @@
-//! Leaves an object in the configured store, by which the worker sees that both mean the same one.
+//! Writes a probe object to the configured store, from which the job worker sees that both use the same store.
 
 use std::time::Duration;
 
@@ -7,19 +7,16 @@ use objects::StoreConfig;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// Between two tries, while the store is away.
-const RETRY: Duration = Duration::from_secs(10);
+/// The pause between two attempts while the store is unavailable.
+const RETRY_PAUSE: Duration = Duration::from_secs(10);
 
-/// Tries until it is done or `stop`. A store that is away does not keep the recorder from recording: the spool holds
-/// what cannot be stored yet.
-pub async fn leave(store: StoreConfig, stop: CancellationToken) {
+/// Tries until the object is written or `stop` is cancelled. Recording does not wait for this: the spool holds what
+/// cannot be stored yet.
+pub async fn write(store: StoreConfig, stop: CancellationToken) {
     let objects = match objects::open(&store) {
         Ok(objects) => objects,
         Err(error) => {
-            tracing::error!(
-                "the configured store cannot be opened: {:#}",
-                anyhow::Error::from(error)
-            );
+            tracing::error!("cannot open the configured store: {:#}", anyhow::Error::from(error));
             return;
         }
     };
@@ -30,12 +27,12 @@ pub async fn leave(store: StoreConfig, stop: CancellationToken) {
                 let store = objects.describe();
                 tracing::error!(
                     store,
-                    "the configured store cannot be written to: {:#}",
+                    "cannot write to the configured store: {:#}",
                     anyhow::Error::from(error)
                 );
             }
         }
-        if stop.run_until_cancelled(sleep(RETRY)).await.is_none() {
+        if stop.run_until_cancelled(sleep(RETRY_PAUSE)).await.is_none() {
             return;
         }
     }
@@ -48,20 +45,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_worker_finds_what_was_left() {
+    async fn the_probe_object_can_be_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let store = StoreConfig::Folder(FolderConfig {
             root: folder.path().to_owned(),
         });
 
-        leave(store.clone(), CancellationToken::new()).await;
+        write(store.clone(), CancellationToken::new()).await;
 
         let found = objects::probe::read(objects::open(&store).unwrap().as_ref(), "egress").await;
         assert!(found.unwrap().is_some());
     }
 
     #[tokio::test]
-    async fn a_store_that_cannot_be_written_to_does_not_hold_up_the_end() {
+    async fn a_store_that_cannot_be_written_to_does_not_delay_shutdown() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let store = StoreConfig::Folder(FolderConfig {
             root: file.path().join("below-a-file"),
@@ -69,6 +66,6 @@ mod tests {
         let stop = CancellationToken::new();
         stop.cancel();
 
-        leave(store, stop).await;
+        write(store, stop).await;
     }
 }

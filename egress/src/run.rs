@@ -1,4 +1,4 @@
-//! From a configuration to a worker, and back to nothing.
+//! Starts a worker from its configuration, and shuts it down.
 
 use std::time::{Duration, Instant};
 
@@ -19,40 +19,40 @@ use crate::{
     spool::Spool,
 };
 
-/// How long grants are still heard after the last offer: a request that was offered for and not answered would cost
-/// its caller ten seconds.
+/// How long grants are still received after the last offer. A caller whose granted request gets no answer waits ten
+/// seconds.
 const GRANT_LINGER: Duration = Duration::from_secs(2);
 
-/// How long recordings that were ended may take to be stored and reported. With a short drain time this fits into the
-/// 60 s that `up` waits. What is not stored by then lies in the spool folder.
-const FINISH_WITHIN: Duration = Duration::from_secs(45);
+/// How long ended recordings may take to be stored and reported. With a short drain timeout this fits into the 60 s that
+/// `up` waits. Files that are not stored by then stay in the spool folder.
+const STORE_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// What lives as long as the worker.
+/// The parts of a running worker.
 struct Worker {
     bus: Bus,
     server: Server,
     rooms: Rooms,
     sessions: Sessions,
-    /// Ends what runs.
+    /// Ends the running sessions.
     end_now: CancellationToken,
 }
 
-/// Runs the worker until `shutdown`: then takes nothing new, lets recordings go on for `drain_timeout`, ends those
-/// that are left, stores and reports them, and returns.
+/// Runs the worker until `shutdown` is cancelled. It then accepts no new requests, lets running recordings continue for
+/// `drain_timeout`, ends those that are left, stores and reports them, and returns.
 ///
 /// # Errors
-/// The worker could not start, or recordings could not be stored in time; the message says what to look at.
+/// Fails if the worker cannot start, or if recordings could not be stored in time.
 pub async fn run(config: EgressConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("egress.yaml: {warning}");
     }
     let spool = open_spool(&config)?;
     let worker = connect(&config, spool, &shutdown).await?;
-    let stop_pages = CancellationToken::new();
-    let _pages_end_with_us = stop_pages.clone().drop_guard();
+    let stop_health = CancellationToken::new();
+    let _stop_health_on_return = stop_health.clone().drop_guard();
     let check = health::check(worker.bus.clone(), worker.sessions.clone());
-    health::serve_pages(&config, check, &stop_pages).await?;
-    worker.sessions.show_occupancy();
+    health::serve(&config, check, &stop_health).await?;
+    worker.sessions.update_occupancy();
     let start = Start {
         sessions: worker.sessions.clone(),
         storage: config.storage.clone(),
@@ -60,13 +60,16 @@ pub async fn run(config: EgressConfig, shutdown: CancellationToken) -> anyhow::R
         declines: config.trackscribe.decline,
     };
     let methods = serve_worker(&worker.server, start).await?;
-    let _probe_ends_with_us = probe_store(&config, &shutdown);
+    let _stop_probe_on_return = probe_store(&config, &shutdown);
     tracing::info!(redis = config.redis.address(), livekit = %config.ws_url, "the egress worker is ready");
 
     shutdown.cancelled().await;
 
-    worker.sessions.show_occupancy();
-    tracing::info!(recordings = worker.sessions.running(), "stopping: nothing new is taken");
+    worker.sessions.update_occupancy();
+    tracing::info!(
+        recordings = worker.sessions.running(),
+        "stopping: no new requests are accepted"
+    );
     let drained = drain(&worker.sessions, config.trackscribe.drain_timeout, &worker.end_now);
     let (drained, ()) = tokio::join!(drained, sleep(GRANT_LINGER));
     drop(methods);
@@ -75,10 +78,10 @@ pub async fn run(config: EgressConfig, shutdown: CancellationToken) -> anyhow::R
     drained
 }
 
-/// The task ends when what is returned is dropped.
+/// Starts writing the probe object, if a store is configured. Dropping the handle stops the task.
 fn probe_store(config: &EgressConfig, shutdown: &CancellationToken) -> Option<AbortOnDropHandle<()>> {
     let store = config.storage.as_ref()?.store.clone()?;
-    Some(AbortOnDropHandle::new(tokio::spawn(probe::leave(
+    Some(AbortOnDropHandle::new(tokio::spawn(probe::write(
         store,
         shutdown.clone(),
     ))))
@@ -87,7 +90,7 @@ fn probe_store(config: &EgressConfig, shutdown: &CancellationToken) -> Option<Ab
 fn open_spool(config: &EgressConfig) -> anyhow::Result<Spool> {
     let spool = Spool::open(&config.trackscribe.spool)?;
     for folder in spool.leftovers() {
-        tracing::warn!("a recording that was not stored lies in {}", folder.display());
+        tracing::warn!("found a recording that was not stored in {}", folder.display());
     }
     Ok(spool)
 }
@@ -96,9 +99,9 @@ async fn connect(config: &EgressConfig, spool: Spool, shutdown: &CancellationTok
     let bus = Bus::connect(&config.redis).await?;
     let client = Client::new(bus.clone(), IO_SERVICE)
         .await
-        .context("no replies can be heard on Redis")?;
+        .context("cannot receive replies on Redis")?;
     let server = Server::new(bus.clone());
-    let rooms = Rooms::new(access(config));
+    let rooms = Rooms::new(room_access(config));
     let end_now = CancellationToken::new();
     let sessions = Sessions::new(SessionContext {
         io_info: IoInfoClient::new(client),
@@ -122,24 +125,27 @@ async fn connect(config: &EgressConfig, spool: Spool, shutdown: &CancellationTok
     })
 }
 
-/// Waits for the recordings: first as long as they like, then ends them.
-async fn drain(sessions: &Sessions, patience: Duration, end_now: &CancellationToken) -> anyhow::Result<()> {
-    if timeout(patience, sessions.finish()).await.is_ok() {
+/// Waits for the running sessions until `drain_timeout`, then ends those that are left.
+async fn drain(sessions: &Sessions, drain_timeout: Duration, end_now: &CancellationToken) -> anyhow::Result<()> {
+    if timeout(drain_timeout, sessions.finish()).await.is_ok() {
         return Ok(());
     }
-    tracing::info!(recordings = sessions.running(), "ending the recordings that still run");
+    tracing::info!(
+        recordings = sessions.running(),
+        "ending the recordings that are still running"
+    );
     end_now.cancel();
-    let in_time = timeout(FINISH_WITHIN, sessions.finish()).await;
-    in_time.with_context(|| {
+    let finished = timeout(STORE_TIMEOUT, sessions.finish()).await;
+    finished.with_context(|| {
         format!(
             "{} recordings were not stored and reported within {} s; their files stay in the spool folder",
             sessions.running(),
-            FINISH_WITHIN.as_secs()
+            STORE_TIMEOUT.as_secs()
         )
     })
 }
 
-fn access(config: &EgressConfig) -> RoomAccess {
+fn room_access(config: &EgressConfig) -> RoomAccess {
     RoomAccess {
         url: config.ws_url.clone(),
         api_key: ApiKey::new(&config.api_key, config.api_secret.clone()),

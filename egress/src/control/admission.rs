@@ -1,32 +1,32 @@
-//! Whether this worker wants a request, and how much.
+//! Decides whether this worker offers to serve a request, and with which affinity.
 
 use super::wire::start_egress_request::Request;
 
-/// The offer for a track: livekit-server grants an offer of 1.0 at once instead of waiting for a better one.
-const TRACK: f32 = 1.0;
+/// The affinity for a track. livekit-server grants an offer of 1.0 at once instead of waiting for a better one.
+const TRACK_AFFINITY: f32 = 1.0;
 
-/// The offer for what we refuse: LiveKit's own worker offers at least 0.5 and wins where there is one; where there is
-/// none, the caller hears a clear no at once instead of a time-out after twenty seconds.
-const REFUSAL: f32 = 0.01;
+/// The affinity for requests that we refuse. LiveKit's own worker offers at least 0.5, so it wins if it is running. If it
+/// is not, the caller gets our error at once instead of a timeout after twenty seconds.
+const REFUSAL_AFFINITY: f32 = 0.01;
 
-/// What decides.
+/// The state of the worker on which the decision depends.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
     pub running: usize,
     pub max_recordings: usize,
     pub is_stopping: bool,
-    /// Whether requests that this worker cannot serve are answered.
+    /// Whether the worker offers to answer requests that it must refuse.
     pub declines: bool,
 }
 
-/// The affinity to offer; `None` offers nothing. A running recording is never given up for a new one.
+/// Returns the affinity to offer, or `None` to make no offer. A running recording is never stopped for a new one.
 pub fn affinity(request: Option<&Request>, load: Load) -> Option<f32> {
     if load.is_stopping {
         return None;
     }
     match request {
-        Some(Request::Track(_)) => (load.running < load.max_recordings).then_some(TRACK),
-        _ => load.declines.then_some(REFUSAL),
+        Some(Request::Track(_)) => (load.running < load.max_recordings).then_some(TRACK_AFFINITY),
+        _ => load.declines.then_some(REFUSAL_AFFINITY),
     }
 }
 
@@ -44,7 +44,7 @@ mod tests {
     };
 
     #[test]
-    fn tracks_are_wanted_until_the_worker_is_full_or_stopping() {
+    fn tracks_are_accepted_until_the_worker_is_full_or_stopping() {
         let track = Request::Track(proto::TrackEgressRequest::default());
 
         assert_eq!(affinity(Some(&track), IDLE), Some(1.0));
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_are_left_to_others_and_refused_where_there_are_none() {
+    fn other_kinds_are_offered_for_at_the_lowest_affinity() {
         let web = Request::Web(proto::WebEgressRequest::default());
 
         assert_eq!(affinity(Some(&web), IDLE), Some(0.01));

@@ -1,4 +1,9 @@
-//! The worker's side of LiveKit's bus: which requests are taken on, what they ask for, and what livekit-server is told.
+//! The worker's side of LiveKit's egress protocol: which requests it accepts, and what they ask for.
+//!
+//! - `worker_methods`: serves StartEgress and ListActiveEgress
+//! - `admission`: decides which requests the worker offers to serve
+//! - `start_request`: validates a request and translates it into a session's `RecordingSpec`; `redact`: removes its secrets
+//! - `wire`: the messages
 
 pub mod admission;
 pub mod redact;

@@ -1,5 +1,5 @@
-//! The copy of a request that goes into `EgressInfo`: LiveKit stores it and sends it to webhooks, so it carries no
-//! secret. The webhooks themselves stay, for livekit-server takes them from there.
+//! Removes secrets from the copy of a request that becomes part of `EgressInfo`, which LiveKit stores and sends to
+//! webhooks. The webhook settings stay, because livekit-server reads them from there.
 
 use livekit_protocol::{
     TrackEgressRequest,
@@ -7,7 +7,7 @@ use livekit_protocol::{
     track_egress_request::Output::{File, WebsocketUrl},
 };
 
-/// Replaces every secret that is set by its name in braces.
+/// Replaces every secret that is set with its name in braces.
 pub fn redact(request: &TrackEgressRequest) -> TrackEgressRequest {
     let mut request = request.clone();
     match &mut request.output {
@@ -52,7 +52,7 @@ fn replace(secret: &mut String, name: &str) {
     }
 }
 
-/// Query values of a websocket address are often tokens.
+/// The query of a websocket URL often contains tokens.
 fn redact_query(url: &mut String) {
     if let Some(at) = url.find('?') {
         url.replace_range(at + 1.., "{...}");
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_go_and_everything_else_stays() {
+    fn secrets_are_replaced_and_everything_else_stays() {
         let s3 = proto::S3Upload {
             access_key: "GK1".into(),
             secret: "hush".into(),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_websockets_query_is_hidden() {
+    fn the_query_of_a_websocket_url_is_replaced() {
         let output = Some(WebsocketUrl("wss://x/y?token=hush".into()));
 
         let redacted = redact(&TrackEgressRequest {

@@ -24,7 +24,7 @@ use crate::{
     session::{EgressMeta, NameTemplate, RecordingSpec, RequestValues},
 };
 
-/// Longest egress id, in characters; LiveKit's have 15.
+/// The longest accepted egress id, in characters; LiveKit's have 15.
 const MAX_ID: usize = 64;
 
 /// When a request arrived, and the worker's settings that apply to it.
@@ -40,7 +40,7 @@ pub fn parse(request: StartEgressRequest, context: RequestContext<'_>) -> Result
     let egress_id = egress_id(&request.egress_id)?;
     if !request.token.is_empty() || !request.ws_url.is_empty() {
         return Err(RpcError::unimplemented(
-            "this worker makes its own tokens; send no token and no ws_url",
+            "this worker creates its own tokens; send neither token nor ws_url",
         ));
     }
     let track = track_request(request.request)?;
@@ -89,7 +89,7 @@ fn name_template(
         .map_err(|error| RpcError::invalid(format!("request has missing or invalid field: filepath: {error}")))
 }
 
-/// It becomes the name of a folder and of channels, so it is letters, digits, `_` and `-`.
+/// The egress id becomes the name of a folder and of channels, so it consists of letters, digits, `_` and `-`.
 fn egress_id(id: &str) -> Result<EgressId, RpcError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if id.is_empty() || id.len() > MAX_ID || !id.chars().all(allowed) {
@@ -106,7 +106,7 @@ fn required(value: &str, field: &str) -> Result<String, RpcError> {
     }
 }
 
-/// LiveKit's own words.
+/// The text is that of LiveKit's own worker.
 fn missing(field: &str) -> RpcError {
     RpcError::invalid(format!("request has missing or invalid field: {field}"))
 }
@@ -127,7 +127,7 @@ fn file_output(track: &TrackEgressRequest) -> Result<&DirectFileOutput, RpcError
     }
 }
 
-/// The request's own store, else the configured one.
+/// Returns the store of the request if it names one, otherwise the configured one.
 fn store(file: &DirectFileOutput, storage: Option<&StorageConfig>) -> Result<StoreConfig, RpcError> {
     let other = |name| RpcError::unimplemented(format!("this worker stores to S3 or a folder, not to {name}"));
     match &file.output {
@@ -142,7 +142,7 @@ fn store(file: &DirectFileOutput, storage: Option<&StorageConfig>) -> Result<Sto
 }
 
 fn s3(upload: &S3Upload) -> Result<S3Config, RpcError> {
-    refuse_extras(upload)?;
+    refuse_unsupported(upload)?;
     let endpoint = match upload.endpoint.as_str() {
         "" => None,
         text => Some(endpoint_url(text).ok_or_else(|| missing("s3.endpoint"))?),
@@ -166,9 +166,9 @@ fn s3(upload: &S3Upload) -> Result<S3Config, RpcError> {
     })
 }
 
-/// What would be silently left undone is refused.
-fn refuse_extras(upload: &S3Upload) -> Result<(), RpcError> {
-    let extras = [
+/// Refuses settings that this worker would otherwise ignore silently.
+fn refuse_unsupported(upload: &S3Upload) -> Result<(), RpcError> {
+    let settings = [
         ("assume_role_arn", !upload.assume_role_arn.is_empty()),
         ("proxy", upload.proxy.is_some()),
         ("metadata", !upload.metadata.is_empty()),
@@ -178,7 +178,7 @@ fn refuse_extras(upload: &S3Upload) -> Result<(), RpcError> {
             !matches!(upload.content_disposition.as_str(), "" | "inline"),
         ),
     ];
-    match extras.into_iter().find(|(_, is_set)| *is_set) {
+    match settings.into_iter().find(|(_, is_set)| *is_set) {
         Some((field, _)) => Err(RpcError::unimplemented(format!(
             "s3.{field} is not supported by this worker"
         ))),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_requests_own_store_wins_over_the_configured_one() {
+    fn the_store_of_the_request_takes_precedence_over_the_configured_one() {
         let own = parse(
             start(Request::Track(track(file(Some(Upload::S3(upload())))))),
             Some(&folder()),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_done_is_refused_with_a_clear_text() {
+    fn an_unsupported_request_is_refused_with_the_reason() {
         let no_track = TrackEgressRequest {
             track_id: String::new(),
             ..track(file(None))
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_egress_id_names_no_folder() {
+    fn an_egress_id_that_is_no_folder_name_is_refused() {
         for id in ["", "../x", "a/b", "EG_1\n", &"x".repeat(65)] {
             let request = StartEgressRequest {
                 egress_id: id.into(),
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn without_any_store_there_is_no_output() {
+    fn a_request_without_any_store_is_refused() {
         let error = parse(start(Request::Track(track(file(None)))), None).unwrap_err();
 
         assert_eq!(error.message, "request has missing or invalid field: output");

@@ -1,9 +1,10 @@
-//! Messages of LiveKit's `rpc` package that `livekit-protocol` does not carry.
+//! Messages of LiveKit's `rpc` package that `livekit-protocol` does not contain.
 
 use livekit_protocol as proto;
 use prost::{Message, Oneof};
 
-/// What livekit-server asks of a worker. Fields that only its cloud sets are left out and thereby ignored.
+/// A request of livekit-server to a worker. Fields that only LiveKit Cloud sets are omitted, except those that are
+/// refused.
 #[derive(Clone, PartialEq, Message)]
 pub struct StartEgressRequest {
     #[prost(string, tag = "1")]
@@ -42,7 +43,7 @@ pub mod start_egress_request {
     }
 
     impl Request {
-        /// The word for it in logs, metrics and errors.
+        /// The name of the kind in logs, metrics and errors.
         pub fn kind(&self) -> &'static str {
             match self {
                 Self::RoomComposite(_) => "room_composite",

@@ -50,10 +50,10 @@ pub async fn serve_worker(server: &Server, start: Start) -> Result<WorkerMethods
         delivery,
     };
     let list = server
-        .serve(method("ListActiveEgress", Delivery::Everybody), Arc::new(list))
+        .serve(method("ListActiveEgress", Delivery::AllServers), Arc::new(list))
         .await?;
     let start = server
-        .serve(method("StartEgress", Delivery::Chosen), Arc::new(start))
+        .serve(method("StartEgress", Delivery::Granted), Arc::new(start))
         .await?;
     Ok(WorkerMethods {
         _start: start,
@@ -77,8 +77,8 @@ impl Handler for Start {
     type Response = EgressInfo;
 
     fn affinity(&self, request: &StartEgressRequest) -> Option<f32> {
-        if self.sessions.knows(&request.egress_id) {
-            // A repetition of a request whose answer was late: nobody else should take it.
+        if self.sessions.contains(&request.egress_id) {
+            // The request is repeated because our answer was late. No other worker should get it.
             return Some(1.0);
         }
         admission::affinity(request.request.as_ref(), self.load())

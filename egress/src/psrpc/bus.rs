@@ -1,5 +1,5 @@
-//! Publishing, subscribing and locking on Redis. A lost connection is made again and every subscription with it;
-//! what was published meanwhile is lost, as psrpc expects.
+//! Publishes, subscribes and locks on Redis. A lost connection is restored with all its subscriptions. Messages that were
+//! published in the meantime are lost, which psrpc tolerates.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use redis::{RedisError, RedisResult, aio::ConnectionManager};
@@ -14,11 +14,11 @@ use super::{
     redis_client::{RedisClientError, RedisConfig, manager_config},
 };
 
-/// Tries of one PUBLISH: after a restart of Redis the first finds only that the connection is gone. A second copy of
-/// a message does no harm, receivers tell by its id.
-const PUBLISH_TRIES: u32 = 3;
+/// Attempts of one PUBLISH. After a restart of Redis the first attempt only finds that the connection is gone. A second
+/// copy of a message does no harm, because receivers recognise it by its id.
+const PUBLISH_ATTEMPTS: u32 = 3;
 
-/// How long the winner of a queued request holds its lock, in seconds: psrpc's figure, part of the protocol.
+/// How long the winner of a queued request holds its lock, in seconds; defined by psrpc.
 const LOCK_SECONDS: u64 = 5;
 
 /// A handle on the bus; clones share the connections.
@@ -29,28 +29,28 @@ pub struct Bus {
     connected: watch::Receiver<bool>,
 }
 
-/// Messages of the channels that were asked for; dropping it ends the subscription.
+/// The messages of some channels; dropping it ends the subscription.
 pub struct Subscription {
     channels: Vec<String>,
     messages: mpsc::UnboundedReceiver<BusMessage>,
     commands: mpsc::UnboundedSender<Command>,
 }
 
-/// What Redis did not do for us.
+/// Why an operation on the bus failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
     #[error("cannot use Redis at {address}; check `redis` in egress.yaml and that it is running")]
     Connect { address: String, source: RedisError },
     #[error(transparent)]
     Config(#[from] RedisClientError),
-    #[error("Redis took no message")]
+    #[error("cannot publish on Redis")]
     Publish(#[source] RedisError),
     #[error("the bus has been stopped")]
     Stopped,
 }
 
 impl Bus {
-    /// Connects, for up to half a minute; wrong credentials fail at once.
+    /// Connects, and keeps trying for up to half a minute; wrong credentials fail at once.
     pub async fn connect(config: &RedisConfig) -> Result<Self, BusError> {
         let refused = |source| BusError::Connect {
             address: config.address(),
@@ -70,13 +70,13 @@ impl Bus {
         })
     }
 
-    /// Whether messages reach us at the moment.
+    /// Whether messages can currently be received.
     pub fn is_connected(&self) -> bool {
         *self.connected.borrow()
     }
 
-    /// Subscribes and waits until Redis has confirmed every channel, through reconnections if need be. A channel has
-    /// one subscriber in a process.
+    /// Subscribes and waits until Redis has confirmed every channel, across reconnections if necessary. A channel can
+    /// have one subscription per process.
     pub async fn subscribe(&self, channels: Vec<String>) -> Result<Subscription, BusError> {
         let (to, messages) = mpsc::unbounded_channel();
         let (confirmed, confirmation) = oneshot::channel();
@@ -95,10 +95,10 @@ impl Bus {
         Ok(subscription)
     }
 
-    /// Publishes and returns how many subscribers there were.
+    /// Publishes a message and returns how many subscribers received it.
     pub async fn publish(&self, channel: &str, payload: &[u8]) -> Result<u64, BusError> {
         let mut publisher = self.publisher.clone();
-        let mut tries = 1;
+        let mut attempts = 1;
         loop {
             let outcome = redis::cmd("PUBLISH")
                 .arg(channel)
@@ -107,14 +107,15 @@ impl Bus {
                 .await;
             match outcome {
                 Ok(receivers) => return Ok(receivers),
-                Err(error) if tries == PUBLISH_TRIES => return Err(BusError::Publish(error)),
+                Err(error) if attempts == PUBLISH_ATTEMPTS => return Err(BusError::Publish(error)),
                 Err(_) => sleep(RECONNECT_PAUSE).await,
             }
-            tries += 1;
+            attempts += 1;
         }
     }
 
-    /// Whether this process won the right to handle a message that every server received. No answer means no.
+    /// Whether this process acquired the lock on a message that every server received. Returns false if Redis does not
+    /// answer.
     pub async fn lock(&self, payload: &[u8]) -> bool {
         let mut publisher = self.publisher.clone();
         let mut command = redis::cmd("SET");
@@ -130,7 +131,7 @@ impl Bus {
 }
 
 impl Subscription {
-    /// The next message; `None` once the bus has stopped.
+    /// Returns the next message, or `None` once the bus has stopped.
     pub async fn recv(&mut self) -> Option<BusMessage> {
         self.messages.recv().await
     }
@@ -143,7 +144,7 @@ impl Drop for Subscription {
     }
 }
 
-/// psrpc's name for the lock of one published payload.
+/// The key of the lock on a published payload, as psrpc defines it.
 fn lock_key(payload: &[u8]) -> String {
     BASE64_STANDARD.encode(Sha256::digest(payload))
 }
@@ -153,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_named_by_the_digest_of_the_payload() {
+    fn the_key_of_a_lock_is_the_digest_of_the_payload() {
         assert_eq!(lock_key(b""), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
         assert_eq!(lock_key(b"abc"), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
     }

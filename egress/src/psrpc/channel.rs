@@ -1,26 +1,26 @@
-//! Names of the channels on Redis.
+//! The names of psrpc's channels on Redis.
 
-/// Where a service's requests for one method and topic arrive.
+/// The channel of the requests for one method and topic of a service.
 pub fn request(service: &str, method: &str, topic: &str) -> String {
     join(&[service, method, topic, "REQ"])
 }
 
-/// Where a caller says which server it has chosen.
+/// The channel on which a caller names the server that it has chosen.
 pub fn grant(service: &str, method: &str, topic: &str) -> String {
     join(&[service, method, topic, "RCLAIM"])
 }
 
-/// Where servers offer themselves to one client.
+/// The channel of the servers' offers to one client.
 pub fn claim(service: &str, client_id: &str) -> String {
     join(&[service, client_id, "CLAIM"])
 }
 
-/// Where answers to one client arrive.
+/// The channel of the responses to one client.
 pub fn response(service: &str, client_id: &str) -> String {
     join(&[service, client_id, "RES"])
 }
 
-/// An empty topic disappears together with its separator.
+/// Joins the parts with `|`. An empty topic is left out together with its separator.
 fn join(parts: &[&str]) -> String {
     let parts: Vec<String> = parts
         .iter()
@@ -30,7 +30,8 @@ fn join(parts: &[&str]) -> String {
     parts.join("|")
 }
 
-/// Escapes what is no letter, digit or `_`: `u+` and 4 hex digits, beyond the basic plane `U+` and 8.
+/// Escapes every character except letters, digits and `_`: as `u+` and 4 hex digits, or as `U+` and 8 beyond the Basic
+/// Multilingual Plane.
 fn sanitise(part: &str) -> String {
     let mut out = String::with_capacity(part.len());
     for c in part.chars() {
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_topic_holds_cannot_name_another_channel() {
+    fn no_topic_can_name_another_channel() {
         let cases = [
             ("us-east", "usu+002deast"),
             ("软件", "u+8f6fu+4ef6"),

@@ -1,4 +1,4 @@
-//! Calling a service of livekit-server: the first server that offers itself is taken.
+//! Calls a service of livekit-server. The first server that makes an offer gets the call.
 
 use std::{
     collections::HashMap,
@@ -28,10 +28,10 @@ pub struct Client {
     _listening: DropGuard,
 }
 
-/// Why a call brought no answer.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    #[error("no livekit-server listens for {method}")]
+    #[error("no livekit-server is subscribed to {method}")]
     NoListener { method: String },
     #[error("livekit-server did not answer {method} in time")]
     TimedOut { method: String },
@@ -41,29 +41,29 @@ pub enum CallError {
         code: String,
         message: String,
     },
-    #[error("livekit-server's answer to {method} cannot be read")]
-    Damaged { method: String, source: prost::DecodeError },
+    #[error("cannot decode livekit-server's response to {method}")]
+    Malformed { method: String, source: prost::DecodeError },
     #[error(transparent)]
     Bus(#[from] BusError),
 }
 
-/// What may come back for one call.
+/// A message to the caller of one call.
 enum Reply {
     Offer(ClaimRequest),
-    Answer(Response),
+    Response(Response),
 }
 
 type Calls = Arc<Mutex<HashMap<String, mpsc::UnboundedSender<Reply>>>>;
 
 impl Client {
-    /// Listens for replies; returns once Redis has confirmed that.
+    /// Subscribes to replies. Returns once Redis has confirmed that.
     pub async fn new(bus: Bus, service: &'static str) -> Result<Self, BusError> {
         let client_id = id::client();
-        let (claims, answers) = (
+        let (claims, responses) = (
             channel::claim(service, &client_id),
             channel::response(service, &client_id),
         );
-        let subscription = bus.subscribe(vec![claims.clone(), answers]).await?;
+        let subscription = bus.subscribe(vec![claims.clone(), responses]).await?;
         let (calls, stop) = (Calls::default(), CancellationToken::new());
         let listen = listen(subscription, claims, calls.clone());
         tokio::spawn(stop.clone().run_until_cancelled_owned(listen));
@@ -76,7 +76,7 @@ impl Client {
         })
     }
 
-    /// Calls `method` once.
+    /// Calls `method` once, and fails after `timeout`.
     pub async fn call<Q: Message, A: Message + Default>(
         &self,
         method: &str,
@@ -85,20 +85,20 @@ impl Client {
     ) -> Result<A, CallError> {
         let mut call = self.open_call();
         let outcome = tokio::time::timeout(timeout, call.run(method, request.encode_to_vec(), timeout)).await;
-        let answer = outcome.map_err(|_| CallError::TimedOut {
+        let response = outcome.map_err(|_| CallError::TimedOut {
             method: method.to_owned(),
         })??;
-        if !answer.error.is_empty() {
+        if !response.error.is_empty() {
             let Response {
                 code, error: message, ..
-            } = answer;
+            } = response;
             return Err(CallError::Refused {
                 method: method.to_owned(),
                 code,
                 message,
             });
         }
-        A::decode(answer.raw_response).map_err(|source| CallError::Damaged {
+        A::decode(response.raw_response).map_err(|source| CallError::Malformed {
             method: method.to_owned(),
             source,
         })
@@ -116,7 +116,7 @@ impl Client {
     }
 }
 
-/// One call under way; forgotten when dropped.
+/// A pending call; dropping it discards its replies.
 struct Call<'a> {
     client: &'a Client,
     request_id: String,
@@ -151,8 +151,8 @@ impl Call<'_> {
         let mut granted = false;
         loop {
             match self.replies.recv().await {
-                // An answer may come without an offer before it: newer servers can skip the claim.
-                Some(Reply::Answer(answer)) => return Ok(answer),
+                // A response may come without an offer before it: newer servers can skip the claim.
+                Some(Reply::Response(response)) => return Ok(response),
                 Some(Reply::Offer(offer)) if !granted => {
                     granted = true;
                     let grant = ClaimResponse {
@@ -179,7 +179,7 @@ async fn listen(mut subscription: Subscription, claims: String, calls: Calls) {
         let reply = if message.channel == claims {
             offer(&message.payload)
         } else {
-            answer(&message.payload)
+            response(&message.payload)
         };
         let Some((request_id, reply)) = reply else { continue };
         if let Some(call) = lock(&calls).get(&request_id) {
@@ -193,9 +193,9 @@ fn offer(payload: &Bytes) -> Option<(String, Reply)> {
     Some((offer.request_id.clone(), Reply::Offer(offer)))
 }
 
-fn answer(payload: &Bytes) -> Option<(String, Reply)> {
-    let answer: Response = open(payload).ok()?;
-    Some((answer.request_id.clone(), Reply::Answer(answer)))
+fn response(payload: &Bytes) -> Option<(String, Reply)> {
+    let response: Response = open(payload).ok()?;
+    Some((response.request_id.clone(), Reply::Response(response)))
 }
 
 fn lock(calls: &Calls) -> std::sync::MutexGuard<'_, HashMap<String, mpsc::UnboundedSender<Reply>>> {

@@ -1,4 +1,4 @@
-//! The subscriber connection: one owner, commands to it, made again when it breaks.
+//! The task that owns the subscriber connection: carries out commands, routes messages, and reconnects.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -15,14 +15,14 @@ use tokio::{
 
 use super::redis_client::REDIS_TIMEOUT;
 
-/// How often a quiet subscriber connection is asked whether it still lives.
-const PING_EVERY: Duration = Duration::from_secs(5);
+/// How often the subscriber connection is checked with a ping.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Pause before a connection is tried again.
+/// The pause before another attempt to connect.
 pub const RECONNECT_PAUSE: Duration = Duration::from_millis(300);
 
-/// How long `connect` goes on trying: Redis may be starting beside us.
-const FIRST_CONNECTION: Duration = Duration::from_secs(30);
+/// How long the first connection is attempted: Redis may be starting at the same time.
+const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One published message.
 pub struct BusMessage {
@@ -30,7 +30,7 @@ pub struct BusMessage {
     pub payload: Bytes,
 }
 
-/// What the handles ask of the driver.
+/// A command from a handle of the bus.
 pub enum Command {
     Subscribe {
         channels: Vec<String>,
@@ -42,13 +42,13 @@ pub enum Command {
     },
 }
 
-/// The one owner of the subscriber connection. Ends when the last handle on the bus has gone.
+/// Owns the subscriber connection. Ends when the last handle of the bus is dropped.
 pub struct Driver {
     client: Client,
     queue: mpsc::UnboundedReceiver<Command>,
     state: watch::Sender<bool>,
     routes: HashMap<String, mpsc::UnboundedSender<BusMessage>>,
-    /// Callers whose channels stand in `routes` but were not confirmed before the connection broke.
+    /// Callers whose channels are in `routes` but were not confirmed before the connection was lost.
     unconfirmed: Vec<oneshot::Sender<()>>,
 }
 
@@ -72,26 +72,26 @@ impl Driver {
     pub async fn run(mut self, first: (PubSubSink, PubSubStream)) {
         let mut connection = first;
         while let Ended::Lost = self.serve(connection).await {
-            tracing::warn!("the connection to Redis is lost; connecting again");
+            tracing::warn!("lost the connection to Redis; reconnecting");
             self.state.send_replace(false);
             let Some(next) = self.reconnect().await else { return };
             connection = next;
             self.state.send_replace(true);
             tracing::info!(
                 channels = self.routes.len(),
-                "connected to Redis again, all channels subscribed"
+                "reconnected to Redis and subscribed to all channels"
             );
         }
     }
 
     async fn serve(&mut self, (mut sink, mut stream): (PubSubSink, PubSubStream)) -> Ended {
-        let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        let mut ping = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 command = self.queue.recv() => {
                     let Some(command) = command else { return Ended::Stopped };
-                    if !self.obey(&mut sink, command).await {
+                    if !self.handle_command(&mut sink, command).await {
                         return Ended::Lost;
                     }
                 }
@@ -100,7 +100,7 @@ impl Driver {
                     self.route(message);
                 }
                 _ = ping.tick() => {
-                    if !in_time(sink.ping::<redis::Value>()).await {
+                    if !succeeds_in_time(sink.ping::<redis::Value>()).await {
                         return Ended::Lost;
                     }
                 }
@@ -108,8 +108,8 @@ impl Driver {
         }
     }
 
-    /// Carries out one command; false if the connection did not.
-    async fn obey(&mut self, sink: &mut PubSubSink, command: Command) -> bool {
+    /// Carries out one command. Returns false if the connection failed.
+    async fn handle_command(&mut self, sink: &mut PubSubSink, command: Command) -> bool {
         match command {
             Command::Subscribe {
                 channels,
@@ -118,7 +118,7 @@ impl Driver {
             } => {
                 self.routes
                     .extend(channels.iter().map(|channel| (channel.clone(), to.clone())));
-                if !in_time(sink.subscribe(&channels)).await {
+                if !succeeds_in_time(sink.subscribe(&channels)).await {
                     self.unconfirmed.push(confirmed);
                     return false;
                 }
@@ -127,7 +127,7 @@ impl Driver {
             }
             Command::Unsubscribe { channels } => {
                 self.routes.retain(|channel, _| !channels.contains(channel));
-                channels.is_empty() || in_time(sink.unsubscribe(&channels)).await
+                channels.is_empty() || succeeds_in_time(sink.unsubscribe(&channels)).await
             }
         }
     }
@@ -140,7 +140,7 @@ impl Driver {
         }
     }
 
-    /// Connects and subscribes to everything; `None` if nobody needs the bus any more.
+    /// Connects and subscribes to all channels. Returns `None` if every handle of the bus has been dropped.
     async fn reconnect(&mut self) -> Option<(PubSubSink, PubSubStream)> {
         loop {
             sleep(RECONNECT_PAUSE).await;
@@ -151,7 +151,7 @@ impl Driver {
                 continue;
             };
             let channels: Vec<&String> = self.routes.keys().collect();
-            if channels.is_empty() || in_time(sink.subscribe(&channels)).await {
+            if channels.is_empty() || succeeds_in_time(sink.subscribe(&channels)).await {
                 for caller in self.unconfirmed.drain(..) {
                     let _caller_gave_up = caller.send(());
                 }
@@ -161,12 +161,12 @@ impl Driver {
     }
 }
 
-/// The first connection, for as long as Redis may be starting.
+/// Connects for the first time, and retries while Redis may be starting.
 pub async fn first_connection(client: &Client) -> RedisResult<(PubSubSink, PubSubStream)> {
-    let give_up = Instant::now() + FIRST_CONNECTION;
+    let deadline = Instant::now() + FIRST_CONNECTION_TIMEOUT;
     loop {
         match connect(client).await {
-            Err(error) if error.kind() != ErrorKind::AuthenticationFailed && Instant::now() < give_up => {
+            Err(error) if error.kind() != ErrorKind::AuthenticationFailed && Instant::now() < deadline => {
                 tracing::warn!(%error, "cannot reach Redis yet; trying again");
                 sleep(RECONNECT_PAUSE).await;
             }
@@ -182,6 +182,6 @@ async fn connect(client: &Client) -> RedisResult<(PubSubSink, PubSubStream)> {
     }
 }
 
-async fn in_time<T>(call: impl Future<Output = RedisResult<T>>) -> bool {
+async fn succeeds_in_time<T>(call: impl Future<Output = RedisResult<T>>) -> bool {
     matches!(timeout(REDIS_TIMEOUT, call).await, Ok(Ok(_)))
 }

@@ -1,12 +1,12 @@
-//! What is published: an envelope that names a type, and the four messages that travel in it.
+//! The messages of psrpc and the envelope in which each is published.
 
 use bytes::Bytes;
 use prost::Message;
 
-/// What stands before a message's full name in the envelope.
+/// The prefix of a message's full name in the envelope.
 const TYPE_PREFIX: &str = "type.googleapis.com/";
 
-/// Byte-compatible with `google.protobuf.Any`; what follows in other versions is ignored.
+/// Byte-compatible with `google.protobuf.Any`. Unknown fields are ignored.
 #[derive(Clone, PartialEq, Message)]
 struct Envelope {
     #[prost(string, tag = "1")]
@@ -20,7 +20,7 @@ struct Envelope {
 pub struct Request {
     #[prost(string, tag = "1")]
     pub request_id: String,
-    /// Names the channels on which the caller listens.
+    /// Part of the names of the caller's channels.
     #[prost(string, tag = "2")]
     pub client_id: String,
     /// Nanoseconds since 1970, by the caller's clock.
@@ -33,7 +33,7 @@ pub struct Request {
     pub raw_request: Bytes,
 }
 
-/// The answer to a call. An empty `error` is success, whatever `code` says.
+/// The response to a call. An empty `error` means success, whatever `code` is.
 #[derive(Clone, PartialEq, Message)]
 pub struct Response {
     #[prost(string, tag = "1")]
@@ -61,7 +61,7 @@ pub struct ClaimRequest {
     pub affinity: f32,
 }
 
-/// The caller's choice.
+/// The caller's choice among the offers: a grant.
 #[derive(Clone, PartialEq, Message)]
 pub struct ClaimResponse {
     #[prost(string, tag = "1")]
@@ -70,7 +70,7 @@ pub struct ClaimResponse {
     pub server_id: String,
 }
 
-/// A message that travels in an envelope under its full name.
+/// A message with its full protobuf name.
 pub trait Named: Message + Default {
     const NAME: &'static str;
 }
@@ -85,16 +85,16 @@ macro_rules! named {
 
 named!(Request, Response, ClaimRequest, ClaimResponse);
 
-/// Why a payload is not the message that its channel carries. Such payloads are skipped, as psrpc does.
+/// Why a payload is not the message that its channel carries. Such payloads are skipped, as in LiveKit's psrpc.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("a payload on the bus is not a message of psrpc")]
-    Damaged(#[from] prost::DecodeError),
-    #[error("the channel carries {expected}, this is {found:?}")]
+    #[error("a payload on the bus is not a psrpc message")]
+    Malformed(#[from] prost::DecodeError),
+    #[error("the channel carries {expected}, not {found:?}")]
     Unexpected { expected: &'static str, found: String },
 }
 
-/// The payload to publish.
+/// Encodes a message as the payload to publish.
 pub fn seal<M: Named>(message: &M) -> Vec<u8> {
     let envelope = Envelope {
         type_url: format!("{TYPE_PREFIX}{}", M::NAME),
@@ -103,7 +103,7 @@ pub fn seal<M: Named>(message: &M) -> Vec<u8> {
     envelope.encode_to_vec()
 }
 
-/// The message in a payload.
+/// Decodes the message in a payload.
 pub fn open<M: Named>(payload: &Bytes) -> Result<M, OpenError> {
     let envelope = Envelope::decode(payload.clone())?;
     let found = envelope.type_url.rsplit('/').next().unwrap_or_default();
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_of_livekit_server_is_read_and_written_unchanged() {
+    fn a_request_of_livekit_server_is_decoded_and_encoded_to_the_same_bytes() {
         let payload = start_request();
 
         let request: Request = open(&Bytes::from(payload.clone())).unwrap();
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_have_the_bytes_that_go_writes() {
+    fn claims_are_encoded_to_the_bytes_that_go_writes() {
         let (request_id, server_id) = ("REQ_AAAAAAAAAAAA".to_owned(), "SRV_CCCCCCCCCCCC".to_owned());
         let offer = ClaimRequest {
             request_id: request_id.clone(),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_and_hostile_payloads_are_refused_without_a_panic() {
+    fn malformed_payloads_are_refused_without_a_panic() {
         let good = start_request();
         for cut in 0..good.len() {
             let _either_way = open::<Request>(&Bytes::copy_from_slice(&good[..cut]));
@@ -244,7 +244,7 @@ mod tests {
 
         assert!(matches!(
             open::<Request>(&Bytes::from(endless)),
-            Err(OpenError::Damaged(_))
+            Err(OpenError::Malformed(_))
         ));
         assert!(matches!(
             open::<Request>(&Bytes::from(other)),

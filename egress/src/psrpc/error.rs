@@ -1,6 +1,6 @@
-//! Errors that cross the bus.
+//! The errors in responses.
 
-/// The codes that this worker sends.
+/// The error codes that this worker sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     InvalidArgument,
@@ -10,7 +10,7 @@ pub enum Code {
     Unavailable,
 }
 
-/// What a caller on the other side of the bus is told.
+/// An error that is sent to the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct RpcError {
@@ -19,7 +19,7 @@ pub struct RpcError {
 }
 
 impl Code {
-    /// The word on the wire.
+    /// The code in a response.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidArgument => "invalid_argument",

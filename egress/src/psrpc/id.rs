@@ -1,4 +1,4 @@
-//! Random ids as psrpc makes them: a prefix and 12 letters or digits.
+//! Random ids in psrpc's format: a prefix and 12 letters or digits.
 
 use rand::{Rng, distr::Alphanumeric};
 

@@ -1,7 +1,12 @@
-//! LiveKit's remote procedure calls over Redis pub/sub (psrpc), as much as an egress worker needs: serving single and
+//! LiveKit's remote procedure calls over Redis pub/sub (psrpc), as far as an egress worker needs them: serving single and
 //! multi calls with claims and queue locks, and calling services of livekit-server.
 //!
-//! It knows messages and channels, not what they are about. Nothing outside this folder sees Redis.
+//! The module handles envelopes and channels, not the requests in them. Only this module uses Redis.
+//!
+//! - `server`, `client`: both sides of a call
+//! - `bus`: publishing, subscribing and locking; `driver`: the task that owns the subscriber connection
+//! - `envelope`, `channel`, `id`, `error`: psrpc's wire format
+//! - `redis_client`: connection settings
 
 mod bus;
 mod channel;

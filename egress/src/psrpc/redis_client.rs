@@ -1,4 +1,4 @@
-//! Where Redis is and how one gets in.
+//! The settings of the connection to Redis.
 
 use std::{fs, io, path::PathBuf, time::Duration};
 
@@ -8,7 +8,7 @@ use redis::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-/// Longest wait for a connection to be made, and for an answer on it.
+/// The longest wait for a connection, and for a response on it.
 pub const REDIS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// LiveKit's `redis` section.
@@ -18,7 +18,7 @@ pub struct RedisConfig {
     pub port: u16,
     pub username: Option<String>,
     pub password: Option<SecretString>,
-    /// Separates locks only: pub/sub ignores it.
+    /// Affects only locks: pub/sub ignores the database.
     pub db: i64,
     pub tls: Option<RedisTls>,
 }
@@ -26,36 +26,36 @@ pub struct RedisConfig {
 /// How the connection is encrypted.
 #[derive(Clone, Debug, Default)]
 pub struct RedisTls {
-    /// Accept any certificate.
+    /// Accepts any certificate.
     pub insecure: bool,
-    /// Trust this authority instead of the public ones.
+    /// The certificate authority to trust instead of the public ones.
     pub ca_cert_file: Option<PathBuf>,
     pub client_cert_file: Option<PathBuf>,
     pub client_key_file: Option<PathBuf>,
 }
 
-/// Why no client can be made of a configuration.
+/// Why a configuration is not usable.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisClientError {
-    #[error("{key} names {path}, which cannot be read")]
+    #[error("cannot read {path}, the file that {key} names")]
     Unreadable {
         key: &'static str,
         path: String,
         source: io::Error,
     },
-    #[error("redis.tls: client_cert_file and client_key_file go together; set both or neither")]
-    HalfAClientCertificate,
-    #[error("the redis section makes no client")]
-    Refused(#[from] RedisError),
+    #[error("redis.tls needs both client_cert_file and client_key_file, or neither")]
+    IncompleteClientCertificate,
+    #[error("the redis section is not valid")]
+    Invalid(#[from] RedisError),
 }
 
 impl RedisConfig {
-    /// The address, for messages.
+    /// `host:port`, for messages.
     pub fn address(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// A client; connects to nothing yet.
+    /// Creates a client without connecting.
     pub(super) fn client(&self) -> Result<Client, RedisClientError> {
         let info = self
             .connection_addr()
@@ -106,13 +106,13 @@ impl RedisTls {
                 client_cert,
                 client_key,
             }),
-            _ => return Err(RedisClientError::HalfAClientCertificate),
+            _ => return Err(RedisClientError::IncompleteClientCertificate),
         };
         Ok((root_cert.is_some() || client_tls.is_some()).then_some(TlsCertificates { client_tls, root_cert }))
     }
 }
 
-/// One try a command: the callers know better what a repetition means.
+/// Allows one attempt per command: only callers know whether a command may be repeated.
 pub(super) fn manager_config() -> ConnectionManagerConfig {
     ConnectionManagerConfig::new()
         .set_number_of_retries(1)

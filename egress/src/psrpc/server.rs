@@ -1,4 +1,5 @@
-//! Serving calls: claims for single calls, a lock for queued ones, none for calls to everybody.
+//! Serves calls. Depending on the method, a call is handled by the server whose offer is granted, by the server that
+//! acquired a lock before its offer, or by all servers.
 
 use std::{
     collections::HashMap,
@@ -23,10 +24,10 @@ use super::{
 };
 use crate::clock::unix_ns;
 
-/// Longest wait for a grant, whatever expiry a request names; livekit-server's longest window is 40 s.
-const MAX_GRANT_WAIT: Duration = Duration::from_secs(60);
+/// The longest wait for a grant, whatever expiry a request names; livekit-server's longest is 40 s.
+const GRANT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A method as its service defines it.
+/// A method of a service.
 #[derive(Clone, Debug)]
 pub struct Method {
     pub service: &'static str,
@@ -36,26 +37,26 @@ pub struct Method {
     pub delivery: Delivery,
 }
 
-/// Who answers one call.
+/// Which servers handle a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// Every server, without being chosen.
-    Everybody,
-    /// The server that the caller chooses among all offers.
-    Chosen,
-    /// The server that wins the lock and is then chosen.
+    /// Every server, without an offer.
+    AllServers,
+    /// The server whose offer the caller grants.
+    Granted,
+    /// The server that acquires the lock and whose offer is then granted.
     Queued,
 }
 
-/// What stands behind a method.
+/// The implementation of a method.
 pub trait Handler: Send + Sync + 'static {
     type Request: Message + Default;
     type Response: Message;
 
-    /// How much this server wants the call: above 0, an offer of 1.0 is granted at once. `None` offers nothing.
+    /// The affinity to offer, above 0; an offer of 1.0 is granted at once. `None` makes no offer.
     fn affinity(&self, request: &Self::Request) -> Option<f32>;
 
-    /// Carries the call out. `received` is when its message arrived.
+    /// Handles the call. `received` is when its message arrived.
     fn handle(
         &self,
         request: Self::Request,
@@ -63,7 +64,7 @@ pub trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Response, RpcError>> + Send;
 }
 
-/// The server's side of the bus; clones are the same server.
+/// A server on the bus; clones are the same server.
 #[derive(Clone)]
 pub struct Server {
     bus: Bus,
@@ -72,12 +73,12 @@ pub struct Server {
     tasks: TaskTracker,
 }
 
-/// A method being served; dropping it takes no new calls, those under way are finished.
+/// A method that is being served. Dropping it ends that; calls that were already received are still handled.
 pub struct Serving {
     _stop: DropGuard,
 }
 
-/// Calls that were offered for and wait for the caller's choice.
+/// The offers that wait for the caller's choice, by request id.
 type Offers = Arc<Mutex<HashMap<String, oneshot::Sender<String>>>>;
 
 impl Server {
@@ -89,11 +90,11 @@ impl Server {
         }
     }
 
-    /// Serves a method; returns once Redis has confirmed its channels.
+    /// Serves a method. Returns once Redis has confirmed its channels.
     pub async fn serve<H: Handler>(&self, method: Method, handler: Arc<H>) -> Result<Serving, BusError> {
         let grants = channel::grant(method.service, method.name, &method.topic);
         let mut channels = vec![channel::request(method.service, method.name, &method.topic)];
-        if method.delivery != Delivery::Everybody {
+        if method.delivery != Delivery::AllServers {
             channels.push(grants.clone());
         }
         let subscription = self.bus.subscribe(channels).await?;
@@ -113,7 +114,7 @@ impl Server {
         })
     }
 
-    /// Waits until every call that was taken has been answered.
+    /// Waits until every received call has been answered.
     pub async fn finish(&self) {
         self.tasks.close();
         self.tasks.wait().await;
@@ -132,17 +133,17 @@ impl<H: Handler> Service<H> {
         let this = Arc::new(self);
         while let Some(message) = subscription.recv().await {
             if message.channel == grants {
-                this.grant(&message.payload);
+                this.handle_grant(&message.payload);
                 continue;
             }
             this.server
                 .tasks
-                .spawn(this.clone().take(message.payload, Instant::now()));
+                .spawn(this.clone().handle_message(message.payload, Instant::now()));
         }
     }
 
-    /// Tells the waiting call whom its caller chose.
-    fn grant(&self, payload: &Bytes) {
+    /// Passes the caller's choice to the call that waits for it.
+    fn handle_grant(&self, payload: &Bytes) {
         let Ok(grant) = open::<ClaimResponse>(payload) else {
             return;
         };
@@ -151,7 +152,7 @@ impl<H: Handler> Service<H> {
         }
     }
 
-    async fn take(self: Arc<Self>, payload: Bytes, received: Instant) {
+    async fn handle_message(self: Arc<Self>, payload: Bytes, received: Instant) {
         if self.method.delivery == Delivery::Queued && !self.server.bus.lock(&payload).await {
             return;
         }
@@ -162,26 +163,26 @@ impl<H: Handler> Service<H> {
         let Some(left) = time_left(request.expiry) else { return };
         let outcome = match H::Request::decode(request.raw_request.clone()) {
             Ok(call) => {
-                if self.method.delivery != Delivery::Everybody && !self.is_chosen(&request, &call, left).await {
+                if self.method.delivery != Delivery::AllServers && !self.is_granted(&request, &call, left).await {
                     return;
                 }
                 self.handler.handle(call, received).await
             }
             Err(error) => Err(RpcError::new(
                 Code::MalformedRequest,
-                format!("the request cannot be read: {error}"),
+                format!("cannot decode the request: {error}"),
             )),
         };
-        self.answer(&request, outcome).await;
+        self.respond(&request, outcome).await;
     }
 
-    /// Offers itself and waits for the caller's choice.
-    async fn is_chosen(&self, request: &Request, call: &H::Request, left: Duration) -> bool {
+    /// Makes an offer and waits until the caller has chosen. Returns whether it chose this server.
+    async fn is_granted(&self, request: &Request, call: &H::Request, left: Duration) -> bool {
         let Some(affinity) = self.handler.affinity(call) else {
             return false;
         };
         let (offer, choice) = oneshot::channel();
-        // Before the offer goes out, as the choice may come back within a millisecond.
+        // Before the offer is published, because the choice may arrive within a millisecond.
         lock(&self.offers).insert(request.request_id.clone(), offer);
         let (request_id, server_id) = (request.request_id.clone(), self.server.server_id.clone());
         let claim = ClaimRequest {
@@ -191,12 +192,12 @@ impl<H: Handler> Service<H> {
         };
         let claims = channel::claim(self.method.service, &request.client_id);
         let published = self.server.bus.publish(&claims, &seal(&claim)).await.is_ok();
-        let chosen = published && matches!(timeout(left, choice).await, Ok(Ok(id)) if id == self.server.server_id);
+        let granted = published && matches!(timeout(left, choice).await, Ok(Ok(id)) if id == self.server.server_id);
         lock(&self.offers).remove(&request.request_id);
-        chosen
+        granted
     }
 
-    async fn answer(&self, request: &Request, outcome: Result<H::Response, RpcError>) {
+    async fn respond(&self, request: &Request, outcome: Result<H::Response, RpcError>) {
         let mut response = Response {
             request_id: request.request_id.clone(),
             server_id: self.server.server_id.clone(),
@@ -204,25 +205,25 @@ impl<H: Handler> Service<H> {
             ..Default::default()
         };
         match outcome {
-            Ok(answer) => response.raw_response = answer.encode_to_vec().into(),
+            Ok(message) => response.raw_response = message.encode_to_vec().into(),
             Err(error) => {
                 response.error = error.message;
                 response.code = error.code.as_str().to_owned();
             }
         }
-        let answers = channel::response(self.method.service, &request.client_id);
-        if let Err(error) = self.server.bus.publish(&answers, &seal(&response)).await {
-            tracing::warn!(%error, method = self.method.name, "an answer could not be sent");
+        let responses = channel::response(self.method.service, &request.client_id);
+        if let Err(error) = self.server.bus.publish(&responses, &seal(&response)).await {
+            tracing::warn!(%error, method = self.method.name, "cannot publish a response");
         }
     }
 }
 
-/// What is left until `expiry`; `None` if that is past.
+/// The time left until `expiry`, or `None` if it has passed.
 fn time_left(expiry: i64) -> Option<Duration> {
     let left = u64::try_from(expiry.saturating_sub(unix_ns()))
         .ok()
         .filter(|left| *left > 0)?;
-    Some(Duration::from_nanos(left).min(MAX_GRANT_WAIT))
+    Some(Duration::from_nanos(left).min(GRANT_TIMEOUT))
 }
 
 fn lock(offers: &Offers) -> MutexGuard<'_, HashMap<String, oneshot::Sender<String>>> {
@@ -234,11 +235,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_expired_request_is_dropped_and_a_far_expiry_is_capped() {
+    fn an_expired_request_is_dropped_and_a_late_expiry_is_capped() {
         assert_eq!(time_left(unix_ns() - 1), None);
         assert_eq!(time_left(0), None);
         assert_eq!(time_left(i64::MIN), None);
-        assert_eq!(time_left(i64::MAX), Some(MAX_GRANT_WAIT));
+        assert_eq!(time_left(i64::MAX), Some(GRANT_TIMEOUT));
         assert!(time_left(unix_ns() + 1_000_000_000).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! A recording seen from outside: how it stands, and a way to stop it.
+//! A session seen from outside: its current state, and a way to stop it.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::psrpc::{Code, RpcError};
 
-/// How long a stop waits until the recording has taken note of it. livekit-server asks again after three seconds.
-const STOP_WAIT: Duration = Duration::from_secs(2);
+/// The longest wait for a session to react to a stop. livekit-server repeats the request after three seconds.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Whether livekit-server knows of the egress; `None` while it is being told.
-pub type Creation = Option<Result<(), RpcError>>;
+/// Whether livekit-server has accepted the egress; `None` while `CreateEgress` is under way.
+pub type CreateResult = Option<Result<(), RpcError>>;
 
-/// A recording that runs, or that has ended lately.
+/// A session that is running, or that has ended recently.
 #[derive(Clone)]
 pub struct SessionHandle {
     pub(super) egress_id: EgressId,
-    pub(super) created: watch::Receiver<Creation>,
+    pub(super) created: watch::Receiver<CreateResult>,
     pub(super) info: watch::Receiver<EgressInfo>,
     pub(super) stop: CancellationToken,
 }
@@ -29,7 +29,7 @@ impl SessionHandle {
         &self.egress_id
     }
 
-    /// How it stands now.
+    /// The current state of the egress.
     pub fn info(&self) -> EgressInfo {
         self.info.borrow().clone()
     }
@@ -38,28 +38,31 @@ impl SessionHandle {
         !is_terminal(self.info.borrow().status())
     }
 
-    /// Stops it and says how it stands once that has begun. Repeated stops only say how it stands.
+    /// Requests a stop. Returns the state of the egress once it is ending, or after [`STOP_TIMEOUT`].
     pub async fn stop(&self) -> EgressInfo {
         self.stop.cancel();
         let mut info = self.info.clone();
-        let has_ended =
+        let is_ending =
             info.wait_for(|info| !matches!(info.status(), EgressStatus::EgressStarting | EgressStatus::EgressActive));
-        let _in_time = timeout(STOP_WAIT, has_ended).await;
+        let _in_time = timeout(STOP_TIMEOUT, is_ending).await;
         self.info()
     }
 
-    /// How it stands, once livekit-server has been told of it.
+    /// Waits for `CreateEgress` and returns the state of the egress after it.
     pub async fn created(&self) -> Result<EgressInfo, RpcError> {
         let mut created = self.created.clone();
         let outcome = match created.wait_for(Option::is_some).await {
             Ok(outcome) => outcome.clone(),
-            // The one who was telling it is gone.
+            // The task that was creating it was dropped.
             Err(_) => None,
         };
         match outcome {
             Some(Ok(())) => Ok(self.info()),
             Some(Err(error)) => Err(error),
-            None => Err(RpcError::new(Code::Unavailable, "the egress ended as it began")),
+            None => Err(RpcError::new(
+                Code::Unavailable,
+                "the egress ended before it was created",
+            )),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How an egress looks to LiveKit: `EgressInfo`, pure.
+//! An egress as LiveKit's `EgressInfo`, pure.
 
 use livekit_protocol::{self as proto, egress_info};
 
@@ -6,8 +6,8 @@ use super::state::{Egress, EndReason, State, StoredFile};
 use crate::failure::Failure;
 
 impl Egress {
-    /// The egress as LiveKit is told of it: always the whole.
-    #[expect(deprecated, reason = "`result` is deprecated, and clients go on reading it")]
+    /// Everything that is reported about the egress; each report contains all of it.
+    #[expect(deprecated, reason = "`result` is deprecated, but clients still read it")]
     pub fn info(&self) -> proto::EgressInfo {
         let file = self.state.file_info();
         let failure = self.state.failure();

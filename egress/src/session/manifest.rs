@@ -1,4 +1,4 @@
-//! What is written beside the audio, pure.
+//! Builds the manifest that is stored beside the audio, pure.
 
 use domain::manifest::{End, Manifest, ManifestClock, ManifestFile, ManifestParticipant, TrackscribeManifest, VERSION};
 use media::Summary;
@@ -12,11 +12,11 @@ pub struct Publisher {
     pub identity: String,
     pub sid: String,
     pub display_name: String,
-    /// `microphone`, `screen_share_audio`, … as LiveKit's templates write it.
+    /// `microphone`, `screen_share_audio`, …, as in LiveKit's path templates.
     pub source: &'static str,
 }
 
-/// Everything that a manifest says.
+/// The contents of a manifest.
 pub struct ManifestParts<'a> {
     pub meta: &'a EgressMeta,
     pub track_sid: &'a domain::TrackSid,

@@ -1,5 +1,5 @@
-//! The name of a recording's object, from the path that a request carries: LiveKit's templates and ours,
-//! `{egress_id}`. Every value is percent-encoded, so that nobody's name can leave its segment of the key.
+//! Builds the key of a recording's object from the path in a request. The path may contain LiveKit's templates, and our
+//! own `{egress_id}`. Values are percent-encoded, so that none can leave its segment of the key.
 
 use chrono::{DateTime, Local, Utc};
 use domain::{
@@ -8,29 +8,29 @@ use domain::{
 };
 use thiserror::Error;
 
-/// Endings that are replaced by ours, as LiveKit's worker does.
+/// File extensions that are replaced by ours, as LiveKit's worker does.
 const MEDIA_EXTENSIONS: [&str; 8] = [".raw", ".mp3", ".ivf", ".mp4", ".ts", ".webm", ".m3u8", ".jpeg"];
 
-/// What an Opus recording ends in.
+/// The extension of an Opus recording.
 const EXTENSION: &str = ".ogg";
 
-/// A path that makes no name.
+/// A path that results in no valid key.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NameError {
-    #[error("{0:?} leads out of the store; remove the '..'")]
+    #[error("{0:?} points outside the store; remove the '..'")]
     Outside(String),
     #[error(transparent)]
     Key(#[from] BadObjectKey),
 }
 
-/// A path in which all is filled in but what only the room knows.
+/// A path whose templates are filled in, except those whose values only the room knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameTemplate {
     path: String,
     prefix: String,
 }
 
-/// What is known when a request is accepted.
+/// The values that are known when a request is accepted.
 #[derive(Clone, Debug)]
 pub struct RequestValues<'a> {
     pub egress_id: &'a EgressId,
@@ -41,25 +41,25 @@ pub struct RequestValues<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// What is known when the track has been found.
+/// The values that are known once the track is published.
 #[derive(Clone, Debug)]
 pub struct TrackValues<'a> {
     pub track_source: &'a str,
     pub publisher_identity: &'a Identity,
 }
 
-/// Where a recording goes.
+/// The name of a recording in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectName {
-    /// Without the configured prefix, as `FileInfo.filename` has it.
+    /// Without the configured prefix, as in `FileInfo.filename`.
     pub filename: String,
     pub key: ObjectKey,
 }
 
 impl NameTemplate {
-    /// Fills in what the request knows. Refuses a path that would leave the store's root.
+    /// Fills in the values of the request. Refuses a path that would leave the root of the store.
     pub fn new(path: &str, prefix: &str, values: &RequestValues<'_>) -> Result<Self, NameError> {
-        let path = clean(path)?;
+        let path = normalise(path)?;
         let path = if path.is_empty() || path.ends_with('/') {
             path + &default_name(values)
         } else {
@@ -69,7 +69,8 @@ impl NameTemplate {
             path: fill_in(&path, values),
             prefix: prefix.to_owned(),
         };
-        // Encoded values cannot break a key, save by length; everything else shows now, while the caller listens.
+        // Encoded values can make a key invalid only by their length. Every other error is found now, while the caller
+        // still waits for the answer.
         template.resolve(&TrackValues {
             track_source: "microphone",
             publisher_identity: &Identity::from("x"),
@@ -77,7 +78,7 @@ impl NameTemplate {
         Ok(template)
     }
 
-    /// Fills in the rest.
+    /// Fills in the values of the track.
     pub fn resolve(&self, values: &TrackValues<'_>) -> Result<ObjectName, NameError> {
         let pairs = [
             ("{track_type}", "audio".to_owned()),
@@ -97,8 +98,8 @@ impl NameTemplate {
     }
 }
 
-/// Resolves `.`, `..` and double slashes by text alone; a leading slash means the root of the store.
-fn clean(path: &str) -> Result<String, NameError> {
+/// Resolves `.`, `..` and double slashes in the text of the path. A leading slash means the root of the store.
+fn normalise(path: &str) -> Result<String, NameError> {
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {
         match segment {
@@ -134,7 +135,7 @@ fn fill_in(path: &str, values: &RequestValues<'_>) -> String {
     replace_all(path, &pairs)
 }
 
-/// A value is never taken for a template: values are encoded, and `{` does not stay plain.
+/// A value is never mistaken for a template, because encoding replaces `{`.
 fn replace_all(path: &str, pairs: &[(&str, String)]) -> String {
     pairs
         .iter()
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn endings_are_those_of_livekits_worker() {
+    fn extensions_are_replaced_as_in_livekits_worker() {
         let table = [
             ("a.ogg", "a.ogg"),
             ("a.mp4", "a.ogg"),
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_cleaned_and_none_leaves_the_root() {
+    fn paths_are_normalised_and_none_leaves_the_root() {
         for (path, expected) in [
             ("a/../b.ogg", "b.ogg"),
             ("./a//b.ogg", "a/b.ogg"),
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prefix_stands_before_the_key_only() {
+    fn the_prefix_is_part_of_the_key_but_not_of_the_file_name() {
         let name = name_in("calls/audio", "x.ogg").unwrap();
 
         assert_eq!(

@@ -1,4 +1,4 @@
-//! All recordings of this worker: one an egress id, however often it is asked for.
+//! All sessions of this worker: one per egress id, however often it is requested.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     context::{Session, SessionContext, StopSignals},
     egress_methods::{EgressMethods, serve_egress},
-    handle::{Creation, SessionHandle},
+    handle::{CreateResult, SessionHandle},
     reporter::StateReporter,
     spec::RecordingSpec,
     state::Egress,
@@ -26,13 +26,13 @@ use crate::{
 };
 
 /// How long an ended egress is remembered: livekit-server repeats a stop for up to 15 s (3 + 5 + 7).
-const REMEMBER: Duration = Duration::from_secs(20);
+const KEEP_ENDED: Duration = Duration::from_secs(20);
 
-/// How long a request waits for its channels to be confirmed; Redis may be reconnecting. A start must be answered
-/// within ten seconds.
+/// The longest wait until Redis confirms the channels of an egress; it may be reconnecting. A start must be answered within
+/// ten seconds.
 const SERVE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The recordings; clones share them.
+/// The sessions; clones share them.
 #[derive(Clone)]
 pub struct Sessions {
     inner: Arc<Inner>,
@@ -40,36 +40,37 @@ pub struct Sessions {
 
 struct Inner {
     context: Arc<SessionContext>,
-    known: Mutex<HashMap<EgressId, SessionHandle>>,
+    /// Running, or ended less than [`KEEP_ENDED`] ago.
+    handles: Mutex<HashMap<EgressId, SessionHandle>>,
     tasks: TaskTracker,
 }
 
-/// What becomes of a request.
-enum Entered {
+/// The session of a request.
+enum Registered {
     New {
         session: Box<Session>,
         handle: SessionHandle,
-        created: watch::Sender<Creation>,
+        created: watch::Sender<CreateResult>,
     },
-    Known(SessionHandle),
+    Existing(SessionHandle),
 }
 
 impl Sessions {
     pub fn new(context: SessionContext) -> Self {
         let inner = Inner {
             context: Arc::new(context),
-            known: Mutex::default(),
+            handles: Mutex::default(),
             tasks: TaskTracker::new(),
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Begins a recording, and returns once livekit-server knows of it and a stop would be heard. A repeated egress id
-    /// begins nothing and returns how its recording stands.
+    /// Starts a session. Returns once livekit-server has accepted the egress and a stop request would be received. For a
+    /// known egress id it starts nothing and returns the state of that egress.
     pub async fn start(&self, spec: RecordingSpec, max_recordings: usize) -> Result<EgressInfo, RpcError> {
-        match self.enter(spec, max_recordings)? {
-            Entered::Known(handle) => handle.created().await,
-            Entered::New {
+        match self.register(spec, max_recordings)? {
+            Registered::Existing(handle) => handle.created().await,
+            Registered::New {
                 session,
                 handle,
                 created,
@@ -81,68 +82,68 @@ impl Sessions {
         }
     }
 
-    pub fn knows(&self, egress_id: &str) -> bool {
-        self.known().contains_key(&EgressId::from(egress_id))
+    pub fn contains(&self, egress_id: &str) -> bool {
+        self.handles().contains_key(&EgressId::from(egress_id))
     }
 
     pub fn running(&self) -> usize {
-        self.known().values().filter(|handle| handle.is_running()).count()
+        self.handles().values().filter(|handle| handle.is_running()).count()
     }
 
     pub fn active_ids(&self) -> Vec<String> {
-        self.known()
+        self.handles()
             .values()
             .filter(|handle| handle.is_running())
             .map(|handle| handle.egress_id().to_string())
             .collect()
     }
 
-    /// Brings the gauges up to date.
-    pub fn show_occupancy(&self) {
-        self.count(self.running());
+    /// Sets the gauges of the metrics.
+    pub fn update_occupancy(&self) {
+        self.set_gauges(self.running());
     }
 
     pub fn is_stopping(&self) -> bool {
         self.inner.context.stopping.is_cancelled()
     }
 
-    /// Waits until every recording has been stored and reported.
+    /// Waits until every session has stored its recording and reported its last state.
     pub async fn finish(&self) {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
     }
 
-    fn enter(&self, spec: RecordingSpec, max_recordings: usize) -> Result<Entered, RpcError> {
-        let mut known = self.known();
-        if let Some(handle) = known.get(&spec.meta.egress_id) {
-            return Ok(Entered::Known(handle.clone()));
+    fn register(&self, spec: RecordingSpec, max_recordings: usize) -> Result<Registered, RpcError> {
+        let mut handles = self.handles();
+        if let Some(handle) = handles.get(&spec.meta.egress_id) {
+            return Ok(Registered::Existing(handle.clone()));
         }
         if self.is_stopping() {
             return Err(RpcError::new(Code::Unavailable, "server is shutting down"));
         }
-        let running = known.values().filter(|handle| handle.is_running()).count();
+        let running = handles.values().filter(|handle| handle.is_running()).count();
         if running >= max_recordings {
-            let text = format!("{running} recordings are running, which is as many as this worker takes");
+            let text = format!("{running} recordings are running, which is the limit of this worker");
             return Err(RpcError::new(Code::ResourceExhausted, text));
         }
-        let entered = self.begin(spec);
-        if let Entered::New { handle, .. } = &entered {
-            known.insert(handle.egress_id().clone(), handle.clone());
-            self.count(running + 1);
+        let registered = self.new_session(spec);
+        if let Registered::New { handle, .. } = &registered {
+            handles.insert(handle.egress_id().clone(), handle.clone());
+            self.set_gauges(running + 1);
         }
-        Ok(entered)
+        Ok(registered)
     }
 
-    fn begin(&self, spec: RecordingSpec) -> Entered {
+    fn new_session(&self, spec: RecordingSpec) -> Registered {
         let context = self.inner.context.clone();
         let egress = Egress::new(spec.meta.clone(), unix_ns());
         let (info_writer, info) = watch::channel(egress.info());
-        let (created, creation) = watch::channel(None);
+        let (created, create_result) = watch::channel(None);
         let stop = CancellationToken::new();
         let egress_id = spec.meta.egress_id.clone();
         let handle = SessionHandle {
             egress_id,
-            created: creation,
+            created: create_result,
             info,
             stop: stop.clone(),
         };
@@ -151,7 +152,7 @@ impl Sessions {
             requested: stop,
             end_now: context.end_now.clone(),
         };
-        Entered::New {
+        Registered::New {
             session: Box::new(Session {
                 spec,
                 context,
@@ -164,7 +165,7 @@ impl Sessions {
     }
 
     async fn launch(&self, session: Session, handle: &SessionHandle) -> Result<(), RpcError> {
-        match self.make_known(handle).await {
+        match self.announce(handle).await {
             Ok(methods) => {
                 self.inner
                     .tasks
@@ -172,20 +173,20 @@ impl Sessions {
                 Ok(())
             }
             Err(error) => {
-                self.known().remove(handle.egress_id());
-                self.show_occupancy();
+                self.handles().remove(handle.egress_id());
+                self.update_occupancy();
                 Err(error)
             }
         }
     }
 
-    /// Tells livekit-server of the egress, and listens for its stop.
-    async fn make_known(&self, handle: &SessionHandle) -> Result<EgressMethods, RpcError> {
+    /// Creates the egress at livekit-server and serves its methods.
+    async fn announce(&self, handle: &SessionHandle) -> Result<EgressMethods, RpcError> {
         let info = handle.info();
         let unavailable = |text: String| RpcError::new(Code::Unavailable, text);
         let create = async {
             let created = self.inner.context.io_info.create(&info).await;
-            created.map_err(|error| unavailable(format!("the egress could not be reported to livekit-server: {error}")))
+            created.map_err(|error| unavailable(format!("cannot create the egress at livekit-server: {error}")))
         };
         let serve = async {
             match timeout(SERVE_TIMEOUT, serve_egress(&self.inner.context.server, handle.clone())).await {
@@ -199,16 +200,16 @@ impl Sessions {
 
     async fn run(self, session: Session, egress_id: EgressId, methods: EgressMethods) {
         session.run().await;
-        self.show_occupancy();
-        // Not among the tracked tasks: a worker that stops need not remember.
+        self.update_occupancy();
+        // Not tracked: a worker that shuts down does not wait for it.
         tokio::spawn(async move {
-            tokio::time::sleep(REMEMBER).await;
-            self.known().remove(&egress_id);
+            tokio::time::sleep(KEEP_ENDED).await;
+            self.handles().remove(&egress_id);
             drop(methods);
         });
     }
 
-    fn count(&self, running: usize) {
+    fn set_gauges(&self, running: usize) {
         metrics::occupancy(Occupancy {
             running,
             accepts: !self.is_stopping(),
@@ -216,7 +217,7 @@ impl Sessions {
         });
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<EgressId, SessionHandle>> {
-        self.inner.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn handles(&self) -> MutexGuard<'_, HashMap<EgressId, SessionHandle>> {
+        self.inner.handles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

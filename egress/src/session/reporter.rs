@@ -1,4 +1,4 @@
-//! The one writer of an egress's state: makes a step, and tells those who look and livekit-server.
+//! Owns the state of one egress and reports each change to livekit-server.
 
 use livekit_protocol::EgressInfo;
 use tokio::sync::watch;
@@ -9,6 +9,7 @@ use super::{
 };
 use crate::metrics;
 
+/// The only writer of an egress's state.
 pub struct StateReporter {
     egress: Egress,
     info: watch::Sender<EgressInfo>,
@@ -24,22 +25,22 @@ impl StateReporter {
         &self.egress
     }
 
-    /// Makes a step and reports it, if it changed the state. A step that is not allowed changes nothing.
+    /// Makes a transition, and reports it if it changed the state. An illegal transition changes nothing.
     pub fn transition(&mut self, transition: impl FnOnce(Egress) -> Result<Egress, IllegalTransition>) {
         match transition(self.egress.clone()) {
             Ok(next) if next == self.egress => {}
             Ok(next) => self.enter(next),
-            Err(refused) => tracing::error!(egress = ?self.egress, "{refused}; this is a defect of the worker"),
+            Err(refused) => tracing::error!(egress = ?self.egress, "{refused}; this is a bug in the worker"),
         }
     }
 
-    /// Notes something that livekit-server will hear with the next state.
+    /// Changes details that are reported with the next transition.
     pub fn update(&mut self, update: impl FnOnce(Egress) -> Egress) {
         self.egress = update(self.egress.clone());
         self.info.send_replace(self.egress.info());
     }
 
-    /// Waits until livekit-server has heard everything.
+    /// Waits until livekit-server has acknowledged every state.
     pub async fn finish(self) {
         metrics::ended(self.egress.state().status());
         self.updates.finish().await;

@@ -1,6 +1,6 @@
-//! The life of one egress, pure: what may follow what, and how each state looks to LiveKit.
+//! The state machine of one egress, pure: which states may follow each other, and their LiveKit status.
 //!
-//! A transition consumes the egress. A terminal state is never left.
+//! A transition consumes the egress. No transition leaves a terminal state.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
@@ -9,7 +9,7 @@ use livekit_protocol::EgressStatus;
 use super::spec::EgressMeta;
 use crate::failure::Failure;
 
-/// One egress: what it was asked to do, and how far it has come. All times are nanoseconds since 1970.
+/// One egress and its state. All times are nanoseconds since 1970.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Egress {
     pub(super) meta: EgressMeta,
@@ -20,10 +20,10 @@ pub struct Egress {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// Joining, waiting for the track and its first packet.
+    /// Joining the room, or waiting for the track or its first packet.
     Starting,
     Active(OpenFile),
-    /// No packet is taken any more; the file is being stored.
+    /// No more packets are recorded; the file is being stored.
     Ending(OpenFile, EndReason),
     Complete(StoredFile, EndReason),
     LimitReached(StoredFile),
@@ -32,7 +32,7 @@ pub enum State {
         reason: EndReason,
         file: Option<StoredFile>,
     },
-    /// Ended before there was anything to store.
+    /// Ended with nothing to store.
     Aborted {
         failure: Failure,
         reason: EndReason,
@@ -43,7 +43,7 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenFile {
     pub filename: String,
-    /// When its first packet came; `None` for a track that is muted so far.
+    /// When the first packet arrived; `None` for a track that has been muted so far.
     pub started_at: Option<i64>,
 }
 
@@ -55,11 +55,11 @@ pub struct StoredFile {
     pub duration_ns: i64,
     pub size_bytes: i64,
     pub location: String,
-    /// Empty where no manifest was wanted, or where it could not be stored.
+    /// Empty if no manifest was requested, or if it could not be stored.
     pub manifest_location: String,
 }
 
-/// Why a recording ended, in `EgressInfo.details`.
+/// Why an egress ended, as `EgressInfo.details` says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndReason {
     StopApi,
@@ -69,7 +69,7 @@ pub enum EndReason {
     Failure,
 }
 
-/// A step that the state does not allow; the state stays what it was.
+/// A transition that the state does not allow. It leaves the state unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an egress that is {from} cannot become {to}")]
 pub struct IllegalTransition {
@@ -87,7 +87,7 @@ impl Egress {
         }
     }
 
-    /// The first packet came, or a muted track was subscribed.
+    /// The first packet arrived, or a muted track was subscribed to.
     pub fn activate(self, now: i64, file: OpenFile) -> Result<Self, IllegalTransition> {
         match self.state {
             State::Starting => Ok(self.enter(now, State::Active(file))),
@@ -95,7 +95,7 @@ impl Egress {
         }
     }
 
-    /// The first packet of a track that was muted when it became active; no change of state.
+    /// The first packet of a track arrived that was muted when the egress became active. Changes no state.
     pub fn file_started(mut self, at: i64) -> Self {
         if let State::Active(file) = &mut self.state {
             file.started_at.get_or_insert(at);
@@ -103,7 +103,7 @@ impl Egress {
         self
     }
 
-    /// No more packets. A repeated end changes nothing, the first reason stays.
+    /// Recording has ended. A repeated end changes nothing and keeps the first reason.
     pub fn end(self, now: i64, reason: EndReason) -> Result<Self, IllegalTransition> {
         match self.state.clone() {
             State::Active(file) => Ok(self.enter(now, State::Ending(file, reason))),
@@ -112,6 +112,7 @@ impl Egress {
         }
     }
 
+    /// The file was stored.
     pub fn complete(self, now: i64, file: StoredFile) -> Result<Self, IllegalTransition> {
         match self.state {
             State::Ending(_, reason) => Ok(self.enter(now, State::Complete(file, reason))),
@@ -119,7 +120,7 @@ impl Egress {
         }
     }
 
-    /// Straight from active: LiveKit knows no ending before it. `now` is when the limit was reached.
+    /// Follows active directly, because LiveKit reports no ENDING before it. `now` is when the limit was reached.
     pub fn limit_reached(self, now: i64, file: StoredFile) -> Result<Self, IllegalTransition> {
         match self.state {
             State::Active(_) => Ok(self.enter(now, State::LimitReached(file))),
@@ -127,7 +128,7 @@ impl Egress {
         }
     }
 
-    /// From every state that is not terminal. `file` is what could be stored nevertheless.
+    /// Fails from any state that is not terminal. `file` is what could be stored nevertheless.
     pub fn fail(self, now: i64, failure: Failure, file: Option<StoredFile>) -> Result<Self, IllegalTransition> {
         let reason = match self.state {
             State::Starting | State::Active(_) => EndReason::Failure,
@@ -206,7 +207,7 @@ impl State {
 }
 
 impl EndReason {
-    /// As it stands in `EgressInfo.details`.
+    /// The text of `EgressInfo.details`, in the words of LiveKit's own worker.
     pub fn details(self) -> String {
         let reason = match self {
             Self::StopApi => "StopEgress API",
@@ -287,7 +288,7 @@ mod tests {
 
     #[test]
     #[expect(deprecated, reason = "`result` must mirror `file_results`")]
-    fn a_recording_goes_from_starting_over_active_and_ending_to_complete() {
+    fn an_egress_goes_from_starting_through_active_and_ending_to_complete() {
         let complete = active()
             .end(30, EndReason::StopApi)
             .unwrap()
@@ -335,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_stop_leaves_the_first_reason() {
+    fn a_second_stop_keeps_the_first_reason() {
         let ending = active().end(30, EndReason::SourceClosed).unwrap();
 
         let again = ending.clone().end(31, EndReason::StopApi).unwrap();
@@ -344,18 +345,18 @@ mod tests {
     }
 
     #[test]
-    fn a_muted_track_is_active_without_a_file_and_may_still_abort() {
+    fn a_muted_track_is_active_without_a_packet_and_may_still_abort() {
         let aborted = muted().abort(30, Failure::no_audio(), EndReason::SourceClosed).unwrap();
-        let heard = muted().file_started(25).file_started(26);
+        let unmuted = muted().file_started(25).file_started(26);
 
         assert_eq!(muted().info().file_results[0].started_at, 0);
         assert_eq!(aborted.info().status(), EgressStatus::EgressAborted);
         assert_eq!(aborted.info().error_code, 412);
-        assert_eq!(heard.info().file_results[0].started_at, 25);
+        assert_eq!(unmuted.info().file_results[0].started_at, 25);
     }
 
     #[test]
-    fn a_failure_names_its_reason_and_keeps_what_was_stored() {
+    fn a_failure_names_its_reason_and_the_file_that_was_stored() {
         let [_, limit, lost, early, aborted] = terminal().map(|egress| egress.info());
 
         assert_eq!((limit.error.as_str(), limit.error_code), ("Session limit reached", 413));

@@ -1,14 +1,14 @@
-//! Whether a track that was found can be recorded, and what is worth knowing of it. Pure.
+//! Whether a published track can be recorded. Pure.
 
 use rtc::{TrackInfo, TrackKind, TrackSource};
 
 use super::manifest::Publisher;
 use crate::failure::Failure;
 
-/// What LiveKit calls Opus, alone and with redundancy; empty until media flows.
-const RECORDABLE: [&str; 3] = ["", "audio/opus", "audio/red"];
+/// LiveKit's MIME types for Opus, with and without redundancy (RFC 2198); empty until media flows.
+const OPUS_TYPES: [&str; 3] = ["", "audio/opus", "audio/red"];
 
-/// Refuses what would not be a recording: pictures, ciphertext, other codecs.
+/// Returns the publisher of a track that can be recorded. Refuses video, encrypted tracks and other codecs.
 pub fn check(track: &TrackInfo) -> Result<Publisher, Failure> {
     if track.kind != TrackKind::Audio {
         return Err(Failure::video(&track.sid));
@@ -16,18 +16,18 @@ pub fn check(track: &TrackInfo) -> Result<Publisher, Failure> {
     if track.encrypted {
         return Err(Failure::encrypted(&track.sid));
     }
-    if !RECORDABLE.contains(&track.mime_type.to_ascii_lowercase().as_str()) {
+    if !OPUS_TYPES.contains(&track.mime_type.to_ascii_lowercase().as_str()) {
         return Err(Failure::codec(&track.sid, &track.mime_type));
     }
     Ok(Publisher {
         identity: track.identity.clone(),
         sid: track.participant_sid.clone(),
         display_name: track.display_name.clone(),
-        source: source_word(track.source),
+        source: source_name(track.source),
     })
 }
 
-fn source_word(source: TrackSource) -> &'static str {
+fn source_name(source: TrackSource) -> &'static str {
     match source {
         TrackSource::Unknown => "unknown",
         TrackSource::Camera => "camera",
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_microphone_is_recorded_whatever_it_is_wrapped_in() {
+    fn opus_is_recorded_with_and_without_redundancy() {
         for mime_type in ["audio/red", "audio/opus", "audio/Opus", ""] {
             let publisher = check(&TrackInfo {
                 mime_type: mime_type.into(),
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn video_ciphertext_and_other_codecs_are_refused_by_name() {
+    fn video_encrypted_tracks_and_other_codecs_are_refused_by_name() {
         let table = [
             (
                 TrackInfo {

@@ -1,4 +1,4 @@
-//! One recording's file.
+//! The file of one recording.
 
 use std::{
     io,
@@ -12,11 +12,12 @@ use tokio::{
     io::AsyncWriteExt,
 };
 
-/// The file's name in its egress's folder.
+/// The name of the file in the folder of its egress.
 const FILE_NAME: &str = "recording.ogg";
 
-/// How much a power failure may cost. A killed process costs nothing that was appended: the system has it.
-const SYNC_EVERY: Duration = Duration::from_secs(5);
+/// The most audio that a power failure can lose. A killed process loses nothing that was appended, because the operating
+/// system has it.
+const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A file that is being written.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ pub struct SpoolWriter {
     synced: Instant,
 }
 
-/// A file that is finished.
+/// A finished file.
 #[derive(Clone, Debug)]
 pub struct SpooledFile {
     pub path: PathBuf,
@@ -51,13 +52,13 @@ impl SpoolWriter {
         })
     }
 
-    /// Hands the bytes to the system; they outlive this process from here on.
+    /// Writes the bytes to the operating system, where they survive the end of this process.
     pub async fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes).await?;
         self.file.flush().await?;
         self.digest.update(bytes);
         self.size_bytes += bytes.len() as u64;
-        if self.synced.elapsed() >= SYNC_EVERY {
+        if self.synced.elapsed() >= SYNC_INTERVAL {
             self.file.sync_data().await?;
             self.synced = Instant::now();
         }
@@ -68,7 +69,7 @@ impl SpoolWriter {
         self.size_bytes
     }
 
-    /// Makes sure that all of it is on the disk.
+    /// Closes the file once all of it is on the disk.
     pub async fn close(self) -> io::Result<SpooledFile> {
         self.file.sync_all().await?;
         let sha256 = self
@@ -84,14 +85,14 @@ impl SpoolWriter {
         })
     }
 
-    /// Removes the file and its folder; for recordings without a sound.
+    /// Removes the file and its folder; for recordings without a packet.
     pub async fn discard(self) -> io::Result<()> {
         remove(self.path).await
     }
 }
 
 impl SpooledFile {
-    /// Removes the file and its folder, once it is stored.
+    /// Removes the file and its folder; for recordings that are stored.
     pub async fn remove(self) -> io::Result<()> {
         remove(self.path).await
     }

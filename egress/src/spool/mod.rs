@@ -1,7 +1,7 @@
-//! Where a recording lies until it is stored: one folder an egress, one file in it, only ever appended to.
+//! Keeps recordings on disk until they are stored: one folder per egress with one file, which is only appended to.
 //!
-//! A file that could not be stored stays here, and so does that of a worker that was killed; both are named in the log
-//! at the next start. Taking them up again belongs here too and is not there yet.
+//! The files of failed uploads and of killed workers stay here and are named in the log at the next start. Recovering
+//! them belongs in this module and is not implemented yet.
 
 mod file;
 
@@ -16,10 +16,10 @@ use domain::EgressId;
 
 pub use file::{SpoolWriter, SpooledFile};
 
-/// Recordings are nobody else's business.
+/// Only the worker's user may read recordings.
 const FOLDER_MODE: u32 = 0o700;
 
-/// The folder of all recordings under way.
+/// The folder of all recordings that are not stored yet.
 #[derive(Clone, Debug)]
 pub struct Spool {
     root: PathBuf,
@@ -27,33 +27,33 @@ pub struct Spool {
 
 /// A spool folder that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the spool folder {path} cannot be used; name one that this user may write to in trackscribe.spool")]
+#[error("cannot use the spool folder {path}; set trackscribe.spool to a folder that this user may write to")]
 pub struct SpoolError {
     path: String,
     source: io::Error,
 }
 
 impl Spool {
-    /// Makes the folder if it is not there, and tries whether it can be written to.
+    /// Creates the folder if it does not exist, and checks that it is writable.
     pub fn open(root: &Path) -> Result<Self, SpoolError> {
-        let usable = || {
+        let check = || {
             fs::create_dir_all(root)?;
             fs::set_permissions(root, Permissions::from_mode(FOLDER_MODE))?;
-            tempfile_in(root)
+            write_probe(root)
         };
-        usable().map_err(|source| SpoolError {
+        check().map_err(|source| SpoolError {
             path: root.display().to_string(),
             source,
         })?;
         Ok(Self { root: root.to_owned() })
     }
 
-    /// A new file for one egress. One that is there already is never written to again.
+    /// Creates the file of one egress. Fails if it exists already: no file is overwritten or continued.
     pub async fn create(&self, egress_id: &EgressId) -> io::Result<SpoolWriter> {
         SpoolWriter::create(self.root.join(egress_id.as_str())).await
     }
 
-    /// Folders of recordings that were not stored.
+    /// The folders of recordings that were not stored.
     pub fn leftovers(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(&self.root) else {
             return Vec::new();
@@ -67,7 +67,7 @@ impl Spool {
 }
 
 /// Writes and removes a file.
-fn tempfile_in(root: &Path) -> io::Result<()> {
+fn write_probe(root: &Path) -> io::Result<()> {
     let probe = root.join(format!(".probe-{}", std::process::id()));
     fs::write(&probe, b"probe")?;
     fs::remove_file(probe)
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_appended_is_in_the_file_with_its_digest() {
+    async fn appended_bytes_are_in_the_file_and_its_digest() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path()).unwrap();
 
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_egress_that_has_a_file_already_overwrites_nothing() {
+    async fn the_existing_file_of_an_egress_is_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::open(folder.path()).unwrap();
 
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_used_names_its_key() {
+    fn the_error_for_an_unusable_folder_names_its_configuration_key() {
         let error = Spool::open(Path::new("/proc/spool")).unwrap_err();
 
         assert!(error.to_string().contains("trackscribe.spool"), "{error}");

@@ -1,4 +1,4 @@
-//! From the spool to the store: the file, then what describes it.
+//! Uploads a file from the spool to the store, then its manifest.
 
 mod put;
 

@@ -1,4 +1,4 @@
-//! Putting, with patience for a store that is away for a moment.
+//! Puts objects, and repeats the attempt while the store is temporarily unavailable.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use tokio::time::sleep;
 
 use crate::spool::SpooledFile;
 
-/// What a recording is.
+/// The content type of a recording.
 const AUDIO_TYPE: &str = "audio/ogg";
 
-/// What its manifest is.
+/// The content type of its manifest.
 const MANIFEST_TYPE: &str = "application/json";
 
-/// Pauses before the second and later tries of one put. The file stays in the spool when all have failed.
+/// Pauses before the second and later attempts of one put. If all of them fail, the file stays in the spool.
 const PAUSES: [Duration; 4] = [
     Duration::from_millis(500),
     Duration::from_secs(2),
@@ -22,21 +22,21 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(10),
 ];
 
-/// Where one recording goes.
+/// The store and key of one recording.
 #[derive(Clone, Debug)]
 pub struct Destination {
     pub objects: Objects,
     pub key: ObjectKey,
-    /// `S3` or `Local`, as LiveKit's worker names it in errors.
+    /// `S3` or `Local`, as LiveKit's worker calls it in errors.
     pub store: &'static str,
 }
 
-/// A store that did not take it.
+/// Why an object was not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
-    #[error("the object store did not take {key}")]
+    #[error("cannot store {key}")]
     Store { key: ObjectKey, source: ObjectError },
-    #[error("the manifest cannot be written as JSON")]
+    #[error("cannot serialize the manifest")]
     Manifest(#[from] serde_json::Error),
 }
 
@@ -62,7 +62,7 @@ async fn put(to: &Destination, key: &ObjectKey, body: Body, content_type: &str) 
                 source: error,
             });
         };
-        tracing::warn!(error = &error as &dyn std::error::Error, %key, "the object store did not take it; trying again");
+        tracing::warn!(error = &error as &dyn std::error::Error, %key, "cannot store an object; trying again");
         sleep(pause).await;
     }
 }
