@@ -198,6 +198,24 @@ async fn every_operation_has_a_unique_id(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn enum_values_in_the_document_are_those_of_the_json(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let document = app.get("/openapi.json").await.json();
+
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let values: Vec<&str> = schemas
+        .values()
+        .filter_map(|schema| schema["enum"].as_array())
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+
+    let is_snake_case = |value: &&str| value.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    assert!(values.contains(&"automatic"), "{values:?}");
+    assert!(values.iter().all(is_snake_case), "{values:?}");
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn the_documentation_page_is_served(pool: PgPool) {
     let app = TestApp::new(pool).await;
 
