@@ -5,7 +5,7 @@ use utoipa::{
     openapi::{
         self, Components, Content, Ref, RefOr, ResponseBuilder,
         content::ContentBuilder,
-        path::Operation,
+        path::{Operation, Parameter, ParameterIn},
         security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
 };
@@ -16,10 +16,9 @@ use crate::api::error::{FieldError, Problem};
 const BEARER_SCHEME: &str = "key";
 
 /// Errors of every operation that requires an API key: status and meaning.
-const COMMON_ERRORS: [(&str, &str); 6] = [
+const COMMON_ERRORS: [(&str, &str); 5] = [
     ("401", "`unauthenticated`: the API key is missing, unknown or revoked"),
     ("403", "`forbidden`: the API key lacks the required scope"),
-    ("422", "`invalid`: a parameter or field is invalid; `errors` lists each"),
     (
         "429",
         "`too-many-requests`: the rate limit is exceeded; retry after `Retry-After` seconds",
@@ -34,7 +33,10 @@ const COMMON_ERRORS: [(&str, &str); 6] = [
     ),
 ];
 
-/// Errors of every operation with a JSON body, in addition to [`COMMON_ERRORS`].
+/// The error of every operation with query parameters or a JSON body.
+const INPUT_ERROR: (&str, &str) = ("422", "`invalid`: a parameter or field is invalid; `errors` lists each");
+
+/// Errors of every operation with a JSON body.
 const BODY_ERRORS: [(&str, &str); 3] = [
     ("400", "`malformed`: the body is not valid JSON"),
     ("413", "`too-large`: the body exceeds 64 KiB"),
@@ -85,8 +87,11 @@ pub fn add_common_parts(document: &mut openapi::OpenApi) {
 
 fn require_key(operation: &mut Operation) {
     operation.security = Some(vec![SecurityRequirement::new(BEARER_SCHEME, Vec::<String>::new())]);
-    let body_errors = operation.request_body.iter().flat_map(|_| BODY_ERRORS);
-    for (status, meaning) in body_errors.chain(COMMON_ERRORS) {
+    let has_body = operation.request_body.is_some();
+    let has_query = operation.parameters.iter().flatten().any(is_query);
+    let body_errors = BODY_ERRORS.into_iter().filter(|_| has_body);
+    let input_error = (has_body || has_query).then_some(INPUT_ERROR);
+    for (status, meaning) in body_errors.chain(input_error).chain(COMMON_ERRORS) {
         let schema = Ref::from_schema_name("Problem");
         let content = ContentBuilder::new().schema(Some(schema)).build();
         let response = ResponseBuilder::new()
@@ -99,6 +104,10 @@ fn require_key(operation: &mut Operation) {
             .entry(status.to_owned())
             .or_insert(RefOr::T(response));
     }
+}
+
+fn is_query(parameter: &RefOr<Parameter>) -> bool {
+    matches!(parameter, RefOr::T(parameter) if matches!(parameter.parameter_in, ParameterIn::Query))
 }
 
 /// Sets the media type of errors to `application/problem+json`.

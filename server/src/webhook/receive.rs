@@ -30,8 +30,9 @@ const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(3);
 /// For LiveKit only: set the URL of this endpoint under `webhook.urls` in `livekit.yaml`. The request is authenticated by
 /// LiveKit's signature in `Authorization`, not by an API key.
 ///
-/// Returns 200 once the event and its effects are committed. Repeated events, unknown events and events of rooms
-/// that Trackscribe does not manage also return 200 and change nothing. LiveKit retries after 503 and drops the event after 401.
+/// Returns 200 once the event and its effects are committed. Repeated events, unknown events and events of rooms that
+/// Trackscribe does not manage also return 200 and change nothing. LiveKit retries after 503 and drops the event after
+/// 401.
 #[utoipa::path(
     post, path = "/v1/livekit/webhook", operation_id = "receive_livekit_webhook", tag = "webhooks",
     request_body(content_type = "application/webhook+json", content = serde_json::Value),

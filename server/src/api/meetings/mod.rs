@@ -23,17 +23,21 @@ use super::error::{ApiError, ApiResult};
 #[derive(Serialize, ToSchema)]
 #[schema(as = Meeting)]
 pub struct MeetingBody {
+    /// Id of the meeting.
     #[schema(value_type = uuid::Uuid)]
     pub id: MeetingId,
     /// Name of the room, also after the room was deleted.
     #[schema(value_type = String)]
     pub room: RoomName,
+    /// The platform that hosts the meeting.
     pub platform: PlatformKind,
+    /// `open` while the meeting is in progress, then `closed`.
     pub state: MeetingStatus,
     /// When the platform created its room for this meeting. Times in recordings and transcripts count from here.
     pub started_at: DateTime<Utc>,
     /// Null while the meeting is open.
     pub ended_at: Option<DateTime<Utc>>,
+    /// Progress of the transcript.
     pub transcript: TranscriptBody,
 }
 
@@ -50,6 +54,8 @@ pub enum MeetingStatus {
 #[derive(Serialize, ToSchema)]
 #[schema(as = TranscriptProgress)]
 pub struct TranscriptBody {
+    /// `pending`: the meeting is open, or recordings are still being transcribed. `running`: being produced. `ready`:
+    /// available. `empty`: available, but nobody spoke. `failed`: no recording could be transcribed.
     pub state: TranscriptState,
 }
 

@@ -26,7 +26,8 @@ pub struct ParticipantBody {
     identity: Identity,
     /// Name shown to others. Empty if none was given.
     display_name: String,
-    /// Null until the platform has reported it.
+    /// `standard`: a person with an ordinary client. `sip`: a person on the telephone. `ingress`: a stream from outside.
+    /// `egress`: a recorder. `agent`: a program. `other`: anything else. Null until the platform has reported it.
     kind: Option<ParticipantKind>,
     /// Every connection, oldest first.
     connections: Vec<ConnectionBody>,

@@ -10,6 +10,8 @@ use crate::{
 };
 
 /// Get a recording
+///
+/// Returns the recording in its current state.
 #[utoipa::path(
     get, path = "/v1/recordings/{id}", operation_id = "get_recording", tag = "recordings",
     params(("id" = uuid::Uuid, Path, description = "Recording id")),

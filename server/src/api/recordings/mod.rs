@@ -27,8 +27,10 @@ use super::error::{ApiError, ApiResult};
 #[derive(Serialize, ToSchema)]
 #[schema(as = Recording)]
 pub struct RecordingBody {
+    /// Id of the recording.
     #[schema(value_type = uuid::Uuid)]
     pub id: RecordingId,
+    /// Id of the meeting.
     #[schema(value_type = uuid::Uuid)]
     pub meeting_id: MeetingId,
     /// Identity of the participant who is recorded.
@@ -40,6 +42,7 @@ pub struct RecordingBody {
     /// The platform's id of the egress that records the track. Null until the platform has started one.
     #[schema(value_type = Option<String>, example = "EG_mdeZn6iC2ZDL")]
     pub egress_id: Option<EgressId>,
+    /// Progress of the recording.
     pub state: RecordingStatus,
     /// Stable code: why the recording failed, or `truncated` if a recording limit ended it before the track ended.
     pub reason: Option<&'static str>,
@@ -54,6 +57,7 @@ pub struct RecordingBody {
     pub manifest_key: Option<ObjectKey>,
     /// When the first packet arrived, or when the egress started if none has arrived yet.
     pub started_at: Option<DateTime<Utc>>,
+    /// When the recording ended. Null until then.
     pub ended_at: Option<DateTime<Utc>>,
     /// Time of the first sample since the meeting's `started_at`, in milliseconds. Null until audio and manifest have
     /// been verified.

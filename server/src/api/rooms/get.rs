@@ -10,6 +10,8 @@ use crate::{
 };
 
 /// Get a room
+///
+/// Returns the room with its settings.
 #[utoipa::path(
     get, path = "/v1/rooms/{name}", operation_id = "get_room", tag = "rooms",
     params(("name" = String, Path, description = "Room name")),

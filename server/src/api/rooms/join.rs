@@ -35,7 +35,8 @@ pub struct JoinRoom {
     /// `EG_`. Generated if omitted. Joining with an identity already in use disconnects the earlier participant.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
     identity: Option<Identity>,
-    /// Default: `participant`.
+    /// `participant` (the default) may publish camera, microphone and screen, subscribe to everyone, and send data.
+    /// `listener` may only subscribe. `host` currently has the same rights as `participant`.
     role: Option<Role>,
     /// Validity of the token in seconds, 300 to 86400. Default: 7200. An expired token does not end a call that was
     /// joined with it.
@@ -46,6 +47,7 @@ pub struct JoinRoom {
 /// What a client needs to join a room.
 #[derive(Serialize, ToSchema)]
 pub struct JoinCredentials {
+    /// The room's platform.
     platform: PlatformKind,
     /// WebSocket address of the platform for clients.
     #[schema(example = "wss://livekit.example.org")]
@@ -61,9 +63,9 @@ pub struct JoinCredentials {
 
 /// Issue a join token
 ///
-/// Returns a token with which one person can join the room. The platform is not contacted, so this works while it is
-/// down; it creates its room when the first participant connects. Every request issues a new token, and earlier ones
-/// stay valid until they expire.
+/// Returns a token with which one person can join the room. Does not contact the platform, so it also works while the
+/// platform is down. The platform creates its room when the first participant connects. Every request issues a new
+/// token; earlier ones stay valid until they expire.
 #[utoipa::path(
     post, path = "/v1/rooms/{name}/join", operation_id = "join_room", tag = "rooms",
     params(("name" = String, Path, description = "Room name")), request_body = JoinRoom,

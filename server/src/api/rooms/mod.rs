@@ -30,13 +30,20 @@ pub struct RoomBody {
     /// Unique name: 1 to 63 characters of `a-z`, `0-9` and `-`, not beginning with `-`.
     #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$", example = "standup")]
     pub name: RoomName,
+    /// Video platform that hosts the room's meetings.
     pub platform: PlatformKind,
+    /// What is recorded. `automatic`: every microphone track, from the moment it is published. `off`: nothing. `prompt` is
+    /// reserved.
     pub recording: RecordingPolicy,
+    /// Whether participants are asked for consent before they are recorded. `none`: nobody is asked. `ask` and `require` are
+    /// reserved.
     pub consent: ConsentPolicy,
     /// Language spoken in the room, as a BCP 47 tag.
     #[schema(value_type = String, example = "en")]
     pub language: Language,
+    /// When the room was created.
     pub created_at: DateTime<Utc>,
+    /// When the settings were last changed.
     pub updated_at: DateTime<Utc>,
 }
 

@@ -19,6 +19,7 @@ use crate::{
 pub struct UpdateRoom {
     /// Applies to tracks published after the change; running recordings continue.
     recording: Option<RecordingChoice>,
+    /// Applies to tracks published after the change.
     consent: Option<ConsentChoice>,
     /// BCP 47 tag of at most 35 characters. Applies to transcriptions that start after the change.
     #[schema(value_type = Option<String>, example = "de-CH")]
