@@ -16,7 +16,7 @@ use crate::{
     state::{AppState, random_ids, system_clock},
 };
 
-/// Time that running requests get after a stop. Only audio streams can take longer.
+/// Time that running requests get after a stop. Only audio streams need longer.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pause between attempts to reach the database at startup.

@@ -18,6 +18,7 @@ use crate::limits::Limits;
 /// Decimal places of a second that PostgreSQL stores, so that a time read back equals the one written.
 const DATABASE_DIGITS: u16 = 6;
 
+/// What every handler can use.
 #[derive(Clone)]
 pub struct AppState {
     pub pool: PgPool,
