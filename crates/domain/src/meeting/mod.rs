@@ -5,25 +5,25 @@
 //! ([`Meeting::report`] and its neighbours). Each answers with a [`Change`]: rows to write and jobs to queue, which
 //! belong in one transaction. In whatever order the events of a meeting come, and however often, it ends up the same.
 
-mod apply;
 mod change;
-mod look;
-mod opening;
-mod people;
+mod event_context;
+mod intervals;
+mod job_results;
+mod lifecycle;
+mod participants;
+mod reconcile;
 mod recordings;
-mod times;
 mod tracks;
-mod work;
 
 #[cfg(test)]
 mod tests;
 
 use chrono::{DateTime, Utc};
 
-pub use apply::Situation;
 pub use change::{Change, Outcome};
-pub use look::{LiveParticipant, LiveRoom};
-pub use work::Checked;
+pub use event_context::Situation;
+pub use job_results::Checked;
+pub use reconcile::{LiveParticipant, LiveRoom};
 
 use crate::clock::IdSource;
 use crate::event::PlatformKind;

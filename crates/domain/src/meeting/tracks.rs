@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::times::earlier;
+use super::intervals::earlier;
 use super::{Meeting, Outcome, Source};
 use crate::event::TrackEvent;
 use crate::recording::{FailureReason, RecordingState};

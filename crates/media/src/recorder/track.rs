@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use domain::manifest::{Anchor, PacketCounts};
 
-use super::assembly::{Arrival, Assembly, Fate};
-use super::notes::{Anchors, Mutes};
-use super::placement::Continuity;
+use super::annotations::{Anchors, Mutes};
+use super::muxer::{Arrival, Assembly, Fate};
+use super::timestamps::Continuity;
 use super::{FirstPacket, MuteState, Output, RecorderConfig, Summary};
 use crate::opus::{is_injected, packet_samples};
 use crate::rtp::{MAX_SEQUENCE_JUMP, Pushed, Released, ReorderBuffer, RtpPacket, SenderReport};

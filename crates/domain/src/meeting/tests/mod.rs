@@ -1,8 +1,8 @@
 //! A store in memory, and the events of a call, for the tests of this folder.
 
-mod looks;
-mod orders;
+mod event_order;
+mod reconcile;
 mod rules;
-mod world;
+mod support;
 
-pub use world::{Call, World};
+pub use support::{Call, World};

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::world::{at, microphone, person};
+use super::support::{at, microphone, person};
 use super::{Call, World};
 use crate::RecordingId;
 use crate::event::{EgressStatus, EventKind};

@@ -1,6 +1,6 @@
 //! What reconcilers do by looking.
 
-use super::world::{at, microphone, person};
+use super::support::{at, microphone, person};
 use super::{Call, World};
 use crate::event::EgressStatus;
 use crate::job::Job;

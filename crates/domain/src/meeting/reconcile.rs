@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::apply::Scene;
-use super::opening::open;
+use super::event_context::Scene;
+use super::lifecycle::open;
 use super::{Change, Meeting, MeetingState, Outcome, Situation, Source};
 use crate::event::{EventRoom, TrackEvent};
 use crate::participant::{ParticipantKind, ParticipantSeen};

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::times::earlier;
+use super::intervals::earlier;
 use super::{Meeting, Source};
 use crate::participant::{Connection, Participant, ParticipantSeen};
 use crate::room::Room;

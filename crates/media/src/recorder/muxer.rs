@@ -5,9 +5,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use domain::manifest::{Anchor, Fit, Gap, GapCause, ManifestClock};
 
-use super::notes::Gaps;
+use super::annotations::Gaps;
 use super::pages::Pages;
-use super::placement::{Basis, Continuity, Place, Placement};
+use super::timestamps::{Basis, Continuity, Place, Placement};
 use super::{FirstPacket, RecorderConfig};
 use crate::SAMPLE_RATE;
 use crate::opus::{Filler, FillerKind, Toc, is_injected};

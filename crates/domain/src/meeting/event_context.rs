@@ -1,6 +1,6 @@
 //! How an event changes a meeting.
 
-use super::opening::{close_older, open};
+use super::lifecycle::{close_older, open};
 use super::{Change, Meeting, Outcome, Source};
 use crate::event::{EventKind, EventRoom, PlatformEvent, TrackEvent};
 use crate::participant::{ParticipantKind, ParticipantSeen};

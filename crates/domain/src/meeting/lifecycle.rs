@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::apply::Scene;
+use super::event_context::Scene;
 use super::{Meeting, MeetingHead, MeetingState, Source};
 use crate::MeetingId;
 use crate::event::{EventKind, EventRoom, PlatformEvent};

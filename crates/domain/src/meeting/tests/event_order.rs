@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::world::{microphone, person};
+use super::support::{microphone, person};
 use super::{Call, World};
 use crate::event::{EgressStatus, PlatformEvent};
 
