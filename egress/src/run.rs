@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use domain::UnixNanos;
 use media::WallClock;
 use rtc::token::ApiKey;
 use tokio::time::{sleep, timeout};
@@ -111,7 +112,7 @@ async fn connect(config: &EgressConfig, spool: Spool, shutdown: &CancellationTok
         limits: config.limits,
         wall: WallClock {
             instant: Instant::now(),
-            wall_ns: unix_ns(),
+            unix_nanos: UnixNanos(unix_ns()),
         },
         stopping: shutdown.clone(),
         end_now: end_now.clone(),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use domain::manifest::Manifest;
+use domain::{SampleTime, UnixNanos, manifest::Manifest};
 use e2e::stack::Stack;
 use media::timeline;
 use test_support::audio::Chirp;
@@ -53,5 +53,5 @@ async fn the_manifests_of_two_files_agree_on_when_the_same_sound_was_played() {
 
 /// The time of a sample according to the manifest, in ms since 1970.
 fn wall_ms(manifest: &Manifest, sample: usize) -> i64 {
-    timeline::place(&manifest.trackscribe.clock.fit, 0, sample as u64)
+    timeline::meeting_time_ms(&manifest.trackscribe.clock.fit, UnixNanos(0), SampleTime(sample as i64))
 }

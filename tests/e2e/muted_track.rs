@@ -42,7 +42,12 @@ async fn a_mute_is_recorded_as_silence_of_the_same_length() {
         apart_ms.abs_diff((second - first).as_millis()) <= TOLERANCE_MS,
         "{apart_ms} ms apart"
     );
-    let silent_ms: u64 = manifest.trackscribe.gaps.iter().map(|gap| gap.samples / 48).sum();
+    let silent_ms: i64 = manifest
+        .trackscribe
+        .gaps
+        .iter()
+        .map(|gap| gap.samples.as_millis())
+        .sum();
     assert!(silent_ms >= 1500, "gaps: {:?}", manifest.trackscribe.gaps);
     assert_eq!(manifest.trackscribe.mutes.len(), 1, "{:?}", manifest.trackscribe.mutes);
     stack.finish().await;

@@ -44,7 +44,7 @@ async fn a_published_track_becomes_a_file_with_the_same_sound() {
     assert!(tone_share(file.part(first, 600..1400), 440.0) > 0.9);
     assert!(loudness(file.part(first, 1600..2400)) < 0.01);
     assert!(tone_share(file.part(first, 2600..3400), 880.0) > 0.9);
-    let length_ms = manifest.trackscribe.samples as f64 / 48.0;
+    let length_ms = manifest.trackscribe.samples.0 as f64 / 48.0;
     assert!(
         (file.duration_ms() - length_ms).abs() < LENGTH_TOLERANCE_MS,
         "{} of {length_ms} ms",
@@ -85,7 +85,7 @@ async fn row_object_and_manifest_agree() {
     assert_eq!(manifest.publisher_identity.as_str(), identity);
     assert_eq!(manifest.trackscribe.participant.name, "Ada");
     assert_eq!(manifest.trackscribe.counts.lost, 0);
-    let duration_ms = manifest.trackscribe.samples as i64 / 48;
+    let duration_ms = manifest.trackscribe.samples.as_millis();
     assert!((recording.duration_ms.unwrap() - duration_ms).abs() <= 1);
     assert_eq!(stack.api().audio(&recording.id).await, object);
     stack.finish().await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::clock::{Clock, IdSource};
-use domain::meeting::Source;
+use domain::meeting::Env;
 use objects::Objects;
 use platform::Platforms;
 use storage::{PgPool, PgTransaction, PooledConnection, StorageError};
@@ -36,9 +36,9 @@ impl WorkerContext {
         storage::pool::begin(&self.pool).await
     }
 
-    /// What a change of a meeting takes from outside.
-    pub fn source(&self) -> Source<'_> {
-        Source {
+    /// Returns the time and a source of ids, for a change of a meeting.
+    pub fn env(&self) -> Env<'_> {
+        Env {
             now: (self.clock)(),
             ids: &self.ids,
         }

@@ -1,50 +1,57 @@
-//! What a platform tells us, in our words. Nothing beyond the `platform` crate knows a platform's own.
+//! Events of a platform, translated into our terms by the `platform` crate.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::participant::ParticipantSeen;
+use crate::participant::ObservedParticipant;
 use crate::text_enum::text_enum;
-use crate::track::TrackSeen;
+use crate::track::ObservedTrack;
 use crate::{EgressId, Identity, ParticipantSid, PlatformRoomSid, TrackSid};
 
 text_enum! {
-    /// Who carries a room's audio and video.
+    /// The service that carries a room's audio and video.
     PlatformKind {
+        /// LiveKit, self-hosted or LiveKit Cloud.
         Livekit = "livekit",
+        /// Daily.
         Daily = "daily",
+        /// Whereby.
         Whereby = "whereby",
     }
 }
 
-/// What makes an event the same event when it comes again.
+/// Identifies an event, so that a redelivery is recognised.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EventKey {
+    /// The platform that sent the event.
     pub platform: PlatformKind,
-    /// The platform's id of the event, or a digest of its bytes where it has none.
+    /// The platform's id of the event, or a digest of the body if the platform gives none.
     pub id: String,
 }
 
-/// A verified fact. A hint, not the truth: it may come twice, late, out of order or never.
+/// A verified event. A hint, not the truth: it may arrive twice, late, out of order or never.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlatformEvent {
+    /// Identifies the event across redeliveries.
     pub key: EventKey,
-    /// The event's name as the platform sent it, for the inbox and for people.
+    /// The event's name as the platform sent it.
     pub name: String,
-    /// When it happened by the platform's clock; LiveKit gives whole seconds, rounded down.
+    /// When it happened by the platform's clock. LiveKit sends whole seconds, rounded down.
     pub occurred_at: DateTime<Utc>,
     /// `None` for events that belong to no room.
     pub room: Option<EventRoom>,
+    /// What happened.
     pub kind: EventKind,
 }
 
 /// The platform room of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRoom {
-    /// As sent: it need not be a name that we allow.
+    /// The name as sent; not necessarily one that we allow.
     pub name: String,
+    /// The platform's id of the room.
     pub sid: PlatformRoomSid,
-    /// Where the event says it; LiveKit's track and egress events do not.
+    /// When the platform created the room. `None` in LiveKit's track and egress events, which do not name it.
     pub created_at: Option<DateTime<Utc>>,
 }
 
@@ -52,80 +59,104 @@ pub struct EventRoom {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "of", rename_all = "snake_case")]
 pub enum EventKind {
-    /// The platform room began; again for the same room after the platform was restarted.
+    /// The platform room was created, or restored after the platform restarted.
     MeetingStarted,
+    /// The platform room ended.
     MeetingEnded,
-    ParticipantJoined(ParticipantSeen),
-    ParticipantLeft(ParticipantSeen),
-    /// Someone tried to join and never got through: nobody was there.
+    /// A participant connected.
+    ParticipantJoined(ObservedParticipant),
+    /// A participant's connection ended.
+    ParticipantLeft(ObservedParticipant),
+    /// A participant tried to join and never connected.
     ParticipantAborted,
+    /// A track was published.
     TrackPublished(TrackEvent),
+    /// A track was unpublished.
     TrackUnpublished(TrackEvent),
+    /// An egress was created.
     RecordingStarted(EgressReport),
+    /// An egress changed.
     RecordingUpdated(EgressReport),
+    /// An egress ended.
     RecordingEnded(EgressReport),
     /// An event that this version does not know, or that concerns no meeting.
     Unknown,
 }
 
-/// A track and the connection that publishes it. Name and kind of the participant are not told here.
+/// A track and the connection that publishes it. Track events carry neither name nor kind of the participant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackEvent {
+    /// The publisher.
     pub identity: Identity,
+    /// The publishing connection.
     pub participant_sid: ParticipantSid,
-    pub track: TrackSeen,
+    /// The track.
+    pub track: ObservedTrack,
 }
 
 text_enum! {
-    /// How far an egress is.
+    /// The status of an egress, as in LiveKit's `EgressStatus`.
     EgressStatus {
+        /// Joining the room or waiting for the track.
         Starting = "starting",
+        /// Connected to its track.
         Active = "active",
+        /// Storing the file.
         Ending = "ending",
+        /// The file is stored.
         Complete = "complete",
-        /// Ended whole, but before the track did.
+        /// The file is stored and whole, but ends before the track did.
         LimitReached = "limit_reached",
+        /// Ended by an error.
         Failed = "failed",
+        /// Ended without a file.
         Aborted = "aborted",
-        /// A status that this version does not know; says nothing.
+        /// A status that this version does not know. Has no effect.
         Unknown = "unknown",
     }
 }
 
 impl EgressStatus {
-    /// Whether nothing can follow it.
+    /// Whether no other status can follow.
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Complete | Self::LimitReached | Self::Failed | Self::Aborted)
     }
 }
 
-/// What an egress says of itself, by event or when asked.
+/// The description of an egress, in an event or in the platform's answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EgressReport {
-    /// `None` where the platform gave up before it made an id: such an egress is not one that we asked for.
+    /// `None` if the platform failed before it assigned an id. Such an egress is never one of ours.
     pub egress_id: Option<EgressId>,
+    /// The platform room.
     pub room_sid: Option<PlatformRoomSid>,
-    /// `None` for an egress of something else than one track.
+    /// `None` for an egress that does not record a single track.
     pub track_sid: Option<TrackSid>,
+    /// How far the egress is.
     pub status: EgressStatus,
     /// Why it failed, in the platform's words.
     pub error: Option<String>,
     /// How it ended, in the platform's words.
     pub details: Option<String>,
+    /// The file that it writes.
     pub file: Option<EgressFile>,
+    /// Where the manifest is stored, as the recorder reports it.
     pub manifest_location: Option<String>,
-    /// When the egress began, which is before its first packet.
+    /// When the egress started, which is before its first packet.
     pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
 }
 
 /// The file that an egress writes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EgressFile {
-    /// The object's key, as the recorder chose it.
+    /// The object's key as the recorder chose it.
     pub key: Option<String>,
-    /// Wall time of the first packet; `None` until there was one.
+    /// Wall time of the first packet; `None` before it.
     pub started_at: Option<DateTime<Utc>>,
+    /// Wall time of the end of the audio.
     pub ended_at: Option<DateTime<Utc>>,
+    /// Size of the stored object.
     pub size_bytes: Option<i64>,
 }

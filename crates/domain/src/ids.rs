@@ -1,4 +1,4 @@
-//! Newtypes for ids. Ours are UUIDv7; a platform's are its own text, taken as it came.
+//! Newtypes for ids. Ours are UUIDv7; a platform's ids are text, stored as received.
 
 use std::fmt;
 
@@ -38,6 +38,7 @@ macro_rules! text_id {
         pub struct $name(pub String);
 
         impl $name {
+            /// Returns the id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -64,67 +65,67 @@ macro_rules! text_id {
 }
 
 uuid_id!(
-    /// A standing place with a name and settings.
+    /// Identifies a room.
     RoomId
 );
 uuid_id!(
-    /// One session in a room.
+    /// Identifies a meeting.
     MeetingId
 );
 uuid_id!(
-    /// One identity in one meeting.
+    /// Identifies a participant: an identity in a meeting.
     ParticipantId
 );
 uuid_id!(
-    /// One connection of a participant.
+    /// Identifies one connection of a participant.
     ConnectionId
 );
 uuid_id!(
-    /// One published stream, as we remember it; the platform's own id is [`TrackSid`].
+    /// Identifies a published track in our database; the platform's id is [`TrackSid`].
     TrackId
 );
 uuid_id!(
-    /// What one egress of one track left.
+    /// Identifies a recording of a track.
     RecordingId
 );
 uuid_id!(
-    /// Work for later: a row.
+    /// Identifies a job.
     JobId
 );
 uuid_id!(
-    /// A caller of our API.
+    /// Identifies an API key.
     ApiKeyId
 );
 
 text_id!(
-    /// Who someone is in a room, whatever their display name; lasts across connections.
+    /// Identifies a participant across connections, independent of the display name.
     Identity
 );
 text_id!(
-    /// The platform's id of one live container of a room (`RM_…` on LiveKit).
+    /// The platform's id of a platform room (`RM_…` on LiveKit).
     PlatformRoomSid
 );
 text_id!(
-    /// The platform's id of one connection (`PA_…` on LiveKit).
+    /// The platform's id of a participant's connection (`PA_…` on LiveKit).
     ParticipantSid
 );
 text_id!(
-    /// The platform's id of one published stream (`TR_…` on LiveKit).
+    /// The platform's id of a published track (`TR_…` on LiveKit).
     TrackSid
 );
 text_id!(
-    /// The platform's id of one running act of recording (`EG_…` on LiveKit).
+    /// The platform's id of an egress (`EG_…` on LiveKit).
     EgressId
 );
 
-/// The name of a room: what people say and what stands in object keys.
+/// The name of a room, as people use it and as object keys contain it: `[a-z0-9][a-z0-9-]{0,62}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoomName(String);
 
-/// A room's name that does not match `[a-z0-9][a-z0-9-]{0,62}`.
+/// The error of [`RoomName::parse`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a room name is 1 to 63 characters of a-z, 0-9 and '-', and does not begin with '-'")]
 pub struct BadRoomName;
@@ -133,6 +134,10 @@ impl RoomName {
     /// Longest name, in characters.
     pub const MAX_LEN: usize = 63;
 
+    /// Parses a name.
+    ///
+    /// # Errors
+    /// The name does not match `[a-z0-9][a-z0-9-]{0,62}`.
     pub fn parse(name: impl Into<String>) -> Result<Self, BadRoomName> {
         let name = name.into();
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -142,6 +147,7 @@ impl RoomName {
         Ok(Self(name))
     }
 
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Work for later. A job is a row; its payload is ids, and what was written by an older version stays readable.
+//! Jobs: deferred work, stored as rows. Payloads consist of ids, and payloads written by older versions stay readable.
 
 use std::time::Duration;
 
@@ -6,33 +6,54 @@ use serde::{Deserialize, Serialize};
 
 use crate::{MeetingId, RecordingId};
 
-/// What is to be done. The tag is the job's name and its queue's.
+/// A job's payload. In JSON, the tag `job` is the name of the job and of its queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
 pub enum Job {
-    /// Asks the platform to record a track, unless it is recorded already.
-    StartRecording { recording_id: RecordingId },
-    /// Checks that the object and the manifest of an ended egress are there and agree.
-    AcceptRecording { recording_id: RecordingId },
-    /// Turns one recording into words.
-    TranscribeTrack { recording_id: RecordingId },
-    /// Puts the words of all recordings of a closed meeting in one order.
-    MergeTranscript { meeting_id: MeetingId },
+    /// Asks the platform to record a track, unless an egress already does.
+    StartRecording {
+        /// The requested recording.
+        recording_id: RecordingId,
+    },
+    /// Checks that object and manifest of an ended egress exist and agree.
+    AcceptRecording {
+        /// The complete recording.
+        recording_id: RecordingId,
+    },
+    /// Transcribes one recording.
+    TranscribeTrack {
+        /// The accepted recording.
+        recording_id: RecordingId,
+    },
+    /// Merges the words of all recordings of a closed meeting into one transcript.
+    MergeTranscript {
+        /// The settled meeting.
+        meeting_id: MeetingId,
+    },
     /// Writes the transcript to the store in every format.
-    ExportTranscript { meeting_id: MeetingId },
+    ExportTranscript {
+        /// The meeting whose transcript is ready.
+        meeting_id: MeetingId,
+    },
 }
 
-/// The kinds of job, each with a queue of its own.
+/// The kinds of jobs. Each kind has its own queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Queue {
+    /// Queue of [`Job::StartRecording`].
     StartRecording,
+    /// Queue of [`Job::AcceptRecording`].
     AcceptRecording,
+    /// Queue of [`Job::TranscribeTrack`].
     TranscribeTrack,
+    /// Queue of [`Job::MergeTranscript`].
     MergeTranscript,
+    /// Queue of [`Job::ExportTranscript`].
     ExportTranscript,
 }
 
 impl Queue {
+    /// All queues, in the order of a recording's path.
     pub const ALL: [Self; 5] = [
         Self::StartRecording,
         Self::AcceptRecording,
@@ -41,6 +62,7 @@ impl Queue {
         Self::ExportTranscript,
     ];
 
+    /// Returns the queue's name, as in the `queue` column.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::StartRecording => "start_recording",
@@ -51,7 +73,7 @@ impl Queue {
         }
     }
 
-    /// How often a job is tried before it is dead.
+    /// Returns how many attempts a job gets before it is dead.
     pub fn max_attempts(self) -> i32 {
         match self {
             Self::StartRecording => 8,
@@ -61,7 +83,7 @@ impl Queue {
         }
     }
 
-    /// How long one attempt may take.
+    /// Returns how long one attempt may take.
     pub fn timeout(self) -> Duration {
         let seconds = match self {
             Self::StartRecording => 60,
@@ -74,6 +96,7 @@ impl Queue {
 }
 
 impl Job {
+    /// Returns the queue of the job.
     pub fn queue(&self) -> Queue {
         match self {
             Self::StartRecording { .. } => Queue::StartRecording,

@@ -1,36 +1,45 @@
-//! The manifest of a recording: what lies beside the audio and says what it is, when it was, and what it lacks.
+//! The manifest of a recording: a JSON document stored beside the audio that says what was recorded, when, and what is
+//! missing.
 //!
-//! At top level stand the keys of LiveKit's own egress worker, so that tools made for it go on working; ours are under
-//! `trackscribe`. Samples are counted at 48 kHz from the start of the file.
+//! The top level has the keys of LiveKit's own egress worker, so that tools made for it keep working; our additions are
+//! under `trackscribe`. Samples are at 48 kHz, counted from the start of the file.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EgressId, Identity, ParticipantSid, PlatformRoomSid, TrackSid};
+use crate::{EgressId, Identity, ParticipantSid, PlatformRoomSid, SampleTime, TrackSid, UnixNanos};
 
-/// Samples per second of every count in a manifest, whatever the codec works at (RFC 7845 section 4).
+/// Samples per second of every count in a manifest, whatever rate the codec works at (RFC 7845 section 4).
 pub const SAMPLE_RATE: u32 = 48_000;
 
 /// The version of [`TrackscribeManifest`] that this code writes.
 pub const VERSION: u32 = 1;
 
-/// The whole document.
+/// The whole document. Field names are the JSON keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
+    /// The egress that made the recording.
     pub egress_id: EgressId,
+    /// The platform room of the track.
     pub room_id: PlatformRoomSid,
+    /// The room's name.
     pub room_name: String,
-    /// Start of the egress, nanoseconds since 1970.
-    pub started_at: i64,
-    /// End of the egress, nanoseconds since 1970.
-    pub ended_at: i64,
+    /// Start of the egress.
+    pub started_at: UnixNanos,
+    /// End of the egress.
+    pub ended_at: UnixNanos,
+    /// Who published the track.
     pub publisher_identity: Identity,
+    /// The recorded track.
     pub track_id: TrackSid,
-    /// `audio`.
+    /// Always `audio`.
     pub track_kind: String,
-    /// `microphone`, `screen_share_audio`, `unknown`.
+    /// `microphone`, `screen_share_audio` or `unknown`.
     pub track_source: String,
+    /// The same as `track_id`.
     pub audio_track_id: TrackSid,
+    /// The audio object; always one.
     pub files: Vec<ManifestFile>,
+    /// Our additions.
     pub trackscribe: TrackscribeManifest,
 }
 
@@ -39,33 +48,41 @@ pub struct Manifest {
 pub struct ManifestFile {
     /// The object's key.
     pub filename: String,
-    /// Where the store says that it lies.
+    /// The object's location as the store reports it.
     pub location: String,
 }
 
-/// What we know beyond the official keys.
+/// Our additions to the keys of LiveKit's egress worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrackscribeManifest {
+    /// Version of this part, [`VERSION`].
     pub version: u32,
+    /// The publisher.
     pub participant: ManifestParticipant,
     /// SHA-256 of the audio object, lower-case hex.
     pub sha256: String,
+    /// Size of the audio object.
     pub size_bytes: u64,
     /// Length of the file, fillers included.
-    pub samples: u64,
+    pub samples: SampleTime,
+    /// How samples map to time.
     pub clock: ManifestClock,
-    /// Every stretch of the file that is not what the publisher sent, in order.
+    /// Every interval of the file that the publisher did not send, in order.
     pub gaps: Vec<Gap>,
-    /// Muted stretches, as the platform reported them, in order.
+    /// Muted intervals as the platform reported them, in order.
     pub mutes: Vec<Mute>,
+    /// What happened to the packets.
     pub counts: PacketCounts,
+    /// How the recording ended.
     pub end: End,
 }
 
-/// Whose track it was.
+/// The participant who published the track.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestParticipant {
+    /// Stable across connections.
     pub identity: Identity,
+    /// The publishing connection.
     pub sid: ParticipantSid,
     /// Display name, as shown in the room.
     pub name: String,
@@ -74,101 +91,111 @@ pub struct ManifestParticipant {
 /// How samples map to time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ManifestClock {
-    /// RTP timestamp of sample 0, as the publisher counts.
+    /// RTP timestamp of sample 0 on the publisher's clock (RFC 3550 section 5.1), 48 kHz.
     pub first_rtp_timestamp: u32,
-    /// Wall time at which the packet of sample 0 arrived, nanoseconds since 1970.
-    pub first_arrival_ns: i64,
-    /// The line that `media::timeline` drew through the earliest arrivals.
+    /// Wall time at which the packet with sample 0 arrived.
+    pub first_arrival_ns: UnixNanos,
+    /// The line that `media::timeline` fitted to the least delayed arrivals.
     pub fit: Fit,
-    /// Pairs of the publisher's own clock, from RTCP sender reports, in order.
+    /// The publisher's own wall clock, from RTCP sender reports, in order.
     pub anchors: Vec<Anchor>,
 }
 
-/// Sample `n` lies at `a_ns + b_ns · n`, in nanoseconds since 1970 by the recorder's clock.
+/// Maps samples to wall time: sample `n` is at `a_ns + b_ns · n` by the recorder's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
-    pub a_ns: i64,
-    /// Nanoseconds of one sample; 1e9 / 48000 for a publisher whose clock runs true.
+    /// Wall time of sample 0.
+    pub a_ns: UnixNanos,
+    /// Nanoseconds per sample; 1e9 / 48000 for a publisher whose clock is exact.
     pub b_ns: f64,
 }
 
-/// One sender report (RFC 3550 section 6.4.1).
+/// One RTCP sender report (RFC 3550 section 6.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Anchor {
-    /// Sample of the file; may lie beyond its end.
-    pub sample: i64,
-    /// The publisher's wall clock at that sample, nanoseconds since 1970.
-    pub publisher_ns: i64,
-    /// When the report arrived, nanoseconds since 1970.
-    pub arrival_ns: i64,
+    /// Position in the file; may be before its start or after its end.
+    pub sample: SampleTime,
+    /// The publisher's wall clock at that position.
+    pub publisher_ns: UnixNanos,
+    /// When the report arrived, by the recorder's clock.
+    pub arrival_ns: UnixNanos,
 }
 
-/// A stretch of the file that we filled.
+/// An interval of the file that the recorder filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    pub start_sample: u64,
-    pub samples: u64,
+    /// Where the interval starts.
+    pub start_sample: SampleTime,
+    /// Its length.
+    pub samples: SampleTime,
+    /// Why there was nothing to write.
     pub cause: GapCause,
-    /// Packets that never arrived; 0 where the publisher sent none.
+    /// Packets that never arrived; 0 if the publisher sent none.
     pub lost_packets: u64,
 }
 
-/// Why nothing was there to write.
+/// Why there was nothing to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GapCause {
-    /// The publisher sent nothing: mute, or discontinuous transmission.
+    /// The publisher sent nothing: muted, or discontinuous transmission.
     Silence,
     /// Packets were lost and not repaired.
     Loss,
-    /// The recorder's own connection was gone.
+    /// The recorder's own connection was lost.
     ConnectionLost,
-    /// The publisher's timestamps jumped; the stretch was placed by arrival.
+    /// The publisher's RTP timestamps jumped; the position was taken from the arrival time.
     TimestampJump,
 }
 
-/// A muted stretch; `end_sample` is missing when the recording ended muted.
+/// A muted interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mute {
-    pub start_sample: u64,
+    /// Where the interval starts.
+    pub start_sample: SampleTime,
+    /// Where it ends; absent if the recording ended muted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end_sample: Option<u64>,
+    pub end_sample: Option<SampleTime>,
 }
 
-/// What came over the wire.
+/// Counts of RTP packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PacketCounts {
     /// Written to the file.
     pub written: u64,
     /// Never arrived.
     pub lost: u64,
-    /// Arrived after their place had been filled.
+    /// Arrived after their position had been filled.
     pub late: u64,
+    /// Arrived before.
     pub duplicate: u64,
-    /// Dropped because they lay more than 60 ms before the end of what was written.
+    /// Dropped because they start more than 60 ms before the end of what was written.
     pub overlapping: u64,
-    /// Silence that the server sent after the publisher was gone.
+    /// Dropped silence that the server sent after the publisher had left.
     pub injected_dropped: u64,
-    /// Not Opus: empty, or longer than the 120 ms that RFC 6716 allows.
+    /// Not valid Opus: empty, badly framed, or longer than the 120 ms that RFC 6716 section 3.4 allows.
     pub malformed: u64,
 }
 
 /// How the recording ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
-    /// The status that LiveKit was told: `EGRESS_COMPLETE`, `EGRESS_LIMIT_REACHED`, `EGRESS_FAILED`.
+    /// The status reported to LiveKit: `EGRESS_COMPLETE`, `EGRESS_LIMIT_REACHED` or `EGRESS_FAILED`.
     pub status: String,
-    /// In words, as in `EgressInfo.details`.
+    /// The text of `EgressInfo.details`.
     pub details: String,
 }
 
 impl Manifest {
-    /// One line of JSON, as it is stored.
+    /// Returns the manifest as one line of JSON, as it is stored.
     pub fn to_json(&self) -> serde_json::Result<String> {
         serde_json::to_string(self)
     }
 
-    /// Reads a stored manifest; refuses versions that it does not know.
+    /// Reads a stored manifest.
+    ///
+    /// # Errors
+    /// The bytes are not the JSON of a manifest, or its version is not [`VERSION`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, ManifestError> {
         let manifest: Self = serde_json::from_slice(bytes)?;
         match manifest.trackscribe.version {
@@ -181,8 +208,40 @@ impl Manifest {
 /// Why a manifest cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    #[error("the manifest is not the JSON that it should be")]
+    /// Not JSON, or a key is missing or has another type.
+    #[error("the manifest is not valid")]
     Json(#[from] serde_json::Error),
-    #[error("the manifest has version {0}, this program reads version {VERSION}")]
+    /// Written by another version.
+    #[error("the manifest has version {0}; this program reads version {VERSION}")]
     Version(u32),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A manifest as it is stored, with line breaks added.
+    const STORED: &str = include_str!("../fixtures/manifest.json");
+
+    #[test]
+    fn a_stored_manifest_reads_and_is_written_unchanged() {
+        let stored: String = STORED.lines().map(str::trim_start).collect();
+
+        let manifest = Manifest::from_json(stored.as_bytes()).unwrap();
+
+        assert_eq!(manifest.to_json().unwrap(), stored);
+        assert_eq!(manifest.trackscribe.samples, SampleTime(144_000));
+        assert_eq!(manifest.trackscribe.clock.anchors[0].sample, SampleTime(-480));
+    }
+
+    #[test]
+    fn another_version_or_no_manifest_at_all_is_refused() {
+        let newer = STORED.replace(r#""version":1"#, r#""version":2"#);
+
+        assert!(matches!(
+            Manifest::from_json(newer.as_bytes()),
+            Err(ManifestError::Version(2))
+        ));
+        assert!(matches!(Manifest::from_json(b"{}"), Err(ManifestError::Json(_))));
+    }
 }

@@ -7,25 +7,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::{EgressId, Identity, MeetingId, RoomName, TrackSid};
 
-/// What one value of a template may hold unescaped: `[A-Za-z0-9._-]`.
+/// Characters of a template value that are not escaped: `[A-Za-z0-9._-]`.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
 
-/// Longest key that every store takes, in bytes (S3's limit).
+/// Longest key that every store accepts, in bytes (S3's limit).
 const MAX_LEN: usize = 1024;
 
-/// A key below the store's root: segments between slashes, none of them empty, `.` or `..`.
+/// A key below the store's root: segments separated by slashes, none of them empty, `.` or `..`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ObjectKey(String);
 
-/// A key that would leave the store's root or that no store takes.
+/// The error of [`ObjectKey::parse`]: a key that would leave the store's root or that a store would not accept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no object key: segments between single slashes, none of them '.' or '..', at most {MAX_LEN} bytes")]
+#[error(
+    "{0:?} is not a valid object key: use segments separated by single slashes, none of them '.' or '..', \
+     at most {MAX_LEN} bytes in all"
+)]
 pub struct BadObjectKey(String);
 
 impl ObjectKey {
+    /// Parses a key.
+    ///
+    /// # Errors
+    /// A segment is empty, `.` or `..`, or the key holds a backslash or a control character or is too long.
     pub fn parse(key: impl Into<String>) -> Result<Self, BadObjectKey> {
         let key = key.into();
         let bad_segment = |s: &str| s.is_empty() || s == "." || s == ".." || s.chars().any(char::is_control);
@@ -35,34 +42,38 @@ impl ObjectKey {
         Ok(Self(key))
     }
 
+    /// Returns the key.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The manifest beside an audio object: the same name with `.json`.
+    /// Returns the key of the manifest of an audio object: the same name with `.json`.
     pub fn manifest(&self) -> Self {
         Self(format!("{}.json", self.0.strip_suffix(".ogg").unwrap_or(&self.0)))
     }
 
-    /// The file path that a `StartTrackEgress` request carries. `{egress_id}` is left for the egress to fill in,
-    /// because LiveKit makes that id only then.
+    /// Returns the file path of a `StartTrackEgress` request. `{egress_id}` is left for the egress to fill in, because
+    /// LiveKit assigns that id only then.
     pub fn recording_template(room: &RoomName, meeting: MeetingId, identity: &Identity, track: &TrackSid) -> String {
         let (identity, track) = (encode_value(identity.as_str()), encode_value(track.as_str()));
         format!("recordings/{room}/{meeting}/{identity}/{track}-{{egress_id}}.ogg")
     }
 
-    /// The object that an egress of our own request writes.
+    /// Returns the key of the object that an egress writes to the path of `template`.
+    ///
+    /// # Errors
+    /// The template does not give a valid key.
     pub fn recording(template: &str, egress: &EgressId) -> Result<Self, BadObjectKey> {
         Self::parse(template.replace("{egress_id}", &encode_value(egress.as_str())))
     }
 
-    /// One export of a meeting's transcript.
+    /// Returns the key of a meeting's transcript in the format with this file extension.
     pub fn transcript(meeting: MeetingId, extension: &str) -> Self {
         Self(format!("transcripts/{meeting}/transcript.{extension}"))
     }
 }
 
-/// Writes a value so that it is one segment of a key: percent-encoded outside `[A-Za-z0-9._-]`, and so are `.` and `..`.
+/// Encodes a value as one segment of a key: percent-encoded outside `[A-Za-z0-9._-]`, and so are `.` and `..`.
 pub fn encode_value(value: &str) -> String {
     match value {
         "." => "%2E".to_owned(),

@@ -1,4 +1,4 @@
-//! People and machines in a meeting: a participant is an identity, a connection is one time that it was there.
+//! Participants of a meeting: a participant is an identity, a connection is one stay of theirs.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,15 +7,15 @@ use crate::text_enum::text_enum;
 use crate::{ConnectionId, Identity, MeetingId, ParticipantId, ParticipantSid};
 
 text_enum! {
-    /// What takes part.
+    /// The kind of a participant, as in LiveKit's `ParticipantInfo.Kind`.
     ParticipantKind {
-        /// Someone with an ordinary client.
+        /// A person with an ordinary client.
         Standard = "standard",
-        /// Someone on the telephone.
+        /// A person on the telephone.
         Sip = "sip",
-        /// A stream that someone sends in from outside.
+        /// A stream sent in from outside.
         Ingress = "ingress",
-        /// A recorder, ours or another's.
+        /// A recorder, ours or another.
         Egress = "egress",
         /// A program that takes part.
         Agent = "agent",
@@ -25,19 +25,19 @@ text_enum! {
 }
 
 text_enum! {
-    /// What someone may do in a room that they join.
+    /// What a participant may do in the room that they join.
     Role {
-        /// As a participant; control over others goes through our API.
+        /// The same as a participant; control over others goes through our API.
         Host = "host",
-        /// May publish camera, microphone and screen, hear and see everyone, send data.
+        /// May publish camera, microphone and screen, subscribe to everyone, and send data.
         Participant = "participant",
-        /// May hear and see.
+        /// May only subscribe.
         Listener = "listener",
     }
 }
 
 impl ParticipantKind {
-    /// Whether someone speaks through it: such a one opens a meeting and is recorded.
+    /// Whether a person speaks through it. Only such participants open a meeting and are recorded.
     pub fn is_person(self) -> bool {
         matches!(self, Self::Standard | Self::Sip | Self::Ingress)
     }
@@ -46,33 +46,46 @@ impl ParticipantKind {
 /// An identity in a meeting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Participant {
+    /// Our id.
     pub id: ParticipantId,
+    /// The meeting.
     pub meeting_id: MeetingId,
+    /// Stable across connections.
     pub identity: Identity,
-    /// Empty until the platform has said it.
+    /// Empty until the platform reports it.
     pub display_name: String,
-    /// `None` until the platform has said it: track events carry only the identity.
+    /// `None` until the platform reports it: track events carry only the identity.
     pub kind: Option<ParticipantKind>,
 }
 
-/// One time that a participant was connected.
+/// One stay of a participant in a meeting, from joining to leaving.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
+    /// Our id.
     pub id: ConnectionId,
+    /// The meeting.
     pub meeting_id: MeetingId,
+    /// The participant.
     pub participant_id: ParticipantId,
+    /// The platform's id of the connection.
     pub sid: ParticipantSid,
+    /// When it began.
     pub joined_at: DateTime<Utc>,
+    /// When it ended; `None` while it lasts.
     pub left_at: Option<DateTime<Utc>>,
 }
 
-/// A participant as the platform describes it.
+/// A participant and their connection as the platform describes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ParticipantSeen {
+pub struct ObservedParticipant {
+    /// The platform's id of the connection.
     pub sid: ParticipantSid,
+    /// Stable across connections.
     pub identity: Identity,
+    /// Empty if the participant has none.
     pub display_name: String,
+    /// The kind of participant.
     pub kind: ParticipantKind,
-    /// `None` where the platform does not say.
+    /// `None` if the platform does not report it.
     pub joined_at: Option<DateTime<Utc>>,
 }

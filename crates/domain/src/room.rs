@@ -1,4 +1,4 @@
-//! Standing places with a name and settings.
+//! Rooms: permanent places with a name and settings.
 
 use std::fmt;
 
@@ -12,22 +12,23 @@ use crate::{RoomId, RoomName};
 text_enum! {
     /// When a room's meetings are recorded.
     RecordingPolicy {
-        /// Everyone's microphone, as soon as it is there.
+        /// Every microphone is recorded from the moment it is published.
         Automatic = "automatic",
-        /// When someone says so.
+        /// Recorded on request.
         Prompt = "prompt",
+        /// Never recorded.
         Off = "off",
     }
 }
 
 text_enum! {
-    /// Whom we ask before we record.
+    /// Whether participants are asked for their consent.
     ConsentPolicy {
-        /// Nobody.
+        /// Nobody is asked.
         None = "none",
-        /// Everyone; a no stops their recording and deletes it.
+        /// Everyone is asked. Recording starts at once; a refusal stops the recording and deletes it.
         Ask = "ask",
-        /// Everyone; nothing is recorded before their own yes.
+        /// Everyone is asked, and recorded only after they consent.
         Require = "require",
     }
 }
@@ -35,18 +36,26 @@ text_enum! {
 /// A room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Room {
+    /// Our id.
     pub id: RoomId,
+    /// The name that people use.
     pub name: RoomName,
+    /// The platform that carries its meetings.
     pub platform: PlatformKind,
+    /// When its meetings are recorded.
     pub recording: RecordingPolicy,
+    /// Whether participants are asked for their consent.
     pub consent: ConsentPolicy,
+    /// The language spoken in it.
     pub language: Language,
+    /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// When a setting last changed.
     pub updated_at: DateTime<Utc>,
 }
 
 impl Room {
-    /// A room with the default settings: recorded, asking nobody, in English.
+    /// Creates a room with the default settings: recorded automatically, nobody is asked, English.
     pub fn new(id: RoomId, name: RoomName, platform: PlatformKind, now: DateTime<Utc>) -> Self {
         Self {
             id,
@@ -61,22 +70,26 @@ impl Room {
     }
 }
 
-/// The language that people speak in a room: a BCP 47 tag of a language and, perhaps, script, region or variant.
+/// The language spoken in a room: a BCP 47 tag of a language and optional script, region and variants.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Language(String);
 
-/// A text that is no language tag.
+/// The error of [`Language::parse`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a language is a tag like 'en', 'de-CH' or 'zh-Hant'")]
+#[error("a language must be a tag such as 'en', 'de-CH' or 'zh-Hant'")]
 pub struct BadLanguage;
 
 impl Language {
-    /// Longest tag that we take, in bytes (RFC 5646 section 4.4.1 recommends room for 35).
+    /// Longest tag that is accepted, in bytes (RFC 5646 section 4.4.1 recommends room for 35).
     pub const MAX_LEN: usize = 35;
 
+    /// Parses a tag such as `en`, `de-CH` or `zh-Hant`.
+    ///
+    /// # Errors
+    /// The text is not a tag of a 2- or 3-letter language, or longer than [`Self::MAX_LEN`].
     pub fn parse(tag: impl Into<String>) -> Result<Self, BadLanguage> {
         let tag = tag.into();
         let mut subtags = tag.split('-');
@@ -89,6 +102,7 @@ impl Language {
         Ok(Self(tag))
     }
 
+    /// Returns the tag.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,10 +1,12 @@
-//! Enums that are one word each, the same word in Rust's text, JSON, SQL and logs.
+//! Enums whose variants are each one word, the same in Rust, JSON, SQL and logs.
 
-/// A word that is none of an enum's.
+/// The error of parsing a word that is not a variant of the enum.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{word:?} is not one of: {allowed}")]
 pub struct UnknownWord {
+    /// The word.
     pub word: String,
+    /// The words of the enum, separated by spaces.
     pub allowed: &'static str,
 }
 
@@ -18,8 +20,10 @@ macro_rules! text_enum {
         }
 
         impl $name {
+            /// All variants, in order.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
+            /// Returns the word of the variant.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)+

@@ -1,4 +1,4 @@
-//! Published tracks, and which of them are recorded.
+//! Published tracks, and which of them should be recorded.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,19 +11,27 @@ use crate::{MeetingId, ParticipantId, TrackId, TrackSid};
 text_enum! {
     /// What a track carries.
     TrackKind {
+        /// Audio.
         Audio = "audio",
+        /// Video.
         Video = "video",
+        /// Data messages.
         Data = "data",
     }
 }
 
 text_enum! {
-    /// Where a track comes from.
+    /// Where a track comes from, as in LiveKit's `TrackSource`.
     TrackSource {
+        /// The publisher did not name a source.
         Unknown = "unknown",
+        /// A camera.
         Camera = "camera",
+        /// A microphone.
         Microphone = "microphone",
+        /// The picture of a shared screen.
         ScreenShare = "screen_share",
+        /// The sound of a shared screen.
         ScreenShareAudio = "screen_share_audio",
     }
 }
@@ -31,58 +39,78 @@ text_enum! {
 text_enum! {
     /// Why a track has no recording.
     NotRecorded {
+        /// It carries video.
         Video = "video",
+        /// It carries data.
         Data = "data",
+        /// It is the sound of a shared screen.
         ScreenShareAudio = "screen_share_audio",
-        /// Audio of a camera or a screen that is not marked as such.
+        /// It is audio whose source is a camera or a screen.
         Source = "source",
-        /// End-to-end encrypted: a recorder would hear noise.
+        /// It is end-to-end encrypted; a recorder would receive noise.
         E2ee = "e2ee",
-        /// Audio that is not Opus.
+        /// It is audio in another codec than Opus.
         Codec = "codec",
+        /// Its publisher is an agent.
         Agent = "agent",
+        /// Its publisher is a recorder.
         Recorder = "recorder",
-        /// Published by neither a person nor anything that we know.
+        /// Its publisher is of a kind that this version does not know.
         ParticipantKind = "participant_kind",
-        /// The room is not recorded.
+        /// The room's recording policy.
         Policy = "policy",
-        /// The room asks for everyone's own consent, and there is none.
+        /// The room requires the publisher's consent, which is missing.
         Consent = "consent",
-        /// It ended before it carried a single packet.
+        /// It ended before its first packet.
         NoAudio = "no_audio",
     }
 }
 
-/// One published stream.
+/// One published track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Track {
+    /// Our id.
     pub id: TrackId,
+    /// The meeting.
     pub meeting_id: MeetingId,
+    /// The publisher.
     pub participant_id: ParticipantId,
+    /// The platform's id.
     pub sid: TrackSid,
+    /// What it carries.
     pub kind: TrackKind,
+    /// Where it comes from.
     pub source: TrackSource,
-    /// `audio/opus`, `audio/red`, …; empty where the platform does not say.
+    /// `audio/opus`, `audio/red`, …; empty if the platform does not report it.
     pub mime_type: String,
+    /// Whether it is end-to-end encrypted.
     pub encrypted: bool,
+    /// When it was published.
     pub published_at: DateTime<Utc>,
+    /// When it was unpublished; `None` while it is live.
     pub unpublished_at: Option<DateTime<Utc>>,
+    /// Why it has no recording; `None` if it has one.
     pub not_recorded: Option<NotRecorded>,
 }
 
 /// A track as the platform describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrackSeen {
+pub struct ObservedTrack {
+    /// The platform's id.
     pub sid: TrackSid,
+    /// What it carries.
     pub kind: TrackKind,
+    /// Where it comes from.
     pub source: TrackSource,
+    /// `audio/opus`, `audio/red`, …; empty if the platform does not report it.
     pub mime_type: String,
+    /// Whether it is end-to-end encrypted.
     pub encrypted: bool,
 }
 
 impl Track {
-    /// Why this track is not to be recorded, or `None` if it is. Someone whose kind is not known yet counts as a
-    /// person until the platform has been asked: a doubt must not cost audio.
+    /// Returns why this track should not be recorded, or `None` if it should. A publisher whose kind is not known yet
+    /// counts as a person until the platform has been asked, so that no audio is lost.
     pub fn refusal(&self, publisher: Option<ParticipantKind>, room: &Room) -> Option<NotRecorded> {
         refused_track(self)
             .or_else(|| refused_publisher(publisher))
@@ -103,7 +131,7 @@ fn refused_track(track: &Track) -> Option<NotRecorded> {
     }
 }
 
-/// RED (RFC 2198) carries Opus with redundancy; every server unpacks it for a subscriber that asks for plain Opus.
+/// RED (RFC 2198) carries Opus with redundancy; the server unpacks it for subscribers that ask for plain Opus.
 fn is_opus(mime_type: &str) -> bool {
     mime_type.is_empty()
         || ["audio/opus", "audio/red"]

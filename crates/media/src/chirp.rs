@@ -1,25 +1,25 @@
-//! Short rising tones that a correlation finds to the sample, also after a lossy codec.
+//! Short rising tones that correlation locates to the sample, even after a lossy codec.
 
 use std::f64::consts::{PI, TAU};
 
-/// Samples per second of the sound.
+/// Samples per second.
 const SAMPLE_RATE: usize = crate::SAMPLE_RATE as usize;
 
 /// Length of one chirp.
 const SAMPLES: usize = SAMPLE_RATE * 50 / 1000;
 
-/// From where to where it rises; well within what Opus keeps at any bit rate.
+/// First and last frequency; Opus preserves this range at any bit rate.
 const HZ: (f64, f64) = (600.0, 3000.0);
 
 const AMPLITUDE: f64 = 0.5;
 
-/// The first look is at one sample in so many, and only the second, near what the first found, at each.
+/// The coarse search uses one sample in this many; the fine search around its results uses all.
 const COARSE: usize = 6;
 
-/// The least correlation (1 = equal) that counts as found. Opus at 32 kbit/s leaves more than 0.9.
-const FOUND: f32 = 0.6;
+/// Least correlation (1 = identical) of a match. After Opus at 32 kbit/s it is still more than 0.9.
+const MIN_CORRELATION: f32 = 0.6;
 
-/// The sound that is made and looked for.
+/// Makes chirps and finds them in audio at 48 kHz.
 #[derive(Clone, Debug)]
 pub struct Chirp {
     template: Vec<f32>,
@@ -30,28 +30,28 @@ impl Default for Chirp {
     fn default() -> Self {
         let template: Vec<f32> = (0..SAMPLES).map(sample).collect();
         Self {
-            coarse: thin_out(&template),
+            coarse: decimate(&template),
             template,
         }
     }
 }
 
 impl Chirp {
-    /// A sound of `samples` with a chirp at each of `starts`.
+    /// Returns `samples` samples of silence with a chirp starting at each of `starts`. Samples are between -1 and 1.
     pub fn at(&self, starts: &[usize], samples: usize) -> Vec<f32> {
         let mut sound = vec![0.0; samples];
         for &start in starts {
-            for (place, &sample) in sound[start..].iter_mut().zip(&self.template) {
-                *place += sample;
+            for (out, &sample) in sound[start..].iter_mut().zip(&self.template) {
+                *out += sample;
             }
         }
         sound
     }
 
-    /// The samples at which chirps start, in order.
+    /// Returns the samples at which chirps start, in order.
     pub fn find(&self, sound: &[f32]) -> Vec<usize> {
-        let likeness = correlate(&thin_out(sound), &self.coarse);
-        peaks(&likeness, self.coarse.len())
+        let correlation = correlate(&decimate(sound), &self.coarse);
+        peaks(&correlation, self.coarse.len())
             .into_iter()
             .map(|coarse| self.refine(sound, coarse * COARSE))
             .collect()
@@ -60,8 +60,8 @@ impl Chirp {
     fn refine(&self, sound: &[f32], near: usize) -> usize {
         let from = near.saturating_sub(2 * COARSE);
         let until = (near + 2 * COARSE + self.template.len()).min(sound.len());
-        let likeness = correlate(&sound[from..until], &self.template);
-        let best = likeness.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+        let correlation = correlate(&sound[from..until], &self.template);
+        let best = correlation.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
         best.map_or(near, |(offset, _)| from + offset)
     }
 }
@@ -73,15 +73,15 @@ fn sample(n: usize) -> f32 {
     (AMPLITUDE * window * phase.sin()) as f32
 }
 
-/// The mean of each few samples: a low-pass and fewer samples in one.
-fn thin_out(sound: &[f32]) -> Vec<f32> {
+/// Averages every few samples: a low-pass filter and decimation in one.
+fn decimate(sound: &[f32]) -> Vec<f32> {
     sound
         .chunks_exact(COARSE)
         .map(|few| few.iter().sum::<f32>() / COARSE as f32)
         .collect()
 }
 
-/// How alike `template` and each stretch of `sound` are, from -1 to 1; 0 where there is hardly any sound.
+/// Returns the correlation of `template` with `sound` at each offset, from -1 to 1; 0 where `sound` is nearly silent.
 fn correlate(sound: &[f32], template: &[f32]) -> Vec<f32> {
     let norm = |part: &[f32]| part.iter().map(|s| s * s).sum::<f32>().sqrt();
     let own = norm(template);
@@ -99,10 +99,12 @@ fn correlate(sound: &[f32], template: &[f32]) -> Vec<f32> {
         .collect()
 }
 
-/// The highest places, none nearer to a higher one than `distance`.
-fn peaks(likeness: &[f32], distance: usize) -> Vec<usize> {
-    let mut candidates: Vec<usize> = (0..likeness.len()).filter(|&n| likeness[n] > FOUND).collect();
-    candidates.sort_by(|&a, &b| likeness[b].total_cmp(&likeness[a]));
+/// Returns the offsets of the highest peaks, each more than `distance` from any higher one.
+fn peaks(correlation: &[f32], distance: usize) -> Vec<usize> {
+    let mut candidates: Vec<usize> = (0..correlation.len())
+        .filter(|&n| correlation[n] > MIN_CORRELATION)
+        .collect();
+    candidates.sort_by(|&a, &b| correlation[b].total_cmp(&correlation[a]));
     let mut found: Vec<usize> = Vec::new();
     for candidate in candidates {
         if found.iter().all(|&other| other.abs_diff(candidate) > distance) {
@@ -116,11 +118,13 @@ fn peaks(likeness: &[f32], distance: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::opus::decode::{Decoder, OutputRate};
+    use domain::SampleTime;
+
+    use crate::opus::decode::Decoder;
     use crate::opus::encode::{EncodedChannels, encode_file, tone};
 
     #[test]
-    fn chirps_are_found_at_their_very_samples() {
+    fn chirps_are_found_at_the_exact_sample() {
         let starts = [0, 5_001, 17_777, 40_003];
         let chirp = Chirp::default();
 
@@ -130,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn tones_and_silence_hold_no_chirp() {
+    fn tones_and_silence_contain_no_chirp() {
         let chirp = Chirp::default();
         let tone: Vec<f32> = tone(1000.0, SAMPLE_RATE)
             .into_iter()
@@ -151,7 +155,7 @@ mod tests {
             .map(|s| (s * 32767.0) as i16)
             .collect();
         let file = encode_file(&sound, EncodedChannels::Mono).unwrap();
-        let mut decoder = Decoder::open(file.as_slice(), OutputRate::Hz48000).unwrap();
+        let mut decoder = Decoder::<_, SampleTime>::open(file.as_slice()).unwrap();
         let mut decoded = Vec::new();
         while let Some(block) = decoder.next_block().unwrap() {
             decoded.extend(block.samples.into_iter().map(|s| f32::from(s) / 32768.0));

@@ -1,16 +1,16 @@
-//! From a track's RTP packets to an Ogg/Opus file and its manifest's numbers, and back from the file to sound.
+//! From the RTP packets of a track to an Ogg/Opus file and the figures of its manifest, and from the file back to audio.
 //!
-//! - [`rtp`]: packets as they come, put in order
-//! - [`opus`]: what a packet says about itself, headers, fillers; decoding and encoding behind the feature `decode`
+//! - [`rtp`]: packets, and the buffer that puts them in order
+//! - [`opus`]: packet lengths, headers, fillers; decoding and encoding behind the feature `decode`
 //! - [`ogg`]: pages, written and read
-//! - [`recorder`]: one track's packets in, pages and a summary out
-//! - [`timeline`]: which moment a sample of a file belongs to
-//! - `chirp` (feature `decode`): sounds that are found again to the sample, for bench and tests
+//! - [`recorder`]: the packets of one track in, pages and a summary out
+//! - [`timeline`]: maps the samples of a file to wall time
+//! - `chirp` (feature `decode`): test sounds that are located to the sample, for bench and tests
 //!
-//! No input or output happens here: no socket, file or clock. Sockets are left to `rtc`, files and uploads to
-//! `egress`, finding speech in what was decoded to `worker`. The feature `decode` needs libopus; the recorder does
-//! without.
+//! No input or output happens here: no socket, file or clock. Sockets are left to `rtc`, files and uploads to `egress`,
+//! finding speech in decoded audio to `worker`. Only the feature `decode` needs libopus; the recorder works without it.
 
+#![warn(missing_docs)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 #[cfg(feature = "decode")]

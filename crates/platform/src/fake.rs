@@ -162,7 +162,7 @@ impl Platform for FakePlatform {
         let participants = self.list_participants(room).await?;
         Ok(participants
             .into_iter()
-            .find(|participant| participant.seen.identity == *identity))
+            .find(|participant| participant.participant.identity == *identity))
     }
 
     async fn start_track_recording(

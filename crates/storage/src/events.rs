@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::{StorageError, row::Row};
 
-/// Kept events of one platform room that are read at most. A room has a few; more is somebody's mischief.
-const MAX_KEPT: i64 = 500;
+/// Deferred events of one platform room that are read at most. A room has a few; more is somebody's mischief.
+const MAX_DEFERRED: i64 = 500;
 
 /// One webhook as it is kept.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ pub async fn set_outcome(conn: &mut PgConnection, id: Uuid, outcome: Outcome) ->
 }
 
 /// The events of a platform room that wait for something to become known, in the order of their receipt.
-pub async fn list_kept(
+pub async fn list_deferred(
     conn: &mut PgConnection,
     platform: PlatformKind,
     sid: &PlatformRoomSid,
@@ -75,12 +75,12 @@ pub async fn list_kept(
     let rows = sqlx::query!(
         "SELECT id, event
          FROM events
-         WHERE platform = $1 AND room_sid = $2 AND outcome = 'kept'
+         WHERE platform = $1 AND room_sid = $2 AND outcome = 'deferred'
          ORDER BY received_at, id
          LIMIT $3",
         platform.as_str(),
         sid.as_str(),
-        MAX_KEPT,
+        MAX_DEFERRED,
     )
     .fetch_all(conn)
     .await?;
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn events_that_are_kept_come_back_as_they_were(pool: PgPool) {
+    async fn deferred_events_come_back_as_they_were(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
         receive(&mut conn, 1, &event("EV_1")).await;
         receive(&mut conn, 2, &event("EV_2")).await;
@@ -150,11 +150,13 @@ mod tests {
         set_outcome(&mut conn, Uuid::from_u128(1), Outcome::Applied)
             .await
             .unwrap();
-        set_outcome(&mut conn, Uuid::from_u128(2), Outcome::Kept).await.unwrap();
-
-        let kept = list_kept(&mut conn, PlatformKind::Livekit, &"RM_1".into())
+        set_outcome(&mut conn, Uuid::from_u128(2), Outcome::Deferred)
             .await
             .unwrap();
-        assert_eq!(kept, [event("EV_2")]);
+
+        let deferred = list_deferred(&mut conn, PlatformKind::Livekit, &"RM_1".into())
+            .await
+            .unwrap();
+        assert_eq!(deferred, [event("EV_2")]);
     }
 }

@@ -2,8 +2,11 @@
 
 use std::time::{Instant, UNIX_EPOCH};
 
-use domain::TrackSid;
-use media::{RtpPacket, SenderReport};
+use domain::{TrackSid, UnixNanos};
+use media::{
+    RtpPacket, SenderReport,
+    rtp::{SeqNo, Ssrc},
+};
 use rtc::{
     ConnectConfig, LeaveReason,
     subscriber::{self, RoomEvent, Subscriber, TrackEndReason},
@@ -195,8 +198,8 @@ fn feed_end(reason: &LeaveReason) -> FeedEnd {
 
 fn to_media(packet: &rtc::RtpPacket) -> RtpPacket {
     RtpPacket {
-        ssrc: packet.ssrc,
-        seq_no: packet.seq_no,
+        ssrc: Ssrc(packet.ssrc),
+        seq_no: SeqNo(packet.seq_no),
         timestamp: packet.timestamp,
         arrival: packet.arrival,
         payload: packet.payload.clone(),
@@ -206,9 +209,9 @@ fn to_media(packet: &rtc::RtpPacket) -> RtpPacket {
 fn report_to_media(report: &rtc::SenderReport) -> SenderReport {
     let since_1970 = report.publisher_time.duration_since(UNIX_EPOCH).unwrap_or_default();
     SenderReport {
-        ssrc: report.ssrc,
+        ssrc: Ssrc(report.ssrc),
         rtp_timestamp: report.rtp_timestamp,
-        publisher_ns: i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX),
+        publisher_time: UnixNanos(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)),
         arrival: report.arrival,
     }
 }

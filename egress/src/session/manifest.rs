@@ -1,5 +1,6 @@
 //! Builds the manifest that is stored beside the audio, pure.
 
+use domain::UnixNanos;
 use domain::manifest::{End, Manifest, ManifestClock, ManifestFile, ManifestParticipant, TrackscribeManifest, VERSION};
 use media::Summary;
 
@@ -45,8 +46,8 @@ pub fn manifest(parts: ManifestParts<'_>) -> Manifest {
         egress_id: meta.egress_id.clone(),
         room_id: meta.room_sid.clone(),
         room_name: meta.room_name.clone(),
-        started_at: parts.started_at,
-        ended_at: parts.ended_at,
+        started_at: UnixNanos(parts.started_at),
+        ended_at: UnixNanos(parts.ended_at),
         publisher_identity: publisher.identity.clone().into(),
         track_id: track_sid.clone(),
         track_kind: "audio".to_owned(),

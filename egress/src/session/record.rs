@@ -128,7 +128,7 @@ impl ActiveRecording<'_> {
 
     /// The first packet makes the egress active, and starts the file of a track that was muted so far.
     fn handle_packet(&mut self, packet: RtpPacket) {
-        let arrived_at = self.session.context.wall.ns_at(packet.arrival);
+        let arrived_at = self.session.context.wall.unix_nanos_at(packet.arrival).0;
         self.writer.recorder.handle_packet(packet);
         let reporter = &mut self.session.reporter;
         match reporter.egress().state() {

@@ -129,7 +129,10 @@ impl Description<'_> {
         let nanoseconds = duration(summary.samples).as_nanos();
         StoredFile {
             filename: self.track.name.filename.clone(),
-            started_at: summary.first_packet.map(|packet| packet.arrival_ns).unwrap_or_default(),
+            started_at: summary
+                .first_packet
+                .map(|packet| packet.arrived_at.0)
+                .unwrap_or_default(),
             duration_ns: i64::try_from(nanoseconds).unwrap_or(i64::MAX),
             size_bytes: i64::try_from(file.size_bytes).unwrap_or(i64::MAX),
             location: self.audio.location.clone(),

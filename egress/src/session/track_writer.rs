@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::EgressId;
+use domain::{EgressId, SampleTime};
 use media::{Output, RecorderConfig, Summary, TrackRecorder};
 
 use crate::spool::{Spool, SpoolWriter, SpooledFile};
@@ -74,7 +74,7 @@ impl TrackWriter {
         let WriterState::Done(summary) = self.write().await? else {
             return Err(io::Error::other("the recorder continues after its end"));
         };
-        if summary.samples == 0 {
+        if summary.samples == SampleTime::ZERO {
             self.file.discard().await?;
             return Ok(None);
         }
@@ -86,7 +86,8 @@ impl TrackWriter {
 }
 
 /// The duration of `samples` at 48 kHz.
-pub fn duration(samples: u64) -> Duration {
+pub fn duration(samples: SampleTime) -> Duration {
+    let samples = samples.samples();
     let rate = u64::from(media::SAMPLE_RATE);
     Duration::from_secs(samples / rate) + Duration::from_nanos(samples % rate * 1_000_000_000 / rate)
 }
@@ -97,8 +98,8 @@ mod tests {
 
     #[test]
     fn samples_become_durations_without_overflow() {
-        assert_eq!(duration(960), Duration::from_millis(20));
-        assert_eq!(duration(48_001), Duration::from_nanos(1_000_020_833));
-        assert!(duration(u64::MAX) > Duration::from_secs(1 << 40));
+        assert_eq!(duration(SampleTime(960)), Duration::from_millis(20));
+        assert_eq!(duration(SampleTime(48_001)), Duration::from_nanos(1_000_020_833));
+        assert!(duration(SampleTime(i64::MAX)) > Duration::from_secs(1 << 40));
     }
 }

@@ -44,7 +44,7 @@ async fn an_unpublished_track_is_stored_as_a_file_with_its_manifest() {
     assert_eq!(manifest.files[0].location, file.location);
     assert!(info.manifest_location.ends_with(&key.replace(".ogg", ".json")));
     assert_eq!(
-        (manifest.started_at, manifest.ended_at),
+        (manifest.started_at.0, manifest.ended_at.0),
         (info.started_at, info.ended_at)
     );
     assert_eq!(manifest.publisher_identity.as_str(), "ada");

@@ -3,7 +3,7 @@
 use domain::{
     RoomId,
     event::{EventKind, EventRoom, PlatformEvent},
-    meeting::{Outcome, Source},
+    meeting::{Env, Outcome},
 };
 use platform::VerifiedEvent;
 use storage::{
@@ -69,10 +69,10 @@ async fn apply(
     } else {
         Adopt::Never
     };
-    let Some(situation) = meetings::situation(conn, event.key.platform, room, adopt).await? else {
+    let Some(context) = meetings::event_context(conn, event.key.platform, room, adopt).await? else {
         return Ok(outcome_without_room(event, Outcome::ForeignRoom));
     };
-    let change = situation.apply(event, Source { now, ids: &app.ids });
+    let change = context.apply(event, Env { now, ids: &app.ids });
     meetings::save(conn, &change).await?;
     Ok(change.outcome)
 }

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use domain::SampleTime;
 use domain::manifest::Manifest;
-use media::opus::decode::{Decoder, OutputRate};
+use media::opus::decode::Decoder;
 
 use super::{
     env::BenchEnv,
@@ -72,14 +73,14 @@ async fn chirp_times_ms(env: &BenchEnv, room: &str, track_sid: &str, chirps: &Ch
 fn time_ms(manifest: &Manifest, sample: usize) -> f64 {
     const DAY_NS: i64 = 86_400_000_000_000;
     let fit = manifest.trackscribe.clock.fit;
-    ((fit.a_ns % DAY_NS) as f64 + fit.b_ns * sample as f64) / 1e6
+    ((fit.a_ns.0 % DAY_NS) as f64 + fit.b_ns * sample as f64) / 1e6
 }
 
 fn decode(ogg: &[u8]) -> Result<Vec<f32>> {
-    let mut decoder = Decoder::open(ogg, OutputRate::Hz48000)?;
+    let mut decoder = Decoder::<_, SampleTime>::open(ogg)?;
     let mut sound = Vec::new();
     while let Some(block) = decoder.next_block()? {
-        sound.resize(block.start as usize, 0.0);
+        sound.resize(block.start.samples() as usize, 0.0);
         sound.extend(block.samples.iter().map(|&sample| f32::from(sample) / 32768.0));
     }
     Ok(sound)

@@ -68,7 +68,8 @@ async fn measure_room(env: &BenchEnv, fresh: &mut Measurements, joined: &mut Mea
 impl Measurements {
     fn add(&mut self, sent: &FirstPacket, manifest: &Manifest) {
         let clock = &manifest.trackscribe.clock;
-        self.delay_ms.push((clock.first_arrival_ns - sent.sent_ns) as f64 / 1e6);
+        self.delay_ms
+            .push((clock.first_arrival_ns.0 - sent.sent_ns) as f64 / 1e6);
         // LiveKit does not change the first timestamps of a track.
         let missing = clock.first_rtp_timestamp.wrapping_sub(sent.rtp_timestamp);
         self.missing_ms.push(f64::from(missing) / SAMPLES_PER_MS);

@@ -3,10 +3,9 @@
 //! Harmless to repeat: it only reads the store, and an accepted recording is left unchanged.
 
 use domain::{
-    EgressId, ObjectKey, RecordingId, TrackSid,
-    manifest::{Manifest, ManifestError, SAMPLE_RATE},
-    meeting::Checked,
-    recording::{Complete, FailureReason, Recording, RecordingState},
+    EgressId, ObjectKey, RecordingId, SampleTime, TrackSid,
+    manifest::{Manifest, ManifestError},
+    recording::{Complete, FailureReason, Recording, RecordingState, VerifiedRecording},
 };
 use media::opus::StreamError;
 use objects::ObjectError;
@@ -58,7 +57,7 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
         return Ok(());
     };
     match check(complete, &recording, attempt).await {
-        Ok(checked) => accept(&recording, checked, attempt).await,
+        Ok(verified) => accept(&recording, verified, attempt).await,
         // A missing object may still arrive: the store may be slow, or the recorder may have been restarted.
         Err(CheckError::Rejected(rejection)) if rejection.is_missing() && !attempt.is_last() => {
             Err(JobError::retry(rejection))
@@ -68,16 +67,16 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
     }
 }
 
-async fn accept(recording: &Recording, checked: Checked, attempt: &Attempt<'_>) -> Result<(), JobError> {
+async fn accept(recording: &Recording, verified: VerifiedRecording, attempt: &Attempt<'_>) -> Result<(), JobError> {
     tracing::info!(
-        duration_ms = checked.duration_ms,
-        size_bytes = checked.size_bytes,
+        duration_ms = verified.duration_ms,
+        size_bytes = verified.size_bytes,
         "recording accepted"
     );
     let now = (attempt.ctx.clock)();
     attempt
         .change(recording.meeting_id, |_, meeting| {
-            meeting.accept(recording.id, checked, now)
+            meeting.accept(recording.id, verified, now)
         })
         .await
 }
@@ -93,7 +92,11 @@ async fn reject(recording: &Recording, rejection: &Rejection, attempt: &Attempt<
 }
 
 /// Reads the manifest and the object, and compares them.
-async fn check(complete: &Complete, recording: &Recording, attempt: &Attempt<'_>) -> Result<Checked, CheckError> {
+async fn check(
+    complete: &Complete,
+    recording: &Recording,
+    attempt: &Attempt<'_>,
+) -> Result<VerifiedRecording, CheckError> {
     let manifest = read_manifest(&complete.manifest, attempt).await?;
     check_origin(&manifest, recording)?;
     let audio = DownloadedObject::fetch(attempt.ctx.recordings.as_ref(), &complete.object)
@@ -125,23 +128,23 @@ fn check_origin(manifest: &Manifest, recording: &Recording) -> Result<(), Reject
 }
 
 /// Counts the samples of the recorded file, at 48 kHz and without the pre-skip.
-async fn count_samples(audio: &DownloadedObject) -> Result<u64, CheckError> {
+async fn count_samples(audio: &DownloadedObject) -> Result<SampleTime, CheckError> {
     let file = audio.open().map_err(JobError::from)?;
     let probed = spawn_blocking(move || media::opus::probe(std::io::BufReader::new(file))).await;
     let summary = probed.map_err(JobError::retry)?.map_err(Rejection::ObjectUnreadable)?;
-    Ok(summary.samples.saturating_sub(u64::from(summary.head.pre_skip)))
+    Ok((summary.samples - SampleTime(summary.head.pre_skip.into())).max(SampleTime::ZERO))
 }
 
-fn compare(manifest: &Manifest, audio: &DownloadedObject, samples: u64) -> Result<Checked, Rejection> {
+fn compare(manifest: &Manifest, audio: &DownloadedObject, samples: SampleTime) -> Result<VerifiedRecording, Rejection> {
     let expected = &manifest.trackscribe;
     expect_equal("the size in bytes", &expected.size_bytes, &audio.size_bytes)?;
     expect_equal("the SHA-256 digest", &expected.sha256, &audio.sha256)?;
     expect_equal("the number of samples", &expected.samples, &samples)?;
-    Ok(Checked {
+    Ok(VerifiedRecording {
         sha256: audio.sha256.clone(),
         size_bytes: i64::try_from(audio.size_bytes).unwrap_or(i64::MAX),
-        samples: i64::try_from(samples).unwrap_or(i64::MAX),
-        duration_ms: i64::try_from(samples / u64::from(SAMPLE_RATE / 1000)).unwrap_or(i64::MAX),
+        samples,
+        duration_ms: samples.as_millis(),
         fit: expected.clock.fit,
     })
 }
@@ -233,7 +236,7 @@ mod tests {
         let changes: [fn(&mut Manifest); 4] = [
             |m| m.trackscribe.sha256 = "0".repeat(64),
             |m| m.trackscribe.size_bytes += 1,
-            |m| m.trackscribe.samples -= 1,
+            |m| m.trackscribe.samples.0 -= 1,
             |m| m.track_id = "TR_other".into(),
         ];
         for change in changes {

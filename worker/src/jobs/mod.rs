@@ -48,7 +48,7 @@ pub async fn after_death(
             change_meeting_of(conn, id, |m| m.reject(id, FailureReason::ObjectMissing, error)).await
         }
         Job::TranscribeTrack { recording_id: id } => {
-            change_meeting_of(conn, id, |m| m.transcribed(id, Transcription::Dead)).await
+            change_meeting_of(conn, id, |m| m.set_transcription(id, Transcription::Dead)).await
         }
         Job::MergeTranscript { meeting_id } => merge_transcript::after_death(conn, meeting_id).await,
         // The transcript is in the database; only its files are missing.

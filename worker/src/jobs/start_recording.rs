@@ -82,10 +82,10 @@ impl Request<'_> {
             .await?
         {
             Some(publisher) => {
-                let source = self.attempt.ctx.source();
+                let env = self.attempt.ctx.env();
                 self.attempt
                     .change(self.recording.meeting_id, |room, meeting| {
-                        meeting.seen(&publisher.seen, room, source)
+                        meeting.observe_participant(&publisher.participant, room, env)
                     })
                     .await?;
                 Ok(self.attempt.recording(self.recording.id).await?.is_some())
@@ -153,9 +153,11 @@ impl Request<'_> {
             .room_sid
             .get_or_insert_with(|| self.recording.platform_room_sid.clone());
         report.track_sid.get_or_insert_with(|| self.recording.track_sid.clone());
-        let source = self.attempt.ctx.source();
+        let env = self.attempt.ctx.env();
         self.attempt
-            .change(self.recording.meeting_id, |_, meeting| meeting.report(&report, source))
+            .change(self.recording.meeting_id, |_, meeting| {
+                meeting.apply_report(&report, env)
+            })
             .await
     }
 

@@ -185,7 +185,7 @@ impl Transcriber<'_> {
         let mut tx = self.attempt.begin().await?;
         chunks::delete_others(&mut tx, recording.id, &plan.key).await?;
         change_meeting(&mut tx, recording.meeting_id, |_, meeting| {
-            meeting.transcribed(recording.id, Transcription::Done)
+            meeting.set_transcription(recording.id, Transcription::Done)
         })
         .await?;
         storage::pool::commit(tx).await?;

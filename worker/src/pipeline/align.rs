@@ -1,21 +1,15 @@
 //! Converts times of a recording to meeting time.
 
 use chrono::{DateTime, Utc};
-use domain::{
-    manifest::{Fit, SAMPLE_RATE},
-    transcript::Word,
-};
-use media::timeline::place;
+use domain::{SampleTime, UnixNanos, manifest::Fit, transcript::Word};
+use media::timeline::meeting_time_ms;
 
 use crate::engine::RecognizedWord;
 
-/// Samples of a recording per millisecond.
-const SAMPLES_PER_MS: u64 = SAMPLE_RATE as u64 / 1000;
-
 /// Returns the words in meeting time. Times before the meeting's start are moved to its start.
 pub fn align(words: &[RecognizedWord], fit: &Fit, meeting_start: DateTime<Utc>) -> Vec<Word> {
-    let start_ns = meeting_start.timestamp_nanos_opt().unwrap_or_default();
-    let moment = |ms: u64| place(fit, start_ns, ms.saturating_mul(SAMPLES_PER_MS)).max(0);
+    let meeting_start = UnixNanos::from_datetime(meeting_start);
+    let moment = |ms: u64| meeting_time_ms(fit, meeting_start, SampleTime::from_millis(ms)).max(0);
     let place_word = |word: &RecognizedWord| Word {
         text: word.text.clone(),
         start_ms: moment(word.start_ms),
@@ -31,7 +25,7 @@ mod tests {
 
     fn fit(a_ns: i64, drift: f64) -> Fit {
         Fit {
-            a_ns,
+            a_ns: UnixNanos(a_ns),
             b_ns: 1e9 / 48_000.0 * (1.0 + drift),
         }
     }

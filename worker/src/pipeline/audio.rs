@@ -2,7 +2,7 @@
 
 use std::{io::Read, ops::ControlFlow, sync::Arc};
 
-use media::opus::decode::{Block, DecodeError, Decoder, OutputRate};
+use media::opus::decode::{Block, DecodeError, Decoder, SampleTime16k};
 
 use super::{
     Span,
@@ -13,7 +13,7 @@ use crate::engine::Audio;
 /// First pass: scores every frame of an Ogg file for speech and loudness.
 pub fn score_frames(ogg: impl Read) -> Result<Frames, DecodeError> {
     let mut scorer = FrameScorer::default();
-    for block in Decoder::open(ogg, OutputRate::Hz16000)? {
+    for block in Decoder::<_, SampleTime16k>::open(ogg)? {
         scorer.push(&block?.samples);
     }
     Ok(scorer.finish())
@@ -27,8 +27,8 @@ pub fn extract(
     chunks: &[Span],
     mut each: impl FnMut(Span, Audio) -> ControlFlow<()>,
 ) -> Result<(), DecodeError> {
-    let mut decoder = Decoder::open(ogg, OutputRate::Hz16000)?;
-    let mut pending: Option<Block> = None;
+    let mut decoder = Decoder::open(ogg)?;
+    let mut pending: Option<Block<SampleTime16k>> = None;
     for chunk in chunks {
         let sound = read_chunk(&mut decoder, &mut pending, *chunk)?;
         if each(*chunk, Arc::from(sound)).is_break() {
@@ -40,8 +40,8 @@ pub fn extract(
 
 /// Reads the samples of one chunk. A block that extends beyond it stays in `pending` for the next chunk.
 fn read_chunk<R: Read>(
-    decoder: &mut Decoder<R>,
-    pending: &mut Option<Block>,
+    decoder: &mut Decoder<R, SampleTime16k>,
+    pending: &mut Option<Block<SampleTime16k>>,
     chunk: Span,
 ) -> Result<Vec<i16>, DecodeError> {
     let mut sound = vec![0; chunk.len() as usize];
@@ -53,7 +53,7 @@ fn read_chunk<R: Read>(
                 None => return Ok(sound),
             },
         };
-        let end = block.start + block.samples.len() as u64;
+        let end = block.start.0 + block.samples.len() as u64;
         copy_overlap(&block, chunk, &mut sound);
         if end >= chunk.end {
             *pending = Some(block);
@@ -62,11 +62,11 @@ fn read_chunk<R: Read>(
     }
 }
 
-fn copy_overlap(block: &Block, chunk: Span, sound: &mut [i16]) {
-    let from = block.start.max(chunk.start);
-    let to = (block.start + block.samples.len() as u64).min(chunk.end);
+fn copy_overlap(block: &Block<SampleTime16k>, chunk: Span, sound: &mut [i16]) {
+    let from = block.start.0.max(chunk.start);
+    let to = (block.start.0 + block.samples.len() as u64).min(chunk.end);
     if from < to {
-        let source = &block.samples[(from - block.start) as usize..(to - block.start) as usize];
+        let source = &block.samples[(from - block.start.0) as usize..(to - block.start.0) as usize];
         sound[(from - chunk.start) as usize..(to - chunk.start) as usize].copy_from_slice(source);
     }
 }

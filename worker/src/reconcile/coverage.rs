@@ -42,10 +42,10 @@ pub async fn reconcile(
 
 async fn reconcile_room(ctx: &WorkerContext, platform: &Arc<dyn Platform>, live: LiveRoom) -> Result<(), StorageError> {
     let mut tx = ctx.begin().await?;
-    let Some(situation) = meetings::situation(&mut tx, platform.kind(), &live.room, adopt(ctx)).await? else {
+    let Some(context) = meetings::event_context(&mut tx, platform.kind(), &live.room, adopt(ctx)).await? else {
         return Ok(());
     };
-    let change = situation.look(&live, ctx.source());
+    let change = context.reconcile(&live, ctx.env());
     if change.outcome == Outcome::Applied && !change.is_empty() {
         let (room, jobs) = (&live.room.name, change.jobs.len());
         tracing::info!(

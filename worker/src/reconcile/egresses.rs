@@ -79,7 +79,7 @@ async fn apply(ctx: &WorkerContext, meeting: MeetingId, report: &EgressReport) -
     let Some((_, meeting)) = meetings::lock(&mut tx, meeting).await? else {
         return Ok(());
     };
-    let change = meeting.report(report, ctx.source());
+    let change = meeting.apply_report(report, ctx.env());
     if !change.is_empty() {
         tracing::info!(egress.id = ?report.egress_id, status = ?report.status, "found an egress change without a webhook");
         meetings::save(&mut tx, &change).await?;

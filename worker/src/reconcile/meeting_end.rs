@@ -60,8 +60,8 @@ async fn save_presence(ctx: &WorkerContext, meeting: &MeetingHead, presence: Pre
 
 fn change(ctx: &WorkerContext, meeting: &Meeting, presence: Presence) -> domain::meeting::Change {
     match presence {
-        Presence::Listed => meeting.present(),
-        Presence::Missing => meeting.absent((ctx.clock)()),
+        Presence::Listed => meeting.mark_listed(),
+        Presence::Missing => meeting.mark_unlisted((ctx.clock)()),
     }
 }
 

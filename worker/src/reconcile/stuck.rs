@@ -29,7 +29,7 @@ async fn fail_stuck(ctx: &WorkerContext, id: MeetingId) -> Result<(), StorageErr
     let Some((_, meeting)) = meetings::lock(&mut tx, id).await? else {
         return Ok(());
     };
-    let change = meeting.give_up_stuck((ctx.clock)());
+    let change = meeting.fail_stuck_recordings((ctx.clock)());
     for recording in &change.recordings {
         tracing::error!(meeting.id = %id, recording.id = %recording.id, "egress is stuck: its meeting has ended");
     }

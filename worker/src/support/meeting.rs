@@ -4,9 +4,9 @@ use domain::{
     Identity, MeetingId, ObjectKey, TrackSid,
     event::{EgressFile, EgressReport, EgressStatus, EventRoom},
     meeting::{LiveParticipant, LiveRoom, Meeting},
-    participant::{ParticipantKind, ParticipantSeen},
+    participant::{ObservedParticipant, ParticipantKind},
     recording::Recording,
-    track::{TrackKind, TrackSeen, TrackSource},
+    track::{ObservedTrack, TrackKind, TrackSource},
 };
 use uuid::Uuid;
 
@@ -30,14 +30,14 @@ impl WorkerTest {
 
     fn live_participant(&self, identity: &str) -> LiveParticipant {
         LiveParticipant {
-            seen: ParticipantSeen {
+            participant: ObservedParticipant {
                 sid: format!("PA_{identity}").as_str().into(),
                 identity: identity.into(),
                 display_name: identity.to_uppercase(),
                 kind: ParticipantKind::Standard,
                 joined_at: Some(self.now()),
             },
-            tracks: vec![TrackSeen {
+            tracks: vec![ObservedTrack {
                 sid: track_sid(&identity.into()),
                 kind: TrackKind::Audio,
                 source: TrackSource::Microphone,
@@ -95,7 +95,7 @@ impl WorkerTest {
         };
         let mut tx = self.ctx.begin().await.unwrap();
         let locked = storage::meetings::lock(&mut tx, recording.meeting_id).await.unwrap();
-        let change = locked.unwrap().1.report(&report, self.ctx.source());
+        let change = locked.unwrap().1.apply_report(&report, self.ctx.env());
         storage::meetings::save(&mut tx, &change).await.unwrap();
         storage::pool::commit(tx).await.unwrap();
     }

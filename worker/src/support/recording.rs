@@ -1,7 +1,7 @@
 //! What a recorder leaves: an object and its manifest.
 
 use domain::{
-    EgressId, ObjectKey,
+    EgressId, ObjectKey, SampleTime, UnixNanos,
     event::EgressStatus,
     manifest::{
         End, Fit, Manifest, ManifestClock, ManifestFile, ManifestParticipant, PacketCounts, TrackscribeManifest,
@@ -33,13 +33,13 @@ impl WorkerTest {
     }
 
     fn manifest(&self, recording: &Recording, egress: &EgressId, file: &[u8]) -> Manifest {
-        let started_ns = self.now().timestamp_nanos_opt().unwrap();
+        let started_at = UnixNanos::from_datetime(self.now());
         Manifest {
             egress_id: egress.clone(),
             room_id: recording.platform_room_sid.clone(),
             room_name: ROOM.to_owned(),
-            started_at: started_ns,
-            ended_at: started_ns,
+            started_at,
+            ended_at: started_at,
             publisher_identity: recording.identity.clone(),
             track_id: recording.track_sid.clone(),
             track_kind: "audio".to_owned(),
@@ -49,12 +49,12 @@ impl WorkerTest {
                 filename: String::new(),
                 location: String::new(),
             }],
-            trackscribe: measurements(recording, started_ns, file),
+            trackscribe: measurements(recording, started_at, file),
         }
     }
 }
 
-fn measurements(recording: &Recording, started_ns: i64, file: &[u8]) -> TrackscribeManifest {
+fn measurements(recording: &Recording, started_at: UnixNanos, file: &[u8]) -> TrackscribeManifest {
     let probed = media::opus::probe(file).unwrap();
     TrackscribeManifest {
         version: VERSION,
@@ -65,8 +65,8 @@ fn measurements(recording: &Recording, started_ns: i64, file: &[u8]) -> Trackscr
         },
         sha256: Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect(),
         size_bytes: file.len() as u64,
-        samples: probed.samples - u64::from(probed.head.pre_skip),
-        clock: exact_clock(started_ns),
+        samples: probed.samples - SampleTime(probed.head.pre_skip.into()),
+        clock: exact_clock(started_at),
         gaps: Vec::new(),
         mutes: Vec::new(),
         counts: PacketCounts::default(),
@@ -78,12 +78,12 @@ fn measurements(recording: &Recording, started_ns: i64, file: &[u8]) -> Trackscr
 }
 
 /// A publisher's clock without drift.
-fn exact_clock(started_ns: i64) -> ManifestClock {
+fn exact_clock(started_at: UnixNanos) -> ManifestClock {
     ManifestClock {
         first_rtp_timestamp: 0,
-        first_arrival_ns: started_ns,
+        first_arrival_ns: started_at,
         fit: Fit {
-            a_ns: started_ns,
+            a_ns: started_at,
             b_ns: 1e9 / 48_000.0,
         },
         anchors: Vec::new(),

@@ -9,38 +9,48 @@ use crate::text_enum::text_enum;
 use crate::track::Track;
 
 text_enum! {
-    /// What became of an event; kept beside it in the inbox.
+    /// The outcome of judging an event; stored with the event in the inbox.
     Outcome {
+        /// The event has been applied to its meeting.
         Applied = "applied",
-        /// It concerns something that is not known yet: it is to be put before [`super::Situation::apply`] again with
-        /// each later event of its platform room.
-        Kept = "kept",
-        /// A name that this version does not know.
+        /// The event concerns something that is not known yet. [`EventContext::apply`](super::EventContext::apply)
+        /// judges it again with each later event of its platform room.
+        Deferred = "deferred",
+        /// This version does not know the event's name.
         UnknownEvent = "unknown_event",
-        /// Its room is not ours.
+        /// The event's room is not one of ours.
         ForeignRoom = "foreign_room",
-        /// Known, and nothing to us.
+        /// The event is known and has no effect.
         Ignored = "ignored",
     }
 }
 
-/// Whole rows to write, by their ids, in this order: meetings, participants, connections, tracks, withdrawn, recordings.
-/// In `meetings` one that closes stands before one that opens, so that a room never has two open ones.
+/// Whole rows to write, matched by their ids, and jobs to queue.
+///
+/// Rows are written in the order of the fields. In `meetings`, a meeting that closes comes before one that opens, so
+/// that a room never has two open meetings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
+    /// The outcome of the event that caused the change; [`Outcome::Applied`] for other causes.
     pub outcome: Outcome,
+    /// Meetings to insert or update.
     pub meetings: Vec<MeetingHead>,
+    /// Participants to insert or update.
     pub participants: Vec<Participant>,
+    /// Connections to insert or update.
     pub connections: Vec<Connection>,
+    /// Tracks to insert or update.
     pub tracks: Vec<Track>,
-    /// Requests that turned out to be unwanted before any egress was asked for: rows to delete.
+    /// Recordings to delete: requests found to be unwanted before an egress was asked for.
     pub withdrawn: Vec<RecordingId>,
+    /// Recordings to insert or update.
     pub recordings: Vec<Recording>,
+    /// Jobs to queue.
     pub jobs: Vec<Job>,
 }
 
 impl Change {
-    /// A change that writes nothing.
+    /// Creates a change that writes nothing.
     pub fn new(outcome: Outcome) -> Self {
         Self {
             outcome,
@@ -59,7 +69,7 @@ impl Change {
         *self == Self::new(self.outcome)
     }
 
-    /// Adds what leads from `before` to `after`.
+    /// Adds the difference between `before` and `after`.
     pub(super) fn add(&mut self, before: Option<&Meeting>, after: &Meeting) {
         if before.map(|b| &b.head) != Some(&after.head) {
             self.meetings.push(after.head.clone());
@@ -79,7 +89,7 @@ impl Change {
                 .map(|r| r.id)
                 .filter(|id| after.recording(*id).is_none()),
         );
-        self.jobs.extend(jobs(before, after));
+        self.jobs.extend(new_jobs(before, after));
     }
 }
 
@@ -88,14 +98,14 @@ fn changed<T: Clone + PartialEq, Id: PartialEq>(before: Option<&Vec<T>>, after: 
     after.iter().filter(|row| old(row) != Some(row)).cloned().collect()
 }
 
-fn jobs(before: Option<&Meeting>, after: &Meeting) -> Vec<Job> {
+fn new_jobs(before: Option<&Meeting>, after: &Meeting) -> Vec<Job> {
     let old = |r: &Recording| before.and_then(|b| b.recording(r.id)).cloned();
     let mut jobs: Vec<Job> = after
         .recordings
         .iter()
-        .filter_map(|r| job_of(old(r).as_ref(), r))
+        .filter_map(|r| next_job(old(r).as_ref(), r))
         .collect();
-    if after.is_settled() && !before.is_some_and(|b| b.is_settled() && same_words(b, after)) {
+    if after.is_settled() && !before.is_some_and(|b| b.is_settled() && same_transcript(b, after)) {
         jobs.push(Job::MergeTranscript {
             meeting_id: after.head.id,
         });
@@ -103,8 +113,8 @@ fn jobs(before: Option<&Meeting>, after: &Meeting) -> Vec<Job> {
     jobs
 }
 
-/// What a recording asks for next, if it has just come to that.
-fn job_of(before: Option<&Recording>, after: &Recording) -> Option<Job> {
+/// Returns the job that a recording needs next, if it has just reached the state that calls for it.
+fn next_job(before: Option<&Recording>, after: &Recording) -> Option<Job> {
     let recording_id = after.id;
     let was_complete = before.is_some_and(|r| matches!(r.state, RecordingState::Complete(_)));
     match after.state {
@@ -117,7 +127,7 @@ fn job_of(before: Option<&Recording>, after: &Recording) -> Option<Job> {
     }
 }
 
-/// Whether a transcript made of the one would be the same made of the other.
-fn same_words(before: &Meeting, after: &Meeting) -> bool {
+/// Whether both meetings would give the same transcript.
+fn same_transcript(before: &Meeting, after: &Meeting) -> bool {
     before.recordings == after.recordings && before.head.started_at == after.head.started_at
 }

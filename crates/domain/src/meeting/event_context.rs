@@ -1,107 +1,114 @@
 //! How an event changes a meeting.
 
-use super::lifecycle::{close_older, open};
-use super::{Change, Meeting, Outcome, Source};
+use super::lifecycle::{close_older_meeting, open_meeting};
+use super::{Change, Env, Meeting, Outcome};
 use crate::event::{EventKind, EventRoom, PlatformEvent, TrackEvent};
-use crate::participant::{ParticipantKind, ParticipantSeen};
+use crate::participant::{ObservedParticipant, ParticipantKind};
 use crate::room::Room;
 
-/// What must be known to judge an event of one platform room.
+/// What an event of one platform room is judged against.
 #[derive(Clone, Debug)]
-pub struct Situation {
-    /// Our room; for an event of a known meeting the room of that meeting, also when it has been deleted since.
+pub struct EventContext {
+    /// Our room. For an event of a known meeting this is the meeting's room, even if it has been deleted since.
     pub room: Room,
     /// The meeting of the event's platform room.
     pub meeting: Option<Meeting>,
     /// The room's newest meeting of another platform room, open or closed.
     pub newest_other: Option<Meeting>,
-    /// Earlier events of the same platform room whose outcome is [`Outcome::Kept`].
-    pub kept: Vec<PlatformEvent>,
+    /// Earlier events of the same platform room whose outcome is [`Outcome::Deferred`].
+    pub deferred: Vec<PlatformEvent>,
 }
 
-impl Situation {
-    /// What `event` changes. A repeated event changes nothing, but it is cheaper to know it by its key.
-    pub fn apply(&self, event: &PlatformEvent, source: Source<'_>) -> Change {
+impl EventContext {
+    /// Returns what `event` changes. Applying an event again changes nothing; callers still skip a known
+    /// [`EventKey`](crate::event::EventKey), which is cheaper.
+    pub fn apply(&self, event: &PlatformEvent, env: Env<'_>) -> Change {
         if event.kind == EventKind::Unknown {
             return Change::new(Outcome::UnknownEvent);
         }
-        let Some(place) = &event.room else {
+        let Some(platform_room) = &event.room else {
             return Change::new(Outcome::Ignored);
         };
-        let mut scene = Scene::of(self);
-        close_older(&mut scene, place, event);
-        if scene.meeting.is_none() && self.shows_person(event) {
-            scene.meeting = Some(open(&scene, place, event.occurred_at, source));
+        let mut draft = MeetingDraft::new(self);
+        close_older_meeting(&mut draft, platform_room, event);
+        if draft.meeting.is_none() && self.opens_meeting(event) {
+            draft.meeting = Some(open_meeting(&draft, platform_room, event.occurred_at, env));
         }
-        let outcome = match &mut scene.meeting {
-            Some(meeting) => self.take_all(meeting, event, source),
+        let outcome = match &mut draft.meeting {
+            Some(meeting) => self.apply_to(meeting, event, env),
             None => outcome_without_meeting(&event.kind),
         };
-        scene.change_from(self, outcome)
+        draft.into_change(self, outcome)
     }
 
-    /// Takes the event, then whatever waited for it.
-    fn take_all(&self, meeting: &mut Meeting, event: &PlatformEvent, source: Source<'_>) -> Outcome {
-        let outcome = meeting.take(event, &self.room, source);
-        self.take_kept(meeting, source);
+    /// Applies the event, then the deferred ones, which it may have made applicable.
+    fn apply_to(&self, meeting: &mut Meeting, event: &PlatformEvent, env: Env<'_>) -> Outcome {
+        let outcome = meeting.handle_event(event, &self.room, env);
+        self.apply_deferred(meeting, env);
         if event.kind == EventKind::MeetingStarted {
-            meeting.bound_times(&[event.occurred_at]);
+            meeting.end_intervals(&[event.occurred_at]);
         }
         outcome
     }
 
-    /// Takes every earlier event that had to wait; what has been taken before changes nothing.
-    pub(super) fn take_kept(&self, meeting: &mut Meeting, source: Source<'_>) {
-        for earlier in &self.kept {
-            meeting.take(earlier, &self.room, source);
+    /// Applies all deferred events; those applied before change nothing.
+    pub(super) fn apply_deferred(&self, meeting: &mut Meeting, env: Env<'_>) {
+        for earlier in &self.deferred {
+            meeting.handle_event(earlier, &self.room, env);
         }
         let starts = self
-            .kept
+            .deferred
             .iter()
             .filter(|e| e.kind == EventKind::MeetingStarted)
             .map(|e| e.occurred_at);
-        meeting.bound_times(&starts.collect::<Vec<_>>());
+        meeting.end_intervals(&starts.collect::<Vec<_>>());
         meeting.mark_silent_tracks();
     }
 
-    /// A meeting opens when someone is seen who speaks, or a track of someone of whom nothing else is known.
-    fn shows_person(&self, event: &PlatformEvent) -> bool {
+    /// A meeting opens on the first person, or the first track whose publisher's kind is unknown.
+    fn opens_meeting(&self, event: &PlatformEvent) -> bool {
         match &event.kind {
-            EventKind::ParticipantJoined(seen) | EventKind::ParticipantLeft(seen) => seen.kind.is_person(),
-            EventKind::TrackPublished(of) | EventKind::TrackUnpublished(of) => {
-                self.kept_kind(of).is_none_or(ParticipantKind::is_person)
+            EventKind::ParticipantJoined(participant) | EventKind::ParticipantLeft(participant) => {
+                participant.kind.is_person()
+            }
+            EventKind::TrackPublished(track) | EventKind::TrackUnpublished(track) => {
+                self.deferred_kind(track).is_none_or(ParticipantKind::is_person)
             }
             _ => false,
         }
     }
 
-    fn kept_kind(&self, of: &TrackEvent) -> Option<ParticipantKind> {
-        self.kept.iter().find_map(|earlier| match &earlier.kind {
-            EventKind::ParticipantJoined(seen) | EventKind::ParticipantLeft(seen) if seen.identity == of.identity => {
-                Some(seen.kind)
+    /// Returns the kind of a track's publisher if a deferred event names it.
+    fn deferred_kind(&self, track: &TrackEvent) -> Option<ParticipantKind> {
+        self.deferred.iter().find_map(|earlier| match &earlier.kind {
+            EventKind::ParticipantJoined(participant) | EventKind::ParticipantLeft(participant)
+                if participant.identity == track.identity =>
+            {
+                Some(participant.kind)
             }
             _ => None,
         })
     }
 }
 
-/// The meetings that an event may touch, as they become.
-pub(super) struct Scene {
+/// The meetings that an event may change, while they are changed.
+pub(super) struct MeetingDraft {
     pub room: Room,
     pub meeting: Option<Meeting>,
     pub other: Option<Meeting>,
 }
 
-impl Scene {
-    pub fn of(situation: &Situation) -> Self {
+impl MeetingDraft {
+    pub fn new(context: &EventContext) -> Self {
         Self {
-            room: situation.room.clone(),
-            meeting: situation.meeting.clone(),
-            other: situation.newest_other.clone(),
+            room: context.room.clone(),
+            meeting: context.meeting.clone(),
+            other: context.newest_other.clone(),
         }
     }
 
-    pub fn change_from(&self, before: &Situation, outcome: Outcome) -> Change {
+    /// Returns the difference between the context and this draft.
+    pub fn into_change(self, before: &EventContext, outcome: Outcome) -> Change {
         let mut change = Change::new(outcome);
         for (before, after) in [(&before.newest_other, &self.other), (&before.meeting, &self.meeting)] {
             if let Some(after) = after {
@@ -113,56 +120,55 @@ impl Scene {
 }
 
 impl Meeting {
-    fn take(&mut self, event: &PlatformEvent, room: &Room, source: Source<'_>) -> Outcome {
+    fn handle_event(&mut self, event: &PlatformEvent, room: &Room, env: Env<'_>) -> Outcome {
         if let Some(EventRoom {
             created_at: Some(created_at),
             ..
         }) = event.room
         {
-            self.start_at(created_at);
+            self.set_start(created_at);
         }
+        let at = event.occurred_at;
         match &event.kind {
-            EventKind::MeetingStarted => Outcome::Kept,
-            EventKind::MeetingEnded => self.take_end(event),
-            EventKind::ParticipantJoined(seen) => {
-                self.take_person(seen, |m| m.joined(seen, event.occurred_at, room, source))
+            EventKind::MeetingStarted => Outcome::Deferred,
+            EventKind::MeetingEnded => {
+                self.close(at);
+                Outcome::Applied
             }
-            EventKind::ParticipantLeft(seen) => {
-                self.take_person(seen, |m| m.left(seen, event.occurred_at, room, source))
+            EventKind::ParticipantJoined(participant) => {
+                self.unless_recorder(participant, |meeting| meeting.joined(participant, at, room, env))
             }
-            EventKind::TrackPublished(of) => self.published(of, event.occurred_at, room, source),
-            EventKind::TrackUnpublished(of) => self.unpublished(of, event.occurred_at, room, source),
+            EventKind::ParticipantLeft(participant) => {
+                self.unless_recorder(participant, |meeting| meeting.left(participant, at, room, env))
+            }
+            EventKind::TrackPublished(track) => self.published(track, at, room, env),
+            EventKind::TrackUnpublished(track) => self.unpublished(track, at, room, env),
             EventKind::RecordingStarted(report)
             | EventKind::RecordingUpdated(report)
-            | EventKind::RecordingEnded(report) => self.take_report(report, source),
+            | EventKind::RecordingEnded(report) => self.handle_report(report, env),
             EventKind::ParticipantAborted | EventKind::Unknown => Outcome::Ignored,
         }
     }
 
-    fn take_end(&mut self, event: &PlatformEvent) -> Outcome {
-        self.close(event.occurred_at);
-        Outcome::Applied
-    }
-
-    /// Recorders are no participants: they come and go with our own work.
-    fn take_person(&mut self, seen: &ParticipantSeen, take: impl FnOnce(&mut Self)) -> Outcome {
-        if seen.kind == ParticipantKind::Egress {
+    /// Ignores recorders: they are not participants, and they come and go with our own work.
+    fn unless_recorder(&mut self, participant: &ObservedParticipant, apply: impl FnOnce(&mut Self)) -> Outcome {
+        if participant.kind == ParticipantKind::Egress {
             return Outcome::Ignored;
         }
-        take(self);
+        apply(self);
         Outcome::Applied
     }
 }
 
-/// What happens to an event of a platform room in which nobody has been seen.
+/// Returns the outcome of an event in a platform room that has no meeting yet.
 fn outcome_without_meeting(kind: &EventKind) -> Outcome {
     match kind {
-        EventKind::ParticipantJoined(seen) | EventKind::ParticipantLeft(seen)
-            if seen.kind == ParticipantKind::Egress =>
+        EventKind::ParticipantJoined(participant) | EventKind::ParticipantLeft(participant)
+            if participant.kind == ParticipantKind::Egress =>
         {
             Outcome::Ignored
         }
         EventKind::ParticipantAborted | EventKind::Unknown => Outcome::Ignored,
-        _ => Outcome::Kept,
+        _ => Outcome::Deferred,
     }
 }

@@ -2,38 +2,43 @@
 
 use chrono::{DateTime, Utc};
 
-use super::event_context::Scene;
-use super::{Meeting, MeetingHead, MeetingState, Source};
+use super::event_context::MeetingDraft;
+use super::{Env, Meeting, MeetingHead, MeetingState};
 use crate::MeetingId;
 use crate::event::{EventKind, EventRoom, PlatformEvent};
 
-/// Closes the room's other meeting if the event belongs to a newer platform room. Reports of recordings do not count:
-/// they come long after their room.
-pub(super) fn close_older(scene: &mut Scene, place: &EventRoom, event: &PlatformEvent) {
+/// Closes the room's other meeting if the event belongs to a newer platform room. Egress reports do not count: they
+/// may arrive long after their room has ended.
+pub(super) fn close_older_meeting(draft: &mut MeetingDraft, platform_room: &EventRoom, event: &PlatformEvent) {
     let is_report = matches!(
         event.kind,
         EventKind::RecordingStarted(_) | EventKind::RecordingUpdated(_) | EventKind::RecordingEnded(_)
     );
-    let began = scene
+    let started_at = draft
         .meeting
         .as_ref()
         .map(|m| m.head.started_at)
-        .or(place.created_at)
+        .or(platform_room.created_at)
         .unwrap_or(event.occurred_at);
-    if let Some(other) = scene
+    if let Some(other) = draft
         .other
         .as_mut()
-        .filter(|o| !is_report && o.head.is_open() && o.head.started_at < began)
+        .filter(|o| !is_report && o.head.is_open() && o.head.started_at < started_at)
     {
-        other.close(began);
-        other.bound_times(&[]);
+        other.close(started_at);
+        other.end_intervals(&[]);
     }
 }
 
-/// A new meeting; closed from the start if the room has had a newer one.
-pub(super) fn open(scene: &Scene, place: &EventRoom, first_seen: DateTime<Utc>, source: Source<'_>) -> Meeting {
-    let started_at = place.created_at.unwrap_or(first_seen);
-    let newer = scene
+/// Returns a new meeting; already closed if the room has had a newer one.
+pub(super) fn open_meeting(
+    draft: &MeetingDraft,
+    platform_room: &EventRoom,
+    first_event_at: DateTime<Utc>,
+    env: Env<'_>,
+) -> Meeting {
+    let started_at = platform_room.created_at.unwrap_or(first_event_at);
+    let newer = draft
         .other
         .as_ref()
         .map(|other| other.head.started_at)
@@ -43,10 +48,10 @@ pub(super) fn open(scene: &Scene, place: &EventRoom, first_seen: DateTime<Utc>, 
         None => MeetingState::Open { missing_since: None },
     };
     let head = MeetingHead {
-        id: MeetingId((source.ids)()),
-        room_id: scene.room.id,
-        platform: scene.room.platform,
-        platform_room_sid: place.sid.clone(),
+        id: MeetingId((env.ids)()),
+        room_id: draft.room.id,
+        platform: draft.room.platform,
+        platform_room_sid: platform_room.sid.clone(),
         started_at,
         state,
     };
@@ -60,7 +65,7 @@ pub(super) fn open(scene: &Scene, place: &EventRoom, first_seen: DateTime<Utc>, 
 }
 
 impl Meeting {
-    /// Closes it; of several ends that are reported the earliest holds.
+    /// Closes the meeting. If several ends are reported, the earliest counts.
     pub(super) fn close(&mut self, at: DateTime<Utc>) {
         let ended_at = self.head.ended_at().map_or(at, |known| known.min(at));
         self.head.state = MeetingState::Closed { ended_at };

@@ -1,35 +1,35 @@
-//! Who was there, and when.
+//! Participants and their connections.
 
 use chrono::{DateTime, Utc};
 
 use super::intervals::earlier;
-use super::{Meeting, Source};
-use crate::participant::{Connection, Participant, ParticipantSeen};
+use super::{Env, Meeting};
+use crate::participant::{Connection, ObservedParticipant, Participant};
 use crate::room::Room;
 use crate::{ConnectionId, Identity, ParticipantId};
 
 impl Meeting {
-    pub(super) fn joined(&mut self, seen: &ParticipantSeen, at: DateTime<Utc>, room: &Room, source: Source<'_>) {
-        let known = self.connect(seen, at, source);
-        let is_over = self.connections[known].left_at.is_some();
-        let is_described = self.participant(&seen.identity).is_some_and(|p| p.kind.is_some());
+    pub(super) fn joined(&mut self, observed: &ObservedParticipant, at: DateTime<Utc>, room: &Room, env: Env<'_>) {
+        let connection = self.find_or_add_connection(observed, at, env);
+        let is_over = self.connections[connection].left_at.is_some();
+        let is_described = self.participant(&observed.identity).is_some_and(|p| p.kind.is_some());
         if !(is_over && is_described) {
-            self.describe(seen, known, room, source);
+            self.describe(observed, connection, room, env);
         }
     }
 
-    pub(super) fn left(&mut self, seen: &ParticipantSeen, at: DateTime<Utc>, room: &Room, source: Source<'_>) {
-        let known = self.connect(seen, at, source);
-        self.connections[known].left_at = earlier(self.connections[known].left_at, at);
-        self.describe(seen, known, room, source);
+    pub(super) fn left(&mut self, observed: &ObservedParticipant, at: DateTime<Utc>, room: &Room, env: Env<'_>) {
+        let connection = self.find_or_add_connection(observed, at, env);
+        self.connections[connection].left_at = earlier(self.connections[connection].left_at, at);
+        self.describe(observed, connection, room, env);
     }
 
-    /// The participant of an identity, made known if it is not.
-    pub(super) fn participant_id(&mut self, identity: &Identity, source: Source<'_>) -> ParticipantId {
+    /// Returns the participant of an identity, and adds them if they are new.
+    pub(super) fn find_or_add_participant(&mut self, identity: &Identity, env: Env<'_>) -> ParticipantId {
         if let Some(known) = self.participant(identity) {
             return known.id;
         }
-        let id = ParticipantId((source.ids)());
+        let id = ParticipantId((env.ids)());
         let (meeting_id, identity) = (self.head.id, identity.clone());
         self.participants.push(Participant {
             id,
@@ -41,28 +41,28 @@ impl Meeting {
         id
     }
 
-    /// The place of a connection in the list, made known if it is not. A time that the platform names for the join
-    /// counts more than the time of an event.
-    fn connect(&mut self, seen: &ParticipantSeen, at: DateTime<Utc>, source: Source<'_>) -> usize {
-        if let Some(known) = self.connections.iter().position(|c| c.sid == seen.sid) {
-            let connection = &mut self.connections[known];
-            connection.joined_at = seen.joined_at.unwrap_or(connection.joined_at.min(at));
-            return known;
+    /// Returns the index of a connection, and adds it if it is new. A join time given by the platform overrides the time
+    /// of an event.
+    fn find_or_add_connection(&mut self, observed: &ObservedParticipant, at: DateTime<Utc>, env: Env<'_>) -> usize {
+        if let Some(index) = self.connections.iter().position(|c| c.sid == observed.sid) {
+            let connection = &mut self.connections[index];
+            connection.joined_at = observed.joined_at.unwrap_or(connection.joined_at.min(at));
+            return index;
         }
-        let participant_id = self.participant_id(&seen.identity, source);
+        let participant_id = self.find_or_add_participant(&observed.identity, env);
         self.connections.push(Connection {
-            id: ConnectionId((source.ids)()),
+            id: ConnectionId((env.ids)()),
             meeting_id: self.head.id,
             participant_id,
-            sid: seen.sid.clone(),
-            joined_at: seen.joined_at.unwrap_or(at),
+            sid: observed.sid.clone(),
+            joined_at: observed.joined_at.unwrap_or(at),
             left_at: None,
         });
         self.connections.len() - 1
     }
 
-    /// Takes name and kind from what was said of the participant's newest connection.
-    fn describe(&mut self, seen: &ParticipantSeen, connection: usize, room: &Room, source: Source<'_>) {
+    /// Updates name and kind if `connection` is the participant's newest.
+    fn describe(&mut self, observed: &ObservedParticipant, connection: usize, room: &Room, env: Env<'_>) {
         let Connection {
             participant_id,
             joined_at,
@@ -80,12 +80,12 @@ impl Meeting {
         else {
             return;
         };
-        if !seen.display_name.is_empty() {
-            participant.display_name.clone_from(&seen.display_name);
+        if !observed.display_name.is_empty() {
+            participant.display_name.clone_from(&observed.display_name);
         }
-        if participant.kind != Some(seen.kind) {
-            participant.kind = Some(seen.kind);
-            self.reconsider_tracks(participant_id, room, source);
+        if participant.kind != Some(observed.kind) {
+            participant.kind = Some(observed.kind);
+            self.reconsider_tracks(participant_id, room, env);
         }
     }
 }

@@ -1,70 +1,74 @@
-//! What a reconciler sees by looking at the platform, for when no event told us.
+//! Compares the platform's list of what is live with what we know, for webhooks that were lost.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::event_context::Scene;
-use super::lifecycle::open;
-use super::{Change, Meeting, MeetingState, Outcome, Situation, Source};
+use super::event_context::MeetingDraft;
+use super::lifecycle::open_meeting;
+use super::{Change, Env, EventContext, Meeting, MeetingState, Outcome};
 use crate::event::{EventRoom, TrackEvent};
-use crate::participant::{ParticipantKind, ParticipantSeen};
-use crate::recording::{Failed, FailureReason, Recording};
+use crate::participant::{ObservedParticipant, ParticipantKind};
+use crate::recording::{FailureReason, Recording};
 use crate::room::Room;
-use crate::track::{NotRecorded, TrackSeen};
+use crate::track::{NotRecorded, ObservedTrack};
 
-/// Two successful looks, at least so long apart, that do not name a room close its meeting.
-const MISSING_TO_CLOSE: TimeDelta = TimeDelta::seconds(15);
+/// A meeting closes once two successful polls, at least this far apart, do not list its room.
+const UNLISTED_TO_CLOSE: TimeDelta = TimeDelta::seconds(15);
 
-/// An egress that is open so long after its meeting closed will not end by itself.
+/// An egress that is still open this long after its meeting closed is stuck.
 const STUCK_AFTER: TimeDelta = TimeDelta::minutes(5);
 
-/// How often a track is asked for again after its first request.
+/// How often recording a track is requested again after the first request.
 const MAX_REPEATS: usize = 5;
 
-/// How long after a request the next one may follow; doubled with each repeat.
+/// Least time from the first request to the second; doubled with each repeat.
 const REPEAT_AFTER: TimeDelta = TimeDelta::seconds(15);
 
 /// A platform room as the platform describes it now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LiveRoom {
+    /// The platform room.
     pub room: EventRoom,
+    /// Everyone who is connected now.
     pub participants: Vec<LiveParticipant>,
 }
 
-/// A participant and what it publishes now.
+/// A connected participant and the tracks that they publish now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LiveParticipant {
-    pub seen: ParticipantSeen,
-    pub tracks: Vec<TrackSeen>,
+    /// The participant and their connection.
+    pub participant: ObservedParticipant,
+    /// The tracks that they publish.
+    pub tracks: Vec<ObservedTrack>,
 }
 
-impl Situation {
-    /// Makes known whom and what no event told us of, and asks for the recordings that are missing. Ends nothing: what
-    /// the list lacks may have come after it was made.
-    pub fn look(&self, live: &LiveRoom, source: Source<'_>) -> Change {
-        let mut scene = Scene::of(self);
-        if scene.meeting.is_none() && live.participants.iter().any(|p| p.seen.kind.is_person()) {
-            let mut meeting = open(&scene, &live.room, source.now, source);
-            self.take_kept(&mut meeting, source);
-            if let Some(older) = scene
+impl EventContext {
+    /// Adds participants and tracks whose webhooks were lost, and requests missing recordings. Removes nothing: the list
+    /// may be stale.
+    pub fn reconcile(&self, live: &LiveRoom, env: Env<'_>) -> Change {
+        let mut draft = MeetingDraft::new(self);
+        if draft.meeting.is_none() && live.participants.iter().any(|p| p.participant.kind.is_person()) {
+            let mut meeting = open_meeting(&draft, &live.room, env.now, env);
+            self.apply_deferred(&mut meeting, env);
+            if let Some(older) = draft
                 .other
                 .as_mut()
                 .filter(|o| o.head.is_open() && meeting.head.is_open())
             {
                 older.close(meeting.head.started_at);
-                older.bound_times(&[]);
+                older.end_intervals(&[]);
             }
-            scene.meeting = Some(meeting);
+            draft.meeting = Some(meeting);
         }
-        if let Some(meeting) = scene.meeting.as_mut().filter(|m| m.head.is_open()) {
-            meeting.see(live, &self.room, source);
+        if let Some(meeting) = draft.meeting.as_mut().filter(|m| m.head.is_open()) {
+            meeting.observe_room(live, &self.room, env);
         }
-        scene.change_from(self, Outcome::Applied)
+        draft.into_change(self, Outcome::Applied)
     }
 }
 
 impl Meeting {
-    /// A successful look at the platform named this meeting's room.
-    pub fn present(&self) -> Change {
+    /// Records that a successful poll of the platform listed this meeting's room.
+    pub fn mark_listed(&self) -> Change {
         self.edited(|meeting| {
             if let MeetingState::Open { missing_since } = &mut meeting.head.state {
                 *missing_since = None;
@@ -72,92 +76,78 @@ impl Meeting {
         })
     }
 
-    /// A successful look at the platform did not name this meeting's room. An error is no look.
-    pub fn absent(&self, now: DateTime<Utc>) -> Change {
+    /// Records that a successful poll of the platform did not list this meeting's room. The second such poll in a row,
+    /// 15 s or more after the first, closes the meeting at the time of the first. A failed poll does not count.
+    pub fn mark_unlisted(&self, now: DateTime<Utc>) -> Change {
         self.edited(|meeting| match &mut meeting.head.state {
             MeetingState::Open {
                 missing_since: Some(since),
-            } if now - *since >= MISSING_TO_CLOSE => {
+            } if now - *since >= UNLISTED_TO_CLOSE => {
                 let since = *since;
                 meeting.close(since);
-                meeting.bound_times(&[]);
+                meeting.end_intervals(&[]);
             }
             MeetingState::Open { missing_since } => *missing_since = missing_since.or(Some(now)),
             MeetingState::Closed { .. } => {}
         })
     }
 
-    /// Gives up what is still open long after the meeting has closed, so that its transcript does not wait for ever.
-    pub fn give_up_stuck(&self, now: DateTime<Utc>) -> Change {
+    /// Fails recordings that are still open 5 min after the meeting closed, so that its transcript can be made.
+    pub fn fail_stuck_recordings(&self, now: DateTime<Utc>) -> Change {
         self.edited(|meeting| {
             let is_over = meeting
                 .head
                 .ended_at()
                 .is_some_and(|ended_at| now - ended_at >= STUCK_AFTER);
             for recording in meeting.recordings.iter_mut().filter(|r| is_over && r.is_open()) {
-                recording.give_up(FailureReason::Stuck, None, now);
+                recording.fail(FailureReason::Stuck, None, now);
             }
         })
     }
 
-    fn see(&mut self, live: &LiveRoom, room: &Room, source: Source<'_>) {
+    fn observe_room(&mut self, live: &LiveRoom, room: &Room, env: Env<'_>) {
         if let Some(created_at) = live.room.created_at {
-            self.start_at(created_at);
+            self.set_start(created_at);
         }
-        for participant in live
-            .participants
-            .iter()
-            .filter(|p| p.seen.kind != ParticipantKind::Egress)
-        {
-            self.joined(&participant.seen, source.now, room, source);
-            for track in &participant.tracks {
-                self.see_track(&participant.seen, track, room, source);
+        for LiveParticipant { participant, tracks } in &live.participants {
+            if participant.kind == ParticipantKind::Egress {
+                continue;
+            }
+            self.joined(participant, env.now, room, env);
+            for track in tracks {
+                self.observe_track(participant, track, room, env);
             }
         }
     }
 
-    fn see_track(&mut self, publisher: &ParticipantSeen, track: &TrackSeen, room: &Room, source: Source<'_>) {
-        let of = TrackEvent {
+    fn observe_track(&mut self, publisher: &ObservedParticipant, track: &ObservedTrack, room: &Room, env: Env<'_>) {
+        let published = TrackEvent {
             identity: publisher.identity.clone(),
             participant_sid: publisher.sid.clone(),
             track: track.clone(),
         };
-        self.published(&of, source.now, room, source);
-        let Some(known) = self.tracks.iter().position(|t| t.sid == track.sid) else {
+        self.published(&published, env.now, room, env);
+        let Some(index) = self.tracks.iter().position(|t| t.sid == track.sid) else {
             return;
         };
-        if self.is_missing(known, room, source.now) {
-            self.tracks[known].not_recorded = None;
-            self.request(known, source);
+        if self.lacks_recording(index, room, env.now) {
+            self.tracks[index].not_recorded = None;
+            self.request_recording(index, env);
         }
     }
 
-    /// Whether a live track that is to be recorded is not being recorded, and may be asked for (again) by now.
-    fn is_missing(&self, track: usize, room: &Room, now: DateTime<Utc>) -> bool {
+    /// Whether a live track should be recorded, is not, and a request (or the next one) is due.
+    fn lacks_recording(&self, track: usize, room: &Room, now: DateTime<Utc>) -> bool {
         if self.tracks[track].not_recorded == Some(NotRecorded::NoAudio) || self.refusal(track, room).is_some() {
             return false;
         }
-        let asked: Vec<&Recording> = self.recordings_of(self.tracks[track].id).collect();
-        if asked.len() > MAX_REPEATS || asked.iter().any(|r| r.is_open()) {
+        let requests: Vec<&Recording> = self.recordings_of(self.tracks[track].id).collect();
+        if requests.len() > MAX_REPEATS || requests.iter().any(|r| r.is_open()) {
             return false;
         }
-        let Some(last) = asked.iter().map(|r| r.requested_at).max() else {
+        let Some(last) = requests.iter().map(|r| r.requested_at).max() else {
             return true;
         };
-        now - last >= REPEAT_AFTER * (1 << (asked.len() - 1))
-    }
-}
-
-impl Recording {
-    pub(super) fn give_up(&mut self, reason: FailureReason, error: Option<String>, now: DateTime<Utc>) {
-        let failed = Failed {
-            reason,
-            error,
-            started_at: self.state.started_at(),
-            ended_at: Some(now),
-        };
-        if let Ok(state) = self.state.clone().fail(failed) {
-            self.state = state;
-        }
+        now - last >= REPEAT_AFTER * (1 << (requests.len() - 1))
     }
 }

@@ -1,9 +1,9 @@
-//! What was published, and whether it is to be recorded.
+//! Published tracks, and whether they should be recorded.
 
 use chrono::{DateTime, Utc};
 
 use super::intervals::earlier;
-use super::{Meeting, Outcome, Source};
+use super::{Env, Meeting, Outcome};
 use crate::event::TrackEvent;
 use crate::recording::{FailureReason, RecordingState};
 use crate::room::Room;
@@ -11,61 +11,55 @@ use crate::track::{NotRecorded, Track};
 use crate::{ParticipantId, TrackId};
 
 impl Meeting {
-    pub(super) fn published(&mut self, of: &TrackEvent, at: DateTime<Utc>, room: &Room, source: Source<'_>) -> Outcome {
-        self.know_track(of, at, room, source);
+    pub(super) fn published(&mut self, event: &TrackEvent, at: DateTime<Utc>, room: &Room, env: Env<'_>) -> Outcome {
+        self.find_or_add_track(event, at, room, env);
         Outcome::Applied
     }
 
-    pub(super) fn unpublished(
-        &mut self,
-        of: &TrackEvent,
-        at: DateTime<Utc>,
-        room: &Room,
-        source: Source<'_>,
-    ) -> Outcome {
-        let known = self.know_track(of, at, room, source);
-        self.tracks[known].unpublished_at = earlier(self.tracks[known].unpublished_at, at);
+    pub(super) fn unpublished(&mut self, event: &TrackEvent, at: DateTime<Utc>, room: &Room, env: Env<'_>) -> Outcome {
+        let index = self.find_or_add_track(event, at, room, env);
+        self.tracks[index].unpublished_at = earlier(self.tracks[index].unpublished_at, at);
         Outcome::Applied
     }
 
-    /// The place of a track in the list, made known if it is not. Every new track that is to be recorded gets a request,
-    /// also when we hear of it late: its egress may be running, and its reports must find a recording.
-    fn know_track(&mut self, of: &TrackEvent, at: DateTime<Utc>, room: &Room, source: Source<'_>) -> usize {
-        if let Some(known) = self.tracks.iter().position(|t| t.sid == of.track.sid) {
-            let track = &mut self.tracks[known];
+    /// Returns the index of a track, and adds it if it is new. A new track that should be recorded gets a request even if
+    /// its event is late: an egress may already be running, and its reports must find a recording.
+    fn find_or_add_track(&mut self, event: &TrackEvent, at: DateTime<Utc>, room: &Room, env: Env<'_>) -> usize {
+        if let Some(index) = self.tracks.iter().position(|t| t.sid == event.track.sid) {
+            let track = &mut self.tracks[index];
             track.published_at = track.published_at.min(at);
-            return known;
+            return index;
         }
-        let participant_id = self.participant_id(&of.identity, source);
+        let participant_id = self.find_or_add_participant(&event.identity, env);
         self.tracks.push(Track {
-            id: TrackId((source.ids)()),
+            id: TrackId((env.ids)()),
             meeting_id: self.head.id,
             participant_id,
-            sid: of.track.sid.clone(),
-            kind: of.track.kind,
-            source: of.track.source,
-            mime_type: of.track.mime_type.clone(),
-            encrypted: of.track.encrypted,
+            sid: event.track.sid.clone(),
+            kind: event.track.kind,
+            source: event.track.source,
+            mime_type: event.track.mime_type.clone(),
+            encrypted: event.track.encrypted,
             published_at: at,
             unpublished_at: None,
             not_recorded: None,
         });
         let new = self.tracks.len() - 1;
-        self.consider(new, room, source);
+        self.decide_recording(new, room, env);
         new
     }
 
-    /// Decides again for the tracks of a participant, now that its kind is known.
-    pub(super) fn reconsider_tracks(&mut self, publisher: ParticipantId, room: &Room, source: Source<'_>) {
+    /// Decides again about the tracks of a participant whose kind has become known or changed.
+    pub(super) fn reconsider_tracks(&mut self, publisher: ParticipantId, room: &Room, env: Env<'_>) {
         for track in 0..self.tracks.len() {
             if self.tracks[track].participant_id == publisher {
-                self.consider(track, room, source);
+                self.decide_recording(track, room, env);
             }
         }
     }
 
-    /// Decides whether a track is recorded. What an egress has begun is left to end by itself.
-    fn consider(&mut self, track: usize, room: &Room, source: Source<'_>) {
+    /// Decides whether a track should be recorded. An egress that has started is left to end by itself.
+    fn decide_recording(&mut self, track: usize, room: &Room, env: Env<'_>) {
         let refusal = self.refusal(track, room);
         let id = self.tracks[track].id;
         if refusal.is_some() {
@@ -76,7 +70,7 @@ impl Meeting {
         let silent = self.is_silent(id).then_some(NotRecorded::NoAudio);
         self.tracks[track].not_recorded = refusal.filter(|_| !has_recording).or(silent);
         if refusal.is_none() && !has_recording {
-            self.request(track, source);
+            self.request_recording(track, env);
         }
     }
 
@@ -85,7 +79,7 @@ impl Meeting {
         track.refusal(self.publisher(track.participant_id).and_then(|p| p.kind), room)
     }
 
-    /// Says of tracks that ended before any packet why they have nothing to hear.
+    /// Marks tracks that ended before their first packet as having no audio.
     pub(super) fn mark_silent_tracks(&mut self) {
         for track in 0..self.tracks.len() {
             let is_silent = self.is_silent(self.tracks[track].id);

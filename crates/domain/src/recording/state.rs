@@ -1,4 +1,4 @@
-//! The states of a recording. Transitions consume the state and may refuse; a repeated report changes nothing.
+//! The states of a recording. Transitions consume the state and may be illegal; a repeated report changes nothing.
 
 use chrono::{DateTime, Utc};
 
@@ -6,74 +6,85 @@ use crate::ObjectKey;
 use crate::text_enum::text_enum;
 
 text_enum! {
-    /// Why there is no usable recording; a stable word.
+    /// Why there is no usable recording. The words are stable.
     FailureReason {
-        /// The track ended before it carried a single packet.
+        /// The track ended before its first packet.
         NoAudio = "no_audio",
-        /// The egress was given up on after its first packet.
+        /// The egress was aborted after its first packet.
         Aborted = "aborted",
-        /// The recorder could not go on.
+        /// The recorder failed.
         EgressFailed = "egress_failed",
-        /// The egress says that it is done and names no file, or one that is no object key.
+        /// The egress reported success without a file, or with one that is not a valid object key.
         NoFile = "no_file",
-        /// The platform refused to start an egress, or nobody took it.
+        /// The platform refused to start an egress, or no egress worker accepted it.
         StartFailed = "start_failed",
-        /// The track was gone before an egress could be asked for.
+        /// The track ended before an egress could be requested.
         TrackGone = "track_gone",
-        /// Open long after its meeting had closed.
+        /// The egress was still open long after its meeting had closed.
         Stuck = "stuck",
         /// The object is not in the store.
         ObjectMissing = "object_missing",
-        /// The manifest is missing or cannot be read.
+        /// The manifest is not in the store or cannot be read.
         ManifestMissing = "manifest_missing",
-        /// Object and manifest do not belong together.
+        /// Object and manifest do not match.
         Mismatch = "mismatch",
     }
 }
 
 impl FailureReason {
-    /// Whether we concluded it ourselves, so that the recorder's own word may still come and counts more.
-    fn is_our_guess(self) -> bool {
+    /// Whether the reason is our inference. A later report of the recorder overrides it.
+    fn is_inferred(self) -> bool {
         matches!(self, Self::Stuck | Self::StartFailed | Self::TrackGone)
     }
 }
 
-/// How far a recording is, with what is known then.
+/// How far a recording is, with the data of that state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordingState {
-    /// We want it; an egress may or may not run yet.
+    /// It should be made; an egress may or may not run yet.
     Requested,
+    /// An egress is connected to the track.
     Active(Active),
+    /// The file is stored.
     Complete(Complete),
+    /// There will be no usable file.
     Failed(Failed),
 }
 
-/// An egress that is connected to its track.
+/// Data of [`RecordingState::Active`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Active {
-    /// Wall time of the first packet, or of the egress's start until there is one.
+    /// Wall time of the first packet; of the egress's start before it.
     pub started_at: Option<DateTime<Utc>>,
 }
 
-/// An object that an egress has stored.
+/// Data of [`RecordingState::Complete`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complete {
+    /// The audio.
     pub object: ObjectKey,
+    /// The manifest.
     pub manifest: ObjectKey,
+    /// Wall time of the first packet.
     pub started_at: Option<DateTime<Utc>>,
+    /// Wall time of the end.
     pub ended_at: Option<DateTime<Utc>>,
+    /// Size of the object as the egress reported it.
     pub size_bytes: Option<i64>,
     /// The recorder reached a limit before the track ended.
     pub truncated: bool,
 }
 
-/// Why and when it came to nothing.
+/// Data of [`RecordingState::Failed`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed {
+    /// Why it failed.
     pub reason: FailureReason,
-    /// What the recorder or the platform said, for people.
+    /// The error text of the recorder or the platform.
     pub error: Option<String>,
+    /// Wall time of the first packet, if there was one.
     pub started_at: Option<DateTime<Utc>>,
+    /// When it failed.
     pub ended_at: Option<DateTime<Utc>>,
 }
 
@@ -81,11 +92,14 @@ pub struct Failed {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a recording that is {from} cannot become {to}")]
 pub struct IllegalTransition {
+    /// The current state.
     pub from: &'static str,
+    /// The state that was asked for.
     pub to: &'static str,
 }
 
 impl RecordingState {
+    /// Returns the value of the `state` column.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Requested => "requested",
@@ -95,12 +109,12 @@ impl RecordingState {
         }
     }
 
-    /// Whether an egress may still be at work.
+    /// Whether an egress may still be running.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Requested | Self::Active(_))
     }
 
-    /// Wall time of the first packet, as far as it is known.
+    /// Returns the wall time of the first packet, if it is known.
     pub fn started_at(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::Requested => None,
@@ -110,7 +124,10 @@ impl RecordingState {
         }
     }
 
-    /// Notes that the egress is at work. Whatever ended it before stands: reports come in any order.
+    /// Notes that the egress is running. Reports arrive in any order, so a terminal state stays.
+    ///
+    /// # Errors
+    /// The recording is complete or has failed.
     pub fn activate(self, active: Active) -> Result<Self, IllegalTransition> {
         match self {
             Self::Requested => Ok(Self::Active(active)),
@@ -121,22 +138,28 @@ impl RecordingState {
         }
     }
 
-    /// Notes that the egress has stored its object, also where no report of its work arrived before. A recording that
-    /// only we had given up comes back: audio that exists counts more than our guess.
+    /// Notes that the egress has stored its object, even if no earlier report of it arrived. Overrides a failure that was
+    /// only inferred: the audio exists.
+    ///
+    /// # Errors
+    /// The recorder or the store reported a failure before.
     pub fn complete(self, complete: Complete) -> Result<Self, IllegalTransition> {
         match self {
             Self::Requested | Self::Active(_) => Ok(Self::Complete(complete)),
-            Self::Failed(failed) if failed.reason.is_our_guess() => Ok(Self::Complete(complete)),
+            Self::Failed(failed) if failed.reason.is_inferred() => Ok(Self::Complete(complete)),
             Self::Complete(_) => Ok(self),
             Self::Failed(_) => Err(self.cannot("complete")),
         }
     }
 
-    /// Notes that nothing usable will come. Our own guess gives way to the recorder's word.
+    /// Notes that there will be no usable file. A reported failure overrides an inferred one.
+    ///
+    /// # Errors
+    /// The recording is complete.
     pub fn fail(self, failed: Failed) -> Result<Self, IllegalTransition> {
         match self {
             Self::Requested | Self::Active(_) => Ok(Self::Failed(failed)),
-            Self::Failed(known) if known.reason.is_our_guess() && !failed.reason.is_our_guess() => {
+            Self::Failed(known) if known.reason.is_inferred() && !failed.reason.is_inferred() => {
                 Ok(Self::Failed(failed))
             }
             Self::Failed(_) => Ok(self),
@@ -144,7 +167,10 @@ impl RecordingState {
         }
     }
 
-    /// Notes that a stored object turned out not to be what it should be.
+    /// Notes that object or manifest of a complete recording are missing or wrong.
+    ///
+    /// # Errors
+    /// The recording is still open.
     pub fn reject(self, reason: FailureReason, error: String) -> Result<Self, IllegalTransition> {
         match self {
             Self::Complete(Complete {
@@ -173,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_transition_leads_where_it_should_or_refuses() {
+    fn each_transition_reaches_its_state_or_is_refused() {
         let to_active: fn(RecordingState) -> _ = |s| s.activate(Active { started_at: None });
         let to_complete: fn(RecordingState) -> _ = |s| s.complete(done());
         let to_failed: fn(RecordingState) -> _ = |s| s.fail(broken(FailureReason::EgressFailed));
@@ -201,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_from_what_to_what() {
+    fn a_refusal_names_both_states() {
         let refused = RecordingState::Complete(done())
             .fail(broken(FailureReason::Stuck))
             .unwrap_err();
@@ -210,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_recorders_word_replaces_our_guess_and_not_the_other_way_round() {
+    fn a_reported_failure_overrides_an_inferred_one_and_not_the_other_way_round() {
         let reason = |from, to| match RecordingState::Failed(broken(from)).fail(broken(to)) {
             Ok(RecordingState::Failed(failed)) => failed.reason,
             other => panic!("{other:?}"),

@@ -1,4 +1,4 @@
-//! What was said in a meeting, by whom and when, and the ways it is written out.
+//! The transcript of a meeting: what was said, by whom and when. [`render`] writes it in several formats.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +11,13 @@ pub mod render;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Word {
+    /// The word as written by the engine.
     pub text: String,
-    /// Since the meeting began.
+    /// Start, in milliseconds since the meeting began.
     pub start_ms: i64,
+    /// End, in milliseconds since the meeting began.
     pub end_ms: i64,
-    /// 0 to 1; null where the engine gives none.
+    /// 0 to 1; null if the engine gives none.
     pub confidence: Option<f32>,
 }
 
@@ -23,39 +25,55 @@ pub struct Word {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Segment {
+    /// Identity of the speaker.
     pub speaker: Identity,
+    /// Start of the first word, in milliseconds since the meeting began.
     pub start_ms: i64,
+    /// End of the last word, in milliseconds since the meeting began.
     pub end_ms: i64,
+    /// The words as one text.
     pub text: String,
+    /// The words.
     pub words: Vec<Word>,
 }
 
-/// Someone who took part.
+/// A participant of the meeting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Speaker {
+    /// As in the segments.
     pub identity: Identity,
+    /// Empty if the participant has none.
     pub display_name: String,
 }
 
-/// A recording whose words are not in the transcript.
+/// A recording whose words are missing from the transcript.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Missing {
+    /// The recording.
     pub recording_id: RecordingId,
+    /// Who was recorded.
     pub identity: Identity,
+    /// The recording's failure reason, or `transcription_failed`.
     pub reason: String,
 }
 
-/// The text of a meeting.
+/// The transcript of a meeting.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Transcript {
+    /// The meeting.
     pub meeting_id: MeetingId,
+    /// BCP 47 tag of the room's language.
     pub language: String,
+    /// Length of the meeting.
     pub duration_ms: i64,
+    /// Everyone who took part.
     pub speakers: Vec<Speaker>,
+    /// What was said, by start time.
     pub segments: Vec<Segment>,
+    /// Recordings whose words are missing.
     pub missing: Vec<Missing>,
 }
 
@@ -69,11 +87,11 @@ pub struct Transcript {
     sqlx(type_name = "text", rename_all = "snake_case")
 )]
 pub enum TranscriptState {
-    /// The meeting goes on, or its recordings are not settled.
+    /// The meeting is open, or its recordings are not settled.
     Pending,
-    /// Being made.
+    /// The transcript is being made.
     Running,
-    /// There, also when some recordings failed: `missing` names them.
+    /// The transcript is complete, apart from recordings that failed; `missing` names them.
     Ready,
     /// Nothing was said.
     Empty,
@@ -82,7 +100,7 @@ pub enum TranscriptState {
 }
 
 impl Transcript {
-    /// The name to show for an identity; the identity itself where nobody gave a name.
+    /// Returns the name to show for an identity; the identity itself if there is no name.
     pub fn display_name<'a>(&'a self, identity: &'a Identity) -> &'a str {
         let named = self
             .speakers

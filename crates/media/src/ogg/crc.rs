@@ -1,4 +1,4 @@
-//! The checksum of pages (RFC 3533 section 6): CRC-32 with polynomial 0x04c11db7, not reflected, starting at 0.
+//! The checksum of pages (RFC 3533 section 6): CRC-32 with polynomial 0x04c11db7, not reflected, initial value 0.
 
 const TABLE: [u32; 256] = table();
 
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_crc_with_the_known_check_value() {
+    fn the_crc_has_the_known_check_values() {
         // CRC-32/MPEG-2 of "123456789" starts at all ones; ours starts at 0: the catalogue's CRC-32/CKSUM without length
         assert_eq!(update(0, b"123456789"), 0x89a1_897f);
         assert_eq!(update(0xffff_ffff, b"123456789"), 0x0376_e6e7);

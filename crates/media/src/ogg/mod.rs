@@ -1,7 +1,7 @@
-//! Ogg pages (RFC 3533): one stream a file, written page by page and read back even when torn or damaged.
+//! Ogg pages (RFC 3533): one stream per file, written page by page, and read even if the file is torn or damaged.
 //!
-//! Pages are made here rather than by a crate because the last packet of a growing file is not known to be the last,
-//! and because a reader is wanted that takes any `Read` and survives what a crash leaves behind.
+//! This is not left to a crate for two reasons: the writer of a growing file does not know which packet is the last, and
+//! the reader must take any `Read` and cope with what a crash leaves behind.
 
 mod crc;
 mod page;

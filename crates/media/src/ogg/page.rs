@@ -1,4 +1,4 @@
-//! One page as bytes.
+//! One page, as a struct and as bytes (RFC 3533 section 6).
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -6,9 +6,9 @@ use super::crc;
 
 pub(super) const CAPTURE: &[u8; 4] = b"OggS";
 pub(super) const HEADER_BYTES: usize = 27;
-/// Segments that a page has room for.
+/// Most segments on a page.
 pub(super) const MAX_SEGMENTS: usize = 255;
-/// The longest packet that fits into one page.
+/// Longest packet that fits on one page.
 pub const MAX_PACKET_BYTES: usize = MAX_SEGMENTS * 255 - 1;
 /// The granule position of a page on which no packet ends.
 pub(super) const NO_GRANULE: u64 = u64::MAX;
@@ -19,23 +19,29 @@ const LAST: u8 = 4;
 
 const CRC_AT: usize = 22;
 
-/// A page and the flags of its header.
+/// A page: its header fields and its body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OggPage {
-    /// The first packet began on the page before.
+    /// Whether the first packet continues from the page before.
     pub is_continued: bool,
+    /// Whether the page starts the stream.
     pub is_first: bool,
+    /// Whether the page ends the stream.
     pub is_last: bool,
-    /// Samples at the end of the last packet that ends here.
+    /// Granule position: samples at 48 kHz up to the end of the last packet that ends here (RFC 7845 section 4).
     pub granule: u64,
+    /// Identifies the stream within the file.
     pub serial: u32,
+    /// Number of the page within the stream.
     pub sequence: u32,
-    /// Lengths of the pieces of `body`; a piece of 255 bytes goes on in the next.
+    /// The segment table: lengths of the pieces of `body`. A packet ends with the first piece shorter than 255 bytes.
     pub segments: Vec<u8>,
+    /// The packets.
     pub body: Bytes,
 }
 
 impl OggPage {
+    /// Returns the page as bytes, with its checksum.
     pub fn to_bytes(&self) -> Bytes {
         let mut bytes = BytesMut::with_capacity(HEADER_BYTES + self.segments.len() + self.body.len());
         bytes.put_slice(CAPTURE);
@@ -53,7 +59,7 @@ impl OggPage {
         bytes.freeze()
     }
 
-    /// Reads the page that `bytes` begin with.
+    /// Parses a page at the start of `bytes`.
     pub(super) fn parse(bytes: &[u8]) -> Parsed {
         let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
             return Parsed::Incomplete;
@@ -97,16 +103,16 @@ impl OggPage {
     }
 }
 
-/// What bytes that should be a page turned out to be.
+/// The result of parsing a page.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parsed {
     Page(OggPage),
-    /// More bytes are needed to tell.
+    /// More bytes are needed.
     Incomplete,
     Invalid,
 }
 
-/// Segment lengths of a packet: full ones and a shorter last, which may be 0.
+/// Returns the segment lengths of a packet: 255 for all but the last, which is shorter and may be 0.
 pub(super) fn lacing(packet_bytes: usize) -> impl Iterator<Item = u8> {
     std::iter::repeat_n(255, packet_bytes / 255).chain([(packet_bytes % 255) as u8])
 }
@@ -139,12 +145,12 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_read_as_it_was_written() {
+    fn a_page_reads_back_as_it_was_written() {
         assert_eq!(OggPage::parse(&page().to_bytes()), Parsed::Page(page()));
     }
 
     #[test]
-    fn every_cut_leaves_an_incomplete_page() {
+    fn a_page_cut_anywhere_is_incomplete() {
         let bytes = page().to_bytes();
 
         for length in 0..bytes.len() {
@@ -153,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_bit_is_noticed() {
+    fn every_changed_byte_is_detected() {
         let bytes = page().to_bytes();
 
         for at in 0..bytes.len() {
@@ -164,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_of_full_segments_end_with_an_empty_one() {
+    fn a_packet_of_full_segments_ends_with_an_empty_one() {
         assert_eq!(lacing(0).collect::<Vec<_>>(), [0]);
         assert_eq!(lacing(255).collect::<Vec<_>>(), [255, 0]);
         assert_eq!(lacing(MAX_PACKET_BYTES).count(), MAX_SEGMENTS);

@@ -1,4 +1,4 @@
-//! Pages in, packets out; whatever lies between them.
+//! Reads the packets of a file, whatever lies between the pages.
 
 use std::io::{self, Read};
 
@@ -6,14 +6,14 @@ use bytes::{Bytes, BytesMut};
 
 use super::page::{CAPTURE, HEADER_BYTES, MAX_SEGMENTS, NO_GRANULE, OggPage, Parsed};
 
-/// The longest a page can be.
+/// Longest page.
 const MAX_PAGE_BYTES: usize = HEADER_BYTES + MAX_SEGMENTS + MAX_SEGMENTS * 255;
 
-/// The longest packet over several pages that is put together: room for a cover picture in foreign tags. Longer ones
-/// are left out.
+/// Longest packet over several pages that is reassembled: enough for a cover picture in the tags of other writers. Longer
+/// packets are dropped.
 const MAX_CONTINUED_BYTES: usize = 4 * 1024 * 1024;
 
-/// Reads the first stream of a file, page by page. Never fails on content: what is damaged is left out and counted.
+/// Reads the first stream of a file, page by page. Damaged content is not an error: it is skipped and counted.
 #[derive(Debug)]
 pub struct OggReader<R> {
     source: R,
@@ -29,36 +29,38 @@ pub struct OggReader<R> {
 /// The packets that end on one page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PacketPage {
+    /// The packets, in order.
     pub packets: Vec<Bytes>,
-    /// Samples at the end of the last packet; none if no packet ends here.
+    /// Granule position: samples up to the end of the last packet; `None` if no packet ends here.
     pub granule: Option<u64>,
-    /// Pages before this one are missing.
+    /// Whether pages before this one are missing.
     pub follows_loss: bool,
-    /// The end mark.
+    /// Whether the page ends the stream.
     pub is_last: bool,
 }
 
-/// What was wrong with a file.
+/// What is wrong with a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Damage {
-    /// The file ends without an end mark, or within a page: its writer was stopped.
+    /// The file ends within a page or without a page marked as the last: its writer was stopped.
     pub is_torn: bool,
-    /// Bytes that belong to no whole page.
+    /// Bytes that are not part of a valid page.
     pub skipped_bytes: u64,
-    /// Times that page numbers did not go on.
+    /// How often page numbers were not consecutive.
     pub missing_pages: u64,
 }
 
-/// The packet that goes on with the next page.
+/// The packet that continues on the next page.
 #[derive(Debug)]
 enum Continued {
     No,
     Begun(BytesMut),
-    /// Its beginning is missing, or it is too long.
+    /// Its start is missing, or it is too long.
     Broken,
 }
 
 impl<R: Read> OggReader<R> {
+    /// Creates a reader that has read nothing yet.
     pub fn new(source: R) -> Self {
         Self {
             source,
@@ -72,7 +74,10 @@ impl<R: Read> OggReader<R> {
         }
     }
 
-    /// The next page of the stream; none after its end. Fails only if the source does.
+    /// Returns the next page of the stream; `None` after its end.
+    ///
+    /// # Errors
+    /// The source fails.
     pub fn next_page(&mut self) -> io::Result<Option<PacketPage>> {
         while !self.has_ended {
             let Some(page) = self.next_raw_page()? else {
@@ -87,7 +92,7 @@ impl<R: Read> OggReader<R> {
         Ok(None)
     }
 
-    /// What was found so far.
+    /// Returns the damage found so far.
     pub fn damage(&self) -> Damage {
         self.damage
     }
@@ -100,9 +105,9 @@ impl<R: Read> OggReader<R> {
                     self.skip(page.len());
                     return Ok(Some(page));
                 }
-                Parsed::Incomplete if !self.at_end => self.fill()?,
+                Parsed::Incomplete if !self.at_end => self.fill_buffer()?,
                 Parsed::Incomplete if self.buffer.is_empty() => return Ok(None),
-                // a damaged header may promise more than there is and hide whole pages
+                // a damaged header may announce more bytes than there are and hide whole pages
                 Parsed::Incomplete | Parsed::Invalid => self.skip_damaged(1),
             }
         }
@@ -115,7 +120,7 @@ impl<R: Read> OggReader<R> {
         if follows_loss {
             self.damage.missing_pages += 1;
         }
-        self.join(page.is_continued, follows_loss);
+        self.continue_packet(page.is_continued, follows_loss);
         let packets = self.split(&page);
         let granule = Some(page.granule).filter(|&granule| granule != NO_GRANULE && !packets.is_empty());
         PacketPage {
@@ -126,8 +131,8 @@ impl<R: Read> OggReader<R> {
         }
     }
 
-    /// Decides what becomes of the packet that the page before began.
-    fn join(&mut self, is_continued: bool, follows_loss: bool) {
+    /// Keeps, drops or marks as broken the packet that started on the page before.
+    fn continue_packet(&mut self, is_continued: bool, follows_loss: bool) {
         let is_whole = matches!(self.continued, Continued::Begun(_)) && !follows_loss;
         match (is_continued, is_whole) {
             (true, true) => {}
@@ -172,7 +177,7 @@ impl<R: Read> OggReader<R> {
         }
     }
 
-    /// Drops what cannot begin a page.
+    /// Skips bytes that cannot start a page.
     fn skip_to_capture(&mut self) {
         let found = self.buffer.windows(CAPTURE.len()).position(|window| window == CAPTURE);
         let keep = if self.at_end { 0 } else { CAPTURE.len() - 1 };
@@ -191,8 +196,8 @@ impl<R: Read> OggReader<R> {
         let _ = self.buffer.split_to(bytes);
     }
 
-    /// Reads on until a whole page is sure to be there.
-    fn fill(&mut self) -> io::Result<()> {
+    /// Reads enough bytes for a whole page.
+    fn fill_buffer(&mut self) -> io::Result<()> {
         let missing = MAX_PAGE_BYTES.saturating_sub(self.buffer.len()).max(1) as u64;
         let mut bytes = Vec::new();
         let read = self.source.by_ref().take(missing).read_to_end(&mut bytes)?;
@@ -209,7 +214,7 @@ mod tests {
     use super::*;
     use crate::ogg::OggWriter;
 
-    /// A stream of header page and `pages` of two packets, and where each page ends.
+    /// Returns a stream of a header page and `pages` of two packets each, and where each page ends.
     fn stream(pages: usize) -> (Vec<u8>, Vec<usize>) {
         let mut writer = OggWriter::new(5);
         let mut file = writer.header(b"head").to_vec();
@@ -233,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_file_is_read_without_complaint() {
+    fn a_whole_file_has_no_damage() {
         let (file, _) = stream(3);
 
         let (pages, damage) = read(&file);
@@ -247,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_anywhere_gives_every_whole_page_before_the_cut() {
+    fn a_file_cut_anywhere_yields_every_whole_page_before_the_cut() {
         let (file, ends) = stream(3);
 
         for cut in 1..file.len() {
@@ -285,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_promises_too_much_hides_nothing() {
+    fn a_header_with_an_excessive_length_hides_no_page() {
         let (file, ends) = stream(2);
         let mut liar = [b"OggS".as_slice(), &[0; 22], &[255], &[255; 255]].concat();
         liar.extend(&file[ends[0]..]);
@@ -297,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_over_several_pages_is_put_together() {
+    fn a_packet_over_several_pages_is_reassembled() {
         let page = |sequence, is_continued, segments: Vec<u8>| OggPage {
             is_first: sequence == 0,
             is_last: sequence == 2,
@@ -331,7 +336,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_damage_is_survived(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20), cut in any::<prop::sample::Index>()) {
+        fn any_damage_is_tolerated(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20), cut in any::<prop::sample::Index>()) {
             let (mut file, _) = stream(20);
             for (at, byte) in changes {
                 let at = at.index(file.len());
@@ -345,7 +350,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes in prop::collection::vec(prop_oneof![Just(b'O'), Just(b'g'), Just(b'S'), Just(0), any::<u8>()], 0..400)) {
+        fn any_bytes_are_tolerated(bytes in prop::collection::vec(prop_oneof![Just(b'O'), Just(b'g'), Just(b'S'), Just(0), any::<u8>()], 0..400)) {
             read(&bytes);
         }
     }

@@ -1,24 +1,27 @@
-//! Packets in, pages out.
+//! Writes packets into pages.
 
 use bytes::{Bytes, BytesMut};
 
 use super::page::{MAX_PACKET_BYTES, MAX_SEGMENTS, OggPage, lacing};
 
-/// Gathers the packets of one stream into pages. A packet never goes over two pages, and the last packet is always
-/// kept back, because only the end of the stream tells which page must carry the end mark.
+/// Collects the packets of one stream into pages (RFC 3533).
+///
+/// A packet never spans two pages. The last packet is always held back, because the page that ends the stream must be
+/// marked as such.
 #[derive(Debug)]
 pub struct OggWriter {
     serial: u32,
     sequence: u32,
     /// End of the last closed page, in samples.
     granule: u64,
+    /// Packets of the open page and their samples.
     open: Vec<(Bytes, u32)>,
     open_segments: usize,
     open_samples: u64,
 }
 
 impl OggWriter {
-    /// `serial` tells streams of one file apart; any number will do.
+    /// Creates a writer. `serial` distinguishes the streams of one file; any number will do.
     pub fn new(serial: u32) -> Self {
         Self {
             serial,
@@ -30,8 +33,8 @@ impl OggWriter {
         }
     }
 
-    /// A header packet on a page of its own (RFC 7845 section 3); the first one marks the stream's beginning. Longer
-    /// packets than [`MAX_PACKET_BYTES`] are cut.
+    /// Returns a header packet on its own page (RFC 7845 section 3); the first such page starts the stream. A packet longer
+    /// than [`MAX_PACKET_BYTES`] is cut.
     pub fn header(&mut self, packet: &[u8]) -> Bytes {
         let body = Bytes::copy_from_slice(&packet[..packet.len().min(MAX_PACKET_BYTES)]);
         let page = OggPage {
@@ -43,8 +46,8 @@ impl OggWriter {
         page.to_bytes()
     }
 
-    /// Adds a packet of at most [`MAX_PACKET_BYTES`]; gives the page before it if that holds `page_samples` or has no
-    /// room left.
+    /// Adds a packet of at most [`MAX_PACKET_BYTES`] that plays for `samples` at 48 kHz. Returns the page before it if that
+    /// holds `page_samples` or more, or has no room for the packet.
     pub fn push(&mut self, packet: Bytes, samples: u32, page_samples: u64) -> Option<Bytes> {
         debug_assert!(packet.len() <= MAX_PACKET_BYTES);
         let segments = packet.len() / 255 + 1;
@@ -56,38 +59,38 @@ impl OggWriter {
         page
     }
 
-    /// A page of all packets but the last.
+    /// Returns a page with all open packets but the last; `None` if there are fewer than two.
     pub fn close_all_but_last(&mut self) -> Option<Bytes> {
         self.close(self.open.len().saturating_sub(1))
     }
 
-    /// The last page, with the end mark; nothing if there never was a packet.
+    /// Returns the last page, marked as the end of the stream; `None` if no packet was added.
     pub fn finish(&mut self) -> Option<Bytes> {
-        let page = self.take(self.open.len())?;
+        let page = self.take_page(self.open.len())?;
         Some(OggPage { is_last: true, ..page }.to_bytes())
     }
 
-    /// Packets that are in no page yet.
+    /// Returns the number of packets that are not on a page yet.
     pub fn open_packets(&self) -> usize {
         self.open.len()
     }
 
-    /// Whether a page with packets was closed, headers aside.
-    pub fn has_pages_of_sound(&self) -> bool {
+    /// Whether a page with audio has been returned.
+    pub fn has_audio_pages(&self) -> bool {
         self.granule > 0
     }
 
-    /// Samples of all packets pushed so far.
+    /// Returns the samples of all packets so far, 48 kHz.
     pub fn samples(&self) -> u64 {
         self.granule + self.open_samples
     }
 
     fn close(&mut self, packets: usize) -> Option<Bytes> {
-        self.take(packets).map(|page| page.to_bytes())
+        self.take_page(packets).map(|page| page.to_bytes())
     }
 
-    /// The first `packets` of the open page as a page.
-    fn take(&mut self, packets: usize) -> Option<OggPage> {
+    /// Removes the first `packets` open packets and returns them as a page.
+    fn take_page(&mut self, packets: usize) -> Option<OggPage> {
         if packets == 0 {
             return None;
         }
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn another_reader_finds_the_packets_where_they_were_put() {
+    fn another_reader_finds_the_packets_at_their_positions() {
         let mut writer = OggWriter::new(77);
         let mut file = [writer.header(b"OpusHead"), writer.header(b"OpusTags")].concat();
 
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_packet_is_kept_back_for_the_end_mark() {
+    fn the_last_packet_is_held_back_for_the_end_mark() {
         let mut writer = OggWriter::new(1);
         writer.push(packet(1, 3), 960, 9600);
         writer.push(packet(2, 3), 960, 9600);

@@ -1,4 +1,4 @@
-//! Sound to Opus: for made-up voices and tones of demo, bench and tests. Recordings are never encoded.
+//! Encodes the voices and tones of demo, bench and tests. Recordings are never encoded.
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -9,35 +9,41 @@ use crate::ogg::OggWriter;
 /// 20 ms at 48 kHz, as clients send.
 const PACKET_SAMPLES: usize = 960;
 
-/// Room for one packet of the highest rate.
+/// Enough for a packet of the highest bit rate.
 const MAX_PACKET_BYTES: usize = 1500;
 
 const PAGE_SAMPLES: u64 = 48_000;
 
-/// How the samples lie in the input.
+/// The layout of the input samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EncodedChannels {
+    /// One channel.
     Mono,
-    /// Left and right by turns.
+    /// Left and right, interleaved.
     Stereo,
 }
 
-/// Packets of 20 ms.
+/// Encoded audio.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
+    /// Opus packets of 20 ms each.
     pub packets: Vec<Bytes>,
-    /// Samples at 48 kHz by which the encoder delays the sound.
+    /// Delay added by the encoder, in samples at 48 kHz: the pre-skip of a file.
     pub delay: u16,
 }
 
+/// libopus failed to encode.
 #[derive(Debug, Error)]
 #[error("libopus cannot encode")]
 pub struct EncodeError(#[from] ::opus::Error);
 
-/// Encodes 16-bit sound at 48 kHz with libopus' settings for speech. Silence is added to a full last packet, and for
-/// the encoder's delay.
+/// Encodes 16-bit PCM at 48 kHz with libopus' settings for speech. Silence is appended for the encoder's delay and to
+/// fill the last packet.
+///
+/// # Errors
+/// libopus fails.
 pub fn encode(sound: &[i16], channels: EncodedChannels) -> Result<Encoded, EncodeError> {
-    let mut encoder = ::opus::Encoder::new(48_000, channels.of_libopus(), ::opus::Application::Voip)?;
+    let mut encoder = ::opus::Encoder::new(48_000, channels.to_libopus(), ::opus::Application::Voip)?;
     let delay = encoder.get_lookahead()?;
     let delay = u16::try_from(delay).expect("libopus looks ahead for a few milliseconds");
     let mut padded = sound.to_vec();
@@ -50,7 +56,10 @@ pub fn encode(sound: &[i16], channels: EncodedChannels) -> Result<Encoded, Encod
     Ok(Encoded { packets, delay })
 }
 
-/// The same as an Ogg file, whose first and last sample are those of `sound`.
+/// Encodes 16-bit PCM at 48 kHz to an Ogg/Opus file. Decoding it yields as many samples as `sound` has.
+///
+/// # Errors
+/// libopus fails.
 pub fn encode_file(sound: &[i16], channels: EncodedChannels) -> Result<Vec<u8>, EncodeError> {
     let Encoded { packets, delay } = encode(sound, channels)?;
     let head = OpusHead {
@@ -73,7 +82,7 @@ pub fn encode_file(sound: &[i16], channels: EncodedChannels) -> Result<Vec<u8>, 
     Ok(file)
 }
 
-/// A sine at 48 kHz, a quarter of the full scale.
+/// Returns a sine wave at 48 kHz with a quarter of the full amplitude.
 pub fn tone(hz: f64, samples: usize) -> Vec<i16> {
     let step = hz * std::f64::consts::TAU / 48_000.0;
     (0..samples)
@@ -89,7 +98,7 @@ impl EncodedChannels {
         }
     }
 
-    fn of_libopus(self) -> ::opus::Channels {
+    fn to_libopus(self) -> ::opus::Channels {
         match self {
             Self::Mono => ::opus::Channels::Mono,
             Self::Stereo => ::opus::Channels::Stereo,
@@ -103,7 +112,7 @@ mod tests {
     use crate::opus::packet_samples;
 
     #[test]
-    fn every_packet_plays_for_20_ms() {
+    fn every_packet_is_20_ms_long() {
         let encoded = encode(&tone(440.0, 48_000), EncodedChannels::Mono).unwrap();
 
         assert_eq!(encoded.packets.len(), 51);
@@ -111,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_becomes_a_packet_of_silence() {
+    fn no_samples_become_one_packet_of_silence() {
         let encoded = encode(&[], EncodedChannels::Stereo).unwrap();
 
         assert_eq!(encoded.packets.len(), 1);

@@ -1,52 +1,63 @@
-//! The two packets that every Ogg/Opus stream begins with (RFC 7845 section 5).
+//! The two header packets of an Ogg/Opus stream (RFC 7845 section 5).
 
 use thiserror::Error;
 
 const HEAD_MAGIC: &[u8] = b"OpusHead";
 const TAGS_MAGIC: &[u8] = b"OpusTags";
 
-/// Who wrote the file, for readers of its tags.
+/// The vendor string of the tags.
 const VENDOR: &str = "trackscribe";
 
-/// What the writer puts into one page at most, lengths included; tags beyond are left out.
+/// Most bytes of tags, so that they fit on one page; further tags are left out.
 const MAX_TAGS_BYTES: usize = 32 * 1024;
 
-/// The identification header.
+/// The identification header, `OpusHead` (RFC 7845 section 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpusHead {
-    /// 1 or 2; says what a player should open, a packet may have either.
+    /// Channels that a player should output, 1 or 2. Packets may be mono or stereo in either case.
     pub channels: u8,
-    /// Samples at 48 kHz to drop from the start.
+    /// Samples at 48 kHz that a player drops from the start.
     pub pre_skip: u16,
-    /// The rate of what was encoded, Hz; a note, decoders do not need it.
+    /// Sample rate of the encoder's input in Hz; informative.
     pub input_rate: u32,
-    /// Q7.8 dB to apply to the output.
+    /// Gain to apply to the output, in dB as Q7.8 fixed point.
     pub output_gain: i16,
 }
 
-/// The comment header: `NAME=value` pairs.
+/// The comment header, `OpusTags`: `NAME=value` pairs (RFC 7845 section 5.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpusTags {
+    /// Names and values.
     pub tags: Vec<(String, String)>,
 }
 
-/// Why a stream's first packet is none that we can read.
+/// Why a stream's first packet is not a supported `OpusHead`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum HeadError {
-    #[error("the stream does not begin with OpusHead: it is no Ogg/Opus stream")]
+    /// The packet does not start with `OpusHead`.
+    #[error("the stream does not start with OpusHead: it is not an Ogg/Opus stream")]
     NotOpus,
+    /// The packet is too short.
     #[error("OpusHead is cut off")]
     Truncated,
-    #[error("OpusHead has version {0}; versions 0 to 15 are known")]
+    /// The major version is not 0.
+    #[error("OpusHead has version {0}; versions 0 to 15 are supported")]
     Version(u8),
+    /// The channel mapping (RFC 7845 section 5.1.1) is not mono or stereo of family 0.
     #[error(
-        "OpusHead describes {channels} channels in mapping family {family}; only mono and stereo of family 0 are read"
+        "OpusHead has {channels} channels in mapping family {family}; only mono and stereo of family 0 are supported"
     )]
-    Channels { channels: u8, family: u8 },
+    Channels {
+        /// Number of channels.
+        channels: u8,
+        /// Channel mapping family.
+        family: u8,
+    },
 }
 
 impl OpusHead {
-    /// For packets as they come over RTP: pre-skip 0, so that sample `n` of the file is RTP time `first + n`.
+    /// Returns the header for packets received over RTP. The pre-skip is 0, so sample `n` of the file has RTP timestamp
+    /// `first + n`.
     pub fn for_rtp(channels: u8) -> Self {
         Self {
             channels,
@@ -56,6 +67,7 @@ impl OpusHead {
         }
     }
 
+    /// Returns the packet.
     pub fn to_bytes(self) -> Vec<u8> {
         let mut bytes = HEAD_MAGIC.to_vec();
         bytes.extend([1, self.channels]);
@@ -66,6 +78,10 @@ impl OpusHead {
         bytes
     }
 
+    /// Parses the packet.
+    ///
+    /// # Errors
+    /// The packet is not a supported `OpusHead`.
     pub fn parse(packet: &[u8]) -> Result<Self, HeadError> {
         let fields = packet.strip_prefix(HEAD_MAGIC).ok_or(HeadError::NotOpus)?;
         let &[
@@ -101,8 +117,8 @@ impl OpusHead {
 }
 
 impl OpusTags {
-    /// The packet. Names lose what the format forbids in them (RFC 7845 section 5.2); tags that do not fit into one
-    /// page are left out.
+    /// Returns the packet. Characters that the format forbids in names are removed (RFC 7845 section 5.2), and tags that
+    /// do not fit on one page are left out.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut comments = Vec::new();
         let mut count: u32 = 0;
@@ -121,14 +137,15 @@ impl OpusTags {
         bytes
     }
 
-    /// The tags as far as they can be read; damaged ones are left out, since no one depends on them.
+    /// Parses the packet as far as possible; `None` if it does not start with `OpusTags`. Damaged tags are left out, because
+    /// nothing depends on them.
     pub fn parse(packet: &[u8]) -> Option<Self> {
         let rest = packet.strip_prefix(TAGS_MAGIC)?;
         let mut tags = Vec::new();
         let Some((_vendor, rest)) = take_bytes(rest) else {
             return Some(Self::default());
         };
-        // the count is not believed: what is there is what there is
+        // the count is ignored: the bytes themselves end the list
         let mut rest = rest.get(4..).unwrap_or_default();
         while let Some((comment, after)) = take_bytes(rest) {
             if let Some((name, value)) = String::from_utf8_lossy(comment).split_once('=') {
@@ -140,7 +157,7 @@ impl OpusTags {
     }
 }
 
-/// Printable ASCII without `=`.
+/// Removes everything but printable ASCII, and `=`.
 fn sanitized(name: &str) -> String {
     name.chars().filter(|c| (' '..='}').contains(c) && *c != '=').collect()
 }
@@ -163,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_is_read_as_it_was_written() {
+    fn a_head_reads_back_as_it_was_written() {
         let head = OpusHead {
             channels: 1,
             pre_skip: 312,
@@ -176,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_heads_are_refused_by_name() {
+    fn damaged_heads_are_refused_with_a_reason() {
         let head = OpusHead::for_rtp(2).to_bytes();
         let with = |at: usize, byte: u8| {
             let mut head = head.clone();
@@ -198,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_read_as_they_were_written() {
+    fn tags_read_back_as_they_were_written() {
         let tags = OpusTags {
             tags: vec![
                 ("TITLE".into(), "Überraschung=ja".into()),
@@ -215,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_that_do_not_fit_into_a_page_are_left_out() {
+    fn tags_that_do_not_fit_on_a_page_are_left_out() {
         let tags = OpusTags {
             tags: vec![("HUGE".into(), "x".repeat(100_000)), ("ROOM".into(), "standup".into())],
         };
@@ -231,7 +248,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+        fn any_bytes_are_parsed_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
             let _ = OpusHead::parse(&[HEAD_MAGIC, &bytes].concat());
             let _ = OpusTags::parse(&[TAGS_MAGIC, &bytes].concat());
         }

@@ -1,5 +1,4 @@
-//! Opus packets (RFC 6716) and their headers in Ogg (RFC 7845), without a codec; with the feature `decode` also with
-//! one.
+//! Opus packets (RFC 6716) and their headers in Ogg (RFC 7845). The codec itself needs the feature `decode`.
 
 #[cfg(feature = "decode")]
 pub mod decode;

@@ -1,14 +1,14 @@
-//! Packets of our own, where the publisher sent none.
+//! Filler packets for intervals in which the publisher sent nothing.
 
 use bytes::Bytes;
+use domain::SampleTime;
 
 use super::Toc;
 
-/// Length of the frames that LiveKit puts into a stream at mute and at its end.
+/// Length of the frames that livekit-server injects when a track is muted or ends.
 const INJECTED_BYTES: usize = 80;
 
-/// Digital silence in CELT, full band, mono: frames of 20, 10, 5 and 2.5 ms, so that any multiple of 2.5 ms can be
-/// filled.
+/// Digital silence in CELT, fullband, mono: frames of 20, 10, 5 and 2.5 ms, so that any multiple of 2.5 ms can be filled.
 const SILENCE: [&[u8; 3]; 4] = [
     &[0xf8, 0xff, 0xfe],
     &[0xf0, 0xff, 0xfe],
@@ -16,42 +16,44 @@ const SILENCE: [&[u8; 3]; 4] = [
     &[0xe0, 0xff, 0xfe],
 ];
 
-/// What fills a gap.
+/// What a gap is filled with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FillerKind {
     /// Digital silence.
     Silence,
-    /// The decoder's guess of how the sound before went on.
+    /// Packet loss concealment: the decoder extrapolates from the packet before, whose TOC byte this is.
     Concealment(Toc),
 }
 
-/// Packets for a gap, made one by one so that hours of silence need no memory. What is left in the end is shorter
-/// than the shortest frame.
+/// An iterator over the packets that fill a gap, made one at a time so that hours of silence need no memory. Yields a
+/// packet and its length in samples at 48 kHz.
 #[derive(Clone, Debug)]
 pub struct Filler {
+    /// What the gap is filled with.
     pub kind: FillerKind,
-    remaining: u64,
+    remaining: SampleTime,
 }
 
 impl Filler {
-    /// The shortest frame: 2.5 ms at 48 kHz. Gaps are filled in multiples of it.
-    pub const GRAIN: u64 = 120;
+    /// The shortest Opus frame, 2.5 ms. Gaps are filled in multiples of it.
+    pub const GRAIN: SampleTime = SampleTime(120);
 
-    /// Fills `samples`, rounded down to the grain.
-    pub fn new(kind: FillerKind, samples: u64) -> Self {
+    /// Creates a filler for a gap of this length, rounded down to [`Self::GRAIN`]; a negative length counts as 0.
+    pub fn new(kind: FillerKind, length: SampleTime) -> Self {
+        let length = length.max(SampleTime::ZERO);
         Self {
             kind,
-            remaining: samples - samples % Self::GRAIN,
+            remaining: length - SampleTime(length.0 % Self::GRAIN.0),
         }
     }
 
-    /// Samples at 48 kHz that are still to be made.
-    pub fn remaining(&self) -> u64 {
+    /// Returns the length that is still to be filled.
+    pub fn remaining(&self) -> SampleTime {
         self.remaining
     }
 
     fn next_frame(&self) -> Option<(Toc, Bytes)> {
-        let fits = |toc: Toc| u64::from(toc.frame_samples()) <= self.remaining;
+        let fits = |toc: Toc| frame_length(toc) <= self.remaining;
         let silence = SILENCE.into_iter().find(|frame| fits(Toc(frame[0])))?;
         match self.kind {
             FillerKind::Silence => Some((Toc(silence[0]), Bytes::from_static(silence))),
@@ -66,18 +68,21 @@ impl Filler {
 }
 
 impl Iterator for Filler {
-    /// A packet and its samples at 48 kHz.
     type Item = (Bytes, u32);
 
     fn next(&mut self) -> Option<Self::Item> {
         let (toc, packet) = self.next_frame()?;
-        self.remaining -= u64::from(toc.frame_samples());
+        self.remaining = self.remaining - frame_length(toc);
         Some((packet, toc.frame_samples()))
     }
 }
 
-/// Whether the server made this frame: LiveKit sends a second of them at mute and 0.2 s at the end of a track. A
-/// publisher's own silence is shorter.
+fn frame_length(toc: Toc) -> SampleTime {
+    SampleTime(toc.frame_samples().into())
+}
+
+/// Whether livekit-server made this frame. It sends 1 s of them when a track is muted and 0.2 s when it ends. A
+/// publisher's own silent frames are shorter.
 pub fn is_injected(payload: &[u8]) -> bool {
     payload.len() == INJECTED_BYTES && payload.starts_with(&[0xf8, 0xff, 0xfe]) && payload[3..].iter().all(|&b| b == 0)
 }
@@ -87,44 +92,45 @@ mod tests {
     use super::*;
     use crate::opus::packet_samples;
 
-    fn lengths(kind: FillerKind, samples: u64) -> Vec<(usize, u32)> {
-        Filler::new(kind, samples)
+    fn lengths(kind: FillerKind, samples: i64) -> Vec<(usize, u32)> {
+        Filler::new(kind, SampleTime(samples))
             .map(|(packet, samples)| (packet.len(), samples))
             .collect()
     }
 
     #[test]
-    fn silence_is_made_of_the_longest_frames_that_fit() {
+    fn silence_uses_the_longest_frames_that_fit() {
         let silence = lengths(FillerKind::Silence, 960 * 2 + 480 + 240 + 120 + 119);
 
         assert_eq!(silence, [(3, 960), (3, 960), (3, 480), (3, 240), (3, 120)]);
     }
 
     #[test]
-    fn concealment_goes_on_in_the_mode_of_the_last_packet() {
+    fn concealment_continues_the_mode_of_the_last_packet() {
         let wideband_60_ms = Toc(0b0101_1011);
 
-        let frames: Vec<_> = Filler::new(FillerKind::Concealment(wideband_60_ms), 2880 + 960 + 480).collect();
+        let frames: Vec<_> =
+            Filler::new(FillerKind::Concealment(wideband_60_ms), SampleTime(2880 + 960 + 480)).collect();
 
         assert_eq!(frames[0], (Bytes::from_static(&[0b0101_1000]), 2880));
         assert_eq!(frames[1..].iter().map(|f| f.1).collect::<Vec<_>>(), [960, 480]);
     }
 
     #[test]
-    fn every_filler_plays_for_as_long_as_it_says() {
+    fn every_filler_has_the_length_that_it_reports() {
         for kind in [
             FillerKind::Silence,
             FillerKind::Concealment(Toc(0xfc)),
             FillerKind::Concealment(Toc(0x78)),
         ] {
-            for (packet, samples) in Filler::new(kind, 9480) {
+            for (packet, samples) in Filler::new(kind, SampleTime(9480)) {
                 assert_eq!(packet_samples(&packet), Ok(samples));
             }
         }
     }
 
     #[test]
-    fn only_the_servers_own_frames_count_as_injected() {
+    fn only_the_servers_frames_count_as_injected() {
         let mut injected = vec![0; 80];
         injected[..3].copy_from_slice(&[0xf8, 0xff, 0xfe]);
         let mut speech = injected.clone();

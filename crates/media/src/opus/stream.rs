@@ -1,59 +1,72 @@
-//! The Opus packets of an Ogg file.
+//! Reads the Opus packets of an Ogg file (RFC 7845).
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use bytes::Bytes;
+use domain::SampleTime;
 use thiserror::Error;
 
 use super::{HeadError, OpusHead, OpusTags, packet_samples};
 use crate::ogg::{Damage, OggReader, PacketPage};
 
-/// Why a file gives no packets.
+/// Why a file cannot be read.
 #[derive(Debug, Error)]
 pub enum StreamError {
-    #[error("the file is empty, or holds no Ogg page")]
+    /// There is no Ogg page in the file.
+    #[error("the file is empty or contains no Ogg page")]
     Empty,
+    /// The first packet is not a valid `OpusHead`.
     #[error("the file cannot be played")]
     Head(#[from] HeadError),
+    /// The source failed.
     #[error("the file cannot be read")]
     Io(#[from] io::Error),
 }
 
-/// One packet to play.
+/// One Opus packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamPacket {
+    /// The packet's bytes (RFC 6716).
     pub data: Bytes,
-    /// How long it plays, in samples at 48 kHz.
+    /// Its length in samples at 48 kHz.
     pub samples: u32,
 }
 
-/// Reads `OpusHead` and `OpusTags`, then gives the packets. Packets that are not Opus are left out and counted.
+/// Reads `OpusHead` and `OpusTags`, then the packets one at a time. Packets that are not valid Opus are skipped and
+/// counted.
 pub struct PacketStream<R> {
     reader: OggReader<R>,
     head: OpusHead,
     tags: OpusTags,
-    waiting: VecDeque<StreamPacket>,
+    ready: VecDeque<StreamPacket>,
     malformed: u64,
 }
 
-/// What [`probe`] finds.
+/// The result of [`probe`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamSummary {
+    /// The identification header.
     pub head: OpusHead,
+    /// The comment header.
     pub tags: OpusTags,
+    /// Number of valid packets.
     pub packets: u64,
-    /// Sum of the packets' samples at 48 kHz, the pre-skip included.
-    pub samples: u64,
-    /// The last granule position.
+    /// Total length of the packets, pre-skip included.
+    pub samples: SampleTime,
+    /// The last granule position (RFC 7845 section 4).
     pub granule: u64,
-    /// Packets that are not Opus.
+    /// Number of packets that are not valid Opus.
     pub malformed: u64,
+    /// What is wrong with the pages.
     pub damage: Damage,
 }
 
 impl<R: Read> PacketStream<R> {
-    /// Reads up to the first packet of sound.
+    /// Reads the first header.
+    ///
+    /// # Errors
+    /// The source fails, is empty, or does not start with a valid `OpusHead`.
     pub fn open(source: R) -> Result<Self, StreamError> {
         let mut reader = OggReader::new(source);
         let first = reader.next_page()?.ok_or(StreamError::Empty)?;
@@ -62,40 +75,45 @@ impl<R: Read> PacketStream<R> {
             reader,
             head,
             tags: OpusTags::default(),
-            waiting: VecDeque::new(),
+            ready: VecDeque::new(),
             malformed: 0,
         })
     }
 
+    /// Returns the identification header.
     pub fn head(&self) -> OpusHead {
         self.head
     }
 
-    /// Empty until the first packet of sound was read.
+    /// Returns the comment header; empty until the first audio packet is read.
     pub fn tags(&self) -> &OpusTags {
         &self.tags
     }
 
+    /// Returns what was wrong with the pages so far.
     pub fn damage(&self) -> Damage {
         self.reader.damage()
     }
 
-    /// Packets left out because they are not Opus.
+    /// Returns how many packets were skipped because they are not valid Opus.
     pub fn malformed(&self) -> u64 {
         self.malformed
     }
 
-    /// The next packet; none at the end.
+    /// Returns the next packet; `None` at the end.
+    ///
+    /// # Errors
+    /// The source fails.
     pub fn next_packet(&mut self) -> io::Result<Option<StreamPacket>> {
-        while self.waiting.is_empty() {
+        while self.ready.is_empty() {
             let Some(page) = self.next_page()? else { return Ok(None) };
             let packets = self.playable(page.packets);
-            self.waiting.extend(packets);
+            self.ready.extend(packets);
         }
-        Ok(self.waiting.pop_front())
+        Ok(self.ready.pop_front())
     }
 
-    /// The next page with sound, its packets unchecked.
+    /// Returns the next page with audio. Its packets may be malformed.
     pub(crate) fn next_page(&mut self) -> io::Result<Option<PacketPage>> {
         while let Some(mut page) = self.reader.next_page()? {
             let Some(tags) = page.packets.first().and_then(|packet| OpusTags::parse(packet)) else {
@@ -125,15 +143,18 @@ impl StreamPacket {
     }
 }
 
-/// Reads a whole file, in little memory, and says what is in it.
+/// Reads a whole file, in bounded memory, and summarizes it.
+///
+/// # Errors
+/// The source fails, is empty, or does not start with a valid `OpusHead`.
 pub fn probe(source: impl Read) -> Result<StreamSummary, StreamError> {
     let mut stream = PacketStream::open(source)?;
-    let (mut packets, mut samples, mut granule) = (0, 0, 0);
+    let (mut packets, mut samples, mut granule) = (0, SampleTime::ZERO, 0);
     while let Some(page) = stream.next_page()? {
         granule = page.granule.unwrap_or(granule);
         for packet in stream.playable(page.packets) {
             packets += 1;
-            samples += u64::from(packet.samples);
+            samples += SampleTime(packet.samples.into());
         }
     }
     Ok(StreamSummary {
@@ -170,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_skipped_and_every_packet_has_its_length() {
+    fn headers_are_skipped_and_every_packet_has_a_length() {
         let file = file(&[&[0xf8, 1], &[0xe0, 2], &[0xfb, 3, 1, 2, 3]]);
         let mut stream = PacketStream::open(&file[..]).unwrap();
 
@@ -181,16 +202,19 @@ mod tests {
     }
 
     #[test]
-    fn packets_that_are_not_opus_are_left_out_and_counted() {
+    fn packets_that_are_not_opus_are_skipped_and_counted() {
         let file = file(&[&[0xf8, 1], &[], &[0xfb, 63], &[0xf8]]);
 
         let summary = probe(&file[..]).unwrap();
 
-        assert_eq!((summary.packets, summary.malformed, summary.samples), (2, 2, 1920));
+        assert_eq!(
+            (summary.packets, summary.malformed, summary.samples),
+            (2, 2, SampleTime(1920))
+        );
     }
 
     #[test]
-    fn what_is_no_opus_file_is_refused_by_name() {
+    fn a_file_that_is_not_opus_is_refused_with_a_reason() {
         let vorbis = OggWriter::new(1).header(b"\x01vorbis");
 
         assert!(matches!(probe(&b""[..]), Err(StreamError::Empty)));

@@ -1,30 +1,34 @@
-//! How long an Opus packet plays, from its first bytes (RFC 6716 section 3), and whether it is one at all.
+//! The length of an Opus packet, from its first bytes (RFC 6716 section 3), and whether it is valid at all.
 
 use thiserror::Error;
 
-/// The longest packet that RFC 6716 allows: 120 ms at 48 kHz.
+/// Longest packet, 120 ms, in samples at 48 kHz (RFC 6716 section 3.4, requirement 5).
 pub const MAX_PACKET_SAMPLES: u32 = 5760;
 
-/// The longest frame in bytes (RFC 6716 section 3.2.1).
+/// Longest frame in bytes (RFC 6716 section 3.2.1).
 const MAX_FRAME_BYTES: usize = 1275;
 
-/// Bytes that are not an Opus packet.
+/// Why bytes are not a valid Opus packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum MalformedPacket {
+    /// There is no first byte.
     #[error("the packet is empty")]
     Empty,
+    /// The frames are longer than 120 ms in all, or there are none.
     #[error("the packet would play longer than 120 ms, or not at all")]
     Duration,
+    /// The frame lengths do not add up.
     #[error("the frames do not fit into the packet as its first bytes describe them")]
     Framing,
 }
 
-/// The first byte of a packet: mode, bandwidth, frame size, channels and how many frames there are.
+/// The TOC byte, the first of a packet: mode, bandwidth, frame size, channels and the code for the number of frames
+/// (RFC 6716 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Toc(pub u8);
 
 impl Toc {
-    /// Samples of one frame at 48 kHz (RFC 6716 table 2).
+    /// Returns the length of one frame, in samples at 48 kHz (RFC 6716 table 2).
     pub fn frame_samples(self) -> u32 {
         let config = self.0 >> 3;
         match config {
@@ -34,17 +38,21 @@ impl Toc {
         }
     }
 
+    /// Whether the packet is stereo.
     pub fn is_stereo(self) -> bool {
         self.0 & 0b100 != 0
     }
 
-    /// The same mode for one frame; a packet of nothing but this byte asks the decoder for concealment.
+    /// Returns the same mode with code 0, one frame. A packet of only this byte asks the decoder for concealment.
     pub fn single_frame(self) -> Self {
         Self(self.0 & 0b1111_1100)
     }
 }
 
-/// Samples at 48 kHz that `packet` plays for. Refuses what libopus would refuse: the frame lengths must add up.
+/// Returns the length of `packet`, in samples at 48 kHz.
+///
+/// # Errors
+/// The packet is one that libopus would refuse.
 pub fn packet_samples(packet: &[u8]) -> Result<u32, MalformedPacket> {
     let (&toc, frames) = packet.split_first().ok_or(MalformedPacket::Empty)?;
     let count = match toc & 0b11 {
@@ -90,7 +98,8 @@ fn many_frames(toc: Toc, frames: &[u8]) -> Result<u32, MalformedPacket> {
     Ok(count)
 }
 
-/// The frames without the padding at their end, whose length stands before them in bytes of 254 and a last one.
+/// Returns the frames without the padding at their end. Its length precedes them: 254 for each byte of 255, plus a last
+/// byte.
 fn without_padding(mut bytes: &[u8]) -> Result<&[u8], MalformedPacket> {
     let mut padding = 0;
     loop {
@@ -124,7 +133,7 @@ fn equal_frames(count: u32, bytes: &[u8]) -> Result<(), MalformedPacket> {
     fits(bytes.len() / count)
 }
 
-/// A length of one or two bytes (RFC 6716 section 3.2.1), and what follows it.
+/// Reads a length of one or two bytes (RFC 6716 section 3.2.1) and returns it with the bytes that follow.
 fn frame_length(bytes: &[u8]) -> Result<(usize, &[u8]), MalformedPacket> {
     match bytes {
         [first, rest @ ..] if *first < 252 => Ok((usize::from(*first), rest)),
@@ -148,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_mode_tells_its_frame_size() {
+    fn every_mode_has_its_frame_size() {
         let frame_sizes = [0, 1, 2, 3, 12, 13, 14, 15, 16, 17, 18, 19, 28, 31].map(|c: u8| Toc(c << 3).frame_samples());
 
         assert_eq!(
@@ -194,14 +203,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn exactly_what_libopus_takes_apart_is_taken(packet in prop::collection::vec(any::<u8>(), 1..1400)) {
+        fn exactly_the_packets_that_libopus_parses_are_accepted(packet in prop::collection::vec(any::<u8>(), 1..1400)) {
             let theirs = ::opus::packet::parse(&packet).ok().map(|_| ::opus::packet::get_nb_samples(&packet, 48_000).unwrap());
 
             prop_assert_eq!(packet_samples(&packet).ok().map(|n| n as usize), theirs);
         }
 
         #[test]
-        fn also_for_packets_of_many_frames(config in 0u8..32, rest in prop::collection::vec(prop_oneof![0u8..8, any::<u8>()], 0..60)) {
+        fn the_same_holds_for_packets_of_many_frames(config in 0u8..32, rest in prop::collection::vec(prop_oneof![0u8..8, any::<u8>()], 0..60)) {
             let packet = [vec![config << 3 | 3], rest].concat();
             let theirs = ::opus::packet::parse(&packet).ok().map(|_| ::opus::packet::get_nb_samples(&packet, 48_000).unwrap());
 

@@ -1,22 +1,23 @@
-//! What the manifest will say beside the audio: gaps, mutes, the publisher's clock.
+//! What the manifest says about the audio: gaps, mutes, the publisher's clock.
 
 use domain::manifest::{Anchor, Gap, Mute};
+use domain::{SampleTime, UnixNanos};
 
 use super::output::MuteState;
 use crate::SAMPLE_RATE;
 
-/// Gaps listed one by one: an hour of a silent talker's discontinuous transmission has 8600. Beyond, gaps of one
-/// cause within [`JOINED_GAP_SAMPLES`] become one, so that a day's manifest stays readable.
+/// Gaps listed one by one. An hour of discontinuous transmission by a silent participant has 8600. Beyond this, gaps of
+/// one cause within [`JOIN_DISTANCE`] are joined, so that the manifest of a day stays readable.
 const MAX_EXACT_GAPS: usize = 20_000;
-const JOINED_GAP_SAMPLES: u64 = SAMPLE_RATE as u64;
+const JOIN_DISTANCE: SampleTime = SampleTime::SECOND;
 
-/// One anchor of this many samples, 30 s, is kept; sender reports come every 3 s.
-const ANCHOR_WINDOW: i64 = 30 * SAMPLE_RATE as i64;
+/// One sender report per interval of this length, 30 s, is kept; they arrive every 3 s.
+const ANCHOR_INTERVAL: i64 = 30 * SAMPLE_RATE as i64;
 
-/// A publisher's clock that jumps by more was set anew; the jump must stay visible. 1 s.
+/// A larger jump of the publisher's clock, 1 s, means that it was set; both sides of the jump are kept.
 const CLOCK_STEP_NS: i64 = 1_000_000_000;
 
-/// Stretches that we filled.
+/// Intervals that the recorder filled.
 #[derive(Debug, Default)]
 pub(super) struct Gaps(Vec<Gap>);
 
@@ -38,21 +39,21 @@ impl Gaps {
 }
 
 fn is_near(last: &Gap, gap: &Gap) -> bool {
-    gap.start_sample.saturating_sub(last.start_sample + last.samples) <= JOINED_GAP_SAMPLES
+    gap.start_sample - (last.start_sample + last.samples) <= JOIN_DISTANCE
 }
 
-/// Muted stretches as the platform reported them.
+/// Muted intervals as the platform reported them.
 #[derive(Debug, Default)]
 pub(super) struct Mutes(Vec<Mute>);
 
 impl Mutes {
-    /// `sample` is none before the first packet: a track that starts muted is muted from sample 0.
-    pub(super) fn add(&mut self, state: MuteState, sample: Option<u64>) {
+    /// `sample` is `None` before the first packet: a track that starts muted is muted from sample 0.
+    pub(super) fn add(&mut self, state: MuteState, sample: Option<SampleTime>) {
         let open = self.0.last_mut().filter(|mute| mute.end_sample.is_none());
         match (state, open, sample) {
             (MuteState::Muted, None, _) => {
                 self.0.push(Mute {
-                    start_sample: sample.unwrap_or(0),
+                    start_sample: sample.unwrap_or_default(),
                     end_sample: None,
                 });
             }
@@ -62,28 +63,28 @@ impl Mutes {
         }
     }
 
-    /// All mutes, none of them beyond the end of a file of `samples`.
-    pub(super) fn list(&self, samples: u64) -> Vec<Mute> {
+    /// Returns all mutes, cut at the end of a file of `length`.
+    pub(super) fn list(&self, length: SampleTime) -> Vec<Mute> {
         let within = |mute: &Mute| Mute {
-            start_sample: mute.start_sample.min(samples),
-            end_sample: mute.end_sample.map(|end| end.min(samples)),
+            start_sample: mute.start_sample.min(length),
+            end_sample: mute.end_sample.map(|end| end.min(length)),
         };
         self.0.iter().map(within).collect()
     }
 }
 
-/// Pairs of the publisher's clock. Of each window the earliest by that clock stays: reports of publishers that send
-/// redundant audio lie 0 to 18 ms late.
+/// Sender reports. Of each interval the earliest by the publisher's clock is kept, because reports of publishers that
+/// send redundant audio are 0 to 18 ms late.
 #[derive(Debug, Default)]
 pub(super) struct Anchors(Vec<Anchor>);
 
 impl Anchors {
     pub(super) fn add(&mut self, anchor: Anchor) {
-        let Some(last) = self.0.last_mut().filter(|last| is_same_window(last, &anchor)) else {
+        let Some(last) = self.0.last_mut().filter(|last| is_same_interval(last, &anchor)) else {
             self.0.push(anchor);
             return;
         };
-        let later_ns = zero_ns(&anchor).saturating_sub(zero_ns(last));
+        let later_ns = time_of_sample_0(&anchor).nanos_since(time_of_sample_0(last));
         if later_ns.saturating_abs() > CLOCK_STEP_NS {
             self.0.push(anchor);
         } else if later_ns < 0 {
@@ -96,15 +97,15 @@ impl Anchors {
     }
 }
 
-fn is_same_window(a: &Anchor, b: &Anchor) -> bool {
-    a.sample.div_euclid(ANCHOR_WINDOW) == b.sample.div_euclid(ANCHOR_WINDOW)
+fn is_same_interval(a: &Anchor, b: &Anchor) -> bool {
+    a.sample.0.div_euclid(ANCHOR_INTERVAL) == b.sample.0.div_euclid(ANCHOR_INTERVAL)
 }
 
-/// The publisher's time of sample 0 according to an anchor.
-fn zero_ns(anchor: &Anchor) -> i64 {
-    let since_ns = i128::from(anchor.sample) * 1_000_000_000 / i128::from(SAMPLE_RATE);
+/// Returns the publisher's time of sample 0 according to an anchor.
+fn time_of_sample_0(anchor: &Anchor) -> UnixNanos {
+    let since_ns = i128::from(anchor.sample.0) * 1_000_000_000 / i128::from(SAMPLE_RATE);
     let since_ns = i64::try_from(since_ns).unwrap_or(if since_ns < 0 { i64::MIN } else { i64::MAX });
-    anchor.publisher_ns.saturating_sub(since_ns)
+    UnixNanos(anchor.publisher_ns.0.saturating_sub(since_ns))
 }
 
 #[cfg(test)]
@@ -116,14 +117,14 @@ mod tests {
     fn anchor(seconds: i64, late_ms: i64) -> Anchor {
         let publisher_ns = seconds * 1_000_000_000 + late_ms * 1_000_000;
         Anchor {
-            sample: seconds * 48_000,
-            publisher_ns,
-            arrival_ns: 0,
+            sample: SampleTime(seconds * 48_000),
+            publisher_ns: UnixNanos(publisher_ns),
+            arrival_ns: UnixNanos(0),
         }
     }
 
     #[test]
-    fn the_earliest_report_of_a_window_is_kept() {
+    fn the_earliest_report_of_an_interval_is_kept() {
         let mut anchors = Anchors::default();
 
         for (seconds, late_ms) in [(3, 18), (6, 2), (9, 9), (33, 5), (36, 7)] {
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_publishers_clock_that_was_set_anew_stays_visible() {
+    fn a_step_of_the_publishers_clock_is_kept() {
         let mut anchors = Anchors::default();
 
         for (seconds, late_ms) in [(3, 0), (6, 5000), (9, 5000)] {
@@ -145,15 +146,15 @@ mod tests {
     }
 
     #[test]
-    fn hostile_reports_do_no_harm() {
+    fn extreme_reports_do_not_panic() {
         let mut anchors = Anchors::default();
 
         for publisher_ns in [i64::MIN, i64::MAX] {
             for sample in [i64::MIN, -1, i64::MAX] {
                 anchors.add(Anchor {
-                    sample,
-                    publisher_ns,
-                    arrival_ns: 0,
+                    sample: SampleTime(sample),
+                    publisher_ns: UnixNanos(publisher_ns),
+                    arrival_ns: UnixNanos(0),
                 });
             }
         }
@@ -165,22 +166,22 @@ mod tests {
     fn mutes_are_paired_and_end_with_the_file() {
         let mut mutes = Mutes::default();
 
-        mutes.add(MuteState::Unmuted, Some(5));
-        mutes.add(MuteState::Muted, Some(10));
-        mutes.add(MuteState::Muted, Some(12));
-        mutes.add(MuteState::Unmuted, Some(20));
-        mutes.add(MuteState::Muted, Some(90));
+        mutes.add(MuteState::Unmuted, Some(SampleTime(5)));
+        mutes.add(MuteState::Muted, Some(SampleTime(10)));
+        mutes.add(MuteState::Muted, Some(SampleTime(12)));
+        mutes.add(MuteState::Unmuted, Some(SampleTime(20)));
+        mutes.add(MuteState::Muted, Some(SampleTime(90)));
 
         let open = Mute {
-            start_sample: 50,
+            start_sample: SampleTime(50),
             end_sample: None,
         };
         assert_eq!(
-            mutes.list(50),
+            mutes.list(SampleTime(50)),
             [
                 Mute {
-                    start_sample: 10,
-                    end_sample: Some(20)
+                    start_sample: SampleTime(10),
+                    end_sample: Some(SampleTime(20))
                 },
                 open
             ]
@@ -188,23 +189,23 @@ mod tests {
     }
 
     #[test]
-    fn a_mute_that_was_over_before_the_first_packet_is_none() {
+    fn a_mute_that_ends_before_the_first_packet_is_not_listed() {
         let mut mutes = Mutes::default();
 
         mutes.add(MuteState::Muted, None);
         mutes.add(MuteState::Unmuted, None);
 
-        assert_eq!(mutes.list(100), []);
+        assert_eq!(mutes.list(SampleTime(100)), []);
     }
 
     #[test]
-    fn beyond_many_gaps_near_ones_become_one() {
+    fn beyond_the_limit_gaps_close_to_each_other_are_joined() {
         let mut gaps = Gaps::default();
 
-        for number in 0..MAX_EXACT_GAPS as u64 + 100 {
+        for number in 0..MAX_EXACT_GAPS as i64 + 100 {
             gaps.add(Gap {
-                start_sample: number * 20_000,
-                samples: 18_000,
+                start_sample: SampleTime(number * 20_000),
+                samples: SampleTime(18_000),
                 cause: GapCause::Silence,
                 lost_packets: 0,
             });
@@ -212,6 +213,6 @@ mod tests {
 
         let gaps = gaps.list();
         assert_eq!(gaps.len(), MAX_EXACT_GAPS);
-        assert_eq!(gaps[MAX_EXACT_GAPS - 1].samples, 100 * 20_000 + 18_000);
+        assert_eq!(gaps[MAX_EXACT_GAPS - 1].samples, SampleTime(100 * 20_000 + 18_000));
     }
 }

@@ -1,8 +1,8 @@
-//! One track's RTP in, Ogg pages out. Owns no socket, file or clock.
+//! Records one track: RTP packets in, Ogg pages out. Owns no socket, file or clock.
 //!
-//! Packets are put in order ([`crate::rtp::ReorderBuffer`]), each gets its place in the file (`timestamps`), fillers
-//! close the gaps (`muxer`), and pages come out when they are full or old enough (`pages`). What is not the
-//! publisher's own is noted for the manifest (`annotations`). The bytes of a packet are never changed.
+//! Packets are put in order ([`crate::rtp::ReorderBuffer`]), each gets its position in the file (`timestamps`), fillers
+//! close the gaps (`muxer`), and a page comes out when it is full or old enough (`pages`). What the publisher did not
+//! send is listed for the manifest (`annotations`). The bytes of a packet are never changed.
 
 mod annotations;
 mod config;

@@ -1,43 +1,45 @@
-//! The growing file: what is to be written, and the pages it becomes.
+//! The pages of the growing file.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use domain::SampleTime;
 
 use super::RecorderConfig;
 use crate::ogg::OggWriter;
 use crate::opus::{Filler, OpusHead, OpusTags};
 
-/// A page holds 200 ms of the publisher's packets, which is what a crash may cost beside one more packet.
+/// A page holds 200 ms of the publisher's packets: with one more packet, the most that a crash may lose.
 const PAGE_SAMPLES: u64 = 9600;
 
-/// The first page is closed by the second packet, so that a recording is seen to run.
+/// The first page is closed by the second packet, so that a recording is soon seen to be running.
 const FIRST_PAGE_SAMPLES: u64 = 960;
 
-/// Fillers cost nothing if they are lost: they go on pages of 1 s, the longest that RFC 7845 section 6 recommends.
+/// Losing fillers costs nothing, so they go on pages of 1 s, the longest that RFC 7845 section 6 recommends.
 const FILLER_PAGE_SAMPLES: u64 = 48_000;
 
-/// A page is closed after this time though it is not full: a talker may fall silent.
+/// A page is closed after this time even if it is not full, because the publisher may have stopped sending.
 const MAX_PAGE_AGE: Duration = Duration::from_millis(300);
 
-/// Takes packets and fillers in order, gives pages one at a time. Fillers are made while pages are taken, so that
-/// hours of silence need no memory.
+/// Takes packets and fillers in order and returns pages one at a time. Fillers are expanded into packets only as pages
+/// are taken, so hours of silence need no memory.
 #[derive(Debug)]
 pub(super) struct Pages {
     writer: OggWriter,
     headers: VecDeque<Bytes>,
-    steps: VecDeque<Step>,
-    /// End of the file once all steps are done, in samples.
-    planned: u64,
+    queue: VecDeque<QueueItem>,
+    /// Length of the file including everything queued.
+    length: SampleTime,
     /// When the open page got its first packet.
     open_since: Option<Instant>,
     is_finished: bool,
 }
 
 #[derive(Debug)]
-enum Step {
-    Fill(Filler),
+enum QueueItem {
+    Filler(Filler),
+    /// A packet and its samples.
     Packet(Bytes, u32),
 }
 
@@ -46,14 +48,14 @@ impl Pages {
         Self {
             writer: OggWriter::new(serial),
             headers: VecDeque::new(),
-            steps: VecDeque::new(),
-            planned: 0,
+            queue: VecDeque::new(),
+            length: SampleTime::ZERO,
             open_since: None,
             is_finished: false,
         }
     }
 
-    /// Puts the headers before the first packet.
+    /// Adds the header pages; call before the first packet.
     pub(super) fn begin(&mut self, config: &RecorderConfig) {
         let tags = OpusTags {
             tags: config.tags.clone(),
@@ -63,29 +65,30 @@ impl Pages {
         self.headers.push_back(self.writer.header(&tags.to_bytes()));
     }
 
-    /// Adds a filler; gives the samples that it makes.
-    pub(super) fn fill(&mut self, filler: Filler) -> u64 {
+    /// Adds a filler and returns its length.
+    pub(super) fn push_filler(&mut self, filler: Filler) -> SampleTime {
         let samples = filler.remaining();
-        self.planned += samples;
-        self.steps.push_back(Step::Fill(filler));
+        self.length += samples;
+        self.queue.push_back(QueueItem::Filler(filler));
         samples
     }
 
-    pub(super) fn packet(&mut self, payload: Bytes, samples: u32) {
-        self.planned += u64::from(samples);
-        self.steps.push_back(Step::Packet(payload, samples));
+    pub(super) fn push_packet(&mut self, payload: Bytes, samples: u32) {
+        self.length += SampleTime(samples.into());
+        self.queue.push_back(QueueItem::Packet(payload, samples));
     }
 
-    pub(super) fn planned(&self) -> u64 {
-        self.planned
+    /// Returns the length of the file including everything that was pushed.
+    pub(super) fn length(&self) -> SampleTime {
+        self.length
     }
 
-    /// No more packets will come.
+    /// Ends the file; call after the last packet.
     pub(super) fn finish(&mut self) {
         self.is_finished = true;
     }
 
-    /// The next page that is full, too old, or the last.
+    /// Returns the next page that is full, old enough or the last.
     pub(super) fn next_page(&mut self, now: Instant) -> Option<Bytes> {
         if let Some(header) = self.headers.pop_front() {
             return Some(header);
@@ -105,7 +108,7 @@ impl Pages {
         self.close_old_page(now)
     }
 
-    /// When [`next_page`](Self::next_page) will give something though no packet comes.
+    /// Returns when [`next_page`](Self::next_page) will return a page even if no packet is pushed.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let since = self.open_since.filter(|_| self.writer.open_packets() > 1)?;
         Some(since + MAX_PAGE_AGE)
@@ -117,24 +120,24 @@ impl Pages {
         self.writer.close_all_but_last()
     }
 
-    /// A packet, its samples, and how many a page before it may hold.
+    /// Returns a packet, its samples, and the most samples that the page before it may hold.
     fn next_packet(&mut self) -> Option<(Bytes, u32, u64)> {
         loop {
-            let filled = match self.steps.front_mut()? {
-                Step::Fill(filler) => filler.next(),
-                Step::Packet(..) => None,
+            let filler_packet = match self.queue.front_mut()? {
+                QueueItem::Filler(filler) => filler.next(),
+                QueueItem::Packet(..) => None,
             };
-            if let Some((packet, samples)) = filled {
+            if let Some((packet, samples)) = filler_packet {
                 return Some((packet, samples, FILLER_PAGE_SAMPLES));
             }
-            if let Step::Packet(payload, samples) = self.steps.pop_front()? {
+            if let QueueItem::Packet(payload, samples) = self.queue.pop_front()? {
                 return Some((payload, samples, self.page_samples()));
             }
         }
     }
 
     fn page_samples(&self) -> u64 {
-        if self.writer.has_pages_of_sound() {
+        if self.writer.has_audio_pages() {
             PAGE_SAMPLES
         } else {
             FIRST_PAGE_SAMPLES

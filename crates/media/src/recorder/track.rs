@@ -1,42 +1,86 @@
-//! The recorder itself: in which order things happen to a packet.
+//! The recorder itself: what happens to a packet, in order.
 
 use std::time::Instant;
 
+use domain::SampleTime;
 use domain::manifest::{Anchor, PacketCounts};
 
 use super::annotations::{Anchors, Mutes};
-use super::muxer::{Arrival, Assembly, Fate};
+use super::muxer::{Muxer, OrderedPacket, WriteOutcome};
 use super::timestamps::Continuity;
 use super::{FirstPacket, MuteState, Output, RecorderConfig, Summary};
+use crate::WallClock;
 use crate::opus::{is_injected, packet_samples};
-use crate::rtp::{MAX_SEQUENCE_JUMP, Pushed, Released, ReorderBuffer, RtpPacket, SenderReport};
-use crate::{SAMPLE_RATE, WallClock};
+use crate::rtp::{MAX_SEQUENCE_JUMP, PushResult, ReleasedPacket, ReorderBuffer, RtpPacket, SenderReport, Ssrc};
 
-/// Frames of silence that the server sends when a track ends: 0.2 s and one. At a mute it sends 50.
+/// Frames of silence that the server sends when a track ends: 0.2 s, and one more. When a track is muted it sends 50.
 const MAX_CLOSING_FRAMES: usize = 11;
 
-/// The server's silence after a pause of more than 1 s is not that of the mute before.
-const CLOSING_PAUSE: i64 = SAMPLE_RATE as i64;
+/// Silence injected after a pause of more than 1 s does not belong to the mute before.
+const CLOSING_PAUSE: SampleTime = SampleTime::SECOND;
 
-/// Records one track. Time only moves by the instants that it is given.
+/// Records one track.
 ///
-/// After each `handle_…` and after `finish` call [`poll_output`](Self::poll_output) until it gives `Wait`, `Idle` or
-/// `Done`.
+/// RTP packets go in, pages of an Ogg/Opus file (RFC 3533, RFC 7845) come out. Time passes only by the instants that
+/// the methods are given. After each call of a `handle_…` method and of [`finish`](Self::finish), call
+/// [`poll_output`](Self::poll_output) until it returns [`Output::Wait`], [`Output::Idle`] or [`Output::Done`].
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use bytes::Bytes;
+/// use domain::{SampleTime, UnixNanos};
+/// use media::rtp::{SeqNo, Ssrc};
+/// use media::{Output, RecorderConfig, RtpPacket, TrackRecorder, WallClock};
+///
+/// let start = Instant::now();
+/// let wall = WallClock { instant: start, unix_nanos: UnixNanos(1_800_000_000_000_000_000) };
+/// let mut recorder = TrackRecorder::new(RecorderConfig::new(1, wall));
+/// let mut file = Vec::new();
+///
+/// // one second of 20 ms packets
+/// for n in 0..50 {
+///     recorder.handle_packet(RtpPacket {
+///         ssrc: Ssrc(7),
+///         seq_no: SeqNo(u64::from(n)),
+///         timestamp: n * 960,
+///         arrival: start + Duration::from_millis(20) * n,
+///         payload: Bytes::from_static(&[0xf8, 0xff, 0xfe]), // an Opus frame of digital silence
+///     });
+///     while let Output::Page(page) = recorder.poll_output() {
+///         file.extend_from_slice(&page);
+///     }
+/// }
+///
+/// recorder.finish(start + Duration::from_secs(1));
+/// let summary = loop {
+///     match recorder.poll_output() {
+///         Output::Page(page) => file.extend_from_slice(&page),
+///         Output::Done(summary) => break summary,
+///         Output::Wait(_) | Output::Idle => unreachable!("the recorder is finished"),
+///     }
+/// };
+///
+/// assert!(file.starts_with(b"OggS"));
+/// assert_eq!(summary.samples, SampleTime::SECOND);
+/// assert_eq!(media::opus::probe(&file[..])?.packets, 50);
+/// # Ok::<(), media::opus::StreamError>(())
+/// ```
 #[derive(Debug)]
 pub struct TrackRecorder {
     wall: WallClock,
     now: Instant,
-    ssrc: Option<u32>,
+    ssrc: Option<Ssrc>,
     reorder: ReorderBuffer,
-    /// What the next packet will be to the one before.
+    /// How the next packet relates to the one before.
     continuity: Continuity,
-    /// Lost since the last packet that was Opus.
+    /// Packets lost since the last valid one.
     lost: u64,
-    /// The server's silence: perhaps the end, perhaps not.
-    closing: Vec<Arrival>,
-    /// The server's silence is longer than that of an end.
+    /// Silence injected by the server, held back because the track may have ended.
+    closing: Vec<OrderedPacket>,
+    /// The server has injected more silence than it does when a track ends.
     is_muted_by_server: bool,
-    assembly: Assembly,
+    muxer: Muxer,
     mutes: Mutes,
     anchors: Anchors,
     counts: PacketCounts,
@@ -44,6 +88,7 @@ pub struct TrackRecorder {
 }
 
 impl TrackRecorder {
+    /// Creates a recorder that has received nothing.
     pub fn new(config: RecorderConfig) -> Self {
         Self {
             wall: config.wall,
@@ -54,7 +99,7 @@ impl TrackRecorder {
             lost: 0,
             closing: Vec::new(),
             is_muted_by_server: false,
-            assembly: Assembly::new(config),
+            muxer: Muxer::new(config),
             mutes: Mutes::default(),
             anchors: Anchors::default(),
             counts: PacketCounts::default(),
@@ -62,7 +107,7 @@ impl TrackRecorder {
         }
     }
 
-    /// Takes a packet at its arrival. One of another SSRC than before begins a new source, as after
+    /// Handles a packet at its arrival. A packet with a new SSRC starts a new source, as after
     /// [`handle_reconnect`](Self::handle_reconnect).
     pub fn handle_packet(&mut self, packet: RtpPacket) {
         if self.is_finished {
@@ -70,54 +115,51 @@ impl TrackRecorder {
         }
         self.advance(packet.arrival);
         if self.ssrc.is_some_and(|ssrc| ssrc != packet.ssrc) {
-            self.begin_source(Continuity::Reconnected);
+            self.start_source(Continuity::Reconnected);
         } else if self.reorder.is_far_behind(packet.seq_no) {
-            self.begin_source(Continuity::JumpedNumbers);
+            self.start_source(Continuity::SequenceJump);
         }
         self.ssrc = Some(packet.ssrc);
         match self.reorder.push(packet) {
-            Pushed::Waiting => self.release_due(),
-            Pushed::Late => self.counts.late += 1,
-            Pushed::Duplicate => self.counts.duplicate += 1,
+            PushResult::Buffered => self.release_due(),
+            PushResult::Late => self.counts.late += 1,
+            PushResult::Duplicate => self.counts.duplicate += 1,
         }
     }
 
-    /// Notes what the publisher believes the time is. Reports of other sources, and before the first packet, are
-    /// ignored.
+    /// Records the publisher's clock. Reports of other sources, and those before the first packet, are ignored.
     pub fn handle_sender_report(&mut self, report: SenderReport) {
-        let Some(sample) = self.assembly.placement.sample_of(report.rtp_timestamp) else {
+        let Some(sample) = self.muxer.timestamps.sample_of(report.rtp_timestamp) else {
             return;
         };
         if self.ssrc == Some(report.ssrc) && !self.is_finished {
-            let arrival_ns = self.wall.ns_at(report.arrival);
-            let SenderReport { publisher_ns, .. } = report;
             self.anchors.add(Anchor {
                 sample,
-                publisher_ns,
-                arrival_ns,
+                publisher_ns: report.publisher_time,
+                arrival_ns: self.wall.unix_nanos_at(report.arrival),
             });
         }
     }
 
-    /// The packets to come are those of a new connection: SSRC and sequence numbers are unrelated, the file goes on.
+    /// Continues the file with packets of a new connection, whose SSRC and sequence numbers are unrelated.
     pub fn handle_reconnect(&mut self, now: Instant) {
         if !self.is_finished {
             self.advance(now);
-            self.begin_source(Continuity::Reconnected);
+            self.start_source(Continuity::Reconnected);
             self.ssrc = None;
         }
     }
 
-    /// Notes what the platform says. Silence is written by timestamps alone.
+    /// Records a change of the track's mute state. It does not affect the audio: silence follows from timestamps alone.
     pub fn handle_mute(&mut self, now: Instant, state: MuteState) {
         if !self.is_finished {
             self.advance(now);
             self.release_due();
-            self.mutes.add(state, self.assembly.placement.sample_at(now));
+            self.mutes.add(state, self.muxer.timestamps.sample_at(now));
         }
     }
 
-    /// The instant of the last `Wait` has come.
+    /// Handles the instant of the last [`Output::Wait`].
     pub fn handle_timeout(&mut self, now: Instant) {
         if !self.is_finished {
             self.advance(now);
@@ -125,7 +167,7 @@ impl TrackRecorder {
         }
     }
 
-    /// Ends the recording: what waits is written, the server's closing silence is not.
+    /// Ends the recording. Packets that still wait for others are written; the server's closing silence is not.
     pub fn finish(&mut self, now: Instant) {
         if self.is_finished {
             return;
@@ -134,77 +176,78 @@ impl TrackRecorder {
         self.release_all();
         self.counts.injected_dropped += self.closing.len() as u64;
         self.closing.clear();
-        self.assembly.pages.finish();
+        self.muxer.pages.finish();
         self.is_finished = true;
     }
 
+    /// Returns the next page or, if there is none, what to wait for.
     pub fn poll_output(&mut self) -> Output {
-        if let Some(page) = self.assembly.pages.next_page(self.now) {
+        if let Some(page) = self.muxer.pages.next_page(self.now) {
             return Output::Page(page);
         }
         if self.is_finished {
             return Output::Done(self.summary());
         }
-        let deadlines = [self.reorder.deadline(), self.assembly.pages.deadline()];
+        let deadlines = [self.reorder.deadline(), self.muxer.pages.deadline()];
         deadlines.into_iter().flatten().min().map_or(Output::Idle, Output::Wait)
     }
 
-    /// Length of the recording so far, in samples at 48 kHz.
-    pub fn samples(&self) -> u64 {
-        self.assembly.pages.planned()
+    /// Returns the length of the recording so far, including what is not on a page yet.
+    pub fn samples(&self) -> SampleTime {
+        self.muxer.pages.length()
     }
 
-    /// What came over the wire so far.
+    /// Returns what happened to the packets so far.
     pub fn counts(&self) -> PacketCounts {
         self.counts
     }
 
-    /// The packet at sample 0, once it has its place.
+    /// Returns the packet at sample 0 once it is written.
     pub fn first_packet(&self) -> Option<FirstPacket> {
-        self.assembly.first_packet()
+        self.muxer.first_packet()
     }
 
     fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
     }
 
-    fn begin_source(&mut self, continuity: Continuity) {
+    fn start_source(&mut self, continuity: Continuity) {
         self.release_all();
-        self.reorder.restart();
+        self.reorder.reset();
         self.continuity = continuity;
     }
 
     fn release_due(&mut self) {
         while let Some(released) = self.reorder.pop(self.now) {
-            self.release(released);
+            self.handle_released(released);
         }
     }
 
     fn release_all(&mut self) {
-        while let Some(released) = self.reorder.pop_waiting() {
-            self.release(released);
+        while let Some(released) = self.reorder.force_pop() {
+            self.handle_released(released);
         }
     }
 
-    /// A packet's turn has come.
-    fn release(&mut self, released: Released) {
-        let Some(arrival) = self.arrival(released) else { return };
-        if self.may_be_closing(&arrival) {
-            self.closing.push(arrival);
+    /// Writes a packet whose turn has come, or holds it back if it may be closing silence.
+    fn handle_released(&mut self, released: ReleasedPacket) {
+        let Some(packet) = self.validate(released) else { return };
+        if self.may_be_closing(&packet) {
+            self.closing.push(packet);
             return;
         }
-        self.is_muted_by_server = is_injected(&arrival.payload);
+        self.is_muted_by_server = is_injected(&packet.payload);
         for held in std::mem::take(&mut self.closing) {
             self.write(held);
         }
-        self.write(arrival);
+        self.write(packet);
     }
 
-    /// The packet with what is known about it; none if it is not Opus.
-    fn arrival(&mut self, released: Released) -> Option<Arrival> {
-        let Released { packet, lost_before } = released;
+    /// Returns the packet with what is known about it; `None` if it is not valid Opus.
+    fn validate(&mut self, released: ReleasedPacket) -> Option<OrderedPacket> {
+        let ReleasedPacket { packet, lost_before } = released;
         if lost_before > MAX_SEQUENCE_JUMP {
-            self.continuity = self.continuity.max(Continuity::JumpedNumbers);
+            self.continuity = self.continuity.max(Continuity::SequenceJump);
         } else {
             self.lost += lost_before;
             self.counts.lost += lost_before;
@@ -213,9 +256,9 @@ impl TrackRecorder {
             self.counts.malformed += 1;
             return None;
         };
-        Some(Arrival {
+        Some(OrderedPacket {
             timestamp: packet.timestamp,
-            at: packet.arrival,
+            arrival: packet.arrival,
             payload: packet.payload,
             samples,
             continuity: std::mem::take(&mut self.continuity),
@@ -223,21 +266,21 @@ impl TrackRecorder {
         })
     }
 
-    /// Whether this may be the silence that the server sends when a track ends. It is held back until something else
-    /// follows: nobody sent it, and after a publisher's death its timestamps claim silence up to the moment at which the
-    /// server noticed.
-    fn may_be_closing(&self, arrival: &Arrival) -> bool {
-        if !is_injected(&arrival.payload) || self.closing.len() >= MAX_CLOSING_FRAMES {
+    /// Whether a packet may be part of the silence that the server injects when a track ends. Such packets are held back
+    /// until another follows: the publisher did not send them, and after a publisher's crash their timestamps claim
+    /// silence up to the moment at which the server noticed.
+    fn may_be_closing(&self, packet: &OrderedPacket) -> bool {
+        if !is_injected(&packet.payload) || self.closing.len() >= MAX_CLOSING_FRAMES {
             return false;
         }
-        !self.is_muted_by_server || self.assembly.pause_before(arrival) > CLOSING_PAUSE || !self.closing.is_empty()
+        !self.is_muted_by_server || self.muxer.pause_before(packet) > CLOSING_PAUSE || !self.closing.is_empty()
     }
 
-    fn write(&mut self, arrival: Arrival) {
-        let count = match self.assembly.write(arrival) {
-            Fate::Written => &mut self.counts.written,
-            Fate::Repeated => &mut self.counts.duplicate,
-            Fate::Overlapping => &mut self.counts.overlapping,
+    fn write(&mut self, packet: OrderedPacket) {
+        let count = match self.muxer.write(packet) {
+            WriteOutcome::Written => &mut self.counts.written,
+            WriteOutcome::Duplicate => &mut self.counts.duplicate,
+            WriteOutcome::Overlapping => &mut self.counts.overlapping,
         };
         *count += 1;
     }
@@ -246,8 +289,8 @@ impl TrackRecorder {
         Summary {
             samples: self.samples(),
             first_packet: self.first_packet(),
-            clock: self.assembly.clock(self.anchors.list()),
-            gaps: self.assembly.gaps.list(),
+            clock: self.muxer.clock(self.anchors.list()),
+            gaps: self.muxer.gaps.list(),
             mutes: self.mutes.list(self.samples()),
             counts: self.counts,
         }

@@ -1,7 +1,7 @@
-//! RTP packets as `rtc` hands them over, and putting them in order.
+//! RTP packets (RFC 3550), and a buffer that puts them in order.
 
 mod packet;
 mod reorder;
 
-pub use packet::{RtpPacket, SenderReport};
-pub use reorder::{MAX_SEQUENCE_JUMP, Pushed, Released, ReorderBuffer};
+pub use packet::{RtpPacket, SenderReport, SeqNo, Ssrc};
+pub use reorder::{MAX_SEQUENCE_JUMP, PushResult, ReleasedPacket, ReorderBuffer};

@@ -1,23 +1,24 @@
-//! The earliest arrivals of a recording, in bounded memory.
+//! The least delayed arrivals of a recording, in bounded memory.
+
+use domain::SampleTime;
 
 use super::Point;
 use super::fit::NOMINAL_NS;
-use crate::SAMPLE_RATE;
 
-/// A day's recording needs no more; beyond, every two points become one.
+/// Enough for a whole day at most. When they are used up, every two points are merged into one.
 const MAX_POINTS: usize = 8192;
 
-/// Keeps the least delayed packet of every second, later of every two, four, … seconds.
+/// Keeps the least delayed packet of every second; in long recordings of every two, four, … seconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Envelope {
-    interval_samples: i64,
+    interval: SampleTime,
     points: Vec<Point>,
 }
 
 impl Default for Envelope {
     fn default() -> Self {
         Self {
-            interval_samples: i64::from(SAMPLE_RATE),
+            interval: SampleTime::SECOND,
             points: Vec::new(),
         }
     }
@@ -26,27 +27,28 @@ impl Default for Envelope {
 impl Envelope {
     pub(crate) fn add(&mut self, point: Point) {
         if self.points.len() >= MAX_POINTS {
-            self.thin();
+            self.double_interval();
         }
-        push_least(&mut self.points, point, self.interval_samples);
+        push_least_delayed(&mut self.points, point, self.interval);
     }
 
     pub(crate) fn points(&self) -> &[Point] {
         &self.points
     }
 
-    fn thin(&mut self) {
-        self.interval_samples = self.interval_samples.saturating_mul(2);
+    fn double_interval(&mut self) {
+        self.interval = self.interval + self.interval;
         for point in std::mem::take(&mut self.points) {
-            push_least(&mut self.points, point, self.interval_samples);
+            push_least_delayed(&mut self.points, point, self.interval);
         }
     }
 }
 
-/// Of the points of one interval only the least delayed stays.
-fn push_least(points: &mut Vec<Point>, point: Point, interval_samples: i64) {
+/// Adds a point; of two in one interval the less delayed stays.
+fn push_least_delayed(points: &mut Vec<Point>, point: Point, interval: SampleTime) {
+    let number = |point: &Point| point.sample.0.div_euclid(interval.0);
     match points.last_mut() {
-        Some(last) if last.sample.div_euclid(interval_samples) == point.sample.div_euclid(interval_samples) => {
+        Some(last) if number(last) == number(&point) => {
             if is_less_delayed(&point, last) {
                 *last = point;
             }
@@ -56,23 +58,25 @@ fn push_least(points: &mut Vec<Point>, point: Point, interval_samples: i64) {
 }
 
 fn is_less_delayed(point: &Point, other: &Point) -> bool {
-    let nominal_ns = point.sample.saturating_sub(other.sample) as f64 * NOMINAL_NS;
-    (point.arrival_ns.saturating_sub(other.arrival_ns) as f64) < nominal_ns
+    let nominal_ns = (point.sample - other.sample).0 as f64 * NOMINAL_NS;
+    (point.arrival.nanos_since(other.arrival) as f64) < nominal_ns
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::UnixNanos;
+
     use super::*;
 
     fn point(ms: i64, late_ms: i64) -> Point {
         Point {
-            sample: ms * 48,
-            arrival_ns: (ms + late_ms) * 1_000_000,
+            sample: SampleTime(ms * 48),
+            arrival: UnixNanos((ms + late_ms) * 1_000_000),
         }
     }
 
     #[test]
-    fn the_least_delayed_packet_of_a_second_stays() {
+    fn the_least_delayed_packet_of_a_second_is_kept() {
         let mut envelope = Envelope::default();
 
         for (ms, late_ms) in [(0, 9), (20, 3), (980, 5), (1000, 8), (1980, 7)] {
@@ -83,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_needs_no_more_memory_than_a_day() {
+    fn a_month_takes_no_more_memory_than_a_day() {
         let mut envelope = Envelope::default();
 
         for second in 0..30 * 24 * 3600 {

@@ -1,39 +1,42 @@
-//! The line below all arrivals.
+//! Fits a line to the least delayed arrivals.
 
 use domain::manifest::{Fit, SAMPLE_RATE};
+use domain::{SampleTime, UnixNanos};
 
-/// Nanoseconds of a sample of a clock that runs true.
+/// Nanoseconds per sample of an exact clock.
 pub(super) const NOMINAL_NS: f64 = 1e9 / SAMPLE_RATE as f64;
 
-/// Below this span jitter looks like drift: 1 ms of it over a minute is 17 ppm.
-const MIN_SPAN_SAMPLES: i64 = 60 * SAMPLE_RATE as i64;
+/// Over a shorter span jitter looks like drift: 1 ms of it over a minute is 17 ppm.
+const MIN_SPAN: SampleTime = SampleTime(60 * SampleTime::SECOND.0);
 
-/// Quartz is off by 100 ppm at most, bad sound devices by a few hundred. What seems to drift more is something else,
-/// a route that grew slower for instance.
+/// Quartz is off by 100 ppm at most, bad sound devices by a few hundred. More apparent drift has another cause, for
+/// instance a network path that became slower.
 const MAX_DRIFT: f64 = 500e-6;
 
-/// By `arrival_ns` (nanoseconds since 1970) everything before `sample` had arrived.
+/// One arrival: everything before `sample` had arrived by `arrival`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point {
-    pub sample: i64,
-    pub arrival_ns: i64,
+    /// Position in the recording.
+    pub sample: SampleTime,
+    /// Wall time of the recorder.
+    pub arrival: UnixNanos,
 }
 
-/// The line that lies below all points and as close to them as it can; jitter, which only ever delays, leaves it
-/// where it is. Short recordings get the nominal slope. Nothing without points.
+/// Fits the line that lies below all points and as close to them as possible. Jitter only ever delays packets, so it
+/// does not move the line. Recordings of less than a minute get the nominal slope. Returns `None` without points.
 pub fn fit(points: &[Point]) -> Option<Fit> {
     let origin = *points.iter().min_by_key(|point| point.sample)?;
     let delays: Vec<_> = points.iter().map(|point| Delay::of(point, origin)).collect();
-    let line = drifting_line(&delays).unwrap_or_else(|| true_line(&delays));
-    let at_first = origin.arrival_ns.saturating_add(line.offset_ns.round() as i64);
+    let line = drifting_line(&delays).unwrap_or_else(|| nominal_line(&delays));
+    let at_first = origin.arrival.saturating_add(line.offset_ns.round() as i64);
     let b_ns = NOMINAL_NS + line.slope;
     Some(Fit {
-        a_ns: at_first.saturating_sub((b_ns * origin.sample as f64).round() as i64),
+        a_ns: at_first.saturating_add((-b_ns * origin.sample.0 as f64).round() as i64),
         b_ns,
     })
 }
 
-/// How much later than at the nominal rate a point arrived, counted from the first.
+/// A point's delay against the nominal rate, relative to the first point.
 #[derive(Clone, Copy, Debug)]
 struct Delay {
     sample: f64,
@@ -42,31 +45,33 @@ struct Delay {
 
 impl Delay {
     fn of(point: &Point, origin: Point) -> Self {
-        let sample = point.sample.saturating_sub(origin.sample) as f64;
-        let ns = point.arrival_ns.saturating_sub(origin.arrival_ns) as f64 - sample * NOMINAL_NS;
+        let sample = (point.sample - origin.sample).0 as f64;
+        let ns = point.arrival.nanos_since(origin.arrival) as f64 - sample * NOMINAL_NS;
         Self { sample, ns }
     }
 }
 
-/// Delay as a line over samples.
+/// Delay as a linear function of the sample.
 struct Line {
     offset_ns: f64,
-    /// Nanoseconds a sample beyond the nominal ones.
+    /// Nanoseconds per sample, in addition to the nominal ones.
     slope: f64,
 }
 
-fn true_line(delays: &[Delay]) -> Line {
+fn nominal_line(delays: &[Delay]) -> Line {
     Line {
         offset_ns: delays.iter().map(|delay| delay.ns).fold(f64::INFINITY, f64::min),
         slope: 0.0,
     }
 }
 
-/// The edge of the lower hull under the points' mean: of all lines below the points, the sum of distances to it is
-/// least (Moon, Skelly, Towsley: Estimation and removal of clock skew, 1999).
+/// Returns the edge of the lower hull below the points' mean. Of all lines below the points it has the least sum of
+/// distances (Moon, Skelly, Towsley: Estimation and removal of clock skew, 1999).
+///
+/// `None` if the span is too short or the slope is not plausible.
 fn drifting_line(delays: &[Delay]) -> Option<Line> {
     let span = delays.iter().map(|delay| delay.sample).fold(0.0, f64::max);
-    if span < MIN_SPAN_SAMPLES as f64 {
+    if span < MIN_SPAN.0 as f64 {
         return None;
     }
     let mean = delays.iter().map(|delay| delay.sample).sum::<f64>() / delays.len() as f64;
@@ -82,7 +87,7 @@ fn drifting_line(delays: &[Delay]) -> Option<Line> {
     Some(line).filter(|line| line.slope.abs() <= MAX_DRIFT * NOMINAL_NS)
 }
 
-/// The lower half of the convex hull, from left to right (Andrew's monotone chain).
+/// Returns the lower half of the convex hull from left to right (Andrew's monotone chain).
 fn lower_hull(delays: &[Delay]) -> Vec<Delay> {
     let mut sorted = delays.to_vec();
     sorted.sort_by(|a, b| a.sample.total_cmp(&b.sample).then(a.ns.total_cmp(&b.ns)));
@@ -108,12 +113,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::timeline::{Envelope, place};
+    use crate::timeline::{Envelope, meeting_time_ms};
 
-    const START_NS: i64 = 1_800_000_000_000_000_000;
+    const START: UnixNanos = UnixNanos(1_800_000_000_000_000_000);
     const MS: f64 = 1e6;
 
-    /// Random numbers that are the same in every run.
+    /// Pseudo-random numbers, the same in every run.
     struct Noise(u64);
 
     impl Noise {
@@ -135,9 +140,9 @@ mod tests {
     }
 
     impl Device {
-        /// When sample `n` really was.
-        fn moment_ns(&self, sample: u64) -> i64 {
-            START_NS + (sample as f64 * NOMINAL_NS * (1.0 + self.drift)) as i64
+        /// Returns the true time of a sample.
+        fn true_time(&self, sample: u64) -> UnixNanos {
+            START.saturating_add((sample as f64 * NOMINAL_NS * (1.0 + self.drift)) as i64)
         }
 
         fn fit(&self) -> Fit {
@@ -146,8 +151,8 @@ mod tests {
             for packet in 1..=self.seconds * 50 {
                 let late = (noise.next() * self.jitter_ms * MS) as i64;
                 envelope.add(Point {
-                    sample: (packet * 960) as i64,
-                    arrival_ns: self.moment_ns(packet * 960) + late,
+                    sample: SampleTime::from_samples(packet * 960),
+                    arrival: self.true_time(packet * 960).saturating_add(late),
                 });
             }
             fit(envelope.points()).unwrap()
@@ -157,15 +162,15 @@ mod tests {
             let fit = self.fit();
             let error = |second: u64| {
                 let sample = second * 48_000;
-                let placed_ns = (fit.a_ns - START_NS) as f64 + fit.b_ns * sample as f64;
-                (placed_ns - (self.moment_ns(sample) - START_NS) as f64).abs() / MS
+                let fitted_ns = fit.a_ns.nanos_since(START) as f64 + fit.b_ns * sample as f64;
+                (fitted_ns - self.true_time(sample).nanos_since(START) as f64).abs() / MS
             };
             (0..=self.seconds).map(error).fold(0.0, f64::max)
         }
     }
 
     #[test]
-    fn drift_is_found_through_jitter() {
+    fn drift_is_measured_despite_jitter() {
         for seed in 0..20 {
             for drift in [100e-6, -100e-6, 0.0, 20e-6] {
                 let device = Device {
@@ -185,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_day_is_placed_as_well() {
+    fn a_whole_day_is_placed_within_3_ms() {
         let device = Device {
             drift: 80e-6,
             jitter_ms: 30.0,
@@ -210,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn two_devices_that_hear_the_same_agree_on_when() {
+    fn two_devices_that_hear_the_same_sound_agree_on_its_time() {
         let fast = Device {
             drift: 100e-6,
             jitter_ms: 30.0,
@@ -227,17 +232,17 @@ mod tests {
         .fit();
 
         for second in [0.0, 1.0, 300.0, 599.0] {
-            let sample = |drift: f64| (second * 48_000.0 / (1.0 + drift)) as u64;
-            let apart = place(&fast, START_NS, sample(100e-6)) - place(&slow, START_NS, sample(-60e-6));
+            let sample = |drift: f64| SampleTime((second * 48_000.0 / (1.0 + drift)) as i64);
+            let apart = meeting_time_ms(&fast, START, sample(100e-6)) - meeting_time_ms(&slow, START, sample(-60e-6));
             assert!(apart.abs() <= 3, "{second} s: {apart} ms");
         }
     }
 
     #[test]
-    fn a_network_that_grows_slower_is_not_taken_for_drift() {
+    fn a_network_that_becomes_slower_is_not_taken_for_drift() {
         let slower = |second: i64| Point {
-            sample: second * 48_000,
-            arrival_ns: START_NS + second * 1_002_000_000,
+            sample: SampleTime(second * 48_000),
+            arrival: START.saturating_add(second * 1_002_000_000),
         };
         let points: Vec<_> = (0..120).map(slower).collect();
 
@@ -246,7 +251,7 @@ mod tests {
         assert_eq!(
             fit,
             Fit {
-                a_ns: START_NS,
+                a_ns: START,
                 b_ns: NOMINAL_NS
             }
         );
@@ -259,8 +264,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_points_are_survived(points in prop::collection::vec((any::<i64>(), any::<i64>()), 0..50)) {
-            let points: Vec<_> = points.into_iter().map(|(sample, arrival_ns)| Point { sample, arrival_ns }).collect();
+        fn any_points_give_a_finite_slope(points in prop::collection::vec((any::<i64>(), any::<i64>()), 0..50)) {
+            let points: Vec<_> = points.into_iter().map(|(sample, arrival)| Point { sample: SampleTime(sample), arrival: UnixNanos(arrival) }).collect();
 
             let fit = fit(&points);
 

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use domain::event::{
     EgressFile, EgressReport, EventKey, EventKind, EventRoom, PlatformEvent, PlatformKind, TrackEvent,
 };
-use domain::participant::{ParticipantKind, ParticipantSeen};
-use domain::track::TrackSeen;
+use domain::participant::{ObservedParticipant, ParticipantKind};
+use domain::track::ObservedTrack;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -87,7 +87,7 @@ fn kind_of(sent: &wire::WebhookEvent) -> Option<EventKind> {
     })
 }
 
-fn participant(sent: &wire::Participant) -> Option<ParticipantSeen> {
+fn participant(sent: &wire::Participant) -> Option<ObservedParticipant> {
     if sent.identity.is_empty() || sent.sid.is_empty() {
         return None;
     }
@@ -96,7 +96,7 @@ fn participant(sent: &wire::Participant) -> Option<ParticipantSeen> {
     } else {
         participant_kind(&sent.kind)
     };
-    Some(ParticipantSeen {
+    Some(ObservedParticipant {
         sid: sent.sid.as_str().into(),
         identity: sent.identity.as_str().into(),
         display_name: sent.name.clone(),
@@ -113,7 +113,7 @@ fn track_event(sent: &wire::WebhookEvent) -> Option<TrackEvent> {
     Some(TrackEvent {
         identity: participant.identity.as_str().into(),
         participant_sid: participant.sid.as_str().into(),
-        track: TrackSeen {
+        track: ObservedTrack {
             sid: track.sid.as_str().into(),
             kind: track_kind(&track.kind),
             source: track_source(&track.source),

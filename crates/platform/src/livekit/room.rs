@@ -5,8 +5,8 @@ use std::time::Duration;
 use domain::Identity;
 use domain::event::{EventRoom, PlatformKind};
 use domain::meeting::LiveParticipant;
-use domain::participant::{ParticipantKind, ParticipantSeen};
-use domain::track::TrackSeen;
+use domain::participant::{ObservedParticipant, ParticipantKind};
+use domain::track::ObservedTrack;
 use livekit_api::services::ServiceError;
 use livekit_api::services::room::RoomClient;
 use livekit_api::services::{ServerError, ServerErrorCode};
@@ -107,7 +107,7 @@ fn live_participant(sent: proto::ParticipantInfo) -> Option<LiveParticipant> {
     }
     let is_recorder = sent.permission.as_ref().is_some_and(is_recorder);
     let kind_name = proto::participant_info::Kind::try_from(sent.kind).map_or("UNKNOWN", |kind| kind.as_str_name());
-    let seen = ParticipantSeen {
+    let participant = ObservedParticipant {
         kind: if is_recorder {
             ParticipantKind::Egress
         } else {
@@ -119,7 +119,7 @@ fn live_participant(sent: proto::ParticipantInfo) -> Option<LiveParticipant> {
         display_name: sent.name,
     };
     Some(LiveParticipant {
-        seen,
+        participant,
         tracks: sent.tracks.into_iter().map(live_track).collect(),
     })
 }
@@ -129,8 +129,8 @@ fn is_recorder(permission: &proto::ParticipantPermission) -> bool {
     permission.recorder
 }
 
-fn live_track(sent: proto::TrackInfo) -> TrackSeen {
-    TrackSeen {
+fn live_track(sent: proto::TrackInfo) -> ObservedTrack {
+    ObservedTrack {
         kind: track_kind(sent.r#type().as_str_name()),
         source: track_source(sent.source().as_str_name()),
         encrypted: sent.encryption() != proto::encryption::Type::None,

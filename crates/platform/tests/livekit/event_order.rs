@@ -8,7 +8,7 @@ use chrono::DateTime;
 use domain::RoomName;
 use domain::clock::IdSource;
 use domain::event::{PlatformEvent, PlatformKind};
-use domain::meeting::{Change, Meeting, Outcome, Situation, Source};
+use domain::meeting::{Change, Env, EventContext, Meeting, Outcome};
 use domain::recording::RecordingState;
 use domain::room::Room;
 use platform::Platform;
@@ -97,11 +97,11 @@ fn replay(events: &[PlatformEvent]) -> Option<Meeting> {
     let now = DateTime::from_timestamp(1_795_250_000, 0).unwrap();
     let name = RoomName::parse(&events[0].room.as_ref().unwrap().name).unwrap();
     let room = Room::new(ids().into(), name, PlatformKind::Livekit, now);
-    let mut situation = Situation {
+    let mut context = EventContext {
         room,
         meeting: None,
         newest_other: None,
-        kept: Vec::new(),
+        deferred: Vec::new(),
     };
     let mut seen = Vec::new();
     for event in events {
@@ -109,13 +109,13 @@ fn replay(events: &[PlatformEvent]) -> Option<Meeting> {
             continue;
         }
         seen.push(&event.key);
-        let change = situation.apply(event, Source { now, ids: &ids });
-        if change.outcome == Outcome::Kept {
-            situation.kept.push(event.clone());
+        let change = context.apply(event, Env { now, ids: &ids });
+        if change.outcome == Outcome::Deferred {
+            context.deferred.push(event.clone());
         }
-        apply_change(&mut situation.meeting, change);
+        apply_change(&mut context.meeting, change);
     }
-    situation.meeting
+    context.meeting
 }
 
 fn apply_change(meeting: &mut Option<Meeting>, change: Change) {

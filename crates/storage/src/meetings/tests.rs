@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use domain::{
     event::{EventRoom, PlatformKind},
     job::Job,
-    meeting::{Change, Meeting, MeetingHead, MeetingState, Outcome, Situation},
+    meeting::{Change, EventContext, Meeting, MeetingHead, MeetingState, Outcome},
     transcript::TranscriptState,
 };
 use sqlx::{PgConnection, PgPool};
@@ -23,8 +23,8 @@ fn place(name: &str, sid: &str) -> EventRoom {
     }
 }
 
-async fn look(conn: &mut PgConnection, place: &EventRoom) -> Option<Situation> {
-    situation(conn, PlatformKind::Livekit, place, Adopt::Never)
+async fn context(conn: &mut PgConnection, place: &EventRoom) -> Option<EventContext> {
+    event_context(conn, PlatformKind::Livekit, place, Adopt::Never)
         .await
         .unwrap()
 }
@@ -41,7 +41,7 @@ async fn a_meeting_reads_back_whole(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn a_situation_names_the_meeting_of_the_sid_and_the_newest_other(pool: PgPool) {
+async fn an_event_context_names_the_meeting_of_the_sid_and_the_newest_other(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let room = support::room("standup");
     rooms::insert(&mut conn, &room).await.unwrap();
@@ -68,11 +68,11 @@ async fn a_situation_names_the_meeting_of_the_sid_and_the_newest_other(pool: PgP
         .unwrap();
     }
 
-    let found = look(&mut conn, &place("standup", "RM_2")).await.unwrap();
+    let found = context(&mut conn, &place("standup", "RM_2")).await.unwrap();
 
     assert_eq!(found.meeting.unwrap().head.platform_room_sid, "RM_2".into());
     assert_eq!(found.newest_other.unwrap().head.platform_room_sid, "RM_3".into());
-    assert!(found.kept.is_empty());
+    assert!(found.deferred.is_empty());
 }
 
 #[sqlx::test]
@@ -84,16 +84,16 @@ async fn a_foreign_room_is_ours_only_if_adopted(pool: PgPool) {
     };
     let (ours, unnameable) = (place("not-ours", "RM_1"), place("No Name!", "RM_2"));
 
-    let foreign = look(&mut conn, &ours).await;
-    let adopted = situation(&mut conn, PlatformKind::Livekit, &ours, adopt())
+    let foreign = context(&mut conn, &ours).await;
+    let adopted = event_context(&mut conn, PlatformKind::Livekit, &ours, adopt())
         .await
         .unwrap()
         .unwrap();
-    let again = situation(&mut conn, PlatformKind::Livekit, &ours, adopt())
+    let again = event_context(&mut conn, PlatformKind::Livekit, &ours, adopt())
         .await
         .unwrap()
         .unwrap();
-    let refused = situation(&mut conn, PlatformKind::Livekit, &unnameable, adopt())
+    let refused = event_context(&mut conn, PlatformKind::Livekit, &unnameable, adopt())
         .await
         .unwrap();
 
@@ -110,8 +110,8 @@ async fn a_deleted_room_still_gets_the_events_of_its_meetings_and_no_others(pool
         .await
         .unwrap();
 
-    let old = look(&mut conn, &place("standup", "RM_1")).await;
-    let new = look(&mut conn, &place("standup", "RM_2")).await;
+    let old = context(&mut conn, &place("standup", "RM_1")).await;
+    let new = context(&mut conn, &place("standup", "RM_2")).await;
 
     assert_eq!(old.unwrap().meeting, Some(meeting));
     assert!(new.is_none());
@@ -123,14 +123,14 @@ async fn two_changes_of_one_room_wait_for_each_other(pool: PgPool) {
         .await
         .unwrap();
     let (mut first, mut second) = (pool.begin().await.unwrap(), pool.begin().await.unwrap());
-    look(&mut first, &place("standup", "RM_1")).await.unwrap();
+    context(&mut first, &place("standup", "RM_1")).await.unwrap();
 
     let (ours, blocked_on) = (place("standup", "RM_1"), place("standup", "RM_1"));
-    let blocked = tokio::time::timeout(BLOCKED_AFTER, look(&mut second, &blocked_on)).await;
+    let blocked = tokio::time::timeout(BLOCKED_AFTER, context(&mut second, &blocked_on)).await;
     drop(second);
     drop(first);
     let mut third = pool.begin().await.unwrap();
-    let free = look(&mut third, &ours).await;
+    let free = context(&mut third, &ours).await;
 
     assert!(blocked.is_err());
     assert!(free.is_some());

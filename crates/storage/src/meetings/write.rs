@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     MeetingId, PlatformRoomSid, RoomId, RoomName,
     event::{EventRoom, PlatformKind},
-    meeting::{Change, Meeting, MeetingHead, MeetingState, Situation},
+    meeting::{Change, EventContext, Meeting, MeetingHead, MeetingState},
     room::Room,
 };
 use sqlx::PgConnection;
@@ -25,29 +25,29 @@ pub enum Adopt {
 
 /// Everything that must be known to judge an event of a platform room; `None` if the room is not ours. Until the
 /// transaction ends nobody else changes a meeting of this room.
-pub async fn situation(
+pub async fn event_context(
     conn: &mut PgConnection,
     platform: PlatformKind,
-    place: &EventRoom,
+    platform_room: &EventRoom,
     adopt: Adopt,
-) -> Result<Option<Situation>, StorageError> {
-    let Some(room) = lock_room(conn, platform, place, adopt).await? else {
+) -> Result<Option<EventContext>, StorageError> {
+    let Some(room) = lock_room(conn, platform, platform_room, adopt).await? else {
         return Ok(None);
     };
-    let meeting = match find_by_sid(conn, platform, &place.sid).await? {
+    let meeting = match find_by_sid(conn, platform, &platform_room.sid).await? {
         Some(head) => Some(whole(conn, head).await?),
         None => None,
     };
-    let newest_other = match find_newest_other(conn, room.id, &place.sid).await? {
+    let newest_other = match find_newest_other(conn, room.id, &platform_room.sid).await? {
         Some(head) => Some(whole(conn, head).await?),
         None => None,
     };
-    let kept = events::list_kept(conn, platform, &place.sid).await?;
-    Ok(Some(Situation {
+    let deferred = events::list_deferred(conn, platform, &platform_room.sid).await?;
+    Ok(Some(EventContext {
         room,
         meeting,
         newest_other,
-        kept,
+        deferred,
     }))
 }
 
@@ -66,7 +66,7 @@ pub async fn lock(conn: &mut PgConnection, id: MeetingId) -> Result<Option<(Room
     }
 }
 
-/// Writes a change and queues its jobs. The caller holds the lock of [`situation`] or [`lock`], and commits.
+/// Writes a change and queues its jobs. The caller holds the lock of [`event_context`] or [`lock`], and commits.
 pub async fn save(conn: &mut PgConnection, change: &Change) -> Result<(), StorageError> {
     for meeting in &change.meetings {
         save_head(conn, meeting).await?;
@@ -93,13 +93,13 @@ pub async fn save(conn: &mut PgConnection, change: &Change) -> Result<(), Storag
 async fn lock_room(
     conn: &mut PgConnection,
     platform: PlatformKind,
-    place: &EventRoom,
+    platform_room: &EventRoom,
     adopt: Adopt,
 ) -> Result<Option<Room>, StorageError> {
-    if let Some(head) = find_by_sid(conn, platform, &place.sid).await? {
+    if let Some(head) = find_by_sid(conn, platform, &platform_room.sid).await? {
         return rooms::lock(conn, head.room_id).await;
     }
-    let Ok(name) = RoomName::parse(place.name.as_str()) else {
+    let Ok(name) = RoomName::parse(platform_room.name.as_str()) else {
         return Ok(None);
     };
     if let (Adopt::As { id, now }, None) = (adopt, rooms::find_by_name(conn, &name).await?) {

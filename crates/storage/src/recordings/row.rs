@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    EgressId, Identity, MeetingId, ObjectKey, PlatformRoomSid, RecordingId, TrackId, TrackSid,
+    EgressId, Identity, MeetingId, ObjectKey, PlatformRoomSid, RecordingId, SampleTime, TrackId, TrackSid, UnixNanos,
     manifest::Fit,
     recording::{Acceptance, Active, Complete, Failed, FailureReason, Recording, RecordingState},
 };
@@ -139,11 +139,11 @@ fn acceptance(row: &RecordingRow, accepted_at: DateTime<Utc>) -> Result<Acceptan
         accepted_at,
         sha256: known(row, "sha256", row.sha256.clone())?,
         size_bytes: known(row, "size_bytes", row.size_bytes)?,
-        samples: known(row, "samples", row.samples)?,
+        samples: SampleTime(known(row, "samples", row.samples)?),
         duration_ms: known(row, "duration_ms", row.duration_ms)?,
         offset_ms: known(row, "offset_ms", row.offset_ms)?,
         fit: Fit {
-            a_ns: known(row, "fit_a_ns", row.fit_a_ns)?,
+            a_ns: UnixNanos(known(row, "fit_a_ns", row.fit_a_ns)?),
             b_ns: known(row, "fit_b_ns", row.fit_b_ns)?,
         },
     })

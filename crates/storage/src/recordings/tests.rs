@@ -1,5 +1,5 @@
 use domain::{
-    ObjectKey,
+    ObjectKey, SampleTime, UnixNanos,
     manifest::Fit,
     recording::{Acceptance, Active, Complete, Failed, FailureReason, Recording, RecordingState, Transcription},
 };
@@ -25,11 +25,11 @@ fn acceptance() -> Acceptance {
         accepted_at: support::now(),
         sha256: "ab".repeat(32),
         size_bytes: 4_096,
-        samples: 48_000,
+        samples: SampleTime(48_000),
         duration_ms: 1_000,
         offset_ms: -20,
         fit: Fit {
-            a_ns: 1_800_000_000_000_000_000,
+            a_ns: UnixNanos(1_800_000_000_000_000_000),
             b_ns: 20_833.333,
         },
     }

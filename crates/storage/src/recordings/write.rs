@@ -50,10 +50,10 @@ pub async fn save(conn: &mut PgConnection, recording: &Recording) -> Result<(), 
         accepted.map(|a| a.size_bytes).or(state.size_bytes),
         accepted.map(|a| a.accepted_at),
         accepted.map(|a| a.sha256.as_str()),
-        accepted.map(|a| a.samples),
+        accepted.map(|a| a.samples.0),
         accepted.map(|a| a.duration_ms),
         accepted.map(|a| a.offset_ms),
-        accepted.map(|a| a.fit.a_ns),
+        accepted.map(|a| a.fit.a_ns.0),
         accepted.map(|a| a.fit.b_ns),
     )
     .execute(conn)

@@ -1,5 +1,5 @@
 use axum::http::{Method, StatusCode};
-use domain::{MeetingId, ObjectKey, manifest::Fit, meeting::Checked};
+use domain::{MeetingId, ObjectKey, SampleTime, UnixNanos, manifest::Fit, recording::VerifiedRecording};
 use insta::assert_snapshot;
 use storage::PgPool;
 use uuid::Uuid;
@@ -43,18 +43,18 @@ async fn a_recording_has_its_timing_and_digest_once_it_is_accepted(pool: PgPool)
         .unwrap()
         .unwrap();
     let fit = Fit {
-        a_ns: whole.head.started_at.timestamp_nanos_opt().unwrap() + 2_500_000_000,
+        a_ns: UnixNanos::from_datetime(whole.head.started_at).saturating_add(2_500_000_000),
         b_ns: 20_833.3,
     };
-    let checked = Checked {
+    let verified = VerifiedRecording {
         sha256: "ab".repeat(32),
         size_bytes: 10,
-        samples: 48_000,
+        samples: SampleTime(48_000),
         duration_ms: 1_000,
         fit,
     };
 
-    let change = whole.accept(recording.into(), checked, app.now());
+    let change = whole.accept(recording.into(), verified, app.now());
     storage::meetings::save(&mut tx, &change).await.unwrap();
     tx.commit().await.unwrap();
 

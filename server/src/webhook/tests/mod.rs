@@ -83,7 +83,7 @@ async fn a_call_becomes_a_meeting_with_participants_tracks_and_recordings(pool: 
     )
     .await;
     assert_snapshot!(outcomes.join("\n"), @r"
-    12:13 room_started kept
+    12:13 room_started deferred
     12:15 participant_joined applied
     12:15 track_published applied
     12:16 egress_started applied

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::support::{microphone, person};
-use super::{Call, World};
+use super::{Call, RoomStore};
 use crate::event::{EgressStatus, PlatformEvent};
 
 /// As many orders of a whole call as are tried.
@@ -11,9 +11,9 @@ const ORDERS: u64 = 2000;
 
 #[test]
 fn a_call_in_order_gives_what_happened() {
-    let world = World::with(&a_call());
+    let store = RoomStore::with(&a_call());
 
-    assert_snapshot!(world.outline("RM_1"), @r#"
+    assert_snapshot!(store.outline("RM_1"), @r#"
     meeting closed: 0.905s to 15s
     connection PA_1 of zoe: 2.456s to 10s
     participant zoe "ZOE" Some(Standard)
@@ -26,9 +26,9 @@ fn a_call_in_order_gives_what_happened() {
 fn every_order_of_the_events_that_matter_gives_the_same_meeting() {
     let call = a_call();
     let few: Vec<_> = [1, 2, 3, 6, 8, 9].iter().map(|i| call[*i].clone()).collect();
-    let expected = World::with(&few).outline("RM_1");
+    let expected = RoomStore::with(&few).outline("RM_1");
 
-    for_each_order(few, &mut |order| assert_same(&World::with(order), &expected, order));
+    for_each_order(few, &mut |order| assert_same(&RoomStore::with(order), &expected, order));
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_call_gives_the_same_meeting_in_any_order() {
 fn a_restart_of_the_platform_gives_the_same_meeting_in_any_order() {
     let events = a_restart();
 
-    assert_snapshot!(World::with(&events).outline("RM_1"), @r#"
+    assert_snapshot!(RoomStore::with(&events).outline("RM_1"), @r#"
     meeting closed: 0.905s to 41s
     connection PA_1 of ann: 2.456s to 8s
     connection PA_2 of ann: 8.456s to 31s
@@ -72,7 +72,7 @@ fn someone_who_comes_back_gives_the_same_meeting_in_any_order() {
         call.egress(91, "EG_2", &microphone("TR_2"), EgressStatus::Failed),
     ];
 
-    assert_snapshot!(World::with(&events).outline("RM_1"), @r#"
+    assert_snapshot!(RoomStore::with(&events).outline("RM_1"), @r#"
     meeting closed: 0.905s to 90s
     connection PA_1 of zoe: 2.456s to 10s
     connection PA_2 of zoe: 20.456s to 30s
@@ -98,17 +98,17 @@ fn two_meetings_of_a_room_stay_apart_in_any_order() {
         second.left(120, &bob),
     ];
 
-    let world = World::with(&events);
+    let store = RoomStore::with(&events);
 
     assert!(
-        world.outline("RM_1").starts_with("meeting closed: 0.905s to 100.905s"),
+        store.outline("RM_1").starts_with("meeting closed: 0.905s to 100.905s"),
         "{}",
-        world.outline("RM_1")
+        store.outline("RM_1")
     );
     assert!(
-        world.outline("RM_2").starts_with("meeting open: 100.905s to now"),
+        store.outline("RM_2").starts_with("meeting open: 100.905s to now"),
         "{}",
-        world.outline("RM_2")
+        store.outline("RM_2")
     );
     assert_any_order(&events);
 }
@@ -116,14 +116,14 @@ fn two_meetings_of_a_room_stay_apart_in_any_order() {
 #[test]
 fn a_repeated_event_changes_nothing() {
     for events in [a_call(), a_restart()] {
-        let mut world = World::with(&events);
-        let jobs = world.jobs.len();
+        let mut store = RoomStore::with(&events);
+        let jobs = store.jobs.len();
 
         for event in &events {
-            let change = world.apply(event);
+            let change = store.apply(event);
             assert!(change.is_empty(), "{event:?}: {change:?}");
         }
-        assert_eq!(world.jobs.len(), jobs);
+        assert_eq!(store.jobs.len(), jobs);
     }
 }
 
@@ -170,8 +170,8 @@ fn a_restart() -> Vec<PlatformEvent> {
 /// Tries seeded orders in which each event comes once to three times.
 fn assert_any_order(events: &[PlatformEvent]) {
     let sids = ["RM_1", "RM_2"];
-    let outline = |world: &World| sids.map(|sid| world.outline(sid)).join("\n");
-    let expected = outline(&World::with(events));
+    let outline = |store: &RoomStore| sids.map(|sid| store.outline(sid)).join("\n");
+    let expected = outline(&RoomStore::with(events));
     for seed in 1..=ORDERS {
         let mut random = Random(seed);
         let mut order: Vec<_> = events
@@ -181,13 +181,13 @@ fn assert_any_order(events: &[PlatformEvent]) {
         for last in (1..order.len()).rev() {
             order.swap(last, random.below(last + 1));
         }
-        let world = World::with(&order);
-        assert_eq!(outline(&world), expected, "seed {seed}: {:#?}", names(&order));
+        let store = RoomStore::with(&order);
+        assert_eq!(outline(&store), expected, "seed {seed}: {:#?}", names(&order));
     }
 }
 
-fn assert_same(world: &World, expected: &str, order: &[PlatformEvent]) {
-    assert_eq!(world.outline("RM_1"), expected, "{:#?}", names(order));
+fn assert_same(store: &RoomStore, expected: &str, order: &[PlatformEvent]) {
+    assert_eq!(store.outline("RM_1"), expected, "{:#?}", names(order));
 }
 
 fn names(order: &[PlatformEvent]) -> Vec<&str> {

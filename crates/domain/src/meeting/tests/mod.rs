@@ -1,8 +1,8 @@
-//! A store in memory, and the events of a call, for the tests of this folder.
+//! Tests of a meeting as a whole: events in, rows and jobs out.
 
 mod event_order;
 mod reconcile;
 mod rules;
 mod support;
 
-pub use support::{Call, World};
+pub use support::{Call, RoomStore};

@@ -3,47 +3,47 @@
 use chrono::TimeDelta;
 
 use super::support::{at, microphone, person};
-use super::{Call, World};
-use crate::RecordingId;
+use super::{Call, RoomStore};
 use crate::event::{EgressStatus, EventKind};
 use crate::job::Job;
 use crate::manifest::Fit;
-use crate::meeting::{Checked, Meeting, Outcome};
-use crate::participant::{ParticipantKind, ParticipantSeen};
-use crate::recording::{FailureReason, RecordingState, Transcription};
+use crate::meeting::{Meeting, Outcome};
+use crate::participant::{ObservedParticipant, ParticipantKind};
+use crate::recording::{FailureReason, RecordingState, Transcription, VerifiedRecording};
 use crate::room::{ConsentPolicy, RecordingPolicy};
-use crate::track::{NotRecorded, TrackKind, TrackSeen, TrackSource};
+use crate::track::{NotRecorded, ObservedTrack, TrackKind, TrackSource};
+use crate::{RecordingId, SampleTime, UnixNanos};
 
 #[test]
 fn a_recorder_or_an_agent_alone_opens_no_meeting() {
     let call = Call::new("RM_1");
-    let mut world = World::new();
+    let mut store = RoomStore::new();
 
     let outcomes = [
-        world.apply(&call.started(0)).outcome,
-        world.apply(&call.joined(1, &of_kind(ParticipantKind::Egress))).outcome,
-        world.apply(&call.joined(2, &of_kind(ParticipantKind::Agent))).outcome,
-        world
+        store.apply(&call.started(0)).outcome,
+        store.apply(&call.joined(1, &of_kind(ParticipantKind::Egress))).outcome,
+        store.apply(&call.joined(2, &of_kind(ParticipantKind::Agent))).outcome,
+        store
             .apply(&call.published(3, &of_kind(ParticipantKind::Agent), &microphone("TR_1")))
             .outcome,
-        world.apply(&call.event(4, EventKind::ParticipantAborted)).outcome,
-        world.apply(&call.finished(9)).outcome,
+        store.apply(&call.event(4, EventKind::ParticipantAborted)).outcome,
+        store.apply(&call.finished(9)).outcome,
     ];
 
     assert_eq!(outcomes[1], Outcome::Ignored);
     assert_eq!(outcomes[4], Outcome::Ignored);
-    assert!(world.meeting("RM_1").is_none() && world.jobs.is_empty());
+    assert!(store.meeting("RM_1").is_none() && store.jobs.is_empty());
 }
 
 #[test]
 fn a_recorder_is_no_participant_of_an_open_meeting() {
     let call = Call::new("RM_1");
-    let mut world = World::with(&[call.joined(1, &zoe())]);
+    let mut store = RoomStore::with(&[call.joined(1, &zoe())]);
 
-    let change = world.apply(&call.joined(2, &of_kind(ParticipantKind::Egress)));
+    let change = store.apply(&call.joined(2, &of_kind(ParticipantKind::Egress)));
 
     assert_eq!(change.outcome, Outcome::Ignored);
-    assert_eq!(world.meeting("RM_1").unwrap().participants.len(), 1);
+    assert_eq!(store.meeting("RM_1").unwrap().participants.len(), 1);
 }
 
 #[test]
@@ -55,13 +55,13 @@ fn each_of_the_first_signs_of_a_person_opens_the_meeting_at_the_rooms_creation()
         call.published(2, &zoe(), &microphone("TR_1")),
         call.unpublished(4, &zoe(), &microphone("TR_1")),
     ] {
-        let world = World::with(&[first, call.started(0)]);
+        let store = RoomStore::with(&[first, call.started(0)]);
 
         assert_eq!(
-            world.meeting("RM_1").unwrap().head.started_at,
+            store.meeting("RM_1").unwrap().head.started_at,
             at(0) + TimeDelta::milliseconds(905)
         );
-        assert!(world.meeting("RM_1").unwrap().head.is_open());
+        assert!(store.meeting("RM_1").unwrap().head.is_open());
     }
 }
 
@@ -69,12 +69,12 @@ fn each_of_the_first_signs_of_a_person_opens_the_meeting_at_the_rooms_creation()
 fn an_event_that_is_late_completes_a_closed_meeting_and_does_not_open_it() {
     let call = Call::new("RM_1");
     let bob = person("bob", "PA_2", 4);
-    let mut world = World::with(&[call.joined(1, &zoe()), call.finished(20)]);
+    let mut store = RoomStore::with(&[call.joined(1, &zoe()), call.finished(20)]);
 
-    world.apply(&call.joined(4, &bob));
-    world.apply(&call.published(5, &bob, &microphone("TR_2")));
+    store.apply(&call.joined(4, &bob));
+    store.apply(&call.published(5, &bob, &microphone("TR_2")));
 
-    let meeting = world.meeting("RM_1").unwrap();
+    let meeting = store.meeting("RM_1").unwrap();
     assert!(!meeting.head.is_open());
     assert_eq!(meeting.connections[1].left_at, Some(at(20)));
     assert_eq!(meeting.track(&"TR_2".into()).unwrap().unpublished_at, Some(at(20)));
@@ -82,7 +82,7 @@ fn an_event_that_is_late_completes_a_closed_meeting_and_does_not_open_it() {
 
 #[test]
 fn an_unknown_event_says_so() {
-    let change = World::new().apply(&Call::new("RM_1").event(1, EventKind::Unknown));
+    let change = RoomStore::new().apply(&Call::new("RM_1").event(1, EventKind::Unknown));
 
     assert_eq!(change.outcome, Outcome::UnknownEvent);
     assert!(change.is_empty());
@@ -94,21 +94,21 @@ fn what_is_not_a_persons_microphone_is_not_recorded_and_says_why() {
     let table = [
         (
             NotRecorded::ScreenShareAudio,
-            TrackSeen {
+            ObservedTrack {
                 source: TrackSource::ScreenShareAudio,
                 ..microphone.clone()
             },
         ),
         (
             NotRecorded::Source,
-            TrackSeen {
+            ObservedTrack {
                 source: TrackSource::Camera,
                 ..microphone.clone()
             },
         ),
         (
             NotRecorded::Video,
-            TrackSeen {
+            ObservedTrack {
                 kind: TrackKind::Video,
                 source: TrackSource::Camera,
                 ..microphone.clone()
@@ -116,45 +116,45 @@ fn what_is_not_a_persons_microphone_is_not_recorded_and_says_why() {
         ),
         (
             NotRecorded::Data,
-            TrackSeen {
+            ObservedTrack {
                 kind: TrackKind::Data,
                 ..microphone.clone()
             },
         ),
         (
             NotRecorded::E2ee,
-            TrackSeen {
+            ObservedTrack {
                 encrypted: true,
                 ..microphone.clone()
             },
         ),
         (
             NotRecorded::Codec,
-            TrackSeen {
+            ObservedTrack {
                 mime_type: "audio/PCMU".to_owned(),
                 ..microphone.clone()
             },
         ),
     ];
     for (reason, track) in table {
-        let world = World::with(&[
+        let store = RoomStore::with(&[
             Call::new("RM_1").joined(1, &zoe()),
             Call::new("RM_1").published(2, &zoe(), &track),
         ]);
 
-        assert_eq!(only_track_reason(&world), Some(reason));
-        assert_eq!(world.jobs, []);
+        assert_eq!(only_track_reason(&store), Some(reason));
+        assert_eq!(store.jobs, []);
     }
     for source in [TrackSource::Unknown, TrackSource::Microphone] {
         for mime_type in ["", "audio/opus", "audio/red", "audio/OPUS"] {
-            let track = TrackSeen {
+            let track = ObservedTrack {
                 source,
                 mime_type: mime_type.to_owned(),
                 ..microphone.clone()
             };
-            let world = World::with(&[Call::new("RM_1").published(2, &zoe(), &track)]);
+            let store = RoomStore::with(&[Call::new("RM_1").published(2, &zoe(), &track)]);
             assert_eq!(
-                (only_track_reason(&world), world.jobs.len()),
+                (only_track_reason(&store), store.jobs.len()),
                 (None, 1),
                 "{source} {mime_type}"
             );
@@ -176,8 +176,8 @@ fn only_people_are_recorded_whenever_their_kind_is_told() {
         let published = call.published(3, &of_kind(kind), &microphone("TR_1"));
         let opened = call.joined(1, &zoe());
 
-        let before = World::with(&[opened.clone(), joined.clone(), published.clone()]);
-        let after = World::with(&[opened, published, joined]);
+        let before = RoomStore::with(&[opened.clone(), joined.clone(), published.clone()]);
+        let after = RoomStore::with(&[opened, published, joined]);
 
         assert_eq!(
             (only_track_reason(&before), only_track_reason(&after)),
@@ -195,15 +195,15 @@ fn only_people_are_recorded_whenever_their_kind_is_told() {
 #[test]
 fn a_kind_that_was_asked_for_withdraws_a_request_that_is_unwanted() {
     let agent = of_kind(ParticipantKind::Agent);
-    let mut world = World::with(&[Call::new("RM_1").published(3, &agent, &microphone("TR_1"))]);
-    let requested = world.meeting("RM_1").unwrap().recordings[0].id;
+    let mut store = RoomStore::with(&[Call::new("RM_1").published(3, &agent, &microphone("TR_1"))]);
+    let requested = store.meeting("RM_1").unwrap().recordings[0].id;
 
-    let room = world.room.clone();
-    let change = world.change("RM_1", |meeting, source| meeting.seen(&agent, &room, source));
+    let room = store.room.clone();
+    let change = store.change("RM_1", |meeting, env| meeting.observe_participant(&agent, &room, env));
 
     assert_eq!(change.withdrawn, [requested]);
-    assert_eq!(only_track_reason(&world), Some(NotRecorded::Agent));
-    assert!(world.meeting("RM_1").unwrap().recordings.is_empty());
+    assert_eq!(only_track_reason(&store), Some(NotRecorded::Agent));
+    assert!(store.meeting("RM_1").unwrap().recordings.is_empty());
 }
 
 #[test]
@@ -219,20 +219,20 @@ fn a_rooms_policies_decide() {
         (RecordingPolicy::Automatic, ConsentPolicy::Ask, None),
     ];
     for (recording, consent, reason) in table {
-        let mut world = World::new();
-        (world.room.recording, world.room.consent) = (recording, consent);
+        let mut store = RoomStore::new();
+        (store.room.recording, store.room.consent) = (recording, consent);
 
-        world.apply(&Call::new("RM_1").published(2, &zoe(), &microphone("TR_1")));
+        store.apply(&Call::new("RM_1").published(2, &zoe(), &microphone("TR_1")));
 
-        assert_eq!(only_track_reason(&world), reason, "{recording} {consent}");
+        assert_eq!(only_track_reason(&store), reason, "{recording} {consent}");
     }
 }
 
 #[test]
 fn a_track_asks_for_one_recording_and_its_end_for_a_check() {
     let call = Call::new("RM_1");
-    let mut world = World::with(&[call.published(2, &zoe(), &microphone("TR_1"))]);
-    let recording_id = world.meeting("RM_1").unwrap().recordings[0].id;
+    let mut store = RoomStore::with(&[call.published(2, &zoe(), &microphone("TR_1"))]);
+    let recording_id = store.meeting("RM_1").unwrap().recordings[0].id;
 
     for status in [
         EgressStatus::Starting,
@@ -240,17 +240,17 @@ fn a_track_asks_for_one_recording_and_its_end_for_a_check() {
         EgressStatus::Ending,
         EgressStatus::LimitReached,
     ] {
-        world.apply(&call.egress(9, "EG_1", &microphone("TR_1"), status));
+        store.apply(&call.egress(9, "EG_1", &microphone("TR_1"), status));
     }
 
     assert_eq!(
-        world.jobs,
+        store.jobs,
         [
             Job::StartRecording { recording_id },
             Job::AcceptRecording { recording_id }
         ]
     );
-    let RecordingState::Complete(complete) = &world.meeting("RM_1").unwrap().recordings[0].state else {
+    let RecordingState::Complete(complete) = &store.meeting("RM_1").unwrap().recordings[0].state else {
         panic!()
     };
     assert!(complete.truncated);
@@ -260,32 +260,32 @@ fn a_track_asks_for_one_recording_and_its_end_for_a_check() {
 #[test]
 fn a_second_egress_of_a_track_does_not_disturb_the_first() {
     let call = Call::new("RM_1");
-    let mut world = World::with(&[
+    let mut store = RoomStore::with(&[
         call.published(2, &zoe(), &microphone("TR_1")),
         call.egress(3, "EG_1", &microphone("TR_1"), EgressStatus::Active),
     ]);
 
-    let change = world.apply(&call.egress(4, "EG_2", &microphone("TR_1"), EgressStatus::Active));
+    let change = store.apply(&call.egress(4, "EG_2", &microphone("TR_1"), EgressStatus::Active));
 
     assert!(change.is_empty());
-    assert_eq!(change.outcome, Outcome::Kept);
+    assert_eq!(change.outcome, Outcome::Deferred);
 }
 
 #[test]
 fn an_egress_without_an_id_or_of_another_room_is_not_ours() {
     let call = Call::new("RM_1");
-    let mut world = World::with(&[call.published(2, &zoe(), &microphone("TR_1"))]);
+    let mut store = RoomStore::with(&[call.published(2, &zoe(), &microphone("TR_1"))]);
     let mut report = call.report(9, "EG_1", &microphone("TR_1"), EgressStatus::Failed);
     report.egress_id = None;
 
-    let without_id = world.apply(&call.event(9, EventKind::RecordingEnded(report)));
+    let without_id = store.apply(&call.event(9, EventKind::RecordingEnded(report)));
     let mut report = call.report(9, "EG_1", &microphone("TR_1"), EgressStatus::Complete);
     report.room_sid = Some("RM_other".into());
-    let elsewhere = world.change("RM_1", |meeting, source| meeting.report(&report, source));
+    let elsewhere = store.change("RM_1", |meeting, env| meeting.apply_report(&report, env));
 
     assert!(without_id.is_empty() && elsewhere.is_empty());
     assert_eq!(
-        world.meeting("RM_1").unwrap().recordings[0].state,
+        store.meeting("RM_1").unwrap().recordings[0].state,
         RecordingState::Requested
     );
 }
@@ -294,13 +294,13 @@ fn an_egress_without_an_id_or_of_another_room_is_not_ours() {
 fn an_egress_that_ended_before_any_packet_leaves_a_track_without_audio() {
     let call = Call::new("RM_1");
 
-    let world = World::with(&[
+    let store = RoomStore::with(&[
         call.published(2, &zoe(), &microphone("TR_1")),
         call.egress(3, "EG_1", &microphone("TR_1"), EgressStatus::Aborted),
     ]);
 
-    assert_eq!(failure(&world), Some(FailureReason::NoAudio));
-    assert_eq!(only_track_reason(&world), Some(NotRecorded::NoAudio));
+    assert_eq!(failure(&store), Some(FailureReason::NoAudio));
+    assert_eq!(only_track_reason(&store), Some(NotRecorded::NoAudio));
 }
 
 #[test]
@@ -310,30 +310,26 @@ fn an_egress_that_names_no_file_or_a_bad_one_has_failed() {
         let mut report = call.report(9, "EG_1", &microphone("TR_1"), EgressStatus::Complete);
         report.file.as_mut().unwrap().key = key;
 
-        let world = World::with(&[
+        let store = RoomStore::with(&[
             call.published(2, &zoe(), &microphone("TR_1")),
             call.event(9, EventKind::RecordingEnded(report)),
         ]);
 
-        assert_eq!(failure(&world), Some(FailureReason::NoFile));
+        assert_eq!(failure(&store), Some(FailureReason::NoFile));
     }
 }
 
 #[test]
 fn an_accepted_recording_is_placed_on_the_meetings_clock_and_transcribed() {
-    let mut world = World::with(&recorded());
-    let recording_id = only_recording(&world);
+    let mut store = RoomStore::with(&recorded());
+    let recording_id = only_recording(&store);
 
-    let change = world.change("RM_1", |meeting, source| {
-        meeting.accept(recording_id, checked(), source.now)
-    });
-    let again = world.change("RM_1", |meeting, source| {
-        meeting.accept(recording_id, checked(), source.now)
-    });
+    let change = store.change("RM_1", |meeting, env| meeting.accept(recording_id, verified(), env.now));
+    let again = store.change("RM_1", |meeting, env| meeting.accept(recording_id, verified(), env.now));
 
     assert_eq!(change.jobs, [Job::TranscribeTrack { recording_id }]);
     assert_eq!(
-        world.meeting("RM_1").unwrap().recordings[0]
+        store.meeting("RM_1").unwrap().recordings[0]
             .acceptance
             .as_ref()
             .unwrap()
@@ -347,19 +343,17 @@ fn an_accepted_recording_is_placed_on_the_meetings_clock_and_transcribed() {
 fn a_creation_that_is_told_late_moves_what_was_placed() {
     let call = Call::new("RM_1");
     let track = microphone("TR_1");
-    let mut world = World::with(&[
+    let mut store = RoomStore::with(&[
         call.published(2, &zoe(), &track),
         call.egress(7, "EG_1", &track, EgressStatus::Complete),
     ]);
-    let recording_id = only_recording(&world);
-    world.change("RM_1", |meeting, source| {
-        meeting.accept(recording_id, checked(), source.now)
-    });
+    let recording_id = only_recording(&store);
+    store.change("RM_1", |meeting, env| meeting.accept(recording_id, verified(), env.now));
 
-    world.apply(&call.joined(2, &zoe()));
+    store.apply(&call.joined(2, &zoe()));
 
     assert_eq!(
-        world.meeting("RM_1").unwrap().recordings[0]
+        store.meeting("RM_1").unwrap().recordings[0]
             .acceptance
             .as_ref()
             .unwrap()
@@ -370,19 +364,17 @@ fn a_creation_that_is_told_late_moves_what_was_placed() {
 
 #[test]
 fn a_closed_meeting_is_merged_once_all_its_recordings_are_settled() {
-    let mut world = World::with(&recorded());
-    let recording_id = only_recording(&world);
-    let meeting_id = world.meeting("RM_1").unwrap().head.id;
+    let mut store = RoomStore::with(&recorded());
+    let recording_id = only_recording(&store);
+    let meeting_id = store.meeting("RM_1").unwrap().head.id;
     let merge = Job::MergeTranscript { meeting_id };
-    world.change("RM_1", |meeting, source| {
-        meeting.accept(recording_id, checked(), source.now)
-    });
+    store.change("RM_1", |meeting, env| meeting.accept(recording_id, verified(), env.now));
 
-    let open = world.change("RM_1", |meeting, _| {
-        meeting.transcribed(recording_id, Transcription::Done)
+    let open = store.change("RM_1", |meeting, _| {
+        meeting.set_transcription(recording_id, Transcription::Done)
     });
-    let closed = world.apply(&Call::new("RM_1").finished(20));
-    let again = world.apply(&Call::new("RM_1").left(19, &zoe()));
+    let closed = store.apply(&Call::new("RM_1").finished(20));
+    let again = store.apply(&Call::new("RM_1").left(19, &zoe()));
 
     assert!(!open.jobs.contains(&merge));
     assert_eq!(closed.jobs, std::slice::from_ref(&merge));
@@ -393,13 +385,15 @@ fn a_closed_meeting_is_merged_once_all_its_recordings_are_settled() {
 fn failed_and_given_up_recordings_do_not_hold_a_transcript_back() {
     let call = Call::new("RM_1");
     let bob = person("bob", "PA_2", 2);
-    let mut world = World::with(&recorded());
-    world.apply(&call.published(3, &bob, &microphone("TR_2")));
-    world.apply(&call.finished(20));
-    let ids: Vec<_> = world.meeting("RM_1").unwrap().recordings.iter().map(|r| r.id).collect();
+    let mut store = RoomStore::with(&recorded());
+    store.apply(&call.published(3, &bob, &microphone("TR_2")));
+    store.apply(&call.finished(20));
+    let ids: Vec<_> = store.meeting("RM_1").unwrap().recordings.iter().map(|r| r.id).collect();
 
-    let dead = world.change("RM_1", |meeting, _| meeting.transcribed(ids[0], Transcription::Dead));
-    let failed = world.change("RM_1", |m, s| {
+    let dead = store.change("RM_1", |meeting, _| {
+        meeting.set_transcription(ids[0], Transcription::Dead)
+    });
+    let failed = store.change("RM_1", |m, s| {
         m.fail(ids[1], FailureReason::StartFailed, "no recorder".to_owned(), s.now)
     });
 
@@ -420,29 +414,29 @@ fn audio_that_comes_after_we_gave_up_counts_more_than_our_guess() {
         FailureReason::TrackGone,
         FailureReason::Stuck,
     ] {
-        let mut world = World::with(&[call.published(2, &zoe(), &track)]);
-        let id = only_recording(&world);
-        world.change("RM_1", |meeting, source| {
-            meeting.fail(id, reason, "gone".to_owned(), source.now)
+        let mut store = RoomStore::with(&[call.published(2, &zoe(), &track)]);
+        let id = only_recording(&store);
+        store.change("RM_1", |meeting, env| {
+            meeting.fail(id, reason, "gone".to_owned(), env.now)
         });
 
-        world.apply(&call.egress(9, "EG_1", &track, EgressStatus::Complete));
+        store.apply(&call.egress(9, "EG_1", &track, EgressStatus::Complete));
 
-        assert_eq!(failure(&world), None, "{reason}");
-        assert_eq!(world.jobs.last(), Some(&Job::AcceptRecording { recording_id: id }));
+        assert_eq!(failure(&store), None, "{reason}");
+        assert_eq!(store.jobs.last(), Some(&Job::AcceptRecording { recording_id: id }));
     }
 }
 
 #[test]
 fn an_object_that_is_not_what_it_should_be_is_a_failed_recording() {
-    let mut world = World::with(&recorded());
-    let id = only_recording(&world);
+    let mut store = RoomStore::with(&recorded());
+    let id = only_recording(&store);
 
-    world.change("RM_1", |meeting, _| {
+    store.change("RM_1", |meeting, _| {
         meeting.reject(id, FailureReason::Mismatch, "another digest".to_owned())
     });
 
-    assert_eq!(failure(&world), Some(FailureReason::Mismatch));
+    assert_eq!(failure(&store), Some(FailureReason::Mismatch));
 }
 
 fn recorded() -> Vec<crate::event::PlatformEvent> {
@@ -455,43 +449,43 @@ fn recorded() -> Vec<crate::event::PlatformEvent> {
 }
 
 /// Sample 0 lies 4.5 s after the second of the room's creation, which was at .905.
-fn checked() -> Checked {
-    let a_ns = at(4).timestamp_nanos_opt().unwrap() + 500_000_000;
+fn verified() -> VerifiedRecording {
+    let a_ns = UnixNanos::from_datetime(at(4)).saturating_add(500_000_000);
     let fit = Fit {
         a_ns,
         b_ns: 1e9 / 48_000.0,
     };
-    Checked {
+    VerifiedRecording {
         sha256: "00".repeat(32),
         size_bytes: 12345,
-        samples: 144_000,
+        samples: SampleTime(144_000),
         duration_ms: 3000,
         fit,
     }
 }
 
-fn zoe() -> ParticipantSeen {
+fn zoe() -> ObservedParticipant {
     person("zoe", "PA_1", 1)
 }
 
-fn of_kind(kind: ParticipantKind) -> ParticipantSeen {
-    ParticipantSeen {
+fn of_kind(kind: ParticipantKind) -> ObservedParticipant {
+    ObservedParticipant {
         kind,
         ..person("other", "PA_9", 2)
     }
 }
 
-fn only_track_reason(world: &World) -> Option<NotRecorded> {
-    world.meeting("RM_1").unwrap().tracks[0].not_recorded
+fn only_track_reason(store: &RoomStore) -> Option<NotRecorded> {
+    store.meeting("RM_1").unwrap().tracks[0].not_recorded
 }
 
-fn only_recording(world: &World) -> RecordingId {
-    let Meeting { recordings, .. } = world.meeting("RM_1").unwrap();
+fn only_recording(store: &RoomStore) -> RecordingId {
+    let Meeting { recordings, .. } = store.meeting("RM_1").unwrap();
     recordings[0].id
 }
 
-fn failure(world: &World) -> Option<FailureReason> {
-    match &world.meeting("RM_1").unwrap().recordings[0].state {
+fn failure(store: &RoomStore) -> Option<FailureReason> {
+    match &store.meeting("RM_1").unwrap().recordings[0].state {
         RecordingState::Failed(failed) => Some(failed.reason),
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! What stands around a meeting: a store that writes changes as the database does, and builders of events.
+//! A store in memory that writes changes as the database does, and builders of events.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,23 +12,23 @@ use crate::event::{
     EgressFile, EgressReport, EgressStatus, EventKey, EventKind, EventRoom, PlatformEvent, PlatformKind, TrackEvent,
 };
 use crate::job::Job;
-use crate::meeting::{Change, LiveParticipant, LiveRoom, Meeting, Outcome, Situation, Source};
-use crate::participant::{ParticipantKind, ParticipantSeen};
+use crate::meeting::{Change, Env, EventContext, LiveParticipant, LiveRoom, Meeting, Outcome};
+use crate::participant::{ObservedParticipant, ParticipantKind};
 use crate::recording::RecordingState;
 use crate::room::Room;
-use crate::track::{TrackKind, TrackSeen, TrackSource};
+use crate::track::{ObservedTrack, TrackKind, TrackSource};
 
 /// One room and all its meetings.
-pub struct World {
+pub struct RoomStore {
     pub room: Room,
     pub now: DateTime<Utc>,
     pub jobs: Vec<Job>,
     meetings: Vec<Meeting>,
-    kept: Vec<PlatformEvent>,
+    deferred: Vec<PlatformEvent>,
     ids: IdSource,
 }
 
-impl World {
+impl RoomStore {
     pub fn new() -> Self {
         let counter = AtomicU64::new(1);
         let ids: IdSource = Arc::new(move || Uuid::from_u64_pair(0, counter.fetch_add(1, Ordering::Relaxed)));
@@ -43,36 +43,36 @@ impl World {
             now: at(0),
             jobs: Vec::new(),
             meetings: Vec::new(),
-            kept: Vec::new(),
+            deferred: Vec::new(),
             ids,
         }
     }
 
     pub fn with(events: &[PlatformEvent]) -> Self {
-        let mut world = Self::new();
+        let mut store = Self::new();
         for event in events {
-            world.apply(event);
+            store.apply(event);
         }
-        world
+        store
     }
 
     pub fn apply(&mut self, event: &PlatformEvent) -> Change {
         let sid = &event.room.as_ref().unwrap().sid.0;
-        let change = self.situation(sid).apply(event, self.source());
-        if change.outcome == Outcome::Kept && !self.kept.iter().any(|k| k.key == event.key) {
-            self.kept.push(event.clone());
+        let change = self.context(sid).apply(event, self.env());
+        if change.outcome == Outcome::Deferred && !self.deferred.iter().any(|k| k.key == event.key) {
+            self.deferred.push(event.clone());
         }
         self.write(sid, change)
     }
 
-    pub fn look(&mut self, live: &LiveRoom) -> Change {
-        let change = self.situation(&live.room.sid.0).look(live, self.source());
+    pub fn reconcile(&mut self, live: &LiveRoom) -> Change {
+        let change = self.context(&live.room.sid.0).reconcile(live, self.env());
         self.write(&live.room.sid.0, change)
     }
 
     /// Changes the meeting of a platform room by one of its own functions.
-    pub fn change(&mut self, sid: &str, change: impl FnOnce(&Meeting, Source<'_>) -> Change) -> Change {
-        let change = change(self.meeting(sid).unwrap(), self.source());
+    pub fn change(&mut self, sid: &str, change: impl FnOnce(&Meeting, Env<'_>) -> Change) -> Change {
+        let change = change(self.meeting(sid).unwrap(), self.env());
         self.write(sid, change)
     }
 
@@ -84,21 +84,21 @@ impl World {
         self.now += TimeDelta::seconds(seconds);
     }
 
-    fn source(&self) -> Source<'_> {
-        Source {
+    fn env(&self) -> Env<'_> {
+        Env {
             now: self.now,
             ids: &self.ids,
         }
     }
 
-    fn situation(&self, sid: &str) -> Situation {
+    fn context(&self, sid: &str) -> EventContext {
         let others = self.meetings.iter().filter(|m| m.head.platform_room_sid.0 != sid);
-        Situation {
+        EventContext {
             room: self.room.clone(),
             meeting: self.meeting(sid).cloned(),
             newest_other: others.max_by_key(|m| m.head.started_at).cloned(),
-            kept: self
-                .kept
+            deferred: self
+                .deferred
                 .iter()
                 .filter(|k| k.room.as_ref().unwrap().sid.0 == sid)
                 .cloned()
@@ -153,7 +153,7 @@ impl World {
         change
     }
 
-    /// All that lasts, without ids and times of receipt: what must not depend on the order of events.
+    /// Everything that must not depend on the order of events: all rows without ids and times of receipt.
     pub fn outline(&self, sid: &str) -> String {
         let Some(m) = self.meeting(sid) else {
             return "none".to_owned();
@@ -228,7 +228,7 @@ fn assert_one_open_recording_each(meeting: &Meeting) {
     for track in &meeting.tracks {
         assert!(
             meeting.recordings_of(track.id).filter(|r| r.is_open()).count() <= 1,
-            "{} is recorded twice",
+            "{} has two open recordings",
             track.sid
         );
     }
@@ -247,7 +247,7 @@ fn ended(time: Option<DateTime<Utc>>) -> String {
     time.map_or("now".to_owned(), clock)
 }
 
-/// Makes the events of one platform room. A time is in seconds after its creation.
+/// Makes the events of one platform room. Times are in seconds after its creation.
 #[derive(Clone)]
 pub struct Call {
     pub sid: String,
@@ -269,9 +269,9 @@ impl Call {
         }
     }
 
-    /// Events of rooms and participants name the creation, those of tracks and egresses do not.
+    /// Events about rooms and participants carry the room's creation time; those about tracks and egresses do not.
     pub fn event(&self, seconds: i64, kind: EventKind) -> PlatformEvent {
-        let says_creation = matches!(
+        let has_creation_time = matches!(
             kind,
             EventKind::MeetingStarted
                 | EventKind::MeetingEnded
@@ -285,7 +285,7 @@ impl Call {
             },
             name: "event".to_owned(),
             occurred_at: at(seconds),
-            room: Some(self.room(says_creation)),
+            room: Some(self.room(has_creation_time)),
             kind,
         }
     }
@@ -298,24 +298,24 @@ impl Call {
         self.event(seconds, EventKind::MeetingEnded)
     }
 
-    pub fn joined(&self, seconds: i64, who: &ParticipantSeen) -> PlatformEvent {
+    pub fn joined(&self, seconds: i64, who: &ObservedParticipant) -> PlatformEvent {
         self.event(seconds, EventKind::ParticipantJoined(who.clone()))
     }
 
-    pub fn left(&self, seconds: i64, who: &ParticipantSeen) -> PlatformEvent {
+    pub fn left(&self, seconds: i64, who: &ObservedParticipant) -> PlatformEvent {
         self.event(seconds, EventKind::ParticipantLeft(who.clone()))
     }
 
-    pub fn published(&self, seconds: i64, who: &ParticipantSeen, track: &TrackSeen) -> PlatformEvent {
-        self.event(seconds, EventKind::TrackPublished(of(who, track)))
+    pub fn published(&self, seconds: i64, who: &ObservedParticipant, track: &ObservedTrack) -> PlatformEvent {
+        self.event(seconds, EventKind::TrackPublished(track_event(who, track)))
     }
 
-    pub fn unpublished(&self, seconds: i64, who: &ParticipantSeen, track: &TrackSeen) -> PlatformEvent {
-        self.event(seconds, EventKind::TrackUnpublished(of(who, track)))
+    pub fn unpublished(&self, seconds: i64, who: &ObservedParticipant, track: &ObservedTrack) -> PlatformEvent {
+        self.event(seconds, EventKind::TrackUnpublished(track_event(who, track)))
     }
 
-    /// An egress's report, as an event of the sort that LiveKit sends for its status.
-    pub fn egress(&self, seconds: i64, id: &str, track: &TrackSeen, status: EgressStatus) -> PlatformEvent {
+    /// An egress report, in the event that LiveKit sends for the status.
+    pub fn egress(&self, seconds: i64, id: &str, track: &ObservedTrack, status: EgressStatus) -> PlatformEvent {
         let report = self.report(seconds, id, track, status);
         let kind = match status {
             EgressStatus::Starting => EventKind::RecordingStarted(report),
@@ -325,7 +325,7 @@ impl Call {
         self.event(seconds, kind)
     }
 
-    pub fn report(&self, seconds: i64, id: &str, track: &TrackSeen, status: EgressStatus) -> EgressReport {
+    pub fn report(&self, seconds: i64, id: &str, track: &ObservedTrack, status: EgressStatus) -> EgressReport {
         let has_audio = !matches!(status, EgressStatus::Starting | EgressStatus::Aborted);
         EgressReport {
             egress_id: Some(id.into()),
@@ -346,9 +346,9 @@ impl Call {
         }
     }
 
-    pub fn live(&self, people: &[(&ParticipantSeen, &[TrackSeen])]) -> LiveRoom {
-        let participants = people.iter().map(|(seen, tracks)| LiveParticipant {
-            seen: (*seen).clone(),
+    pub fn live(&self, people: &[(&ObservedParticipant, &[ObservedTrack])]) -> LiveRoom {
+        let participants = people.iter().map(|(participant, tracks)| LiveParticipant {
+            participant: (*participant).clone(),
             tracks: tracks.to_vec(),
         });
         LiveRoom {
@@ -357,8 +357,8 @@ impl Call {
         }
     }
 
-    fn room(&self, says_creation: bool) -> EventRoom {
-        let created_at = says_creation.then_some(self.created_at + TimeDelta::milliseconds(905));
+    fn room(&self, has_creation_time: bool) -> EventRoom {
+        let created_at = has_creation_time.then_some(self.created_at + TimeDelta::milliseconds(905));
         EventRoom {
             name: "standup".to_owned(),
             sid: self.sid.as_str().into(),
@@ -367,7 +367,7 @@ impl Call {
     }
 }
 
-fn of(who: &ParticipantSeen, track: &TrackSeen) -> TrackEvent {
+fn track_event(who: &ObservedParticipant, track: &ObservedTrack) -> TrackEvent {
     TrackEvent {
         identity: who.identity.clone(),
         participant_sid: who.sid.clone(),
@@ -375,9 +375,9 @@ fn of(who: &ParticipantSeen, track: &TrackSeen) -> TrackEvent {
     }
 }
 
-/// Someone's connection; it joined 456 ms after a second.
-pub fn person(identity: &str, sid: &str, joined: i64) -> ParticipantSeen {
-    ParticipantSeen {
+/// A person's connection; it joined 456 ms after the given second.
+pub fn person(identity: &str, sid: &str, joined: i64) -> ObservedParticipant {
+    ObservedParticipant {
         sid: sid.into(),
         identity: identity.into(),
         display_name: identity.to_uppercase(),
@@ -386,8 +386,8 @@ pub fn person(identity: &str, sid: &str, joined: i64) -> ParticipantSeen {
     }
 }
 
-pub fn microphone(sid: &str) -> TrackSeen {
-    TrackSeen {
+pub fn microphone(sid: &str) -> ObservedTrack {
+    ObservedTrack {
         sid: sid.into(),
         kind: TrackKind::Audio,
         source: TrackSource::Microphone,

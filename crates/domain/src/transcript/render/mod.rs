@@ -1,4 +1,4 @@
-//! A transcript as text for people and as subtitles.
+//! Writes a transcript as plain text and as subtitles.
 
 mod srt;
 mod text;
@@ -8,14 +8,14 @@ pub use srt::srt;
 pub use text::text;
 pub use vtt::vtt;
 
-/// Hours, minutes, seconds and milliseconds of a time since the meeting began.
+/// Formats a time since the meeting began as hours, minutes, seconds and milliseconds.
 fn clock(ms: i64, separator: char) -> String {
     let ms = ms.max(0);
     let (h, m, s, ms) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000);
     format!("{h:02}:{m:02}:{s:02}{separator}{ms:03}")
 }
 
-/// A name on one line: line breaks and other control characters become spaces.
+/// Replaces line breaks and other control characters by spaces.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -1,7 +1,7 @@
 use super::{clock, one_line};
 use crate::transcript::{Segment, Transcript};
 
-/// SubRip: numbered blocks, comma before the milliseconds.
+/// Renders SubRip subtitles: numbered blocks, with a comma before the milliseconds.
 pub fn srt(transcript: &Transcript) -> String {
     let block = |(n, s): (usize, &Segment)| {
         let (start, end) = (clock(s.start_ms, ','), clock(s.end_ms, ','));
@@ -23,7 +23,7 @@ mod tests {
     use crate::transcript::render::example;
 
     #[test]
-    fn blocks_are_numbered_and_overlap_as_people_did() {
+    fn blocks_are_numbered_and_may_overlap() {
         insta::assert_snapshot!(srt(&example::transcript()), @r"
         1
         00:00:01,230 --> 00:00:03,000

@@ -1,7 +1,7 @@
 use super::{clock, one_line};
 use crate::transcript::Transcript;
 
-/// One line an utterance: time, name, words.
+/// Renders plain text, one line per utterance: start time, name, words.
 pub fn text(transcript: &Transcript) -> String {
     let line = |s: &crate::transcript::Segment| {
         let name = one_line(transcript.display_name(&s.speaker));
@@ -16,7 +16,7 @@ mod tests {
     use crate::transcript::render::example;
 
     #[test]
-    fn each_utterance_is_a_line_with_time_and_name() {
+    fn each_utterance_is_one_line_with_time_and_name() {
         insta::assert_snapshot!(text(&example::transcript()), @r"
         [00:00:01.230] Ada <admin> --> L.: Good morning & welcome
         [00:00:02.500] p-2: Hi

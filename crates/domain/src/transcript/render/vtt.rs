@@ -1,7 +1,7 @@
 use super::{clock, one_line};
 use crate::transcript::{Segment, Transcript};
 
-/// WebVTT with a voice tag for each speaker (W3C WebVTT section 4.2.2).
+/// Renders WebVTT subtitles with a voice tag per speaker (W3C WebVTT section 4.2.2).
 pub fn vtt(transcript: &Transcript) -> String {
     let block = |s: &Segment| {
         let (start, end) = (clock(s.start_ms, '.'), clock(s.end_ms, '.'));

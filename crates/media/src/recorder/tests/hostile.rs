@@ -1,8 +1,10 @@
+use domain::SampleTime;
 use proptest::prelude::*;
 
-use super::*;
+use super::support::*;
+use crate::recorder::MuteState;
 
-/// Anything that may happen to a recorder.
+/// Any input to a recorder.
 #[derive(Clone, Debug)]
 enum Event {
     Packet {
@@ -18,7 +20,7 @@ enum Event {
     },
     Report {
         timestamp: u32,
-        publisher_ns: i64,
+        publisher_time: i64,
     },
     Mute(bool),
     Reconnect,
@@ -52,15 +54,15 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(ssrc, seq_no, timestamp, payload)| Event::Packet { ssrc, seq_no, timestamp, payload }),
         8 => (0u64..4, step, payload())
             .prop_map(|(seq_step, timestamp_step, payload)| Event::Next { seq_step, timestamp_step, payload }),
-        1 => (any::<u32>(), any::<i64>()).prop_map(|(timestamp, publisher_ns)| Event::Report { timestamp, publisher_ns }),
+        1 => (any::<u32>(), any::<i64>()).prop_map(|(timestamp, publisher_time)| Event::Report { timestamp, publisher_time }),
         1 => any::<bool>().prop_map(Event::Mute),
         1 => Just(Event::Reconnect),
         2 => Just(Event::Timeout),
     ]
 }
 
-impl Studio {
-    fn suffer(&mut self, event: Event) {
+impl Scenario {
+    fn apply(&mut self, event: Event) {
         match event {
             Event::Packet {
                 ssrc,
@@ -69,7 +71,7 @@ impl Studio {
                 payload,
             } => {
                 (self.ssrc, self.seq_no, self.timestamp) = (ssrc, seq_no, timestamp);
-                self.arrive(seq_no, timestamp, payload.into());
+                self.receive(seq_no, timestamp, payload.into());
             }
             Event::Next {
                 seq_step,
@@ -78,12 +80,12 @@ impl Studio {
             } => {
                 self.seq_no = self.seq_no.wrapping_add(seq_step);
                 self.timestamp = self.timestamp.wrapping_add(timestamp_step);
-                self.arrive(self.seq_no, self.timestamp, payload.into());
+                self.receive(self.seq_no, self.timestamp, payload.into());
             }
             Event::Report {
                 timestamp,
-                publisher_ns,
-            } => self.report(self.ssrc, timestamp, publisher_ns),
+                publisher_time,
+            } => self.report(self.ssrc, timestamp, publisher_time),
             Event::Mute(true) => self.mute(MuteState::Muted),
             Event::Mute(false) => self.mute(MuteState::Unmuted),
             Event::Reconnect => self.reconnect(self.ssrc, self.seq_no),
@@ -96,39 +98,39 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn whatever_comes_makes_a_readable_file_no_longer_than_time_allows(
+    fn any_input_gives_a_readable_file_no_longer_than_the_time_that_passed(
         events in prop::collection::vec((event(), prop_oneof![4 => 0u64..40, 1 => 0u64..2000, 1 => 0u64..50_000]), 0..100)
     ) {
-        let mut studio = Studio::open();
+        let mut scenario = Scenario::new();
         let mut passed_ms = 0;
 
         for (event, ms) in events {
-            studio.suffer(event);
-            studio.pass(ms);
+            scenario.apply(event);
+            scenario.pass(ms);
             passed_ms += ms;
         }
-        let recording = studio.finish();
+        let recording = scenario.finish();
 
-        // 30 s and 0.1 % ahead of the arrivals, and what packets of up to 120 ms play
-        let most = (passed_ms + passed_ms / 1000 + 30_000 + 100 * 120) * 48;
+        // at most 30 s and 0.1 % ahead of the arrivals, plus packets of up to 120 ms
+        let most = SampleTime::from_millis(passed_ms + passed_ms / 1000 + 30_000 + 100 * 120);
         prop_assert!(recording.summary.samples <= most);
-        let silence_samples: u64 = recording.summary.gaps.iter().map(|gap| gap.samples).sum();
-        prop_assert!(silence_samples <= recording.summary.samples);
+        let silence: SampleTime = recording.summary.gaps.iter().map(|gap| gap.samples).sum();
+        prop_assert!(silence <= recording.summary.samples);
     }
 
     #[test]
-    fn arrivals_in_any_order_of_time_do_no_harm(
+    fn arrival_times_in_any_order_are_tolerated(
         events in prop::collection::vec((event(), 0u64..300_000), 0..60)
     ) {
-        let mut studio = Studio::open();
+        let mut scenario = Scenario::new();
 
         for (event, at_ms) in events {
-            studio.now_ms = at_ms;
-            studio.suffer(event);
-            studio.drain();
+            scenario.now_ms = at_ms;
+            scenario.apply(event);
+            scenario.drain();
         }
 
-        let recording = studio.finish();
+        let recording = scenario.finish();
         prop_assert!(recording.ms() <= 300_000 + 300 + 30_000 + 60 * 120);
     }
 }

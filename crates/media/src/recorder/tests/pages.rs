@@ -1,46 +1,49 @@
-use super::*;
+use domain::SampleTime;
+
+use super::support::*;
 use crate::ogg::OggReader;
+use crate::opus::PacketStream;
 
 #[test]
-fn the_first_sound_comes_out_as_soon_as_the_order_is_sure() {
-    let mut studio = Studio::open();
+fn the_first_page_is_returned_once_the_initial_hold_is_over() {
+    let mut scenario = Scenario::new();
 
-    studio.talk(20);
+    scenario.send_speech(20);
 
-    assert_eq!(studio.pages[0].at_ms, 100);
-    assert_eq!(studio.pages[2].at_ms, 100);
-    assert!(studio.pages[0].bytes.windows(8).any(|bytes| bytes == b"OpusHead"));
-    assert!(studio.pages[1].bytes.windows(8).any(|bytes| bytes == b"OpusTags"));
+    assert_eq!(scenario.pages[0].at_ms, 100);
+    assert_eq!(scenario.pages[2].at_ms, 100);
+    assert!(scenario.pages[0].bytes.windows(8).any(|bytes| bytes == b"OpusHead"));
+    assert!(scenario.pages[1].bytes.windows(8).any(|bytes| bytes == b"OpusTags"));
 }
 
 #[test]
-fn a_crash_costs_little_more_than_a_page() {
-    let mut studio = Studio::open();
+fn a_crash_loses_little_more_than_a_page() {
+    let mut scenario = Scenario::new();
 
     for _ in 0..200 {
-        studio.talk(1);
-        let written = samples_on_pages(&studio);
-        let lost = seconds(studio.recorder.samples() - written);
-        assert!(lost <= 0.24 && studio.recorder.samples() >= written, "{lost}");
+        scenario.send_speech(1);
+        let written = samples_on_pages(&scenario);
+        let lost = (scenario.recorder.samples() - written).as_secs_f64();
+        assert!(lost <= 0.24 && scenario.recorder.samples() >= written, "{lost}");
     }
 }
 
 #[test]
-fn what_was_said_before_a_silence_does_not_wait_for_its_end() {
-    let mut studio = Studio::open();
-    studio.talk(17);
+fn speech_before_a_silence_is_returned_before_the_silence_ends() {
+    let mut scenario = Scenario::new();
+    scenario.send_speech(17);
 
-    studio.silence(2000);
+    scenario.silence(2000);
 
-    assert_eq!(samples_on_pages(&studio), 16 * 960);
-    assert_eq!(studio.drain(), None);
+    assert_eq!(samples_on_pages(&scenario), SampleTime(16 * 960));
+    assert_eq!(scenario.drain(), None);
 }
 
 #[test]
 fn a_torn_file_is_read_up_to_its_last_page() {
-    let mut studio = Studio::open();
-    studio.talk(100);
-    let file = studio.file();
+    let mut scenario = Scenario::new();
+    scenario.send_speech(100);
+    let file = scenario.file();
 
     let mut stream = PacketStream::open(&file[..file.len() - 1]).unwrap();
     let packets: Vec<_> = std::iter::from_fn(|| stream.next_packet().unwrap()).collect();
@@ -56,10 +59,10 @@ fn a_torn_file_is_read_up_to_its_last_page() {
 }
 
 #[test]
-fn tags_and_channels_are_those_of_the_settings() {
-    let mut studio = Studio::open_with(|config| config.tags = vec![("TRACK".into(), "TR_1".into())]);
-    studio.talk(10);
-    let recording = studio.finish();
+fn tags_and_channels_are_those_of_the_configuration() {
+    let mut scenario = Scenario::with_config(|config| config.tags = vec![("TRACK".into(), "TR_1".into())]);
+    scenario.send_speech(10);
+    let recording = scenario.finish();
 
     let summary = crate::opus::probe(&recording.file[..]).unwrap();
 
@@ -67,9 +70,9 @@ fn tags_and_channels_are_those_of_the_settings() {
     assert_eq!(summary.tags.tags, [("TRACK".to_owned(), "TR_1".to_owned())]);
 }
 
-fn samples_on_pages(studio: &Studio) -> u64 {
-    let file = studio.file();
+fn samples_on_pages(scenario: &Scenario) -> SampleTime {
+    let file = scenario.file();
     let mut reader = OggReader::new(&file[..]);
     let pages = std::iter::from_fn(|| reader.next_page().unwrap());
-    pages.filter_map(|page| page.granule).last().unwrap_or(0)
+    SampleTime::from_samples(pages.filter_map(|page| page.granule).last().unwrap_or(0))
 }

@@ -1,15 +1,15 @@
-//! Recordings are listened to.
+//! Recordings are decoded and their sound is checked.
 
-use super::*;
-use crate::opus::decode::{Decoder, OutputRate};
+use super::support::*;
+use crate::opus::decode::{Decoder, SampleTime16k};
 use crate::opus::encode::{EncodedChannels, encode, tone};
 
 /// Samples at 16 kHz in a millisecond.
 const PER_MS: usize = 16;
 
-impl Studio {
-    /// 1 s of tone.
-    fn sing(&mut self) {
+impl Scenario {
+    /// Sends 1 s of a tone.
+    fn send_tone(&mut self) {
         let sound = encode(&tone(440.0, 48_000), EncodedChannels::Mono).unwrap();
         for packet in sound.packets.into_iter().take(50) {
             self.send(packet);
@@ -18,12 +18,12 @@ impl Studio {
     }
 }
 
-fn listen(recording: &Recording) -> Vec<i16> {
-    let decoder = Decoder::open(&recording.file[..], OutputRate::Hz16000).unwrap();
+fn decode(recording: &Recording) -> Vec<i16> {
+    let decoder = Decoder::<_, SampleTime16k>::open(&recording.file[..]).unwrap();
     decoder.flat_map(|block| block.unwrap().samples).collect()
 }
 
-/// Milliseconds in which something is heard.
+/// Returns the milliseconds that are loud.
 fn loud_ms(sound: &[i16]) -> Vec<usize> {
     let is_loud = |ms: &[i16]| ms.iter().any(|sample| sample.unsigned_abs() > 2000);
     sound
@@ -35,14 +35,14 @@ fn loud_ms(sound: &[i16]) -> Vec<usize> {
 }
 
 #[test]
-fn a_tone_after_a_mute_is_heard_at_its_time_and_the_mute_is_silent() {
-    let mut studio = Studio::open();
-    studio.sing();
-    studio.inject(50);
-    studio.silence(9000);
-    studio.sing();
+fn a_tone_after_a_mute_is_at_its_time_and_the_mute_is_silent() {
+    let mut scenario = Scenario::new();
+    scenario.send_tone();
+    scenario.inject(50);
+    scenario.silence(9000);
+    scenario.send_tone();
 
-    let sound = listen(&studio.finish());
+    let sound = decode(&scenario.finish());
 
     let after = loud_ms(&sound).into_iter().find(|&ms| ms > 1500).unwrap();
     assert_eq!(sound.len(), 12_000 * PER_MS);
@@ -51,13 +51,13 @@ fn a_tone_after_a_mute_is_heard_at_its_time_and_the_mute_is_silent() {
 }
 
 #[test]
-fn a_short_loss_within_a_tone_is_not_heard_as_a_hole() {
-    let mut studio = Studio::open();
-    studio.sing();
-    studio.lose(1);
-    studio.sing();
+fn a_short_loss_within_a_tone_leaves_no_silence() {
+    let mut scenario = Scenario::new();
+    scenario.send_tone();
+    scenario.lose(1);
+    scenario.send_tone();
 
-    let sound = listen(&studio.finish());
+    let sound = decode(&scenario.finish());
 
     let holes = (50..1900).filter(|ms| {
         sound[ms * PER_MS..(ms + 5) * PER_MS]

@@ -1,22 +1,23 @@
+use domain::SampleTime;
 use domain::manifest::{Gap, GapCause};
 
-use super::*;
+use super::support::*;
 
 #[test]
 fn after_a_reconnect_the_gap_is_exact_if_timestamps_agree_with_arrivals() {
-    let mut studio = Studio::open();
-    studio.talk(50);
+    let mut scenario = Scenario::new();
+    scenario.send_speech(50);
 
-    studio.silence(460);
-    studio.pass(70);
-    studio.reconnect(2, 5);
-    studio.talk(50);
-    let recording = studio.finish();
+    scenario.silence(460);
+    scenario.pass(70);
+    scenario.reconnect(2, 5);
+    scenario.send_speech(50);
+    let recording = scenario.finish();
 
-    assert_eq!(recording.heard()[50], (50, 1460));
+    assert_eq!(recording.speech()[50], (50, 1460));
     let gap = Gap {
-        start_sample: 48_000,
-        samples: 460 * 48,
+        start_sample: SampleTime(48_000),
+        samples: SampleTime(460 * 48),
         cause: GapCause::ConnectionLost,
         lost_packets: 0,
     };
@@ -24,107 +25,107 @@ fn after_a_reconnect_the_gap_is_exact_if_timestamps_agree_with_arrivals() {
 }
 
 #[test]
-fn after_a_reconnect_with_other_timestamps_arrivals_decide() {
-    let mut studio = Studio::open();
-    studio.talk(50);
+fn after_a_reconnect_with_unrelated_timestamps_arrivals_decide() {
+    let mut scenario = Scenario::new();
+    scenario.send_speech(50);
 
-    studio.pass(460);
-    studio.timestamp = 4_000_000_000;
-    studio.reconnect(2, 5);
-    studio.talk(50);
-    let recording = studio.finish();
+    scenario.pass(460);
+    scenario.timestamp = 4_000_000_000;
+    scenario.reconnect(2, 5);
+    scenario.send_speech(50);
+    let recording = scenario.finish();
 
-    assert_eq!(recording.heard()[50], (50, 1460));
+    assert_eq!(recording.speech()[50], (50, 1460));
     assert_eq!(recording.summary.gaps[0].cause, GapCause::ConnectionLost);
 }
 
 #[test]
-fn packets_that_the_old_connection_had_delivered_are_written_once() {
-    let mut studio = Studio::open();
-    studio.talk(50);
+fn packets_delivered_by_both_connections_are_written_once() {
+    let mut scenario = Scenario::new();
+    scenario.send_speech(50);
 
-    studio.timestamp -= 3 * 960;
-    studio.number -= 3;
-    studio.reconnect(2, 5);
-    studio.talk(50);
-    let recording = studio.finish();
+    scenario.timestamp -= 3 * 960;
+    scenario.number -= 3;
+    scenario.reconnect(2, 5);
+    scenario.send_speech(50);
+    let recording = scenario.finish();
 
-    let numbers: Vec<_> = recording.heard().iter().map(|h| h.0).collect();
+    let numbers: Vec<_> = recording.speech().iter().map(|h| h.0).collect();
     assert_eq!(numbers, (0..97).collect::<Vec<_>>());
     assert_eq!(recording.summary.counts.duplicate, 3);
 }
 
 #[test]
-fn another_ssrc_is_a_new_source_even_unannounced() {
-    let mut studio = Studio::open();
-    studio.talk(50);
+fn another_ssrc_is_a_new_source_even_without_a_reconnect() {
+    let mut scenario = Scenario::new();
+    scenario.send_speech(50);
 
-    studio.ssrc = 99;
-    studio.seq_no = 3;
-    studio.talk(50);
-    let recording = studio.finish();
+    scenario.ssrc = 99;
+    scenario.seq_no = 3;
+    scenario.send_speech(50);
+    let recording = scenario.finish();
 
-    assert_eq!(recording.heard().len(), 100);
+    assert_eq!(recording.speech().len(), 100);
     assert_eq!(recording.ms(), 2000);
 }
 
 #[test]
-fn what_waited_for_the_old_connection_is_not_lost_with_it() {
-    let mut studio = Studio::open();
-    studio.talk(10);
-    studio.lose(1);
-    studio.talk(2);
+fn packets_waiting_at_a_reconnect_are_not_lost() {
+    let mut scenario = Scenario::new();
+    scenario.send_speech(10);
+    scenario.lose(1);
+    scenario.send_speech(2);
 
-    studio.reconnect(2, 5);
-    studio.talk(10);
-    let recording = studio.finish();
+    scenario.reconnect(2, 5);
+    scenario.send_speech(10);
+    let recording = scenario.finish();
 
-    assert_eq!(recording.heard().len(), 22);
+    assert_eq!(recording.speech().len(), 22);
     assert_eq!(recording.ms(), 23 * 20);
 }
 
 #[test]
 fn a_jump_of_sequence_numbers_is_a_new_source() {
     for seq_no in [1_000_000, 70_000, 10] {
-        let mut studio = Studio::open();
-        studio.seq_no = 50_000;
-        studio.talk(50);
+        let mut scenario = Scenario::new();
+        scenario.seq_no = 50_000;
+        scenario.send_speech(50);
 
-        studio.seq_no = seq_no;
-        studio.talk(50);
-        studio.pass(500);
-        let recording = studio.finish();
+        scenario.seq_no = seq_no;
+        scenario.send_speech(50);
+        scenario.pass(500);
+        let recording = scenario.finish();
 
-        assert_eq!(recording.heard().len(), 100, "{seq_no}");
+        assert_eq!(recording.speech().len(), 100, "{seq_no}");
         assert_eq!((recording.ms(), recording.summary.counts.lost), (2000, 0));
     }
 }
 
 #[test]
-fn a_jump_of_timestamps_that_arrivals_deny_is_placed_by_arrival() {
-    let mut studio = Studio::open();
-    studio.talk(50);
+fn a_timestamp_jump_that_arrivals_contradict_is_placed_by_arrival() {
+    let mut scenario = Scenario::new();
+    scenario.send_speech(50);
 
-    studio.timestamp = studio.timestamp.wrapping_add(3600 * 48_000);
-    studio.pass(500);
-    studio.talk(50);
-    let recording = studio.finish();
+    scenario.timestamp = scenario.timestamp.wrapping_add(3600 * 48_000);
+    scenario.pass(500);
+    scenario.send_speech(50);
+    let recording = scenario.finish();
 
-    assert_eq!(recording.heard()[50], (50, 1500));
+    assert_eq!(recording.speech()[50], (50, 1500));
     assert_eq!(recording.summary.gaps[0].cause, GapCause::TimestampJump);
     assert_eq!(recording.ms(), 2500);
 }
 
 #[test]
-fn what_a_stalled_network_delivers_late_is_not_stretched() {
-    let mut studio = Studio::open();
-    studio.talk(50);
+fn packets_delivered_late_by_a_stalled_network_are_not_stretched() {
+    let mut scenario = Scenario::new();
+    scenario.send_speech(50);
 
-    studio.pass(40_000);
+    scenario.pass(40_000);
     for number in 50..2050 {
-        studio.send(speech(number));
+        scenario.send(speech(number));
     }
-    let recording = studio.finish();
+    let recording = scenario.finish();
 
     assert_eq!(recording.ms(), 41_000);
     assert_eq!(recording.summary.gaps, []);

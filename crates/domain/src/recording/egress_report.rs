@@ -1,11 +1,11 @@
-//! An egress's report read as the state that it asks for.
+//! The state of a recording that an egress report describes.
 
 use super::state::{Active, Complete, Failed, FailureReason, RecordingState};
 use crate::ObjectKey;
 use crate::event::{EgressReport, EgressStatus};
 
-/// The state that a report describes; `None` if it says nothing that we did not know by asking for the egress.
-pub fn outcome_of(report: &EgressReport) -> Option<RecordingState> {
+/// Returns the state that a report describes; `None` if it says no more than that an egress was requested.
+pub(super) fn reported_state(report: &EgressReport) -> Option<RecordingState> {
     match report.status {
         EgressStatus::Starting | EgressStatus::Unknown => None,
         EgressStatus::Active | EgressStatus::Ending => Some(RecordingState::Active(active(report))),
@@ -35,7 +35,7 @@ fn complete(report: &EgressReport) -> RecordingState {
         manifest: object.manifest(),
         object,
         started_at: first_packet(report).or(report.started_at),
-        ended_at: ended(report),
+        ended_at: ended_at(report),
         size_bytes: report.file.as_ref().and_then(|file| file.size_bytes),
         truncated: report.status == EgressStatus::LimitReached,
     })
@@ -48,7 +48,7 @@ fn failed(report: &EgressReport, reason: FailureReason) -> RecordingState {
         reason,
         error,
         started_at,
-        ended_at: ended(report),
+        ended_at: ended_at(report),
     })
 }
 
@@ -56,6 +56,6 @@ fn first_packet(report: &EgressReport) -> Option<chrono::DateTime<chrono::Utc>> 
     report.file.as_ref()?.started_at
 }
 
-fn ended(report: &EgressReport) -> Option<chrono::DateTime<chrono::Utc>> {
+fn ended_at(report: &EgressReport) -> Option<chrono::DateTime<chrono::Utc>> {
     report.file.as_ref().and_then(|file| file.ended_at).or(report.ended_at)
 }
