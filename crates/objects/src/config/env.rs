@@ -16,6 +16,7 @@ const DEFAULT_REGION: &str = "us-east-1";
 
 /// The store arguments, flattened into the command lines of `server` and `worker`.
 #[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Object store")]
 pub struct StorageArgs {
     /// Folder for all objects, instead of S3: `file:///absolute/path`
     #[arg(long = "storage", env = "TRACKSCRIBE_STORAGE", value_name = "URL")]
@@ -36,31 +37,25 @@ pub struct StorageArgs {
     livekit: LivekitArgs,
 }
 
-/// One set of `…_STORAGE_AWS_*` variables. A macro, because clap wants each name as a literal.
+/// One set of `…_STORAGE_AWS_*` variables. A macro, because clap wants each name as a literal, and `help`, because clap
+/// ignores doc comments that are not literals.
 macro_rules! bucket_args {
     ($name:ident, $flag:literal, $prefix:literal, $what:literal) => {
         #[derive(Clone, Debug, Default, Args)]
         struct $name {
-            #[doc = concat!("S3 bucket for ", $what)]
-            #[arg(id = concat!($flag, "-bucket"), long = concat!($flag, "-bucket"), env = concat!($prefix, "BUCKET_NAME"), value_name = "NAME")]
+            #[arg(help = concat!("S3 bucket for ", $what), id = concat!($flag, "-bucket"), long = concat!($flag, "-bucket"), env = concat!($prefix, "BUCKET_NAME"), value_name = "NAME")]
             bucket: Option<String>,
-            #[doc = concat!("Region of the bucket for ", $what)]
-            #[arg(id = concat!($flag, "-region"), long = concat!($flag, "-region"), env = concat!($prefix, "REGION"), value_name = "REGION")]
+            #[arg(help = concat!("Region of the bucket for ", $what), id = concat!($flag, "-region"), long = concat!($flag, "-region"), env = concat!($prefix, "REGION"), value_name = "REGION")]
             region: Option<String>,
-            #[doc = concat!("Access key id of the bucket for ", $what)]
-            #[arg(id = concat!($flag, "-access-key"), env = concat!($prefix, "ACCESS_KEY_ID"), long = concat!($flag, "-access-key"), hide_env_values = true, value_name = "ID")]
+            #[arg(help = concat!("Access key id of the bucket for ", $what), id = concat!($flag, "-access-key"), env = concat!($prefix, "ACCESS_KEY_ID"), long = concat!($flag, "-access-key"), hide_env_values = true, value_name = "ID")]
             access_key: Option<SecretString>,
-            #[doc = concat!("File with the access key id of the bucket for ", $what)]
-            #[arg(id = concat!($flag, "-access-key-file"), long = concat!($flag, "-access-key-file"), env = concat!($prefix, "ACCESS_KEY_ID_FILE"), value_name = "FILE")]
+            #[arg(help = concat!("File with the access key id of the bucket for ", $what), id = concat!($flag, "-access-key-file"), long = concat!($flag, "-access-key-file"), env = concat!($prefix, "ACCESS_KEY_ID_FILE"), value_name = "FILE")]
             access_key_file: Option<PathBuf>,
-            #[doc = concat!("Secret access key of the bucket for ", $what, "; set the variable, because arguments are visible to other users")]
-            #[arg(id = concat!($flag, "-secret"), long = concat!($flag, "-secret"), env = concat!($prefix, "SECRET_ACCESS_KEY"), hide_env_values = true, hide = true, value_name = "SECRET")]
+            #[arg(help = concat!("Secret access key of the bucket for ", $what, "; set the variable, because arguments are visible to other users"), id = concat!($flag, "-secret"), long = concat!($flag, "-secret"), env = concat!($prefix, "SECRET_ACCESS_KEY"), hide_env_values = true, hide = true, value_name = "SECRET")]
             secret: Option<SecretString>,
-            #[doc = concat!("File with the secret access key of the bucket for ", $what)]
-            #[arg(id = concat!($flag, "-secret-file"), long = concat!($flag, "-secret-file"), env = concat!($prefix, "SECRET_ACCESS_KEY_FILE"), value_name = "FILE")]
+            #[arg(help = concat!("File with the secret access key of the bucket for ", $what), id = concat!($flag, "-secret-file"), long = concat!($flag, "-secret-file"), env = concat!($prefix, "SECRET_ACCESS_KEY_FILE"), value_name = "FILE")]
             secret_file: Option<PathBuf>,
-            #[doc = concat!("URL of the S3 server of the bucket for ", $what, "; defaults to Amazon S3")]
-            #[arg(id = concat!($flag, "-endpoint"), long = concat!($flag, "-endpoint"), env = concat!($prefix, "ENDPOINT_URL"), value_name = "URL")]
+            #[arg(help = concat!("URL of the S3 server of the bucket for ", $what, "; defaults to Amazon S3"), id = concat!($flag, "-endpoint"), long = concat!($flag, "-endpoint"), env = concat!($prefix, "ENDPOINT_URL"), value_name = "URL")]
             endpoint: Option<Url>,
         }
 
