@@ -9,6 +9,8 @@ mod jobs;
 mod key;
 mod migrate;
 mod publisher;
+#[cfg(test)]
+mod reference;
 mod role;
 mod server;
 mod setup;
