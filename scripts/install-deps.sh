@@ -4,7 +4,7 @@
 #   scripts/install-deps.sh [--yes] [--dry-run] GROUP...
 #
 #   demo    what `setup.sh` builds with and starts: PostgreSQL, Redis, livekit-server, PocketSphinx
-#   tests   the same and what `scripts/test.sh` needs: Garage, cargo-nextest, ffmpeg, flite, shellcheck, …
+#   tests   the same and what `scripts/test.sh` needs: Garage, cargo-nextest, cargo-deny, ffmpeg, flite, …
 #   minio   MinIO, the second S3 store that the tests can run on (TRACKSCRIBE_TEST_S3=minio)
 #
 #   --yes      install packages without asking (root is never asked, nor a run without a terminal)
@@ -18,8 +18,14 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/tools.sh"
 
 LIVEKIT_VERSION=1.13.5 # the one whose behaviour the code was checked against; 1.13.6 and later cannot be built by `go install`
+# renovate: crate=garage
 GARAGE_VERSION=2.5.0
+# renovate: crate=cargo-nextest
 NEXTEST_VERSION=0.9.151
+# renovate: crate=cargo-deny
+DENY_VERSION=0.20.2
+# renovate: crate=cargo-machete
+MACHETE_VERSION=0.9.2
 SDK_VERSION=1.2.0
 MINIO_VERSION=v0.0.0-20260212201848-7aac2a2c5b7c
 RUST_VERSION=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$here/../Cargo.toml")
@@ -102,6 +108,8 @@ find_missing_programs() {
     look_for demo livekit-server "$LIVEKIT_VERSION" "the WebRTC server that meetings run on" livekit-server --version
     look_for tests garage "$GARAGE_VERSION" "the S3 store that tests run on" garage --version
     look_for tests cargo-nextest "$NEXTEST_VERSION" "runs the tests" cargo-nextest nextest --version
+    look_for tests cargo-deny "$DENY_VERSION" "checks licenses and sources of dependencies" cargo-deny --version
+    look_for tests cargo-machete "$MACHETE_VERSION" "finds unused dependencies" cargo-machete --version
     has_sdk || look_for tests python-sdk "$SDK_VERSION" "LiveKit's own client for Python, a publisher that we did not write"
     look_for minio minio "" "the other S3 store that tests can run on" echo
 }
@@ -178,6 +186,15 @@ install_cargo_nextest() {
     cargo_install cargo-nextest --version "$NEXTEST_VERSION" --no-default-features --features default-no-update
 }
 
+install_cargo_deny() {
+    cargo_install cargo-deny --version "$DENY_VERSION"
+}
+
+# Optimised a little: 2 s instead of 12 s for each run of the tests.
+install_cargo_machete() {
+    CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo_install cargo-machete --version "$MACHETE_VERSION"
+}
+
 # In its own environment. The marker file is created last, so that an interrupted installation is repeated.
 install_python_sdk() {
     local folder=$TRACKSCRIBE_TOOLS/python
@@ -207,7 +224,7 @@ put() { # FILE NAME: moves the file into place, so that a concurrent run never s
 install_programs() {
     local pid pids=() failed=no
     install_each livekit-server python-sdk minio & pids+=($!)
-    install_each garage cargo-nextest & pids+=($!)
+    install_each garage cargo-nextest cargo-deny cargo-machete & pids+=($!)
     for pid in "${pids[@]}"; do wait "$pid" || failed=yes; done
     [[ $failed == no ]] || die "some programs could not be installed; see above"
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every check: format, scripts, committed query data, lints, then all tests against real servers.
+# Runs every check: format, scripts, dependencies, committed query data, lints, documentation, then all tests against
+# real servers.
 #
 #   scripts/test.sh                   everything
 #   scripts/test.sh NEXTEST_ARGS...   only the tests that these arguments of `cargo nextest run` select, for example
@@ -41,8 +42,11 @@ main() {
     if [[ $# == 0 ]]; then
         step "format" cargo fmt --all --check
         step "scripts" check_scripts
+        step "dependencies" check_dependencies
         step "query data" scripts/sqlx-prepare.sh --check
         step "lints" cargo clippy --quiet --workspace --all-targets "${FEATURES[@]}" -- -D warnings
+        step "documentation" check_documentation
+        step "doc tests" quietly cargo test --doc --workspace "${FEATURES[@]}"
     fi
     say "tests"
     # Last, so that the summary of the tests is printed at the end.
@@ -66,6 +70,18 @@ check_scripts() {
     local scripts
     mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
     shellcheck -x "${scripts[@]}"
+}
+
+# Advisories need the network, so only continuous integration checks them.
+check_dependencies() {
+    quietly cargo deny --offline --workspace check licenses bans sources && quietly cargo machete --skip-target-dir
+}
+
+check_documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps "${FEATURES[@]}"; }
+
+quietly() { # COMMAND...: prints what it said only if it fails
+    local log=$work/quietly.log
+    "$@" >"$log" 2>&1 || { cat "$log" >&2 && return 1; }
 }
 
 # --- servers ---------------------------------------------------------------------------------------------------------
