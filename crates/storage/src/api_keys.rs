@@ -1,4 +1,4 @@
-//! Callers of our API, by the SHA-256 of their key.
+//! API keys, by their SHA-256 digest.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ApiKeyId;
@@ -6,15 +6,15 @@ use sqlx::PgConnection;
 
 use crate::StorageError;
 
-/// How precisely the last use of a key is known.
+/// How often the last use of a key is written at most.
 const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
 
-/// A key as it is kept: never the key itself.
+/// A stored key, without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
     pub id: ApiKeyId,
     pub name: String,
-    /// First characters, to tell keys apart in lists.
+    /// First characters, to distinguish keys in lists.
     pub prefix: String,
     /// `read`, `write`, `admin`.
     pub scopes: Vec<String>,
@@ -23,7 +23,7 @@ pub struct ApiKey {
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
-/// Keeps a new key under the digest of its text.
+/// Inserts a key under the digest of its text.
 pub async fn insert(conn: &mut PgConnection, key: &ApiKey, hash: &[u8; 32]) -> Result<(), StorageError> {
     sqlx::query!(
         "INSERT INTO api_keys (id, name, hash, prefix, scopes, created_at)
@@ -40,7 +40,7 @@ pub async fn insert(conn: &mut PgConnection, key: &ApiKey, hash: &[u8; 32]) -> R
     Ok(())
 }
 
-/// The key with this digest, unless it was revoked.
+/// Finds the key with this digest, unless it was revoked.
 pub async fn find_by_hash(conn: &mut PgConnection, hash: &[u8; 32]) -> Result<Option<ApiKey>, StorageError> {
     let key = sqlx::query_as!(
         ApiKey,
@@ -54,7 +54,7 @@ pub async fn find_by_hash(conn: &mut PgConnection, hash: &[u8; 32]) -> Result<Op
     Ok(key)
 }
 
-/// All keys, revoked ones included, oldest first.
+/// Lists all keys, also revoked ones, oldest first.
 pub async fn list(conn: &mut PgConnection) -> Result<Vec<ApiKey>, StorageError> {
     let keys = sqlx::query_as!(
         ApiKey,
@@ -67,7 +67,7 @@ pub async fn list(conn: &mut PgConnection) -> Result<Vec<ApiKey>, StorageError> 
     Ok(keys)
 }
 
-/// Notes that a key was used. Precise to a minute, so that a busy caller does not write with every request.
+/// Saves the time of a key's last use, at most once a minute, so that a busy caller does not write with every request.
 pub async fn touch(conn: &mut PgConnection, key: &ApiKey, now: DateTime<Utc>) -> Result<(), StorageError> {
     if key.last_used_at.is_some_and(|used| now - used < TOUCH_EVERY) {
         return Ok(());
@@ -78,7 +78,7 @@ pub async fn touch(conn: &mut PgConnection, key: &ApiKey, now: DateTime<Utc>) ->
     Ok(())
 }
 
-/// Ends a key. Whether there was one to end.
+/// Revokes a key. Returns whether it existed and was valid.
 pub async fn revoke(conn: &mut PgConnection, id: ApiKeyId, now: DateTime<Utc>) -> Result<bool, StorageError> {
     let ended = sqlx::query!(
         "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
@@ -100,7 +100,7 @@ mod tests {
     const HASH: [u8; 32] = [7; 32];
 
     #[sqlx::test]
-    async fn a_revoked_key_is_found_no_longer(pool: PgPool) {
+    async fn a_revoked_key_is_no_longer_found(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let key = ApiKey {

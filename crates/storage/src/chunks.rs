@@ -1,4 +1,4 @@
-//! What an engine heard in one stretch of one recording. A crash loses the stretch at hand, not those before.
+//! The transcribed chunks of recordings. A crash loses the current chunk, not those before it.
 
 use domain::RecordingId;
 use serde_json::Value;
@@ -6,17 +6,17 @@ use sqlx::PgConnection;
 
 use crate::StorageError;
 
-/// A stretch that was heard.
+/// A transcribed chunk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chunk {
     /// First sample, 48 kHz, within the recording.
     pub start_sample: i64,
     pub end_sample: i64,
-    /// A list of words in time of the recording, as the worker writes them.
+    /// A list of words in recording time, as the worker writes them.
     pub words: Value,
 }
 
-/// Keeps a chunk. `engine` names the engine, its options and the audio's digest: a change of either starts anew.
+/// Saves a chunk. `engine` identifies the engine, its options and the audio: with another key, transcription starts over.
 pub async fn save(
     conn: &mut PgConnection,
     recording: RecordingId,
@@ -39,7 +39,7 @@ pub async fn save(
     Ok(())
 }
 
-/// What an engine has heard so far, in order.
+/// Lists the chunks that an engine has transcribed so far, in order.
 pub async fn list(conn: &mut PgConnection, recording: RecordingId, engine: &str) -> Result<Vec<Chunk>, StorageError> {
     let chunks = sqlx::query_as!(
         Chunk,
@@ -55,7 +55,7 @@ pub async fn list(conn: &mut PgConnection, recording: RecordingId, engine: &str)
     Ok(chunks)
 }
 
-/// Forgets what other engines heard: the words of a recording are those of one.
+/// Deletes the chunks of other engines: the words of a recording come from one engine.
 pub async fn delete_others(conn: &mut PgConnection, recording: RecordingId, engine: &str) -> Result<(), StorageError> {
     sqlx::query!(
         "DELETE FROM chunks WHERE recording_id = $1 AND engine <> $2",
@@ -67,7 +67,7 @@ pub async fn delete_others(conn: &mut PgConnection, recording: RecordingId, engi
     Ok(())
 }
 
-/// All that was heard in a recording, in order.
+/// Lists all chunks of a recording in order.
 pub async fn list_for_recording(conn: &mut PgConnection, recording: RecordingId) -> Result<Vec<Chunk>, StorageError> {
     let chunks = sqlx::query_as!(
         Chunk,
@@ -91,7 +91,7 @@ mod tests {
     use crate::support;
 
     #[sqlx::test]
-    async fn chunks_are_kept_once_and_those_of_another_engine_are_forgotten(pool: PgPool) {
+    async fn chunks_are_stored_once_and_those_of_another_engine_are_deleted(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
         let recording = support::meeting_with_track(&mut conn).await.recordings[0].id;
         let chunk = |start_sample, word| Chunk {

@@ -1,11 +1,11 @@
-//! Each time that a participant was connected.
+//! Connections: the times during which participants were connected.
 
 use domain::{ConnectionId, MeetingId, ParticipantId, ParticipantSid, participant::Connection};
 use sqlx::PgConnection;
 
 use crate::StorageError;
 
-/// Keeps a connection, or what is newly known of one.
+/// Inserts a connection, or updates its times.
 pub async fn save(conn: &mut PgConnection, connection: &Connection) -> Result<(), StorageError> {
     sqlx::query!(
         "INSERT INTO connections (id, participant_id, meeting_id, sid, joined_at, left_at)
@@ -23,7 +23,7 @@ pub async fn save(conn: &mut PgConnection, connection: &Connection) -> Result<()
     Ok(())
 }
 
-/// All connections of a meeting, in the order in which they were first seen.
+/// Lists the connections of a meeting in the order in which they were first seen.
 pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Result<Vec<Connection>, StorageError> {
     let connections = sqlx::query_as!(
         Connection,

@@ -1,4 +1,4 @@
-//! Why the database did not do what was asked.
+//! Storage errors.
 
 use std::borrow::Cow;
 
@@ -6,21 +6,24 @@ use sqlx::error::{DatabaseError, ErrorKind};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// SQLSTATE classes whose errors pass by themselves: connection, resources, the operator at work.
+/// SQLSTATE classes of transient errors: connection, insufficient resources, operator intervention.
 const TRANSIENT_CLASSES: [&str; 3] = ["08", "53", "57"];
 
-/// Serialization failure, deadlock, lock not available: another transaction was in the way.
+/// SQLSTATE codes of conflicts with another transaction: serialization failure, deadlock, lock not available.
 const TRANSIENT_CODES: [&str; 3] = ["40001", "40P01", "55P03"];
 
+/// Why a statement, a connection or a migration failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    #[error("the database cannot be reached or is too busy; check that PostgreSQL runs and that DATABASE_URL is right")]
+    #[error(
+        "cannot reach the database, or it is too busy; check that PostgreSQL runs and that DATABASE_URL is correct"
+    )]
     Unavailable(#[source] sqlx::Error),
     /// A unique key is taken. `constraint` is its name in the migrations.
-    #[error("a row with this value of {constraint} exists already")]
+    #[error("a row with this value of {constraint} already exists")]
     Taken { constraint: String },
-    /// The schema and this program disagree, or somebody wrote by hand.
-    #[error("{table}.{column} of {id} cannot be read")]
+    /// A column contains an invalid value: the schema differs from this program's, or the row was edited by hand.
+    #[error("cannot read {table}.{column} of {id}")]
     Row {
         table: &'static str,
         column: &'static str,
@@ -28,9 +31,9 @@ pub enum StorageError {
         #[source]
         why: BoxError,
     },
-    #[error("the database could not be brought to this program's schema")]
+    #[error("cannot migrate the database to this program's schema")]
     Migrate(#[source] sqlx::migrate::MigrateError),
-    #[error("the database refused a statement")]
+    #[error("the database rejected a statement")]
     Refused(#[source] sqlx::Error),
 }
 
@@ -44,7 +47,7 @@ impl StorageError {
         }
     }
 
-    /// Whether the row is there already under the unique key `constraint`.
+    /// Whether the unique key `name` is taken.
     pub fn is_taken(&self, name: &str) -> bool {
         matches!(self, Self::Taken { constraint } if constraint == name)
     }
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn what_passes_by_itself_is_transient(pool: PgPool) {
+    async fn connection_and_conflict_errors_are_transient(pool: PgPool) {
         for code in ["40001", "40P01", "55P03", "08006", "53300", "57P01", "57014"] {
             assert!(raise(&pool, code).await.is_transient(), "{code}");
         }
@@ -113,7 +116,7 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn a_database_that_is_away_is_transient(pool: PgPool) {
+    async fn a_closed_pool_is_a_transient_error(pool: PgPool) {
         pool.close().await;
 
         let error: StorageError = pool.acquire().await.map(drop).unwrap_err().into();

@@ -1,4 +1,4 @@
-//! The inbox: every verified webhook once.
+//! The inbox: every verified webhook, once.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -14,27 +14,28 @@ use crate::{StorageError, row::Row};
 /// Deferred events of one platform room that are read at most. A room has a few; more is somebody's mischief.
 const MAX_DEFERRED: i64 = 500;
 
-/// One webhook as it is kept.
+/// A webhook to store.
 #[derive(Clone, Debug)]
 pub struct NewEvent<'a> {
     pub id: Uuid,
     pub event: &'a PlatformEvent,
     pub received_at: DateTime<Utc>,
-    /// As it came, with storage credentials taken out.
+    /// The body as received, without storage credentials.
     pub body: &'a serde_json::Value,
 }
 
-/// Whether an event is seen for the first time.
+/// Whether an event is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remembered {
     New,
     Repeated,
 }
 
-/// Keeps an event. Of several at once under one key, the others wait for the first one's transaction.
+/// Stores an event unless it is already stored. A simultaneous duplicate waits for the first one's transaction.
 pub async fn remember(conn: &mut PgConnection, new: &NewEvent<'_>) -> Result<Remembered, StorageError> {
     let event = new.event;
-    let in_our_words = serde_json::to_value(event).expect("an event is texts, times and numbers, which JSON can hold");
+    let parsed =
+        serde_json::to_value(event).expect("an event contains texts, times and numbers, which JSON can represent");
     let kept = sqlx::query!(
         "INSERT INTO events (id, platform, event_id, name, room_sid, occurred_at, received_at, body, event)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -47,7 +48,7 @@ pub async fn remember(conn: &mut PgConnection, new: &NewEvent<'_>) -> Result<Rem
         event.occurred_at,
         new.received_at,
         new.body,
-        in_our_words,
+        parsed,
     )
     .execute(conn)
     .await?;
@@ -58,7 +59,7 @@ pub async fn remember(conn: &mut PgConnection, new: &NewEvent<'_>) -> Result<Rem
     })
 }
 
-/// Notes what became of a remembered event.
+/// Sets the outcome of a stored event.
 pub async fn set_outcome(conn: &mut PgConnection, id: Uuid, outcome: Outcome) -> Result<(), StorageError> {
     sqlx::query!("UPDATE events SET outcome = $2 WHERE id = $1", id, outcome.as_str())
         .execute(conn)
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn an_event_is_remembered_once(pool: PgPool) {
+    async fn an_event_is_stored_once(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
 
         let first = receive(&mut conn, 1, &event("EV_1")).await;

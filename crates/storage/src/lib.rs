@@ -1,7 +1,9 @@
-//! What Trackscribe remembers: PostgreSQL, one file an entity. The only crate that sees SQL.
+//! The database: PostgreSQL, one file per entity. The only crate with SQL.
 //!
-//! Functions take `&mut PgConnection`, so that callers choose the transaction. Not found is `None`; a row that cannot
-//! be is an error that names it. What the rows mean is decided in `domain`; this crate leaves to others when to write.
+//! Functions take `&mut PgConnection`, so that callers choose the transaction. A row that does not exist is `None`; an
+//! invalid row is an error that names it.
+//!
+//! Left to others: what the rows mean (`domain`), and when they are read and written (`server`, `worker`).
 
 pub mod api_keys;
 pub mod chunks;

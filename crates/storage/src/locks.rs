@@ -1,11 +1,11 @@
-//! Locks by name, for work of which one process at a time is enough.
+//! Named locks, for work that one process at a time should do.
 
 use sqlx::PgConnection;
 
 use crate::StorageError;
 
-/// Takes the lock `name` until the transaction ends; `false` if another process holds it.
-pub async fn try_hold(conn: &mut PgConnection, name: &str) -> Result<bool, StorageError> {
+/// Takes the lock `name` until the transaction ends. Returns whether it was free.
+pub async fn try_lock(conn: &mut PgConnection, name: &str) -> Result<bool, StorageError> {
     let held = sqlx::query_scalar!(
         r#"SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS "held!""#,
         name
@@ -26,10 +26,10 @@ mod tests {
         let mut first = pool.begin().await.unwrap();
         let mut second = pool.begin().await.unwrap();
 
-        assert!(try_hold(&mut first, "coverage").await.unwrap());
-        assert!(!try_hold(&mut second, "coverage").await.unwrap());
-        assert!(try_hold(&mut second, "another").await.unwrap());
+        assert!(try_lock(&mut first, "coverage").await.unwrap());
+        assert!(!try_lock(&mut second, "coverage").await.unwrap());
+        assert!(try_lock(&mut second, "another").await.unwrap());
         first.rollback().await.unwrap();
-        assert!(try_hold(&mut second, "coverage").await.unwrap());
+        assert!(try_lock(&mut second, "coverage").await.unwrap());
     }
 }

@@ -1,11 +1,11 @@
-//! Identities in a meeting.
+//! Participants of meetings.
 
 use domain::{Identity, MeetingId, ParticipantId, participant::Participant};
 use sqlx::PgConnection;
 
 use crate::{StorageError, row::Row};
 
-/// Keeps a participant, or what is newly known of one.
+/// Inserts a participant, or updates its display name and kind.
 pub async fn save(conn: &mut PgConnection, participant: &Participant) -> Result<(), StorageError> {
     sqlx::query!(
         "INSERT INTO participants (id, meeting_id, identity, display_name, kind)
@@ -22,7 +22,7 @@ pub async fn save(conn: &mut PgConnection, participant: &Participant) -> Result<
     Ok(())
 }
 
-/// Everyone of a meeting, in the order in which they were first seen.
+/// Lists the participants of a meeting in the order in which they were first seen.
 pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Result<Vec<Participant>, StorageError> {
     let rows = sqlx::query_as!(
         ParticipantRow,

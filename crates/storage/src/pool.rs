@@ -1,4 +1,4 @@
-//! Connections, and the schema they find.
+//! The connection pool, transactions and migrations.
 
 use std::time::Duration;
 
@@ -9,18 +9,21 @@ use sqlx::{
 
 use crate::{PooledConnection, StorageError};
 
-/// How long a caller waits for a connection before it is told that the database is too busy.
+/// How long a caller waits for a connection before the database counts as too busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connections that nobody used for so long are closed.
+/// Connections that were idle for this long are closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// A transaction that its process forgot is ended by the server, so that it cannot hold a meeting's row for ever.
+/// PostgreSQL ends a transaction that is idle for this long, so that a hung process cannot keep a room's row locked.
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "60s";
 
-/// A pool that connects when it is first used, so that a process starts while the database is away.
+/// Returns a pool that connects at its first use, so that a process can start before the database.
 ///
-/// `role` is what the database's administrator sees as `application_name`.
+/// `role` becomes part of the `application_name` that PostgreSQL shows.
+///
+/// # Errors
+/// If `url` is not a valid PostgreSQL URL.
 pub fn connect_lazy(url: &str, role: &str, max_connections: u32) -> Result<PgPool, StorageError> {
     let options: PgConnectOptions = url.parse().map_err(StorageError::from)?;
     let options = options
@@ -33,11 +36,11 @@ pub fn connect_lazy(url: &str, role: &str, max_connections: u32) -> Result<PgPoo
         .connect_lazy_with(options))
 }
 
-/// The schema, step by step; for tests of other crates, too.
+/// The migrations; public for the tests of other crates.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// Brings the database to this program's schema. Several processes may start at once: an advisory lock lets one work,
-/// the others then find nothing to do.
+/// Migrates the database to this program's schema. Several processes may do so at once: an advisory lock lets one run the
+/// migrations, and the others find nothing to do.
 pub async fn migrate(pool: &PgPool) -> Result<(), StorageError> {
     MIGRATOR.run(pool).await?;
     Ok(())
@@ -58,7 +61,7 @@ pub async fn commit(tx: PgTransaction<'_>) -> Result<(), StorageError> {
     Ok(tx.commit().await?)
 }
 
-/// Whether the database answers.
+/// Checks that the database responds.
 pub async fn ping(pool: &PgPool) -> Result<(), StorageError> {
     sqlx::query!("SELECT 1 AS one").fetch_one(pool).await?;
     Ok(())
@@ -71,10 +74,10 @@ mod tests {
     use super::*;
 
     #[sqlx::test(migrations = false)]
-    async fn several_servers_may_migrate_at_once(pool: PgPool) {
-        let servers = [(); 4].map(|()| migrate(&pool));
+    async fn several_processes_may_migrate_at_once(pool: PgPool) {
+        let processes = [(); 4].map(|()| migrate(&pool));
 
-        let results = join_all(servers).await;
+        let results = join_all(processes).await;
 
         assert!(results.iter().all(Result::is_ok), "{results:?}");
         let applied = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM _sqlx_migrations")
@@ -91,10 +94,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_database_that_is_not_there_yet_is_worth_waiting_for() {
-        let soon = Duration::from_millis(50);
+    async fn an_unreachable_database_is_a_transient_error() {
+        let timeout = Duration::from_millis(50);
         let nowhere = PgPoolOptions::new()
-            .acquire_timeout(soon)
+            .acquire_timeout(timeout)
             .connect_lazy("postgres://nobody@127.0.0.1:9/none");
 
         let error = migrate(&nowhere.unwrap()).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Standing places with a name and settings.
+//! Rooms: permanent places with a name and settings.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -9,13 +9,13 @@ use sqlx::PgConnection;
 
 use crate::{StorageError, row::Row};
 
-/// The unique key of a room's name.
+/// Name of the unique key on a room's name.
 pub const NAME_KEY: &str = "rooms_name";
 
-/// Keeps a new room.
+/// Inserts a room.
 ///
 /// # Errors
-/// [`StorageError::Taken`] with [`NAME_KEY`] where a room of this name exists.
+/// [`StorageError::Taken`] with [`NAME_KEY`] if a room of this name exists.
 pub async fn insert(conn: &mut PgConnection, room: &Room) -> Result<(), StorageError> {
     sqlx::query!(
         "INSERT INTO rooms (id, name, platform, recording_policy, consent_policy, language, created_at, updated_at)
@@ -34,8 +34,8 @@ pub async fn insert(conn: &mut PgConnection, room: &Room) -> Result<(), StorageE
     Ok(())
 }
 
-/// As [`insert`], unless a room of this name exists.
-pub async fn insert_unless_there(conn: &mut PgConnection, room: &Room) -> Result<(), StorageError> {
+/// Inserts a room unless one of this name exists.
+pub async fn insert_if_absent(conn: &mut PgConnection, room: &Room) -> Result<(), StorageError> {
     sqlx::query!(
         "INSERT INTO rooms (id, name, platform, recording_policy, consent_policy, language, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -54,7 +54,7 @@ pub async fn insert_unless_there(conn: &mut PgConnection, room: &Room) -> Result
     Ok(())
 }
 
-/// Writes a room's settings; its name and platform stay.
+/// Saves a room's settings. Its name and platform do not change.
 pub async fn save(conn: &mut PgConnection, room: &Room) -> Result<(), StorageError> {
     sqlx::query!(
         "UPDATE rooms
@@ -71,7 +71,7 @@ pub async fn save(conn: &mut PgConnection, room: &Room) -> Result<(), StorageErr
     Ok(())
 }
 
-/// A room by its id, deleted ones included: their meetings remain.
+/// Finds a room by its id, also a deleted one, whose meetings remain.
 pub async fn find(conn: &mut PgConnection, id: RoomId) -> Result<Option<Room>, StorageError> {
     let row = sqlx::query_as!(
         RoomRow,
@@ -85,7 +85,7 @@ pub async fn find(conn: &mut PgConnection, id: RoomId) -> Result<Option<Room>, S
     row.map(Room::try_from).transpose()
 }
 
-/// The room that has this name now.
+/// Finds the room that has this name now.
 pub async fn find_by_name(conn: &mut PgConnection, name: &RoomName) -> Result<Option<Room>, StorageError> {
     let row = sqlx::query_as!(
         RoomRow,
@@ -99,7 +99,7 @@ pub async fn find_by_name(conn: &mut PgConnection, name: &RoomName) -> Result<Op
     row.map(Room::try_from).transpose()
 }
 
-/// As [`find_by_name`]; until the transaction ends nobody else changes the room or opens a meeting in it.
+/// Finds and locks a room: until the transaction ends, no other one changes the room or its meetings.
 pub async fn lock_by_name(conn: &mut PgConnection, name: &RoomName) -> Result<Option<Room>, StorageError> {
     let row = sqlx::query_as!(
         RoomRow,
@@ -114,7 +114,7 @@ pub async fn lock_by_name(conn: &mut PgConnection, name: &RoomName) -> Result<Op
     row.map(Room::try_from).transpose()
 }
 
-/// As [`find`], with the lock of [`lock_by_name`].
+/// Like [`find`], with the lock of [`lock_by_name`].
 pub async fn lock(conn: &mut PgConnection, id: RoomId) -> Result<Option<Room>, StorageError> {
     let row = sqlx::query_as!(
         RoomRow,
@@ -129,7 +129,7 @@ pub async fn lock(conn: &mut PgConnection, id: RoomId) -> Result<Option<Room>, S
     row.map(Room::try_from).transpose()
 }
 
-/// Rooms by name, after `after`.
+/// Lists rooms in order of their names, after `after`.
 pub async fn list(conn: &mut PgConnection, after: Option<&RoomName>, limit: i64) -> Result<Vec<Room>, StorageError> {
     let rows = sqlx::query_as!(
         RoomRow,
@@ -146,7 +146,7 @@ pub async fn list(conn: &mut PgConnection, after: Option<&RoomName>, limit: i64)
     rows.into_iter().map(Room::try_from).collect()
 }
 
-/// Takes a room away; its meetings remain and its name is free. Whether it was there.
+/// Marks a room as deleted; its meetings remain and its name becomes free. Returns whether it existed.
 pub async fn delete(conn: &mut PgConnection, id: RoomId, now: DateTime<Utc>) -> Result<bool, StorageError> {
     let deleted = sqlx::query!(
         "UPDATE rooms SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL",

@@ -1,10 +1,10 @@
-//! From columns to domain types.
+//! Converts columns to domain types.
 
 use std::fmt::Display;
 
 use crate::StorageError;
 
-/// Whose columns are read; named in errors.
+/// The row whose columns are read, as named in errors.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'a> {
     pub table: &'static str,
@@ -12,7 +12,7 @@ pub(crate) struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// The value of `column`, or an error that says where the bad one stands.
+    /// Returns the value of `column`, or an error that names table, column and id.
     pub fn read<T, E>(self, column: &'static str, value: Result<T, E>) -> Result<T, StorageError>
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -25,7 +25,7 @@ impl Row<'_> {
         })
     }
 
-    /// As [`Row::read`], for a column that may be NULL.
+    /// Like [`Row::read`], for a nullable column.
     pub fn read_optional<T, E>(
         self,
         column: &'static str,
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_that_cannot_be_names_table_column_and_id() {
+    fn an_invalid_row_is_named_by_table_column_and_id() {
         let row = Row {
             table: "rooms",
             id: &"r-1",
@@ -53,6 +53,6 @@ mod tests {
 
         let error = row.read("name", RoomName::parse("No Name")).unwrap_err();
 
-        assert_eq!(error.to_string(), "rooms.name of r-1 cannot be read");
+        assert_eq!(error.to_string(), "cannot read rooms.name of r-1");
     }
 }

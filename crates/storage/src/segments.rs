@@ -1,4 +1,4 @@
-//! The turns of a transcript: one row each, for search and for reading.
+//! The segments of transcripts, one row each, for search and for reading.
 
 use domain::{
     Identity, MeetingId,
@@ -8,7 +8,7 @@ use sqlx::{PgConnection, types::Json};
 
 use crate::StorageError;
 
-/// Puts these segments in the place of all that the meeting had.
+/// Replaces all segments of a meeting.
 pub async fn replace(conn: &mut PgConnection, meeting: MeetingId, segments: &[Segment]) -> Result<(), StorageError> {
     sqlx::query!("DELETE FROM segments WHERE meeting_id = $1", meeting.0)
         .execute(&mut *conn)
@@ -31,7 +31,7 @@ pub async fn replace(conn: &mut PgConnection, meeting: MeetingId, segments: &[Se
     Ok(())
 }
 
-/// A meeting's segments, in order.
+/// Lists a meeting's segments in order.
 pub async fn list(conn: &mut PgConnection, meeting: MeetingId) -> Result<Vec<Segment>, StorageError> {
     let rows = sqlx::query!(
         r#"SELECT speaker, start_ms, end_ms, text, words AS "words: Json<Vec<Word>>"

@@ -1,4 +1,4 @@
-//! Published streams.
+//! Tracks: published streams.
 
 use chrono::{DateTime, Utc};
 use domain::{MeetingId, ParticipantId, TrackId, TrackSid, track::Track};
@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use crate::{StorageError, row::Row};
 
-/// Keeps a track, or what is newly known of one.
+/// Inserts or updates a track.
 pub async fn save(conn: &mut PgConnection, track: &Track) -> Result<(), StorageError> {
     sqlx::query!(
         "INSERT INTO tracks (id, meeting_id, participant_id, sid, kind, source, mime_type, encrypted,
@@ -33,7 +33,7 @@ pub async fn save(conn: &mut PgConnection, track: &Track) -> Result<(), StorageE
     Ok(())
 }
 
-/// A track by our own id.
+/// Finds a track by our own id.
 pub async fn find(conn: &mut PgConnection, id: TrackId) -> Result<Option<Track>, StorageError> {
     let row = sqlx::query_as!(
         TrackRow,
@@ -48,7 +48,7 @@ pub async fn find(conn: &mut PgConnection, id: TrackId) -> Result<Option<Track>,
     row.map(Track::try_from).transpose()
 }
 
-/// All tracks of a meeting, in the order in which they were first seen.
+/// Lists the tracks of a meeting in the order in which they were first seen.
 pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Result<Vec<Track>, StorageError> {
     let rows = sqlx::query_as!(
         TrackRow,

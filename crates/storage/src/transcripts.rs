@@ -1,4 +1,4 @@
-//! How far the text of a meeting is, and the text.
+//! Transcripts: their state and their text.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -14,13 +14,13 @@ use crate::{StorageError, participants, row::Row, segments};
 pub struct TranscriptHead {
     pub meeting_id: MeetingId,
     pub state: TranscriptState,
-    /// Of the room, ISO 639-1.
+    /// The room's language, ISO 639-1.
     pub language: String,
     pub duration_ms: i64,
     pub missing: Vec<Missing>,
 }
 
-/// Keeps a transcript's state. A text that is made anew has yet to be exported.
+/// Saves a transcript's state, and marks it as not exported.
 pub async fn save(conn: &mut PgConnection, head: &TranscriptHead) -> Result<(), StorageError> {
     sqlx::query!(
         "INSERT INTO transcripts (meeting_id, state, language, duration_ms, missing)
@@ -39,7 +39,7 @@ pub async fn save(conn: &mut PgConnection, head: &TranscriptHead) -> Result<(), 
     Ok(())
 }
 
-/// A transcript's state; `None` until anybody began to make it.
+/// Finds a transcript's state; `None` before the first attempt to create it.
 pub async fn find(conn: &mut PgConnection, meeting: MeetingId) -> Result<Option<TranscriptHead>, StorageError> {
     let row = sqlx::query!(
         r#"SELECT state, language, duration_ms, missing AS "missing: Json<Vec<Missing>>"
@@ -63,7 +63,7 @@ pub async fn find(conn: &mut PgConnection, meeting: MeetingId) -> Result<Option<
     }))
 }
 
-/// A transcript's state and the whole text, with everyone who took part.
+/// Loads a transcript: its state, its whole text, and everyone who took part.
 pub async fn load(
     conn: &mut PgConnection,
     meeting: MeetingId,
@@ -91,7 +91,7 @@ pub async fn load(
     Ok(Some((head.state, transcript)))
 }
 
-/// Notes that the text lies in the store as well, in every format.
+/// Marks a transcript as exported to the store in every format.
 pub async fn mark_exported(conn: &mut PgConnection, meeting: MeetingId, at: DateTime<Utc>) -> Result<(), StorageError> {
     sqlx::query!(
         "UPDATE transcripts SET exported_at = $2 WHERE meeting_id = $1",
@@ -103,7 +103,7 @@ pub async fn mark_exported(conn: &mut PgConnection, meeting: MeetingId, at: Date
     Ok(())
 }
 
-/// The name of a state in JSON and in the table.
+/// Returns the name of a state in JSON and in the table.
 fn word(state: TranscriptState) -> &'static str {
     match state {
         TranscriptState::Pending => "pending",
@@ -123,7 +123,7 @@ mod tests {
     use crate::support;
 
     #[sqlx::test]
-    async fn a_transcript_is_read_as_it_was_written_and_replaced_as_a_whole(pool: PgPool) {
+    async fn a_transcript_reads_back_as_written_and_is_replaced_as_a_whole(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
         let written = support::meeting_with_track(&mut conn).await;
         let (meeting, recording) = (written.head.id, written.recordings[0].id);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn states_have_one_name() {
+    fn states_have_the_same_name_in_json_and_sql() {
         for state in [
             TranscriptState::Pending,
             TranscriptState::Running,

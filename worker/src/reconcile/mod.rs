@@ -59,7 +59,7 @@ pub async fn run(ctx: &WorkerContext, stop: &CancellationToken) {
 /// Reconciles everything once, unless another worker is doing so.
 pub async fn run_once(ctx: &WorkerContext) -> Result<(), ReconcileError> {
     let mut lock = ctx.begin().await?;
-    if !locks::try_hold(&mut lock, LOCK).await? {
+    if !locks::try_lock(&mut lock, LOCK).await? {
         return Ok(());
     }
     let result = reconcile_all(ctx).await;
@@ -176,7 +176,7 @@ mod tests {
         let test = WorkerTest::new(pool).await;
         test.people_join(&["ada"]);
         let mut other = test.ctx.pool.begin().await.unwrap();
-        locks::try_hold(&mut other, LOCK).await.unwrap();
+        locks::try_lock(&mut other, LOCK).await.unwrap();
 
         test.reconcile().await;
         let while_another_reconciles = test.count_jobs("ready").await;

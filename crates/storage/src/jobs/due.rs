@@ -1,4 +1,4 @@
-//! What the relay asks for.
+//! Due and overdue jobs, for the relay.
 
 use domain::JobId;
 use serde_json::Value;
@@ -6,10 +6,10 @@ use sqlx::PgConnection;
 
 use crate::StorageError;
 
-/// A wake-up that was not followed by a claim in this time may be lost: the job is woken again, in seconds.
+/// Seconds after which a wake-up without a claim counts as lost, and the job is woken again.
 const WAKE_AGAIN_S: f64 = 30.0;
 
-/// Queues that have jobs to wake.
+/// Lists the queues that have jobs to wake.
 pub async fn due_queues(conn: &mut PgConnection) -> Result<Vec<String>, StorageError> {
     let queues = sqlx::query_scalar!(
         "SELECT DISTINCT queue
@@ -24,8 +24,8 @@ pub async fn due_queues(conn: &mut PgConnection) -> Result<Vec<String>, StorageE
     Ok(queues)
 }
 
-/// Jobs of a queue to wake now, oldest first: new ones, ones that are due again, ones whose worker is gone, ones whose
-/// wake-up was lost. They are not given again for a while, so the caller must wake them.
+/// Marks jobs of a queue as woken, oldest first, and returns them: new ones, retries, and those whose worker or wake-up was
+/// lost. They are not returned again for a while, so the caller must wake them.
 pub async fn take_due(conn: &mut PgConnection, queue: &str, limit: i64) -> Result<Vec<JobId>, StorageError> {
     let ids = sqlx::query_scalar!(
         "UPDATE jobs
@@ -48,8 +48,8 @@ pub async fn take_due(conn: &mut PgConnection, queue: &str, limit: i64) -> Resul
     Ok(ids.into_iter().map(JobId).collect())
 }
 
-/// Declares one job dead whose last attempt ended without a word, and gives its payload, so that the caller can write
-/// what follows in the same transaction.
+/// Marks one job dead whose last attempt ended without an outcome. Returns its payload, so that the caller can save what
+/// follows in the same transaction; `None` if there is no such job.
 pub async fn mark_overdue_dead(conn: &mut PgConnection, error: &str) -> Result<Option<Value>, StorageError> {
     let payload = sqlx::query_scalar!(
         "UPDATE jobs

@@ -1,4 +1,4 @@
-//! Claiming a job, and ending it.
+//! Claims jobs and stores how they end.
 
 use std::time::Duration;
 
@@ -9,26 +9,26 @@ use uuid::Uuid;
 
 use crate::StorageError;
 
-/// The right to write for a job, as long as nobody else has claimed it.
+/// The right to write for a job until another worker claims it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
     pub job: JobId,
     pub token: Uuid,
 }
 
-/// A job that this process is to do now.
+/// A claimed job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claimed {
     pub lease: Lease,
     /// A [`domain::job::Job`], unless an older or newer version wrote it.
     pub payload: Value,
-    /// This attempt, from 1.
+    /// The number of this attempt, from 1.
     pub attempt: i32,
     pub max_attempts: i32,
 }
 
-/// Takes a job that is due and held by nobody, and counts the attempt: one that ends its process counts too. `None` if
-/// it is done, not due, or another's.
+/// Claims a due job and counts the attempt in advance, so that one that ends its process counts, too. `None` if the job is
+/// done, not due, or claimed by another worker.
 pub async fn claim(conn: &mut PgConnection, job: JobId, lease_for: Duration) -> Result<Option<Claimed>, StorageError> {
     let token = Uuid::new_v4();
     let row = sqlx::query!(
@@ -52,9 +52,9 @@ pub async fn claim(conn: &mut PgConnection, job: JobId, lease_for: Duration) -> 
     }))
 }
 
-/// Keeps a lease; `false` if it is lost.
+/// Renews a lease. Returns `false` if it is lost.
 pub async fn renew(conn: &mut PgConnection, lease: Lease, lease_for: Duration) -> Result<bool, StorageError> {
-    let kept = sqlx::query!(
+    let renewed = sqlx::query!(
         "UPDATE jobs
          SET lease_until = now() + make_interval(secs => $3)
          WHERE id = $1 AND token = $2 AND state = 'running'",
@@ -64,10 +64,11 @@ pub async fn renew(conn: &mut PgConnection, lease: Lease, lease_for: Duration) -
     )
     .execute(conn)
     .await?;
-    Ok(kept.rows_affected() == 1)
+    Ok(renewed.rows_affected() == 1)
 }
 
-/// The fence: until the transaction ends nobody else can claim the job; `false` if somebody has.
+/// Locks the job's row, so that no other worker can claim it until the transaction ends. Returns `false` if the lease is
+/// lost.
 pub async fn fence(conn: &mut PgConnection, lease: Lease) -> Result<bool, StorageError> {
     let held = sqlx::query_scalar!(
         "SELECT id
@@ -82,7 +83,7 @@ pub async fn fence(conn: &mut PgConnection, lease: Lease) -> Result<bool, Storag
     Ok(held.is_some())
 }
 
-/// The job is done; `false` if it is not this holder's any more.
+/// Marks a job done. Returns `false` if the lease is lost.
 pub async fn finish(conn: &mut PgConnection, lease: Lease) -> Result<bool, StorageError> {
     let ended = sqlx::query!(
         "UPDATE jobs
@@ -96,8 +97,8 @@ pub async fn finish(conn: &mut PgConnection, lease: Lease) -> Result<bool, Stora
     Ok(ended.rows_affected() == 1)
 }
 
-/// The job is to be tried again; the attempts so far stay counted. Where the same work was queued meanwhile, that row
-/// goes on for both. `false` if it is not this holder's any more.
+/// Schedules a retry; the attempts so far count. If the same job was queued meanwhile, that row replaces this one, which
+/// becomes done. Returns `false` if the lease is lost.
 pub async fn retry(conn: &mut PgConnection, lease: Lease, after: Duration, error: &str) -> Result<bool, StorageError> {
     let ended = sqlx::query!(
         "UPDATE jobs
@@ -119,8 +120,8 @@ pub async fn retry(conn: &mut PgConnection, lease: Lease, after: Duration, error
     Ok(ended.rows_affected() == 1)
 }
 
-/// The job is somebody else's to begin anew, at once: this process is about to end, and the attempt does not count.
-/// `false` if it is not this holder's any more.
+/// Returns a job to the queue without counting the attempt, because this process is about to end. Another worker may
+/// claim it at once. Returns `false` if the lease is lost.
 pub async fn release(conn: &mut PgConnection, lease: Lease) -> Result<bool, StorageError> {
     let ended = sqlx::query!(
         "UPDATE jobs
@@ -139,8 +140,7 @@ pub async fn release(conn: &mut PgConnection, lease: Lease) -> Result<bool, Stor
     Ok(ended.rows_affected() == 1)
 }
 
-/// The job is given up; `false` if it is not this holder's any more. What follows from its death is the caller's to
-/// write in the same transaction.
+/// Marks a job dead. Returns `false` if the lease is lost. The caller saves what follows in the same transaction.
 pub async fn mark_dead(conn: &mut PgConnection, lease: Lease, error: &str) -> Result<bool, StorageError> {
     let ended = sqlx::query!(
         "UPDATE jobs
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn a_job_has_one_holder_and_only_the_holder_may_write(pool: PgPool) {
+    async fn only_the_latest_claim_of_a_job_may_write(pool: PgPool) {
         let id = queued(&pool).await;
         let mut conn = pool.acquire().await.unwrap();
 
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn a_job_to_be_tried_again_waits_its_time_and_keeps_its_count(pool: PgPool) {
+    async fn a_retried_job_waits_for_its_time_and_keeps_its_count(pool: PgPool) {
         let id = queued(&pool).await;
         let mut conn = pool.acquire().await.unwrap();
         let first = claim(&mut conn, id, LEASE).await.unwrap().unwrap();
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn a_job_given_back_is_due_at_once_and_the_attempt_does_not_count(pool: PgPool) {
+    async fn a_released_job_is_due_at_once_and_the_attempt_does_not_count(pool: PgPool) {
         let id = queued(&pool).await;
         let mut conn = pool.acquire().await.unwrap();
         let first = claim(&mut conn, id, LEASE).await.unwrap().unwrap();
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn a_job_queued_again_while_it_runs_is_not_there_twice(pool: PgPool) {
+    async fn a_job_queued_again_while_it_runs_is_not_retried_twice(pool: PgPool) {
         let id = queued(&pool).await;
         let mut conn = pool.acquire().await.unwrap();
         let first = claim(&mut conn, id, LEASE).await.unwrap().unwrap();
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn a_job_that_ends_its_process_each_time_is_dead_in_the_end(pool: PgPool) {
+    async fn a_job_that_ends_its_process_every_time_is_dead_after_the_last_attempt(pool: PgPool) {
         let id = queued(&pool).await;
         let mut conn = pool.acquire().await.unwrap();
 

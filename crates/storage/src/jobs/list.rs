@@ -1,4 +1,4 @@
-//! Looking at jobs, and forgetting them.
+//! Lists dead jobs and deletes old ones.
 
 use chrono::{DateTime, Utc};
 use domain::JobId;
@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use crate::StorageError;
 
-/// A job that was given up.
+/// A dead job.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct DeadJob {
     pub id: JobId,
@@ -18,7 +18,7 @@ pub struct DeadJob {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-/// Dead jobs, the last to die first.
+/// Lists dead jobs, the latest first.
 pub async fn list_dead(conn: &mut PgConnection, limit: i64) -> Result<Vec<DeadJob>, StorageError> {
     let dead = sqlx::query_as!(
         DeadJob,
@@ -34,7 +34,7 @@ pub async fn list_dead(conn: &mut PgConnection, limit: i64) -> Result<Vec<DeadJo
     Ok(dead)
 }
 
-/// Forgets jobs that were done before `before`; how many. Dead ones stay.
+/// Deletes jobs that were done before `before`, and returns how many. Dead jobs stay.
 pub async fn prune(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64, StorageError> {
     let pruned = sqlx::query!("DELETE FROM jobs WHERE state = 'done' AND finished_at < $1", before)
         .execute(conn)

@@ -1,25 +1,25 @@
-//! Hearing of new jobs without asking.
+//! Notifications of new jobs.
 
 use sqlx::{PgPool, postgres::PgListener};
 
 use crate::StorageError;
 
-/// Channel on which a trigger of the table tells of new rows.
+/// Channel that a trigger of the table notifies of new rows.
 const CHANNEL: &str = "jobs";
 
-/// A connection that is told when jobs are queued. A hint: what is told while it is broken is not told again.
+/// A connection that is notified when jobs are queued. Only a hint: notifications sent while it is broken are lost.
 pub struct NewJobs(PgListener);
 
 impl NewJobs {
-    /// Takes a connection of the pool for good.
+    /// Takes a connection out of the pool and listens on it.
     pub async fn listen(pool: &PgPool) -> Result<Self, StorageError> {
         let mut listener = PgListener::connect_with(pool).await?;
         listener.listen(CHANNEL).await?;
         Ok(Self(listener))
     }
 
-    /// Waits until a transaction that queued jobs has committed. Connects again by itself; an error means that it
-    /// could not.
+    /// Waits until a transaction that queued jobs has committed. Reconnects by itself; an error means that reconnecting
+    /// failed.
     pub async fn next(&mut self) -> Result<(), StorageError> {
         self.0.try_recv().await?;
         Ok(())
@@ -35,11 +35,11 @@ mod tests {
 
     use super::*;
 
-    /// Ample; only a failing test waits this long.
-    const PATIENCE: Duration = Duration::from_secs(10);
+    /// Only a failing test waits this long.
+    const TIMEOUT: Duration = Duration::from_secs(10);
 
     #[sqlx::test]
-    async fn a_committed_job_is_told(pool: PgPool) {
+    async fn a_committed_job_is_notified(pool: PgPool) {
         let mut jobs = NewJobs::listen(&pool).await.unwrap();
         let mut tx = pool.begin().await.unwrap();
 
@@ -49,6 +49,6 @@ mod tests {
         crate::jobs::add(&mut tx, &[job]).await.unwrap();
         tx.commit().await.unwrap();
 
-        tokio::time::timeout(PATIENCE, jobs.next()).await.unwrap().unwrap();
+        tokio::time::timeout(TIMEOUT, jobs.next()).await.unwrap().unwrap();
     }
 }

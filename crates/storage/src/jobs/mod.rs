@@ -1,8 +1,8 @@
-//! Work for later: the row is the job, its outbox entry and its place in the queue.
+//! Jobs: a row is the job, its outbox entry and its place in the queue.
 //!
-//! A job is `ready`, then `running` under a lease that its worker renews, then `done` or `dead`. Whoever claims it gets
-//! a token; only the holder of the last token may write ([`fence`]), so that a worker which was thought dead and is not
-//! changes nothing any more.
+//! A job is `ready`, then `running` under a lease that its worker renews, then `done` or `dead`. Each claim gets a fencing
+//! token, and only the holder of the latest token may write ([`fence`]). A worker that was wrongly considered dead can
+//! therefore change nothing.
 
 mod due;
 mod lease;
@@ -20,11 +20,11 @@ use uuid::Uuid;
 
 use crate::StorageError;
 
-/// Queues jobs with the caller's change, in its transaction. A job that waits already is not queued twice.
+/// Queues jobs in the caller's transaction. A job that is already waiting is not queued twice.
 pub async fn add(conn: &mut PgConnection, jobs: &[Job]) -> Result<(), StorageError> {
     for job in jobs {
         let queue = job.queue();
-        let payload = serde_json::to_value(job).expect("a job is ids and a tag, which JSON can hold");
+        let payload = serde_json::to_value(job).expect("a job consists of ids and a tag, which JSON can represent");
         sqlx::query!(
             "INSERT INTO jobs (id, queue, payload, max_attempts)
              VALUES ($1, $2, $3, $4)
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[sqlx::test]
-    async fn a_job_that_waits_is_not_queued_twice(pool: PgPool) {
+    async fn a_waiting_job_is_not_queued_twice(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
         let start = Job::StartRecording {
             recording_id: RecordingId(Uuid::nil()),

@@ -1,7 +1,7 @@
-//! Sessions in rooms: their own row, and with all that belongs to them.
+//! Meetings: their own row, and the whole aggregate.
 //!
-//! A meeting is changed by one transaction at a time: each begins by locking the meeting's *room*, which is there before
-//! the meeting is. [`lock`] and [`event_context`] do so, [`save`] writes what the domain made of it.
+//! One transaction at a time changes the meetings of a room: each begins by locking the *room's* row, which exists before
+//! the meeting's. [`lock`] and [`event_context`] do so, [`save`] writes what the domain made of it.
 
 mod read;
 mod row;

@@ -1,4 +1,4 @@
-//! Looking at meetings.
+//! Reads meetings.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use super::row::HeadRow;
 use crate::{StorageError, connections, participants, recordings, row::Row, tracks};
 
-/// A meeting as callers of the API see it.
+/// A meeting as the API shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MeetingView {
     pub id: MeetingId,
@@ -24,7 +24,7 @@ pub struct MeetingView {
     pub transcript: TranscriptState,
 }
 
-/// A meeting's own row.
+/// Finds a meeting's own row.
 pub async fn find(conn: &mut PgConnection, id: MeetingId) -> Result<Option<MeetingHead>, StorageError> {
     let row = sqlx::query_as!(
         HeadRow,
@@ -38,7 +38,7 @@ pub async fn find(conn: &mut PgConnection, id: MeetingId) -> Result<Option<Meeti
     row.map(MeetingHead::try_from).transpose()
 }
 
-/// The open meetings of all rooms, oldest first.
+/// Lists the open meetings of all rooms, oldest first.
 pub async fn list_open(conn: &mut PgConnection) -> Result<Vec<MeetingHead>, StorageError> {
     let rows = sqlx::query_as!(
         HeadRow,
@@ -52,7 +52,7 @@ pub async fn list_open(conn: &mut PgConnection) -> Result<Vec<MeetingHead>, Stor
     rows.into_iter().map(MeetingHead::try_from).collect()
 }
 
-/// One meeting as callers see it.
+/// Finds a meeting as the API shows it.
 pub async fn view(conn: &mut PgConnection, id: MeetingId) -> Result<Option<MeetingView>, StorageError> {
     let row = sqlx::query_as!(
         ViewRow,
@@ -69,7 +69,7 @@ pub async fn view(conn: &mut PgConnection, id: MeetingId) -> Result<Option<Meeti
     row.map(MeetingView::try_from).transpose()
 }
 
-/// Meetings, newest first: those of one room or of all, beginning after the one that started then and has this id.
+/// Lists meetings of one room, or of all, newest first, after the meeting with this start and id.
 pub async fn list(
     conn: &mut PgConnection,
     room: Option<RoomId>,
@@ -97,7 +97,7 @@ pub async fn list(
     rows.into_iter().map(MeetingView::try_from).collect()
 }
 
-/// A meeting with all that belongs to it.
+/// Loads a meeting with its participants, connections, tracks and recordings.
 pub(super) async fn whole(conn: &mut PgConnection, head: MeetingHead) -> Result<Meeting, StorageError> {
     Ok(Meeting {
         participants: participants::list_for_meeting(conn, head.id).await?,

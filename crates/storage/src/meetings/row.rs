@@ -1,4 +1,4 @@
-//! A meeting's own row.
+//! Converts a meeting's own row.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -32,7 +32,7 @@ impl TryFrom<HeadRow> for MeetingHead {
                 missing_since: row.missing_since,
             }),
             ("closed", Some(ended_at)) => Ok(MeetingState::Closed { ended_at }),
-            (state, ended_at) => Err(format!("{state:?}, ended at {ended_at:?}, cannot be")),
+            (state, ended_at) => Err(format!("{state:?} does not match ended_at {ended_at:?}")),
         };
         Ok(Self {
             id: MeetingId(row.id),

@@ -103,7 +103,7 @@ async fn lock_room(
         return Ok(None);
     };
     if let (Adopt::As { id, now }, None) = (adopt, rooms::find_by_name(conn, &name).await?) {
-        rooms::insert_unless_there(conn, &Room::new(id, name.clone(), platform, now)).await?;
+        rooms::insert_if_absent(conn, &Room::new(id, name.clone(), platform, now)).await?;
     }
     let room = rooms::lock_by_name(conn, &name).await?;
     Ok(room.filter(|room| room.platform == platform))

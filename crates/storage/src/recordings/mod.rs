@@ -1,6 +1,6 @@
-//! What the egresses of tracks left: one row a recording.
+//! Recordings, one row each.
 //!
-//! Whoever changes one holds the lock of its room ([`crate::meetings::lock`]), so a row is written whole.
+//! Callers hold the lock of the room ([`crate::meetings::lock`]) when they change one, so a row is written as a whole.
 
 mod read;
 mod row;

@@ -1,4 +1,4 @@
-//! Finding recordings.
+//! Reads recordings.
 
 use domain::{EgressId, MeetingId, RecordingId, recording::Recording};
 use sqlx::PgConnection;
@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use super::row::RecordingRow;
 use crate::StorageError;
 
-/// A recording by its id.
+/// Finds a recording by its id.
 pub async fn find(conn: &mut PgConnection, id: RecordingId) -> Result<Option<Recording>, StorageError> {
     let row = sqlx::query_as!(
         RecordingRow,
@@ -22,7 +22,7 @@ pub async fn find(conn: &mut PgConnection, id: RecordingId) -> Result<Option<Rec
     row.map(Recording::try_from).transpose()
 }
 
-/// The recording that an egress makes.
+/// Finds the recording of an egress.
 pub async fn find_by_egress(conn: &mut PgConnection, egress: &EgressId) -> Result<Option<Recording>, StorageError> {
     let row = sqlx::query_as!(
         RecordingRow,
@@ -38,7 +38,7 @@ pub async fn find_by_egress(conn: &mut PgConnection, egress: &EgressId) -> Resul
     row.map(Recording::try_from).transpose()
 }
 
-/// All recordings of a meeting, oldest first.
+/// Lists all recordings of a meeting, oldest first.
 pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Result<Vec<Recording>, StorageError> {
     let rows = sqlx::query_as!(
         RecordingRow,
@@ -55,7 +55,7 @@ pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Re
     rows.into_iter().map(Recording::try_from).collect()
 }
 
-/// Recordings of a meeting, oldest first, after `after`.
+/// Lists recordings of a meeting, oldest first, after `after`.
 pub async fn page_for_meeting(
     conn: &mut PgConnection,
     meeting: MeetingId,
@@ -80,7 +80,7 @@ pub async fn page_for_meeting(
     rows.into_iter().map(Recording::try_from).collect()
 }
 
-/// Recordings of all meetings whose egress may still be at work, oldest first.
+/// Lists the recordings of all meetings whose egress may still run, oldest first.
 pub async fn list_open(conn: &mut PgConnection) -> Result<Vec<Recording>, StorageError> {
     let rows = sqlx::query_as!(
         RecordingRow,

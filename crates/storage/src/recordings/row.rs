@@ -1,4 +1,4 @@
-//! A recording's state, which knows different things at different times, as flat columns and back.
+//! Converts a recording, whose states have different data, to flat columns and back.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -9,10 +9,10 @@ use domain::{
 
 use crate::{StorageError, row::Row};
 
-/// The reason of a recording that a limit cut short; such a one is complete.
+/// The reason of a complete recording that a limit cut short.
 const TRUNCATED: &str = "truncated";
 
-/// Columns of every query of whole recordings, in the table's order.
+/// The columns of a recording, in the table's order.
 pub(super) struct RecordingRow {
     pub id: uuid::Uuid,
     pub meeting_id: uuid::Uuid,
@@ -41,7 +41,7 @@ pub(super) struct RecordingRow {
     pub transcription: String,
 }
 
-/// What a state knows, column by column.
+/// The data of a state as columns.
 #[derive(Default)]
 pub(super) struct StateColumns<'a> {
     pub reason: Option<&'a str>,
@@ -130,7 +130,7 @@ fn state(row: &RecordingRow) -> Result<RecordingState, StorageError> {
             started_at,
             ended_at,
         })),
-        other => at(row).read("state", Err(format!("{other:?} is no state of a recording"))),
+        other => at(row).read("state", Err(format!("{other:?} is not a state of a recording"))),
     }
 }
 
@@ -156,7 +156,7 @@ fn at(row: &RecordingRow) -> Row<'_> {
     }
 }
 
-/// A column that the row's state says is filled.
+/// Returns the value of a column that the row's state requires.
 fn known<T>(row: &RecordingRow, column: &'static str, value: Option<T>) -> Result<T, StorageError> {
     at(row).read(column, value.ok_or("it is NULL, which the row's state does not allow"))
 }

@@ -117,7 +117,7 @@ async fn one_recording_of_a_track_is_open_at_a_time(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn a_row_that_somebody_broke_by_hand_is_named(pool: PgPool) {
+async fn an_invalid_row_is_named(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let recording = requested(&mut conn).await;
     sqlx::query("UPDATE recordings SET state = 'complete', object_key = '../etc'")

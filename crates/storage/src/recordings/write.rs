@@ -1,4 +1,4 @@
-//! Changing recordings.
+//! Writes recordings.
 
 use domain::{RecordingId, recording::Recording};
 use sqlx::PgConnection;
@@ -6,11 +6,10 @@ use sqlx::PgConnection;
 use super::row::StateColumns;
 use crate::StorageError;
 
-/// Writes a recording whole. Only the keys of an object that was rejected outlive the state that knew them, so that
-/// somebody can look at it.
+/// Inserts or updates a recording as a whole. The keys of a rejected object are kept, so that it can be inspected.
 ///
 /// # Errors
-/// [`StorageError::Taken`] with `recordings_one_open` where another recording of the track is open.
+/// [`StorageError::Taken`] with `recordings_one_open` if another recording of the track is open.
 pub async fn save(conn: &mut PgConnection, recording: &Recording) -> Result<(), StorageError> {
     let state = StateColumns::from(&recording.state);
     let accepted = recording.acceptance.as_ref();
@@ -61,7 +60,7 @@ pub async fn save(conn: &mut PgConnection, recording: &Recording) -> Result<(), 
     Ok(())
 }
 
-/// Takes away a recording for which no egress was asked.
+/// Deletes a recording for which no egress was requested.
 pub async fn delete(conn: &mut PgConnection, id: RecordingId) -> Result<(), StorageError> {
     sqlx::query!("DELETE FROM recordings WHERE id = $1", id.0)
         .execute(conn)
