@@ -240,10 +240,7 @@ mod tests {
             |m| m.track_id = "TR_other".into(),
         ];
         for change in changes {
-            sqlx::query("TRUNCATE meetings CASCADE")
-                .execute(&test.ctx.pool)
-                .await
-                .unwrap();
+            test.execute("TRUNCATE meetings CASCADE").await;
             test.meeting_with_recordings(&["ada"]).await;
 
             test.complete_recording("ada", &ogg(&[Tone::silence(0.1)]), change)

@@ -146,7 +146,7 @@ mod tests {
 
     async fn transcript(test: &WorkerTest) -> (TranscriptState, Transcript) {
         let id = test.meeting().await.head.id;
-        transcripts::load(&mut test.ctx.pool.acquire().await.unwrap(), id)
+        transcripts::load(&mut test.ctx.conn().await.unwrap(), id)
             .await
             .unwrap()
             .unwrap()
@@ -222,10 +222,7 @@ mod tests {
         ];
 
         for (status, expected) in ends {
-            sqlx::query("TRUNCATE meetings CASCADE")
-                .execute(&test.ctx.pool)
-                .await
-                .unwrap();
+            test.execute("TRUNCATE meetings CASCADE").await;
             test.meeting_with_recordings(&["ada"]).await;
             test.report_egress(&test.recording_of("ada").await, status, None).await;
             test.remove_room().await;

@@ -187,7 +187,7 @@ mod tests {
 
         let meeting = test.meeting_with_recordings(&["ada"]).await;
         storage::jobs::add(
-            &mut test.ctx.pool.acquire().await.unwrap(),
+            &mut test.ctx.conn().await.unwrap(),
             &[domain::job::Job::StartRecording {
                 recording_id: meeting.recordings[0].id,
             }],

@@ -282,12 +282,9 @@ mod tests {
 
         crash(1);
         test.run_jobs().await;
-        let stored = chunks::list_for_recording(
-            &mut test.ctx.pool.acquire().await.unwrap(),
-            test.recording_of("ada").await.id,
-        )
-        .await
-        .unwrap();
+        let stored = chunks::list_for_recording(&mut test.ctx.conn().await.unwrap(), test.recording_of("ada").await.id)
+            .await
+            .unwrap();
         test.make_jobs_due().await;
         test.run_jobs().await;
 

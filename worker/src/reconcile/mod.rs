@@ -175,7 +175,7 @@ mod tests {
     async fn one_worker_at_a_time_reconciles(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.people_join(&["ada"]);
-        let mut other = test.ctx.pool.begin().await.unwrap();
+        let mut other = test.ctx.begin().await.unwrap();
         locks::try_lock(&mut other, LOCK).await.unwrap();
 
         test.reconcile().await;

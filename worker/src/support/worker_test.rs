@@ -105,10 +105,12 @@ impl WorkerTest {
 
     /// Makes jobs due that wait for their next attempt.
     pub async fn make_jobs_due(&self) {
-        sqlx::query("UPDATE jobs SET run_at = now(), woken_at = NULL")
-            .execute(&self.ctx.pool)
-            .await
-            .unwrap();
+        self.execute("UPDATE jobs SET run_at = now(), woken_at = NULL").await;
+    }
+
+    /// Runs an SQL statement, for what no API offers.
+    pub async fn execute(&self, sql: &'static str) {
+        sqlx::query(sql).execute(&self.ctx.pool).await.unwrap();
     }
 
     /// Runs jobs until all are done or dead, however many attempts that takes.
