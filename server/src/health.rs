@@ -84,9 +84,9 @@ pub async fn healthz() -> Json<Health> {
 
 /// Check readiness
 ///
-/// Checks the database, the object store and the platform, two seconds each. Returns 503 only if the database is
-/// unavailable: without the platform or the store the server still stores webhooks and issues join tokens, so it returns
-/// 200 with the status `degraded`. Needs no API key.
+/// Checks the database, the object store and the platform concurrently, each for at most two seconds. Returns 503 only if
+/// the database is unavailable: without the platform or the store the server still stores webhooks and issues join
+/// tokens, so it returns 200 with the status `degraded`. Needs no API key.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations",
     responses(

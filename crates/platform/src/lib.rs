@@ -35,6 +35,7 @@ pub const MAX_TOKEN_TTL: TimeDelta = TimeDelta::hours(24);
 /// A video platform. Its room names are the names of our rooms.
 #[async_trait]
 pub trait Platform: Send + Sync {
+    /// Returns the platform that this adapter implements.
     fn kind(&self) -> PlatformKind;
 
     /// Verifies a webhook over its raw body and parses it. `now` is compared with the signature's validity.

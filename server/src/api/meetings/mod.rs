@@ -33,7 +33,8 @@ pub struct MeetingBody {
     pub platform: PlatformKind,
     /// `open` while the meeting is in progress, then `closed`.
     pub state: MeetingStatus,
-    /// When the platform created its room for this meeting. Times in recordings and transcripts count from here.
+    /// When the platform created its room for this meeting, or the time of the first event if that is unknown. Offsets in
+    /// recordings and transcripts count from here.
     pub started_at: DateTime<Utc>,
     /// Null while the meeting is open.
     pub ended_at: Option<DateTime<Utc>>,
