@@ -6,10 +6,11 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
+use media::opus::decode::SampleTime16k;
 use tokio::sync::Semaphore;
 
 use super::{Audio, ChunkTranscript, Engine, EngineError, Hint, RecognizedWord};
-use crate::pipeline::{ms, window::Chunking};
+use crate::pipeline::window::Chunking;
 
 /// The words that it returns, one per chunk.
 const WORDS: [&str; 8] = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
@@ -94,7 +95,7 @@ impl Engine for FakeEngine {
         let word = RecognizedWord::new(
             WORDS[call % WORDS.len()],
             200,
-            ms(audio.len() as u64).saturating_sub(200),
+            SampleTime16k::from_len(audio.len()).as_millis().saturating_sub(200),
         );
         Ok(ChunkTranscript {
             words: vec![word],

@@ -17,6 +17,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use media::opus::decode::SampleTime16k;
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 use whisper_rs::{
@@ -24,13 +25,13 @@ use whisper_rs::{
 };
 
 use super::{Audio, ChunkTranscript, Engine, EngineError, EngineSetupError, Hint, RecognizedWord};
-use crate::pipeline::{samples, window::Chunking};
+use crate::pipeline::window::Chunking;
 
 /// Unit of whisper.cpp's times.
 const TICK_MS: i64 = 10;
 
 /// Shorter audio is not passed to Whisper, which returns at best nothing for it.
-const MIN_SAMPLES: usize = samples(100) as usize;
+const MIN_SAMPLES: usize = SampleTime16k::from_millis(100).0 as usize;
 
 /// Length of the start of the model file that identifies a model: it contains all sizes and the vocabulary.
 const FINGERPRINT_BYTES: u64 = 64 * 1024;
@@ -314,8 +315,8 @@ mod tests {
 
         let heard = whisper.transcribe(tone(300.0, 5.0), &Hint::default()).await.unwrap();
         let whole = crate::pipeline::Span {
-            start: 0,
-            end: samples(5000),
+            start: SampleTime16k::ZERO,
+            end: SampleTime16k::from_millis(5000),
         };
         let filtered = crate::pipeline::filter::filter(heard.clone(), whole, &[whole]);
 

@@ -24,7 +24,7 @@ use crate::{
     download::DownloadedObject,
     engine::{Audio, Engine, Hint},
     pipeline::{
-        self, Span, audio,
+        Span, audio,
         filter::{self, Filtered},
         window,
     },
@@ -226,15 +226,14 @@ fn count_dropped(chunk: Span, filtered: &Filtered) {
     for (reason, words) in &filtered.dropped {
         let reason = reason.as_str();
         counter!("trackscribe_words_dropped_total", "reason" => reason).increment(*words as u64);
-        tracing::info!(words, reason, at_ms = pipeline::ms(chunk.start), "words dropped");
+        tracing::info!(words, reason, at_ms = chunk.start.as_millis(), "words dropped");
     }
 }
 
 /// Start and end of a chunk in the units of the table: samples of the recording at 48 kHz.
 fn recording_samples(chunk: Span) -> (i64, i64) {
     let (start, end) = chunk.recording_samples();
-    let column = |sample| i64::try_from(sample).unwrap_or(i64::MAX);
-    (column(start), column(end))
+    (start.0, end.0)
 }
 
 fn undecodable(why: DecodeError) -> JobError {

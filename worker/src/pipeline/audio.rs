@@ -44,7 +44,7 @@ fn read_chunk<R: Read>(
     pending: &mut Option<Block<SampleTime16k>>,
     chunk: Span,
 ) -> Result<Vec<i16>, DecodeError> {
-    let mut sound = vec![0; chunk.len() as usize];
+    let mut sound = vec![0; chunk.len().0 as usize];
     loop {
         let block = match pending.take() {
             Some(block) => block,
@@ -53,7 +53,7 @@ fn read_chunk<R: Read>(
                 None => return Ok(sound),
             },
         };
-        let end = block.start.0 + block.samples.len() as u64;
+        let end = block.start + SampleTime16k::from_len(block.samples.len());
         copy_overlap(&block, chunk, &mut sound);
         if end >= chunk.end {
             *pending = Some(block);
@@ -63,21 +63,19 @@ fn read_chunk<R: Read>(
 }
 
 fn copy_overlap(block: &Block<SampleTime16k>, chunk: Span, sound: &mut [i16]) {
-    let from = block.start.0.max(chunk.start);
-    let to = (block.start.0 + block.samples.len() as u64).min(chunk.end);
+    let from = block.start.max(chunk.start);
+    let to = (block.start + SampleTime16k::from_len(block.samples.len())).min(chunk.end);
+    let index = |position: SampleTime16k, start: SampleTime16k| (position - start).0 as usize;
     if from < to {
-        let source = &block.samples[(from - block.start.0) as usize..(to - block.start.0) as usize];
-        sound[(from - chunk.start) as usize..(to - chunk.start) as usize].copy_from_slice(source);
+        let source = &block.samples[index(from, block.start)..index(to, block.start)];
+        sound[index(from, chunk.start)..index(to, chunk.start)].copy_from_slice(source);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        pipeline::samples,
-        support::{Tone, ogg},
-    };
+    use crate::support::{Tone, ogg};
 
     /// Returns the root mean square, 0 to 1.
     fn loudness(sound: &[i16]) -> f32 {
@@ -86,8 +84,8 @@ mod tests {
 
     fn span(start_ms: u64, end_ms: u64) -> Span {
         Span {
-            start: samples(start_ms),
-            end: samples(end_ms),
+            start: SampleTime16k::from_millis(start_ms),
+            end: SampleTime16k::from_millis(end_ms),
         }
     }
 
@@ -109,7 +107,7 @@ mod tests {
         let sound = extract_all(&file, &chunks);
 
         assert_eq!(sound.iter().map(|(s, _)| *s).collect::<Vec<_>>(), chunks);
-        assert!(sound.iter().all(|(s, sound)| sound.len() as u64 == s.len()));
+        assert!(sound.iter().all(|(s, sound)| sound.len() as u64 == s.len().0));
         assert!(
             loudness(&sound[0].1) < 0.01 && loudness(&sound[2].1) > 0.1,
             "{}",

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Span, ms};
+use super::Span;
 use crate::engine::{ChunkTranscript, RecognizedWord};
 
 /// Fastest plausible speech, in characters per second of the chunk's speech.
@@ -114,10 +114,15 @@ impl Filtered {
 
     /// Converts words to recording time, clamps them to the nearby speech, and puts their starts in order.
     fn fix_times(&mut self, chunk: Span, within: &[Span]) {
-        let (chunk_start, chunk_end) = (ms(chunk.start), ms(chunk.end));
+        let (chunk_start, chunk_end) = (chunk.start.as_millis(), chunk.end.as_millis());
         let allowed: Vec<(u64, u64)> = within
             .iter()
-            .map(|s| (ms(s.start).saturating_sub(REACH_MS), ms(s.end) + REACH_MS))
+            .map(|s| {
+                (
+                    s.start.as_millis().saturating_sub(REACH_MS),
+                    s.end.as_millis() + REACH_MS,
+                )
+            })
             .collect();
         let mut earliest = chunk_start;
         let mut fixed = Vec::with_capacity(self.words.len());
@@ -148,7 +153,7 @@ fn loop_at(text: &[String]) -> Option<(usize, usize)> {
 
 fn is_too_fast(words: &[RecognizedWord], within: &[Span]) -> bool {
     let chars: u64 = words.iter().map(|w| w.text.trim().chars().count() as u64 + 1).sum();
-    let speech_ms: u64 = within.iter().map(|s| ms(s.len())).sum();
+    let speech_ms: u64 = within.iter().map(|s| s.len().as_millis()).sum();
     chars * 1000 > MAX_CHARS_PER_SECOND * speech_ms
 }
 
@@ -162,13 +167,14 @@ fn overlap(a: Span, b: Span) -> Option<Span> {
 
 #[cfg(test)]
 mod tests {
+    use media::opus::decode::SampleTime16k;
+
     use super::*;
-    use crate::pipeline::samples;
 
     fn span(start_ms: u64, end_ms: u64) -> Span {
         Span {
-            start: samples(start_ms),
-            end: samples(end_ms),
+            start: SampleTime16k::from_millis(start_ms),
+            end: SampleTime16k::from_millis(end_ms),
         }
     }
 

@@ -24,40 +24,30 @@ pub mod merge;
 pub mod vad;
 pub mod window;
 
+use domain::SampleTime;
+use media::opus::decode::SampleTime16k;
+
 /// Samples per second between the decoder and the engine.
-pub const RATE: u64 = 16_000;
+pub const RATE: u64 = SampleTime16k::HZ as u64;
 
-/// Samples at a recording's own rate (48 kHz, as in its manifest) per sample here.
-const RECORDING_SAMPLES: u64 = domain::manifest::SAMPLE_RATE as u64 / RATE;
-
-/// A span of a track, in samples at [`RATE`]: from `start` up to, not including, `end`.
+/// A span of a track: from `start` up to, not including, `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
-    pub start: u64,
-    pub end: u64,
+    pub start: SampleTime16k,
+    pub end: SampleTime16k,
 }
 
 impl Span {
-    pub fn len(self) -> u64 {
-        self.end.saturating_sub(self.start)
+    pub fn len(self) -> SampleTime16k {
+        self.end - self.start
     }
 
     pub fn is_empty(self) -> bool {
-        self.len() == 0
+        self.len() == SampleTime16k::ZERO
     }
 
-    /// Returns start and end in samples at the recording's own rate, 48 kHz.
-    pub fn recording_samples(self) -> (u64, u64) {
-        (self.start * RECORDING_SAMPLES, self.end * RECORDING_SAMPLES)
+    /// Returns start and end at the recording's own rate, 48 kHz.
+    pub fn recording_samples(self) -> (SampleTime, SampleTime) {
+        (self.start.to_48k(), self.end.to_48k())
     }
-}
-
-/// Converts a number of samples to milliseconds, rounded down.
-pub fn ms(sample: u64) -> u64 {
-    sample * 1000 / RATE
-}
-
-/// Converts milliseconds to a number of samples.
-pub const fn samples(ms: u64) -> u64 {
-    ms * RATE / 1000
 }

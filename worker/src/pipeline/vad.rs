@@ -1,8 +1,9 @@
 //! Voice activity detection: finds the spans of a track in which someone speaks.
 
 use earshot::Detector;
+use media::opus::decode::SampleTime16k;
 
-use super::{Span, samples};
+use super::Span;
 
 /// Samples per frame that the detector scores: 16 ms.
 pub const FRAME: usize = 256;
@@ -15,13 +16,13 @@ const FRAMES_ON: usize = 3;
 const WINDOW: usize = 5;
 
 /// Longest pause within speech, for stops and breaths inside a sentence.
-const HANGOVER: u64 = samples(400);
+const HANGOVER: SampleTime16k = SampleTime16k::from_millis(400);
 
 /// Added before and after speech, because the detector reacts late to soft first sounds.
-const PADDING: u64 = samples(200);
+const PADDING: SampleTime16k = SampleTime16k::from_millis(200);
 
 /// Speech that is shorter, before padding, is dropped.
-const MIN_SPEECH: u64 = samples(100);
+const MIN_SPEECH: SampleTime16k = SampleTime16k::from_millis(100);
 
 /// Lowest level in dBFS, which is also that of silence.
 const FLOOR_DB: f32 = -100.0;
@@ -33,8 +34,8 @@ pub struct Frames {
     voiced: Vec<bool>,
     /// Level of each frame in dBFS, -100 to 0.
     levels: Vec<i8>,
-    /// Length of the track in samples.
-    samples: u64,
+    /// Length of the track.
+    length: SampleTime16k,
 }
 
 /// Scores a track as it is decoded.
@@ -57,7 +58,7 @@ impl Default for FrameScorer {
 impl FrameScorer {
     /// Adds the next samples of the track, any number of them.
     pub fn push(&mut self, mut pcm: &[i16]) {
-        self.frames.samples += pcm.len() as u64;
+        self.frames.length += SampleTime16k::from_len(pcm.len());
         while !pcm.is_empty() {
             let (now, later) = pcm.split_at(pcm.len().min(FRAME - self.pending.len()));
             self.pending.extend(now);
@@ -92,8 +93,8 @@ impl Frames {
         let mut spans: Vec<Span> = Vec::new();
         for span in self.runs().into_iter().filter(|s| s.len() >= MIN_SPEECH) {
             let padded = Span {
-                start: span.start.saturating_sub(PADDING),
-                end: (span.end + PADDING).min(self.samples),
+                start: span.start - PADDING,
+                end: (span.end + PADDING).min(self.length),
             };
             match spans.last_mut() {
                 Some(last) if padded.start <= last.end => last.end = padded.end,
@@ -105,14 +106,14 @@ impl Frames {
 
     /// Returns the middle of the quietest frame that is wholly within `span`, the first if several are equal; `None` if
     /// no frame is.
-    pub fn quietest(&self, span: Span) -> Option<u64> {
+    pub fn quietest(&self, span: Span) -> Option<SampleTime16k> {
         let frame = FRAME as u64;
         let (first, end) = (
-            span.start.div_ceil(frame),
-            (span.end / frame).min(self.levels.len() as u64),
+            span.start.0.div_ceil(frame),
+            (span.end.0 / frame).min(self.levels.len() as u64),
         );
         let quietest = (first..end).min_by_key(|&i| self.levels[i as usize])?;
-        Some(quietest * frame + frame / 2)
+        Some(SampleTime16k(quietest * frame + frame / 2))
     }
 
     /// Returns the smoothed spans of speech, not padded.
@@ -126,8 +127,8 @@ impl Frames {
             let first = i + voiced(0);
             let last = i + WINDOW - window.iter().rev().position(|v| *v).unwrap_or(0);
             let span = Span {
-                start: (first * FRAME) as u64,
-                end: (last * FRAME) as u64,
+                start: SampleTime16k::from_len(first * FRAME),
+                end: SampleTime16k::from_len(last * FRAME),
             };
             match runs.last_mut() {
                 Some(run) if span.start <= run.end + HANGOVER => run.end = run.end.max(span.end),
@@ -156,7 +157,7 @@ impl Frames {
         Self {
             voiced: picture.chars().map(|c| c != '.').collect(),
             levels: picture.chars().map(level).collect(),
-            samples: (picture.len() * FRAME) as u64,
+            length: SampleTime16k::from_len(picture.len() * FRAME),
         }
     }
 }
@@ -167,7 +168,7 @@ mod tests {
 
     /// Returns the number of frames in `ms`, rounded up.
     fn frames(ms: u64) -> usize {
-        samples(ms).div_ceil(FRAME as u64) as usize
+        SampleTime16k::from_millis(ms).0.div_ceil(FRAME as u64) as usize
     }
 
     fn picture(parts: &[(char, usize)]) -> Frames {
@@ -176,8 +177,8 @@ mod tests {
 
     fn span_frames(start: usize, end: usize) -> Span {
         Span {
-            start: (start * FRAME) as u64,
-            end: (end * FRAME) as u64,
+            start: SampleTime16k::from_len(start * FRAME),
+            end: SampleTime16k::from_len(end * FRAME),
         }
     }
 
@@ -212,9 +213,15 @@ mod tests {
     fn the_quietest_frame_is_found_within_the_span() {
         let frames = Frames::drawn(".###-###.");
 
-        assert_eq!(frames.quietest(span_frames(1, 8)), Some(4 * 256 + 128));
-        assert_eq!(frames.quietest(span_frames(5, 8)), Some(5 * 256 + 128));
-        assert_eq!(frames.quietest(Span { start: 300, end: 500 }), None);
+        assert_eq!(frames.quietest(span_frames(1, 8)), Some(SampleTime16k(4 * 256 + 128)));
+        assert_eq!(frames.quietest(span_frames(5, 8)), Some(SampleTime16k(5 * 256 + 128)));
+        assert_eq!(
+            frames.quietest(Span {
+                start: SampleTime16k(300),
+                end: SampleTime16k(500)
+            }),
+            None
+        );
     }
 
     #[test]
@@ -233,14 +240,18 @@ mod tests {
             scorer.push(&hostile);
             let frames = scorer.finish();
 
-            assert_eq!(frames.samples, 48_500);
+            assert_eq!(frames.length, SampleTime16k(48_500));
             assert_eq!(frames.levels.len(), 48_500_usize.div_ceil(FRAME));
             assert!(
                 frames.levels[..100].iter().all(|db| (-55..-45).contains(db)),
                 "{:?}",
                 &frames.levels[..5]
             );
-            assert!(frames.speech().iter().all(|s| s.end > 47_000), "{:?}", frames.speech());
+            assert!(
+                frames.speech().iter().all(|s| s.end > SampleTime16k(47_000)),
+                "{:?}",
+                frames.speech()
+            );
         }
     }
 
@@ -249,6 +260,12 @@ mod tests {
         let frames = FrameScorer::default().finish();
 
         assert_eq!(frames.speech(), []);
-        assert_eq!(frames.quietest(Span { start: 0, end: 1000 }), None);
+        assert_eq!(
+            frames.quietest(Span {
+                start: SampleTime16k(0),
+                end: SampleTime16k(1000)
+            }),
+            None
+        );
     }
 }

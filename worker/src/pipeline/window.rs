@@ -1,32 +1,34 @@
 //! Divides speech into chunks for an engine.
 
-use super::{Span, samples, vad::Frames};
+use media::opus::decode::SampleTime16k;
 
-/// The chunks that suit an engine, in samples.
+use super::{Span, vad::Frames};
+
+/// The chunks that suit an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunking {
     /// Longest chunk.
-    pub longest: u64,
+    pub longest: SampleTime16k,
     /// Spans of speech no further apart than this share a chunk; with 0, each span gets its own.
-    pub join_gap: u64,
+    pub join_gap: SampleTime16k,
 }
 
 impl Chunking {
     /// For engines that process windows of 30 s, however full: fills them.
     pub const WINDOWS: Self = Self {
-        longest: samples(28_000),
-        join_gap: samples(2_000),
+        longest: SampleTime16k::from_millis(28_000),
+        join_gap: SampleTime16k::from_millis(2_000),
     };
 
     /// For engines that process one utterance at a time.
     pub const UTTERANCES: Self = Self {
-        longest: samples(28_000),
-        join_gap: 0,
+        longest: SampleTime16k::from_millis(28_000),
+        join_gap: SampleTime16k::ZERO,
     };
 }
 
 /// Speech longer than a chunk is cut at the quietest frame within this distance of the chunk's end.
-const CUT_RANGE: u64 = samples(5_000);
+const CUT_RANGE: SampleTime16k = SampleTime16k::from_millis(5_000);
 
 /// Returns the chunks that contain all of `speech`, in order. None is too long, empty, or overlaps another.
 pub fn chunks(speech: &[Span], frames: &Frames, chunking: Chunking) -> Vec<Span> {
@@ -41,15 +43,17 @@ pub fn chunks(speech: &[Span], frames: &Frames, chunking: Chunking) -> Vec<Span>
 }
 
 fn joins(last: Span, next: Span, chunking: Chunking) -> bool {
-    chunking.join_gap > 0 && next.start - last.end <= chunking.join_gap && next.end - last.start <= chunking.longest
+    chunking.join_gap > SampleTime16k::ZERO
+        && next.start - last.end <= chunking.join_gap
+        && next.end - last.start <= chunking.longest
 }
 
-fn split(mut span: Span, frames: &Frames, longest: u64) -> Vec<Span> {
+fn split(mut span: Span, frames: &Frames, longest: SampleTime16k) -> Vec<Span> {
     let mut pieces = Vec::new();
     while span.len() > longest {
         let end = span.start + longest;
         let late = Span {
-            start: end - CUT_RANGE.min(longest / 2),
+            start: end - CUT_RANGE.min(SampleTime16k(longest.0 / 2)),
             end,
         };
         let at = frames.quietest(late).unwrap_or(end);
@@ -71,8 +75,8 @@ mod tests {
 
     fn seconds(start: f64, end: f64) -> Span {
         Span {
-            start: samples((start * 1000.0) as u64),
-            end: samples((end * 1000.0) as u64),
+            start: SampleTime16k::from_millis((start * 1000.0) as u64),
+            end: SampleTime16k::from_millis((end * 1000.0) as u64),
         }
     }
 
@@ -103,14 +107,17 @@ mod tests {
 
         let chunks = chunks(&[seconds(0.0, 40.0)], &Frames::drawn(&picture), Chunking::UTTERANCES);
 
-        let at = (quiet(25) * 256 + 128) as u64;
+        let at = SampleTime16k::from_len(quiet(25) * 256 + 128);
         assert_eq!(
             chunks,
             [
-                Span { start: 0, end: at },
+                Span {
+                    start: SampleTime16k::ZERO,
+                    end: at
+                },
                 Span {
                     start: at,
-                    end: samples(40_000)
+                    end: SampleTime16k::from_millis(40_000)
                 }
             ]
         );
@@ -124,12 +131,15 @@ mod tests {
             Chunking::WINDOWS,
             Chunking::UTTERANCES,
             Chunking {
-                longest: 1,
-                join_gap: 0,
+                longest: SampleTime16k(1),
+                join_gap: SampleTime16k::ZERO,
             },
         ] {
-            let speech = if chunking.longest == 1 {
-                &[Span { start: 5, end: 9 }][..]
+            let speech = if chunking.longest == SampleTime16k(1) {
+                &[Span {
+                    start: SampleTime16k(5),
+                    end: SampleTime16k(9),
+                }][..]
             } else {
                 &speech
             };

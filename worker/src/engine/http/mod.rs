@@ -11,6 +11,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use media::opus::decode::SampleTime16k;
 use reqwest::{
     Response, StatusCode,
     header::RETRY_AFTER,
@@ -22,10 +23,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{Audio, ChunkTranscript, Engine, EngineError, EngineSetupError, Hint};
-use crate::{
-    backoff,
-    pipeline::{ms, window::Chunking},
-};
+use crate::{backoff, pipeline::window::Chunking};
 
 /// A request may take this long plus twice the length of its chunk.
 const BASE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -101,7 +99,7 @@ impl HttpEngine {
     }
 
     async fn request(&self, audio: &[i16], hint: &Hint) -> Result<ChunkTranscript, Failure> {
-        let length = Duration::from_millis(ms(audio.len() as u64));
+        let length = Duration::from_millis(SampleTime16k::from_len(audio.len()).as_millis());
         let mut builder = self
             .client
             .post(self.options.url.clone())
@@ -116,7 +114,7 @@ impl HttpEngine {
             .map_err(Failure::connection)?;
         let body = read_body(response).await?;
         let response: Value = serde_json::from_slice(&body).map_err(|_| Failure::NotTranscription)?;
-        response::parse(&response, ms(audio.len() as u64)).ok_or(Failure::NotTranscription)
+        response::parse(&response, SampleTime16k::from_len(audio.len()).as_millis()).ok_or(Failure::NotTranscription)
     }
 
     fn form(&self, audio: &[i16], hint: &Hint) -> Form {

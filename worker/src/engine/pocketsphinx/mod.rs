@@ -107,11 +107,12 @@ mod tests {
     use std::ops::ControlFlow;
 
     use domain::transcript::accuracy::{words as words_of, words_hit};
+    use media::opus::decode::SampleTime16k;
 
     use super::*;
     use crate::{
         engine::RecognizedWord,
-        pipeline::{audio, filter::filter, samples, window},
+        pipeline::{audio, filter::filter, window},
         support::{recorded, spoken},
     };
 
@@ -145,7 +146,7 @@ mod tests {
             "i think the new design is much better than the old one",
             "we will start the test on monday and finish on wednesday",
         ];
-        let pause = vec![0; samples(1_000) as usize];
+        let pause = vec![0; SampleTime16k::from_millis(1_000).0 as usize];
         let said: Vec<Vec<i16>> = sentences
             .iter()
             .map(|text| [spoken(text), pause.clone()].concat())
@@ -184,7 +185,7 @@ mod tests {
     }
 
     fn samples_ms(samples: usize) -> u64 {
-        crate::pipeline::ms(samples as u64)
+        SampleTime16k::from_len(samples).as_millis()
     }
 
     #[tokio::test]
