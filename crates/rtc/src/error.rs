@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::ids::RoomSid;
+
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a room could not be joined.
@@ -54,7 +56,7 @@ pub enum LeaveReason {
     DuplicateIdentity,
     /// The server lost the room and made a new one of the same name; what was recorded ends here.
     #[error("the room {was} is gone, its name belongs to {now} now")]
-    RoomChanged { was: String, now: String },
+    RoomChanged { was: RoomSid, now: RoomSid },
     #[error("LiveKit refused a reconnect with status {status}: {text}")]
     Refused { status: u16, text: String },
     #[error("no connection for {} s", .0.as_secs())]

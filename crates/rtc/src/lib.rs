@@ -12,6 +12,7 @@ mod client_core;
 mod config;
 mod driver;
 mod error;
+mod ids;
 mod packet;
 mod peer;
 mod publish_only_token;
@@ -27,5 +28,6 @@ mod track_info;
 
 pub use config::{BindAddr, ConnectConfig, TokenSource};
 pub use error::{BoxError, JoinError, LeaveReason, SubscriptionError};
+pub use ids::{ParticipantSid, RoomSid, SeqNo, Ssrc, TrackSid};
 pub use packet::{RtpPacket, SenderReport};
 pub use track_info::{ParticipantKind, TrackInfo, TrackKind, TrackSource};

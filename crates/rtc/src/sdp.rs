@@ -3,6 +3,8 @@
 //! str0m remembers the first track of a section only; LiveKit reuses sections for later tracks with a new SSRC. So
 //! which SSRC belongs to which track is read here, from the text.
 
+use crate::ids::Ssrc;
+
 /// An offer claims no more SSRCs than this for one section; LiveKit gives one to an audio track.
 const MAX_SSRCS: usize = 16;
 
@@ -26,7 +28,7 @@ pub(crate) struct Section<'a> {
     pub mid: &'a str,
     /// Whether the server sends media here now.
     pub sending: bool,
-    pub ssrcs: Vec<u32>,
+    pub ssrcs: Vec<Ssrc>,
     /// The second word of `a=msid`; empty where nothing is sent.
     pub track_sid: &'a str,
 }
@@ -162,6 +164,7 @@ fn scan_ssrc(section: &mut Section<'_>, ssrc: &str) {
     let Some(Ok(ssrc)) = ssrc.split(' ').next().map(str::parse) else {
         return;
     };
+    let ssrc = Ssrc(ssrc);
     if section.ssrcs.len() < MAX_SSRCS && !section.ssrcs.contains(&ssrc) {
         section.ssrcs.push(ssrc);
     }
@@ -186,7 +189,7 @@ mod tests {
 
         let audio = &offer.sections[0];
         assert_eq!((audio.kind, audio.mid, audio.track_sid), ("audio", "1", "TR_a"));
-        assert_eq!(audio.ssrcs, [1116200470]);
+        assert_eq!(audio.ssrcs, [Ssrc(1116200470)]);
         assert!(audio.sending);
         assert_eq!(offer.ice_ufrag, "abcd");
         assert_eq!(offer.fingerprint, "sha-256 AA:BB");

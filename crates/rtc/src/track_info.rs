@@ -2,12 +2,14 @@
 
 use livekit_protocol as lk;
 
+use crate::ids::{ParticipantSid, TrackSid};
+
 /// A published track and who publishes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackInfo {
-    pub sid: String,
+    pub sid: TrackSid,
     pub identity: String,
-    pub participant_sid: String,
+    pub participant_sid: ParticipantSid,
     pub display_name: String,
     pub participant_kind: ParticipantKind,
     pub kind: TrackKind,
@@ -52,9 +54,9 @@ pub enum ParticipantKind {
 impl TrackInfo {
     pub(crate) fn new(participant: &lk::ParticipantInfo, track: &lk::TrackInfo) -> Self {
         Self {
-            sid: track.sid.clone(),
+            sid: track.sid.as_str().into(),
             identity: participant.identity.clone(),
-            participant_sid: participant.sid.clone(),
+            participant_sid: participant.sid.as_str().into(),
             display_name: participant.name.clone(),
             participant_kind: ParticipantKind::from_wire(participant.kind),
             kind: TrackKind::from_wire(track.r#type),

@@ -50,7 +50,7 @@ enum Command {
 impl Microphone {
     pub(crate) fn new(track: AudioTrack, state: MuteState) -> Self {
         let (commands, receiver) = mpsc::unbounded_channel();
-        let sid = track.sid().to_owned();
+        let sid = track.sid().to_string();
         Self {
             sid,
             commands,

@@ -108,7 +108,7 @@ impl TrackPublisher {
     }
 
     pub fn sid(&self) -> &str {
-        self.track.sid()
+        self.track.sid().as_str()
     }
 
     /// Plays a tone in real time.

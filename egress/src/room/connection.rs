@@ -117,7 +117,7 @@ impl RoomConnection {
                 self.send(&sid, || FeedEvent::SenderReport(report_to_media(&report)));
             }
             RoomEvent::SubscriptionFailed { sid, error } => {
-                let failure = Failure::subscription(&sid, error);
+                let failure = Failure::subscription(sid.as_str(), error);
                 self.send(&sid, || FeedEvent::Ended(FeedEnd::Refused(failure.clone())));
             }
             RoomEvent::TrackEnded {
@@ -137,7 +137,7 @@ impl RoomConnection {
         None
     }
 
-    fn send(&self, sid: &str, event: impl Fn() -> FeedEvent) {
+    fn send(&self, sid: &rtc::TrackSid, event: impl Fn() -> FeedEvent) {
         self.router.send(&track_sid(sid), event);
     }
 
@@ -171,7 +171,7 @@ async fn join(key: &RoomKey, access: &RoomAccess) -> Result<JoinedRoom, FeedEnd>
     let joined = subscriber::join(ConnectConfig::new(access.url.clone(), token)).await;
     let (subscriber, events) = joined.map_err(|error| FeedEnd::Refused(Failure::join(&error)))?;
     // The room may have been closed and created again between the query and the join.
-    if presence::compare(key, Some(&subscriber.room_sid())) == Presence::Gone {
+    if presence::compare(key, Some(subscriber.room_sid().as_str())) == Presence::Gone {
         subscriber.leave().await;
         return Err(gone());
     }
@@ -179,8 +179,8 @@ async fn join(key: &RoomKey, access: &RoomAccess) -> Result<JoinedRoom, FeedEnd>
 }
 
 /// `rtc` has its own type for track sids.
-fn track_sid(sid: &str) -> TrackSid {
-    TrackSid::from(sid)
+fn track_sid(sid: &rtc::TrackSid) -> TrackSid {
+    TrackSid::from(sid.as_str())
 }
 
 fn feed_end(reason: &LeaveReason) -> FeedEnd {
@@ -198,8 +198,8 @@ fn feed_end(reason: &LeaveReason) -> FeedEnd {
 
 fn to_media(packet: &rtc::RtpPacket) -> RtpPacket {
     RtpPacket {
-        ssrc: Ssrc(packet.ssrc),
-        seq_no: SeqNo(packet.seq_no),
+        ssrc: Ssrc(packet.ssrc.0),
+        seq_no: SeqNo(packet.seq_no.0),
         timestamp: packet.timestamp,
         arrival: packet.arrival,
         payload: packet.payload.clone(),
@@ -209,7 +209,7 @@ fn to_media(packet: &rtc::RtpPacket) -> RtpPacket {
 fn report_to_media(report: &rtc::SenderReport) -> SenderReport {
     let since_1970 = report.publisher_time.duration_since(UNIX_EPOCH).unwrap_or_default();
     SenderReport {
-        ssrc: Ssrc(report.ssrc),
+        ssrc: Ssrc(report.ssrc.0),
         rtp_timestamp: report.rtp_timestamp,
         publisher_time: UnixNanos(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)),
         arrival: report.arrival,

@@ -116,7 +116,7 @@ impl ActiveRecording<'_> {
             FeedEvent::Mute(state) => self.writer.recorder.handle_mute(Instant::now(), state),
             // If encryption is switched on later, the following packets are ciphertext.
             FeedEvent::Published(track) if track.encrypted => {
-                return Some(RecordingEnd::Failed(Failure::encrypted(&track.sid)));
+                return Some(RecordingEnd::Failed(Failure::encrypted(track.sid.as_str())));
             }
             FeedEvent::Published(_) => {}
             FeedEvent::Ended(FeedEnd::SourceClosed) => return Some(RecordingEnd::Stopped(EndReason::SourceClosed)),

@@ -11,17 +11,17 @@ const OPUS_TYPES: [&str; 3] = ["", "audio/opus", "audio/red"];
 /// Returns the publisher of a track that can be recorded. Refuses video, encrypted tracks and other codecs.
 pub fn check(track: &TrackInfo) -> Result<Publisher, Failure> {
     if track.kind != TrackKind::Audio {
-        return Err(Failure::video(&track.sid));
+        return Err(Failure::video(track.sid.as_str()));
     }
     if track.encrypted {
-        return Err(Failure::encrypted(&track.sid));
+        return Err(Failure::encrypted(track.sid.as_str()));
     }
     if !OPUS_TYPES.contains(&track.mime_type.to_ascii_lowercase().as_str()) {
-        return Err(Failure::codec(&track.sid, &track.mime_type));
+        return Err(Failure::codec(track.sid.as_str(), &track.mime_type));
     }
     Ok(Publisher {
         identity: track.identity.clone(),
-        sid: track.participant_sid.clone(),
+        sid: track.participant_sid.to_string(),
         display_name: track.display_name.clone(),
         source: source_name(track.source),
     })

@@ -60,7 +60,7 @@ impl BenchPublisher {
     pub fn start_at(self, start: Instant) -> SendingPublisher {
         let track = self.publisher.track.clone();
         let first_packet = FirstPacket {
-            track_sid: track.sid().to_owned(),
+            track_sid: track.sid().to_string(),
             sent_ns: wall_ns(start),
             rtp_timestamp: track.timestamp_at(start),
         };

@@ -19,7 +19,10 @@ use thiserror::Error;
 
 pub(crate) use self::publish::{Codec, OutgoingPacket, OutgoingTrack};
 use super::{candidate::TrickledCandidate, tcp::TcpCandidates};
-use crate::packet::{RtpPacket, SenderReport};
+use crate::{
+    ids::{SeqNo, Ssrc},
+    packet::{RtpPacket, SenderReport},
+};
 
 /// Receiver reports once a second: the server derives its round trip time, and with it its NACK spacing, from them.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -134,17 +137,17 @@ impl PeerConnection {
 
     /// Asks the server again for packets of this stream that are missing. LiveKit repeats them on the same SSRC, which
     /// str0m does not expect of a stream without RTX; so it has to be told for each SSRC.
-    pub fn enable_nack(&mut self, now: Instant, ssrc: u32) {
-        match self.rtc.direct_api().stream_rx(&ssrc.into()) {
+    pub fn enable_nack(&mut self, now: Instant, ssrc: Ssrc) {
+        match self.rtc.direct_api().stream_rx(&ssrc.0.into()) {
             Some(stream) => stream.suppress_nack(false),
-            None => tracing::warn!(ssrc, "no stream to repair, losses of it stay"),
+            None => tracing::warn!(%ssrc, "no stream to repair, losses of it stay"),
         }
         self.settle(now);
     }
 
     /// The stream is over; str0m would go on telling of it.
-    pub fn remove_stream(&mut self, now: Instant, ssrc: u32) {
-        self.rtc.direct_api().remove_stream_rx(ssrc.into());
+    pub fn remove_stream(&mut self, now: Instant, ssrc: Ssrc) {
+        self.rtc.direct_api().remove_stream_rx(ssrc.0.into());
         self.settle(now);
     }
 
@@ -232,15 +235,15 @@ impl PeerConnection {
             }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => PeerEvent::Disconnected,
             Event::RtpPacket(packet) if !packet.payload.is_empty() => PeerEvent::Packet(RtpPacket {
-                ssrc: *packet.header.ssrc,
-                seq_no: *packet.seq_no,
+                ssrc: Ssrc(*packet.header.ssrc),
+                seq_no: SeqNo(*packet.seq_no),
                 timestamp: packet.header.timestamp,
                 marker: packet.header.marker,
                 arrival: packet.timestamp,
                 payload: Bytes::copy_from_slice(&packet.payload),
             }),
             Event::SenderFeedback(feedback) => PeerEvent::SenderReport(SenderReport {
-                ssrc: *feedback.sender_info.ssrc,
+                ssrc: Ssrc(*feedback.sender_info.ssrc),
                 rtp_timestamp: low_32_bits(feedback.sender_info.rtp_time.numer()),
                 publisher_time: feedback.sender_info.ntp_time,
                 arrival: feedback.received_at,
@@ -361,7 +364,7 @@ mod tests {
         for seq_no in [0, 1, 2, 5] {
             let payload = vec![0xf8, u8::try_from(seq_no).unwrap()];
             let packet = OutgoingPacket {
-                seq_no,
+                seq_no: SeqNo(seq_no),
                 timestamp: 960,
                 at: pair.now,
                 marker: false,
@@ -375,7 +378,7 @@ mod tests {
         let heard: Vec<_> = pair
             .heard
             .iter()
-            .map(|packet| (packet.seq_no, packet.payload[1]))
+            .map(|packet| (packet.seq_no.0, packet.payload[1]))
             .collect();
         assert_eq!(heard, [(0, 0), (1, 1), (2, 2), (5, 5)]);
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use futures::channel::oneshot;
 
 use super::{events::PublishError, options::AudioOptions, packetizer::OpusFrame};
-use crate::simulate::Fault;
+use crate::{ids::TrackSid, simulate::Fault};
 
 #[derive(Debug)]
 pub(super) enum Command {
@@ -24,7 +24,7 @@ pub(super) enum Command {
 pub(super) struct PublishedTrack {
     /// Identifies the track in commands.
     pub key: u64,
-    pub sid: String,
+    pub sid: TrackSid,
     /// When the track's RTP timestamp is 0.
     pub started: Instant,
 }

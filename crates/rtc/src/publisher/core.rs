@@ -91,7 +91,7 @@ impl PublisherCore {
         let info = track.announced.track.as_ref();
         let published = PublishedTrack {
             key,
-            sid: info.map(|info| info.sid.clone()).unwrap_or_default(),
+            sid: info.map(|info| info.sid.as_str().into()).unwrap_or_default(),
             started: now,
         };
         self.tracks.insert(key, track);

@@ -15,6 +15,7 @@ use crate::{
     config::ConnectConfig,
     driver,
     error::JoinError,
+    ids::{ParticipantSid, RoomSid},
     signal::{LocalParticipant, ReconnectPolicy},
     simulate::Fault,
 };
@@ -51,12 +52,12 @@ pub async fn join(config: ConnectConfig) -> Result<(Publisher, mpsc::Receiver<Pu
 
 impl Publisher {
     /// Returns the sid of the room.
-    pub fn room_sid(&self) -> String {
+    pub fn room_sid(&self) -> RoomSid {
         self.local.borrow().room_sid.clone()
     }
 
     /// Returns the sid of our own participant.
-    pub fn participant_sid(&self) -> String {
+    pub fn participant_sid(&self) -> ParticipantSid {
         self.local.borrow().sid.clone()
     }
 

@@ -5,7 +5,10 @@ use std::{collections::VecDeque, time::Instant};
 use bytes::Bytes;
 
 use super::red::{self, Block};
-use crate::peer::{Codec, OutgoingPacket};
+use crate::{
+    ids::SeqNo,
+    peer::{Codec, OutgoingPacket},
+};
 
 /// The payload type of Opus in our offers, and within RED.
 const OPUS_PAYLOAD_TYPE: u8 = 111;
@@ -26,7 +29,7 @@ pub struct OpusFrame {
 pub(super) struct Packetizer {
     queue: VecDeque<(OpusFrame, Delivery)>,
     codec: Codec,
-    next_seq_no: u64,
+    next_seq_no: SeqNo,
     /// Timestamp and payload of the previous frame.
     previous: Option<(u32, Bytes)>,
 }
@@ -43,7 +46,7 @@ impl Packetizer {
         Self {
             queue: VecDeque::new(),
             codec,
-            next_seq_no: 0,
+            next_seq_no: SeqNo::default(),
             previous: None,
         }
     }
@@ -61,7 +64,7 @@ impl Packetizer {
         while self.deadline().is_some_and(|at| at <= now) {
             let (frame, delivery) = self.queue.pop_front()?;
             let packet = self.packet(&frame);
-            self.next_seq_no += 1;
+            self.next_seq_no = self.next_seq_no.next();
             self.previous = Some((frame.timestamp, frame.payload));
             if delivery == Delivery::Sent {
                 return Some(packet);
@@ -125,7 +128,7 @@ mod tests {
         let too_early = packetizer.poll(start + Duration::from_millis(19));
 
         assert_eq!(
-            (first.seq_no, first.timestamp, &first.payload[..]),
+            (first.seq_no.0, first.timestamp, &first.payload[..]),
             (0, 0, &b"frame 0"[..])
         );
         assert!(too_early.is_none());
@@ -141,7 +144,7 @@ mod tests {
 
         let sent = packetizer.poll(start + Duration::from_secs(1)).unwrap();
 
-        assert_eq!((sent.seq_no, sent.timestamp), (1, 960));
+        assert_eq!((sent.seq_no.0, sent.timestamp), (1, 960));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{
     events::PublishError,
     packetizer::OpusFrame,
 };
+use crate::ids::TrackSid;
 
 /// How long before its time a frame is passed on: enough to absorb a late wake-up, and all that is ever queued.
 const LEAD: Duration = Duration::from_millis(100);
@@ -33,7 +34,7 @@ impl AudioTrack {
     }
 
     /// Returns the sid that the server gave to the track.
-    pub fn sid(&self) -> &str {
+    pub fn sid(&self) -> &TrackSid {
         &self.published.sid
     }
 

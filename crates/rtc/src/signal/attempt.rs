@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::ids::ParticipantSid;
+
 /// For a join the server tries up to three times, for 3 + 4 + 5 s, before it upgrades the connection.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// For a resume the server tries only once.
@@ -13,7 +15,7 @@ pub(crate) enum ConnectAttempt {
     /// Joins as a new participant.
     Join,
     /// Continues as the participant with this sid.
-    Resume { participant_sid: String },
+    Resume { participant_sid: ParticipantSid },
 }
 
 impl ConnectAttempt {

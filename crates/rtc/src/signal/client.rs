@@ -17,7 +17,10 @@ use super::{
     room::RoomState,
     subscriptions::Subscriptions,
 };
-use crate::error::{BoxError, LeaveReason, SubscriptionError};
+use crate::{
+    error::{BoxError, LeaveReason, SubscriptionError},
+    ids::TrackSid,
+};
 
 /// Combines the parts of the signalling state, each of which owns its own data.
 #[derive(Debug)]
@@ -87,32 +90,32 @@ impl SignalClient {
     }
 
     /// Subscribes to a track. Repeated calls change nothing.
-    pub fn subscribe(&mut self, now: Instant, sid: String) {
+    pub fn subscribe(&mut self, now: Instant, sid: TrackSid) {
         self.subscriptions.subscribe(now, sid);
         self.send_subscriptions(now);
     }
 
-    pub fn unsubscribe(&mut self, now: Instant, sid: &str) {
+    pub fn unsubscribe(&mut self, now: Instant, sid: &TrackSid) {
         self.subscriptions.unsubscribe(sid);
         self.send_subscriptions(now);
     }
 
     /// An offer contains the track.
-    pub fn handle_track_bound(&mut self, sid: &str) {
+    pub fn handle_track_bound(&mut self, sid: &TrackSid) {
         self.subscriptions.handle_bound(sid);
     }
 
     /// The newest offer no longer contains the track.
-    pub fn handle_track_unbound(&mut self, now: Instant, sid: &str) {
+    pub fn handle_track_unbound(&mut self, now: Instant, sid: &TrackSid) {
         self.subscriptions.handle_unbound(now, sid);
     }
 
-    pub fn is_subscribed(&self, sid: &str) -> bool {
+    pub fn is_subscribed(&self, sid: &TrackSid) -> bool {
         self.subscriptions.contains(sid)
     }
 
     /// Returns whether the server lists the track as unmuted.
-    pub fn is_unmuted(&self, sid: &str) -> bool {
+    pub fn is_unmuted(&self, sid: &TrackSid) -> bool {
         self.room.track(sid).is_some_and(|track| !track.muted)
     }
 

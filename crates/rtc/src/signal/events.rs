@@ -8,7 +8,10 @@ use livekit_protocol::{
 use secrecy::SecretString;
 
 use super::{attempt::ConnectAttempt, participants::TrackChange};
-use crate::error::{BoxError, JoinError, LeaveReason, SubscriptionError};
+use crate::{
+    error::{BoxError, JoinError, LeaveReason, SubscriptionError},
+    ids::{ParticipantSid, RoomSid, TrackSid},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -29,8 +32,8 @@ pub(crate) struct ReconnectPolicy {
 /// Our own participant in the room. All fields are empty before the first join.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct LocalParticipant {
-    pub room_sid: String,
-    pub sid: String,
+    pub room_sid: RoomSid,
+    pub sid: ParticipantSid,
     pub identity: String,
 }
 
@@ -69,7 +72,7 @@ pub(crate) enum SignalEvent {
     Trickle(TrickleRequest),
     Track(TrackChange),
     SubscriptionFailed {
-        sid: String,
+        sid: TrackSid,
         error: SubscriptionError,
     },
     Published {

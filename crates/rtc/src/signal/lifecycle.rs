@@ -12,7 +12,10 @@ use super::{
     leave::Reaction,
     outbox::Outbox,
 };
-use crate::error::{BoxError, JoinError, LeaveReason};
+use crate::{
+    error::{BoxError, JoinError, LeaveReason},
+    ids::ParticipantSid,
+};
 
 /// From the upgrade to the first message, which the server sends at once.
 const FIRST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,7 +56,7 @@ pub(super) struct Lifecycle {
     last_media: Instant,
     has_joined: bool,
     /// Ours, since the last join.
-    participant_sid: String,
+    participant_sid: ParticipantSid,
     /// The newest that the server gave us, if any.
     token: Option<SecretString>,
 }
@@ -71,7 +74,7 @@ impl Lifecycle {
             lost_at: now,
             last_media: now,
             has_joined: false,
-            participant_sid: String::new(),
+            participant_sid: ParticipantSid::default(),
             token: None,
         };
         lifecycle.dial(outbox, now, ConnectAttempt::Join);
@@ -162,11 +165,11 @@ impl Lifecycle {
     }
 
     /// The server accepted a join under this sid.
-    pub fn handle_join(&mut self, participant_sid: &str) {
+    pub fn handle_join(&mut self, participant_sid: ParticipantSid) {
         self.state = State::AwaitingRoomSid;
         self.failures = 0;
         self.restarting_since = None;
-        participant_sid.clone_into(&mut self.participant_sid);
+        self.participant_sid = participant_sid;
     }
 
     /// The room that we joined is the right one.

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use livekit_protocol::{ParticipantInfo, participant_info::State};
 
-use crate::track_info::TrackInfo;
+use crate::{
+    ids::{ParticipantSid, TrackSid},
+    track_info::TrackInfo,
+};
 
 /// How many of those who left are remembered, so that an old message does not bring them back.
 const REMEMBERED_DEPARTURES: usize = 1000;
@@ -14,49 +17,49 @@ const REMEMBERED_DEPARTURES: usize = 1000;
 pub(crate) enum TrackChange {
     Published(TrackInfo),
     Muted {
-        sid: String,
+        sid: TrackSid,
         muted: bool,
     },
     /// Something else than its mute state.
     Changed(TrackInfo),
     Unpublished {
-        sid: String,
+        sid: TrackSid,
     },
 }
 
 /// The participants by sid, each with a version that only grows, and their tracks.
 #[derive(Debug, Default)]
 pub(crate) struct Participants {
-    present: BTreeMap<String, Participant>,
-    departed: VecDeque<(String, u32)>,
+    present: BTreeMap<ParticipantSid, Participant>,
+    departed: VecDeque<(ParticipantSid, u32)>,
 }
 
 #[derive(Debug)]
 struct Participant {
     identity: String,
     version: u32,
-    tracks: BTreeMap<String, TrackInfo>,
+    tracks: BTreeMap<TrackSid, TrackInfo>,
 }
 
 impl Participants {
     /// Applies news of some participants; those not named stay as they are.
-    pub fn update(&mut self, own_sid: &str, news: &[ParticipantInfo]) -> Vec<TrackChange> {
+    pub fn update(&mut self, local_sid: &ParticipantSid, news: &[ParticipantInfo]) -> Vec<TrackChange> {
         news.iter()
-            .filter(|info| info.sid != own_sid)
+            .filter(|info| info.sid != local_sid.as_str())
             .flat_map(|info| self.apply(info))
             .collect()
     }
 
     /// Applies a list of everybody: who is not in it has left.
-    pub fn replace(&mut self, own_sid: &str, all: &[ParticipantInfo]) -> Vec<TrackChange> {
+    pub fn replace(&mut self, local_sid: &ParticipantSid, all: &[ParticipantInfo]) -> Vec<TrackChange> {
         let gone: Vec<_> = self
             .present
             .keys()
-            .filter(|sid| !all.iter().any(|info| info.sid == **sid))
+            .filter(|sid| !all.iter().any(|info| info.sid == sid.as_str()))
             .cloned()
             .collect();
-        let mut changes: Vec<_> = gone.iter().flat_map(|sid| self.remove(sid)).collect();
-        changes.extend(self.update(own_sid, all));
+        let mut changes: Vec<_> = gone.iter().flat_map(|sid| self.remove(sid.as_str())).collect();
+        changes.extend(self.update(local_sid, all));
         changes
     }
 
@@ -68,7 +71,7 @@ impl Participants {
         }
     }
 
-    pub fn track(&self, sid: &str) -> Option<&TrackInfo> {
+    pub fn track(&self, sid: &TrackSid) -> Option<&TrackInfo> {
         self.present
             .values()
             .find_map(|participant| participant.tracks.get(sid))
@@ -82,11 +85,14 @@ impl Participants {
             return self.depart(info);
         }
         let mut changes = self.remove_earlier_sessions(info);
-        let participant = self.present.entry(info.sid.clone()).or_insert_with(|| Participant {
-            identity: info.identity.clone(),
-            version: 0,
-            tracks: BTreeMap::new(),
-        });
+        let participant = self
+            .present
+            .entry(info.sid.as_str().into())
+            .or_insert_with(|| Participant {
+                identity: info.identity.clone(),
+                version: 0,
+                tracks: BTreeMap::new(),
+            });
         participant.version = info.version;
         changes.extend(participant.replace_tracks(info));
         changes
@@ -95,26 +101,27 @@ impl Participants {
     fn is_outdated(&self, info: &ParticipantInfo) -> bool {
         let present = self
             .present
-            .get(&info.sid)
+            .get(info.sid.as_str())
             .is_some_and(|known| info.version < known.version);
         let departed = self
             .departed
             .iter()
-            .any(|(sid, version)| *sid == info.sid && info.version <= *version);
+            .any(|(sid, version)| sid.as_str() == info.sid && info.version <= *version);
         present || departed
     }
 
     /// An identity that is back under a new sid has left under the old one, whether or not the server says so.
     fn remove_earlier_sessions(&mut self, info: &ParticipantInfo) -> Vec<TrackChange> {
-        let same_identity = |(sid, known): (&String, &Participant)| {
-            (known.identity == info.identity && !info.identity.is_empty() && *sid != info.sid).then(|| sid.clone())
+        let same_identity = |(sid, known): (&ParticipantSid, &Participant)| {
+            (known.identity == info.identity && !info.identity.is_empty() && sid.as_str() != info.sid)
+                .then(|| sid.clone())
         };
         let earlier: Vec<_> = self.present.iter().filter_map(same_identity).collect();
-        earlier.iter().flat_map(|sid| self.remove(sid)).collect()
+        earlier.iter().flat_map(|sid| self.remove(sid.as_str())).collect()
     }
 
     fn depart(&mut self, info: &ParticipantInfo) -> Vec<TrackChange> {
-        self.departed.push_back((info.sid.clone(), info.version));
+        self.departed.push_back((info.sid.as_str().into(), info.version));
         if self.departed.len() > REMEMBERED_DEPARTURES {
             self.departed.pop_front();
         }
@@ -136,7 +143,7 @@ impl Participant {
     fn replace_tracks(&mut self, info: &ParticipantInfo) -> Vec<TrackChange> {
         let named = info.tracks.iter().filter(|track| !track.sid.is_empty());
         let new: BTreeMap<_, _> = named
-            .map(|track| (track.sid.clone(), TrackInfo::new(info, track)))
+            .map(|track| (track.sid.as_str().into(), TrackInfo::new(info, track)))
             .collect();
         let old = std::mem::replace(&mut self.tracks, new);
         let gone = old.keys().filter(|sid| !self.tracks.contains_key(*sid));
@@ -175,6 +182,10 @@ mod tests {
 
     use super::*;
 
+    fn me() -> ParticipantSid {
+        "PA_me".into()
+    }
+
     fn participant(sid: &str, identity: &str, version: u32, tracks: &[&str]) -> ParticipantInfo {
         ParticipantInfo {
             sid: sid.into(),
@@ -208,9 +219,9 @@ mod tests {
     fn tracks_are_told_apart_by_their_sids() {
         let mut room = Participants::default();
 
-        let first = room.update("PA_me", &[participant("PA_a", "alice", 3, &["TR_1"])]);
-        let repeated = room.update("PA_me", &[participant("PA_a", "alice", 3, &["TR_1"])]);
-        let republished = room.update("PA_me", &[participant("PA_a", "alice", 4, &["TR_2"])]);
+        let first = room.update(&me(), &[participant("PA_a", "alice", 3, &["TR_1"])]);
+        let repeated = room.update(&me(), &[participant("PA_a", "alice", 3, &["TR_1"])]);
+        let republished = room.update(&me(), &[participant("PA_a", "alice", 4, &["TR_2"])]);
 
         assert_eq!(outline(&first), ["+TR_1"]);
         assert!(repeated.is_empty());
@@ -220,23 +231,23 @@ mod tests {
     #[test]
     fn an_older_version_changes_nothing() {
         let mut room = Participants::default();
-        room.update("PA_me", &[participant("PA_a", "alice", 9, &["TR_1"])]);
+        room.update(&me(), &[participant("PA_a", "alice", 9, &["TR_1"])]);
 
-        let old = room.update("PA_me", &[participant("PA_a", "alice", 8, &[])]);
+        let old = room.update(&me(), &[participant("PA_a", "alice", 8, &[])]);
 
         assert!(old.is_empty());
-        assert!(room.track("TR_1").is_some());
+        assert!(room.track(&"TR_1".into()).is_some());
     }
 
     #[test]
     fn one_who_left_is_not_brought_back_by_a_late_message() {
         let mut room = Participants::default();
-        room.update("PA_me", &[participant("PA_a", "alice", 5, &["TR_1"])]);
+        room.update(&me(), &[participant("PA_a", "alice", 5, &["TR_1"])]);
         let mut leaving = participant("PA_a", "alice", 7, &[]);
         leaving.state = State::Disconnected as i32;
 
-        let left = room.update("PA_me", &[leaving]);
-        let late = room.update("PA_me", &[participant("PA_a", "alice", 6, &["TR_1"])]);
+        let left = room.update(&me(), &[leaving]);
+        let late = room.update(&me(), &[participant("PA_a", "alice", 6, &["TR_1"])]);
 
         assert_eq!(outline(&left), ["-TR_1"]);
         assert!(late.is_empty());
@@ -245,9 +256,9 @@ mod tests {
     #[test]
     fn an_identity_that_comes_back_ends_its_earlier_session() {
         let mut room = Participants::default();
-        room.update("PA_me", &[participant("PA_a", "alice", 5, &["TR_1"])]);
+        room.update(&me(), &[participant("PA_a", "alice", 5, &["TR_1"])]);
 
-        let back = room.update("PA_me", &[participant("PA_b", "alice", 1, &["TR_2"])]);
+        let back = room.update(&me(), &[participant("PA_b", "alice", 1, &["TR_2"])]);
 
         assert_eq!(outline(&back), ["-TR_1", "+TR_2"]);
     }
@@ -256,14 +267,14 @@ mod tests {
     fn a_full_list_removes_who_is_not_in_it() {
         let mut room = Participants::default();
         room.update(
-            "PA_me",
+            &me(),
             &[
                 participant("PA_a", "alice", 5, &["TR_1"]),
                 participant("PA_b", "bob", 5, &["TR_2"]),
             ],
         );
 
-        let changes = room.replace("PA_me", &[participant("PA_b", "bob", 6, &["TR_2", "TR_3"])]);
+        let changes = room.replace(&me(), &[participant("PA_b", "bob", 6, &["TR_2", "TR_3"])]);
 
         assert_eq!(outline(&changes), ["-TR_1", "+TR_3"]);
     }
@@ -271,13 +282,13 @@ mod tests {
     #[test]
     fn mute_and_other_changes_are_told_apart() {
         let mut room = Participants::default();
-        room.update("PA_me", &[participant("PA_a", "alice", 5, &["TR_1"])]);
+        room.update(&me(), &[participant("PA_a", "alice", 5, &["TR_1"])]);
         let mut muted = participant("PA_a", "alice", 6, &["TR_1"]);
         muted.tracks[0].muted = true;
         let mut encrypted = muted.clone();
         encrypted.tracks[0].encryption = 1;
 
-        let changes = [room.update("PA_me", &[muted]), room.update("PA_me", &[encrypted])].concat();
+        let changes = [room.update(&me(), &[muted]), room.update(&me(), &[encrypted])].concat();
 
         assert_eq!(outline(&changes), ["TR_1 muted=true", "~TR_1"]);
     }
@@ -287,9 +298,9 @@ mod tests {
         let mut room = Participants::default();
 
         assert!(
-            room.update("PA_me", &[participant("PA_me", "me", 1, &["TR_1"])])
+            room.update(&me(), &[participant("PA_me", "me", 1, &["TR_1"])])
                 .is_empty()
         );
-        assert!(room.update("PA_me", &[participant("PA_x", "x", 1, &[""])]).is_empty());
+        assert!(room.update(&me(), &[participant("PA_x", "x", 1, &[""])]).is_empty());
     }
 }

@@ -6,7 +6,11 @@ use super::{
     events::LocalParticipant,
     participants::{Participants, TrackChange},
 };
-use crate::{error::LeaveReason, track_info::TrackInfo};
+use crate::{
+    error::LeaveReason,
+    ids::{RoomSid, TrackSid},
+    track_info::TrackInfo,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct RoomState {
@@ -22,14 +26,14 @@ impl RoomState {
         &self.local
     }
 
-    pub fn track(&self, sid: &str) -> Option<&TrackInfo> {
+    pub fn track(&self, sid: &TrackSid) -> Option<&TrackInfo> {
         self.others.track(sid)
     }
 
     /// Applies the answer to a join, except for the room's sid.
     pub fn handle_join(&mut self, join: &JoinResponse) -> Vec<TrackChange> {
         let local = join.participant.clone().unwrap_or_default();
-        self.local.sid = local.sid;
+        self.local.sid = local.sid.into();
         self.local.identity = local.identity;
         self.expects_full_list = false;
         self.others.forget_versions();
@@ -37,7 +41,7 @@ impl RoomState {
     }
 
     /// Sets the room's sid. Fails if it is not the room that we were in before.
-    pub fn confirm_sid(&mut self, room_sid: String) -> Result<(), LeaveReason> {
+    pub fn confirm_sid(&mut self, room_sid: RoomSid) -> Result<(), LeaveReason> {
         if !self.local.room_sid.is_empty() && self.local.room_sid != room_sid {
             return Err(self.changed_to(room_sid));
         }
@@ -46,7 +50,7 @@ impl RoomState {
     }
 
     /// Returns the reason to leave if this room was replaced by another.
-    pub fn changed_to(&self, room_sid: String) -> LeaveReason {
+    pub fn changed_to(&self, room_sid: RoomSid) -> LeaveReason {
         LeaveReason::RoomChanged {
             was: self.local.room_sid.clone(),
             now: room_sid,

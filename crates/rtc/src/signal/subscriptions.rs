@@ -7,7 +7,7 @@ use std::{
 
 use livekit_protocol::UpdateSubscription;
 
-use crate::error::SubscriptionError;
+use crate::{error::SubscriptionError, ids::TrackSid};
 
 /// The server reconciles 50 tracks at once and lets the others wait for a 3 s timer.
 const BATCH: usize = 40;
@@ -22,14 +22,14 @@ const MAX_ROUNDS: u32 = 3;
 
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
-    wanted: BTreeMap<String, Progress>,
+    wanted: BTreeMap<TrackSid, Progress>,
     queue: VecDeque<Request>,
     next_batch: Option<Instant>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Request {
-    sid: String,
+    sid: TrackSid,
     subscribe: bool,
 }
 
@@ -49,7 +49,7 @@ enum Progress {
 
 impl Subscriptions {
     /// Repeating it changes nothing.
-    pub fn subscribe(&mut self, now: Instant, sid: String) {
+    pub fn subscribe(&mut self, now: Instant, sid: TrackSid) {
         if self.wanted.contains_key(&sid) {
             return;
         }
@@ -57,36 +57,36 @@ impl Subscriptions {
         self.queue.push_back(Request { sid, subscribe: true });
     }
 
-    pub fn unsubscribe(&mut self, sid: &str) {
+    pub fn unsubscribe(&mut self, sid: &TrackSid) {
         if self.wanted.remove(sid).is_some() {
             self.queue.push_back(Request {
-                sid: sid.to_owned(),
+                sid: sid.clone(),
                 subscribe: false,
             });
         }
     }
 
     /// The track exists no longer; there is nothing to tell the server.
-    pub fn remove(&mut self, sid: &str) {
+    pub fn remove(&mut self, sid: &TrackSid) {
         self.wanted.remove(sid);
-        self.queue.retain(|request| request.sid != sid);
+        self.queue.retain(|request| request.sid != *sid);
     }
 
-    pub fn handle_bound(&mut self, sid: &str) {
+    pub fn handle_bound(&mut self, sid: &TrackSid) {
         if let Some(progress) = self.wanted.get_mut(sid) {
             *progress = Progress::Bound;
         }
     }
 
     /// The section went although the track is wanted: it is asked for again.
-    pub fn handle_unbound(&mut self, now: Instant, sid: &str) {
+    pub fn handle_unbound(&mut self, now: Instant, sid: &TrackSid) {
         if let Some(progress) = self.wanted.get_mut(sid) {
             *progress = asked(now, 1);
         }
     }
 
     /// The server cannot give the track now: later again, or that was the last time.
-    pub fn handle_refused(&mut self, now: Instant, sid: &str) -> Result<(), SubscriptionError> {
+    pub fn handle_refused(&mut self, now: Instant, sid: &TrackSid) -> Result<(), SubscriptionError> {
         match self.wanted.get(sid) {
             Some(Progress::Asked { round, .. }) if *round >= MAX_ROUNDS => Err(SubscriptionError::TimedOut),
             Some(Progress::Asked { round, .. }) => {
@@ -94,9 +94,9 @@ impl Subscriptions {
                     round: *round,
                     until: now + RETRY_PAUSE,
                 };
-                self.wanted.insert(sid.to_owned(), pausing);
+                self.wanted.insert(sid.clone(), pausing);
                 self.queue.push_back(Request {
-                    sid: sid.to_owned(),
+                    sid: sid.clone(),
                     subscribe: false,
                 });
                 Ok(())
@@ -105,11 +105,11 @@ impl Subscriptions {
         }
     }
 
-    pub fn contains(&self, sid: &str) -> bool {
+    pub fn contains(&self, sid: &TrackSid) -> bool {
         self.wanted.contains_key(sid)
     }
 
-    pub fn sids(&self) -> impl Iterator<Item = &String> {
+    pub fn sids(&self) -> impl Iterator<Item = &TrackSid> {
         self.wanted.keys()
     }
 
@@ -150,7 +150,11 @@ impl Subscriptions {
             .take(BATCH)
             .take_while(|request| request.subscribe == subscribe)
             .count();
-        let track_sids = self.queue.drain(..count).map(|request| request.sid).collect();
+        let track_sids = self
+            .queue
+            .drain(..count)
+            .map(|request| request.sid.to_string())
+            .collect();
         self.next_batch = Some(now + BATCH_PAUSE);
         Some(UpdateSubscription {
             track_sids,
@@ -160,7 +164,7 @@ impl Subscriptions {
     }
 
     /// Queues what is to be asked for again. Gives the tracks that nobody offered in the last round.
-    pub fn handle_timeout(&mut self, now: Instant) -> Vec<String> {
+    pub fn handle_timeout(&mut self, now: Instant) -> Vec<TrackSid> {
         let mut failed = Vec::new();
         for (sid, progress) in &mut self.wanted {
             match *progress {
@@ -229,7 +233,7 @@ mod tests {
         let mut subscriptions = Subscriptions::default();
 
         for track in 0..90 {
-            subscriptions.subscribe(now, format!("TR_{track}"));
+            subscriptions.subscribe(now, format!("TR_{track}").into());
         }
 
         assert_eq!(sizes(&mut subscriptions, now), [(40, true), (40, true), (10, true)]);
@@ -240,7 +244,7 @@ mod tests {
         let now = Instant::now();
         let mut subscriptions = Subscriptions::default();
         for track in 0..41 {
-            subscriptions.subscribe(now, format!("TR_{track}"));
+            subscriptions.subscribe(now, format!("TR_{track}").into());
         }
 
         subscriptions.poll(now).unwrap();
@@ -257,8 +261,8 @@ mod tests {
 
         subscriptions.subscribe(now, "TR_1".into());
         subscriptions.subscribe(now, "TR_1".into());
-        subscriptions.unsubscribe("TR_1");
-        subscriptions.unsubscribe("TR_1");
+        subscriptions.unsubscribe(&"TR_1".into());
+        subscriptions.unsubscribe(&"TR_1".into());
         subscriptions.subscribe(now, "TR_1".into());
 
         assert_eq!(sizes(&mut subscriptions, now), [(1, true), (1, false), (1, true)]);
@@ -284,9 +288,9 @@ mod tests {
             }
         };
 
-        assert_eq!(failed, ["TR_1"]);
+        assert_eq!(failed, ["TR_1".into()]);
         assert_eq!(asked, [true, false, true, false, true]);
-        assert!(!subscriptions.contains("TR_1"));
+        assert!(!subscriptions.contains(&"TR_1".into()));
     }
 
     #[test]
@@ -296,7 +300,7 @@ mod tests {
         subscriptions.subscribe(now, "TR_1".into());
         subscriptions.poll(now);
 
-        subscriptions.handle_bound("TR_1");
+        subscriptions.handle_bound(&"TR_1".into());
 
         assert_eq!(subscriptions.deadline(), None);
     }
@@ -308,7 +312,7 @@ mod tests {
         subscriptions.subscribe(now, "TR_1".into());
         subscriptions.subscribe(now, "TR_2".into());
         subscriptions.poll(now);
-        subscriptions.unsubscribe("TR_2");
+        subscriptions.unsubscribe(&"TR_2".into());
 
         subscriptions.restart(now);
 

@@ -31,7 +31,7 @@ pub(crate) fn signal_url(server: &Url, attempt: &ConnectAttempt) -> Result<Url, 
         // Always reason 1 (signal disconnected): on 3 (subscriber failed) the server moves us to TCP for minutes.
         url.query_pairs_mut()
             .append_pair("reconnect", "1")
-            .append_pair("sid", participant_sid)
+            .append_pair("sid", participant_sid.as_str())
             .append_pair("reconnect_reason", "1");
     }
     Ok(url)

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     client_core::{ClientCore, ClientOutput},
     error::{JoinError, LeaveReason},
+    ids::TrackSid,
     peer::{PeerError, PeerEvent},
     rtc_engine::{EngineOutput, RtcEngine},
     sdp,
@@ -21,8 +22,8 @@ use crate::{
 
 #[derive(Debug)]
 pub(super) enum Command {
-    Subscribe(String),
-    Unsubscribe(String),
+    Subscribe(TrackSid),
+    Unsubscribe(TrackSid),
     Simulate(Fault),
     Leave,
 }
@@ -125,14 +126,14 @@ impl SubscriberCore {
         match event {
             PeerEvent::Packet(packet) => {
                 self.watchdog.handle_media(now);
-                match self.tracks.handle_packet(packet.ssrc).map(str::to_owned) {
+                match self.tracks.handle_packet(packet.ssrc).cloned() {
                     Some(sid) => self.emit(RoomEvent::Packet { sid, packet }),
-                    None => tracing::trace!(ssrc = packet.ssrc, "a packet that belongs to no track"),
+                    None => tracing::trace!(ssrc = packet.ssrc.0, "a packet that belongs to no track"),
                 }
             }
             PeerEvent::SenderReport(report) => {
                 self.watchdog.handle_media(now);
-                if let Some(sid) = self.tracks.track_of(report.ssrc).map(str::to_owned) {
+                if let Some(sid) = self.tracks.track_of(report.ssrc).cloned() {
                     self.emit(RoomEvent::SenderReport { sid, report });
                 }
             }

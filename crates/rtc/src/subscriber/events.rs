@@ -2,6 +2,7 @@
 
 use crate::{
     error::{LeaveReason, SubscriptionError},
+    ids::TrackSid,
     packet::{RtpPacket, SenderReport},
     track_info::TrackInfo,
 };
@@ -17,7 +18,7 @@ pub enum RoomEvent {
     /// A track was muted or unmuted.
     TrackMuted {
         /// The track.
-        sid: String,
+        sid: TrackSid,
         /// Whether it is muted now.
         muted: bool,
     },
@@ -26,38 +27,38 @@ pub enum RoomEvent {
     /// A track is no longer published.
     TrackUnpublished {
         /// The track.
-        sid: String,
+        sid: TrackSid,
     },
     /// The server has offered a subscribed track: packets may arrive. Sent again after [`RoomEvent::Reconnected`].
     TrackSubscribed {
         /// The track.
-        sid: String,
+        sid: TrackSid,
     },
     /// A track cannot be received; the subscription is cancelled.
     SubscriptionFailed {
         /// The track.
-        sid: String,
+        sid: TrackSid,
         /// Why it cannot be received.
         error: SubscriptionError,
     },
     /// A packet arrived.
     Packet {
         /// The track that it belongs to.
-        sid: String,
+        sid: TrackSid,
         /// The packet as it arrived.
         packet: RtpPacket,
     },
     /// A sender report arrived.
     SenderReport {
         /// The track that it belongs to.
-        sid: String,
+        sid: TrackSid,
         /// The report as it arrived.
         report: SenderReport,
     },
     /// A subscribed track has ended. Sent 300 ms after the end became known, so that late packets come before.
     TrackEnded {
         /// The track.
-        sid: String,
+        sid: TrackSid,
         /// Why it ended.
         reason: TrackEndReason,
     },

@@ -12,6 +12,7 @@ use crate::{
     config::ConnectConfig,
     driver,
     error::JoinError,
+    ids::{ParticipantSid, RoomSid, TrackSid},
     signal::{LocalParticipant, ReconnectPolicy},
     simulate::Fault,
 };
@@ -48,12 +49,12 @@ pub async fn join(config: ConnectConfig) -> Result<(Subscriber, mpsc::Receiver<R
 
 impl Subscriber {
     /// Returns the sid of the room. It never changes: if the room is recreated, the subscriber leaves.
-    pub fn room_sid(&self) -> String {
+    pub fn room_sid(&self) -> RoomSid {
         self.local.borrow().room_sid.clone()
     }
 
     /// Returns the sid of our own participant. It changes with [`RoomEvent::Reconnected`].
-    pub fn participant_sid(&self) -> String {
+    pub fn participant_sid(&self) -> ParticipantSid {
         self.local.borrow().sid.clone()
     }
 
@@ -63,12 +64,12 @@ impl Subscriber {
     }
 
     /// Subscribes to a track. Any number may be subscribed to at once; repeated calls change nothing.
-    pub fn subscribe(&self, track_sid: impl Into<String>) {
+    pub fn subscribe(&self, track_sid: impl Into<TrackSid>) {
         self.command(Command::Subscribe(track_sid.into()));
     }
 
     /// Unsubscribes from a track. [`RoomEvent::TrackEnded`] follows if the server had offered it.
-    pub fn unsubscribe(&self, track_sid: impl Into<String>) {
+    pub fn unsubscribe(&self, track_sid: impl Into<TrackSid>) {
         self.command(Command::Unsubscribe(track_sid.into()));
     }
 

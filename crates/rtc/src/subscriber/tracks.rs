@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::events::TrackEndReason;
-use crate::sdp::Section;
+use crate::{
+    ids::{Ssrc, TrackSid},
+    sdp::Section,
+};
 
 /// How long packets may still arrive after the end of a track became known.
 const LATE_PACKETS: Duration = Duration::from_millis(300);
@@ -14,16 +17,16 @@ const LATE_PACKETS: Duration = Duration::from_millis(300);
 /// The tracks that were offered and have not ended.
 #[derive(Debug, Default)]
 pub(super) struct Tracks {
-    open: HashMap<String, OpenTrack>,
-    by_ssrc: HashMap<u32, String>,
+    open: HashMap<TrackSid, OpenTrack>,
+    by_ssrc: HashMap<Ssrc, TrackSid>,
     /// Streams of earlier offers, and when to forget them.
-    retired: Vec<(Instant, u32)>,
+    retired: Vec<(Instant, Ssrc)>,
 }
 
 #[derive(Debug, Default)]
 struct OpenTrack {
     /// `None` while the server does not send the track: between two connections, or for a reason of its own.
-    ssrc: Option<u32>,
+    ssrc: Option<Ssrc>,
     /// Whether packets have arrived from this SSRC.
     active: bool,
     ending: Option<(Instant, TrackEndReason)>,
@@ -32,16 +35,16 @@ struct OpenTrack {
 /// What an offer changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct OfferChange {
-    pub started: Vec<(u32, String)>,
+    pub started: Vec<(Ssrc, TrackSid)>,
     /// Tracks that the server no longer sends.
-    pub stopped: Vec<String>,
+    pub stopped: Vec<TrackSid>,
 }
 
 /// Tracks and streams that have ended.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Expired {
-    pub tracks: Vec<(String, TrackEndReason)>,
-    pub ssrcs: Vec<u32>,
+    pub tracks: Vec<(TrackSid, TrackEndReason)>,
+    pub ssrcs: Vec<Ssrc>,
 }
 
 impl Tracks {
@@ -50,16 +53,17 @@ impl Tracks {
         &mut self,
         now: Instant,
         sections: &[Section<'_>],
-        is_subscribed: impl Fn(&str) -> bool,
+        is_subscribed: impl Fn(&TrackSid) -> bool,
     ) -> OfferChange {
-        let sent: HashMap<&str, u32> = sections
+        let sent: HashMap<TrackSid, Ssrc> = sections
             .iter()
-            .filter(|section| section.kind == "audio" && section.sending && is_subscribed(section.track_sid))
-            .filter_map(|section| section.ssrcs.first().map(|ssrc| (section.track_sid, *ssrc)))
+            .filter(|section| section.kind == "audio" && section.sending)
+            .filter_map(|section| Some((TrackSid::from(section.track_sid), *section.ssrcs.first()?)))
+            .filter(|(sid, _)| is_subscribed(sid))
             .collect();
         let mut change = OfferChange::default();
         for (sid, track) in &mut self.open {
-            let stopped = track.ssrc.filter(|ssrc| sent.get(sid.as_str()) != Some(ssrc));
+            let stopped = track.ssrc.filter(|ssrc| sent.get(sid) != Some(ssrc));
             if let Some(ssrc) = stopped {
                 self.retired.push((now + LATE_PACKETS, ssrc));
                 track.ssrc = None;
@@ -67,7 +71,7 @@ impl Tracks {
             }
         }
         for (sid, ssrc) in sent {
-            let track = self.open.entry(sid.to_owned()).or_default();
+            let track = self.open.entry(sid.clone()).or_default();
             if track.ssrc == Some(ssrc) {
                 continue;
             }
@@ -77,14 +81,14 @@ impl Tracks {
                 ending: None,
             };
             self.retired.retain(|(_, retired)| *retired != ssrc);
-            self.by_ssrc.insert(ssrc, sid.to_owned());
-            change.started.push((ssrc, sid.to_owned()));
+            self.by_ssrc.insert(ssrc, sid.clone());
+            change.started.push((ssrc, sid.clone()));
         }
         change
     }
 
     /// Notes that a packet arrived. Returns the track that it belongs to.
-    pub fn handle_packet(&mut self, ssrc: u32) -> Option<&str> {
+    pub fn handle_packet(&mut self, ssrc: Ssrc) -> Option<&TrackSid> {
         let sid = self.by_ssrc.get(&ssrc)?;
         if let Some(track) = self.open.get_mut(sid) {
             track.active = true;
@@ -93,19 +97,19 @@ impl Tracks {
     }
 
     /// Returns the track that the stream carries.
-    pub fn track_of(&self, ssrc: u32) -> Option<&str> {
-        self.by_ssrc.get(&ssrc).map(String::as_str)
+    pub fn track_of(&self, ssrc: Ssrc) -> Option<&TrackSid> {
+        self.by_ssrc.get(&ssrc)
     }
 
     /// Ends the track after [`LATE_PACKETS`]. If it is ending already, the first reason stays.
-    pub fn end(&mut self, now: Instant, sid: &str, reason: TrackEndReason) {
+    pub fn end(&mut self, now: Instant, sid: &TrackSid, reason: TrackEndReason) {
         if let Some(track) = self.open.get_mut(sid) {
             track.ending.get_or_insert((now + LATE_PACKETS, reason));
         }
     }
 
     /// Cancels the end of a track that is subscribed to again. Returns whether the server is still sending it.
-    pub fn keep_open(&mut self, sid: &str) -> bool {
+    pub fn keep_open(&mut self, sid: &TrackSid) -> bool {
         let Some(track) = self.open.get_mut(sid) else {
             return false;
         };
@@ -124,11 +128,11 @@ impl Tracks {
     }
 
     /// Returns the tracks that have sent packets on this media connection.
-    pub fn active(&self) -> impl Iterator<Item = &str> {
+    pub fn active(&self) -> impl Iterator<Item = &TrackSid> {
         self.open
             .iter()
             .filter(|(_, track)| track.active && track.ssrc.is_some())
-            .map(|(sid, _)| sid.as_str())
+            .map(|(sid, _)| sid)
     }
 
     pub fn handle_timeout(&mut self, now: Instant) -> Expired {
@@ -163,12 +167,12 @@ impl Tracks {
 mod tests {
     use super::*;
 
-    fn audio<'a>(sid: &'a str, ssrc: u32) -> Section<'a> {
+    fn audio(sid: &str, ssrc: u32) -> Section<'_> {
         Section {
             kind: "audio",
             mid: "1",
             sending: true,
-            ssrcs: vec![ssrc],
+            ssrcs: vec![Ssrc(ssrc)],
             track_sid: sid,
         }
     }
@@ -181,7 +185,7 @@ mod tests {
         }
     }
 
-    fn started(tracks: &mut Tracks, now: Instant, sections: &[Section<'_>]) -> Vec<(u32, String)> {
+    fn started(tracks: &mut Tracks, now: Instant, sections: &[Section<'_>]) -> Vec<(Ssrc, TrackSid)> {
         tracks.apply_offer(now, sections, |_| true).started
     }
 
@@ -193,10 +197,10 @@ mod tests {
         let first = started(&mut tracks, now, &[audio("TR_1", 11)]);
         let again = started(&mut tracks, now, &[audio("TR_1", 11)]);
 
-        assert_eq!(first, [(11, "TR_1".to_owned())]);
+        assert_eq!(first, [(Ssrc(11), "TR_1".into())]);
         assert!(again.is_empty());
-        assert_eq!(tracks.handle_packet(11), Some("TR_1"));
-        assert_eq!(tracks.handle_packet(12), None);
+        assert_eq!(tracks.handle_packet(Ssrc(11)), Some(&"TR_1".into()));
+        assert_eq!(tracks.handle_packet(Ssrc(12)), None);
     }
 
     #[test]
@@ -210,13 +214,13 @@ mod tests {
         assert_eq!(
             change,
             OfferChange {
-                started: vec![(22, "TR_2".into())],
+                started: vec![(Ssrc(22), "TR_2".into())],
                 stopped: vec!["TR_1".into()]
             }
         );
         assert_eq!(
-            tracks.handle_packet(11),
-            Some("TR_1"),
+            tracks.handle_packet(Ssrc(11)),
+            Some(&"TR_1".into()),
             "a late packet still belongs to its track"
         );
     }
@@ -226,7 +230,7 @@ mod tests {
         let now = Instant::now();
         let mut tracks = Tracks::default();
         started(&mut tracks, now, &[audio("TR_1", 11)]);
-        tracks.end(now, "TR_1", TrackEndReason::Unpublished);
+        tracks.end(now, &"TR_1".into(), TrackEndReason::Unpublished);
 
         let early = tracks.handle_timeout(now + LATE_PACKETS - Duration::from_millis(1));
         let due = tracks.handle_timeout(tracks.deadline().unwrap());
@@ -236,10 +240,10 @@ mod tests {
             due,
             Expired {
                 tracks: vec![("TR_1".into(), TrackEndReason::Unpublished)],
-                ssrcs: vec![11]
+                ssrcs: vec![Ssrc(11)]
             }
         );
-        assert_eq!(tracks.handle_packet(11), None);
+        assert_eq!(tracks.handle_packet(Ssrc(11)), None);
     }
 
     #[test]
@@ -247,18 +251,18 @@ mod tests {
         let now = Instant::now();
         let mut tracks = Tracks::default();
         started(&mut tracks, now, &[audio("TR_1", 11)]);
-        tracks.end(now, "TR_1", TrackEndReason::Unsubscribed);
+        tracks.end(now, &"TR_1".into(), TrackEndReason::Unsubscribed);
         tracks.apply_offer(now, &[closed()], |_| true);
 
         let back = started(&mut tracks, now, &[audio("TR_1", 12)]);
         let expired = tracks.handle_timeout(now + 2 * LATE_PACKETS);
 
-        assert_eq!(back, [(12, "TR_1".to_owned())]);
+        assert_eq!(back, [(Ssrc(12), "TR_1".into())]);
         assert_eq!(
             expired,
             Expired {
                 tracks: vec![],
-                ssrcs: vec![11]
+                ssrcs: vec![Ssrc(11)]
             }
         );
     }
@@ -281,10 +285,10 @@ mod tests {
 
         tracks.reset_streams();
 
-        assert_eq!(tracks.handle_packet(11), None);
+        assert_eq!(tracks.handle_packet(Ssrc(11)), None);
         assert_eq!(
             started(&mut tracks, now, &[audio("TR_1", 99)]),
-            [(99, "TR_1".to_owned())]
+            [(Ssrc(99), "TR_1".into())]
         );
     }
 }

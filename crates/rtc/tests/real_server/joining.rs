@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rtc::{
-    BindAddr, JoinError, LeaveReason, TrackKind, TrackSource,
+    BindAddr, JoinError, LeaveReason, TrackKind, TrackSid, TrackSource,
     publisher::{self, AudioOptions},
     subscriber::{self, TrackEndReason},
 };
@@ -78,7 +78,8 @@ async fn tracks_are_told_with_their_publishers() {
     assert_eq!(told.participant_sid, speaker.participant_sid());
     assert!(told.encrypted && told.stereo && !told.muted);
     assert!(
-        listener.subscriber.room_sid().starts_with("RM_") && listener.subscriber.participant_sid().starts_with("PA_")
+        listener.subscriber.room_sid().as_str().starts_with("RM_")
+            && listener.subscriber.participant_sid().as_str().starts_with("PA_")
     );
 }
 
@@ -96,7 +97,7 @@ async fn tracks_end_when_they_are_unpublished_unsubscribed_or_left_behind() {
     let (bob, bob_track) = publish(&server, "room", "bob").await;
     let mut listener = Listener::join(server.recorder_config("room")).await;
     listener.until("all are subscribed", |l| l.subscribed.len() == 3).await;
-    let sids = [bob_track.sid(), alice_track.sid(), alice_second.sid()].map(str::to_owned);
+    let sids = [bob_track.sid(), alice_track.sid(), alice_second.sid()].map(TrackSid::from);
 
     bob.leave().await;
     listener.until("bob's track has ended", |l| l.ended.len() == 1).await;

@@ -38,7 +38,7 @@ async fn every_packet_of_two_publishers_arrives_in_order() {
     assert_eq!(listener.payloads(alice_track.sid()), alice_frames);
     assert_eq!(listener.payloads(bob_track.sid()), bob_frames);
     let packets = &listener.packets[alice_track.sid()];
-    assert!(packets.windows(2).all(|pair| pair[1].seq_no == pair[0].seq_no + 1));
+    assert!(packets.windows(2).all(|pair| pair[1].seq_no == pair[0].seq_no.next()));
     assert!(
         packets
             .windows(2)
@@ -86,7 +86,7 @@ async fn a_lost_packet_leaves_a_hole_unless_red_carries_it() {
 
         let packets = &listener.packets[track.sid()];
         assert_eq!(packets.len(), expected, "{identity}");
-        assert_eq!(packets.last().unwrap().seq_no - packets[0].seq_no, 9);
+        assert_eq!(packets.last().unwrap().seq_no.0 - packets[0].seq_no.0, 9);
         assert!(
             packets.iter().all(|packet| frames.contains(&packet.payload)),
             "plain Opus only"

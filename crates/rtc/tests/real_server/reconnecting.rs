@@ -12,7 +12,7 @@ async fn a_dropped_websocket_costs_no_packet() {
     listener
         .until("the track is subscribed", |l| l.subscribed.len() == 1)
         .await;
-    let (frames, sid) = (frames(1, 150), track.sid().to_owned());
+    let (frames, sid) = (frames(1, 150), track.sid().clone());
     let playing = {
         let frames = frames.clone();
         tokio::spawn(async move { track.play(frames).await.map(|()| track) })
@@ -158,7 +158,7 @@ async fn media_that_stops_without_a_word_is_missed_after_six_seconds() {
     listener
         .until("the track is subscribed", |l| l.subscribed.len() == 1)
         .await;
-    let (frames, sid) = (frames(1, 450), track.sid().to_owned());
+    let (frames, sid) = (frames(1, 450), track.sid().clone());
     let playing = {
         let frames = frames.clone();
         tokio::spawn(async move { track.play(frames).await })

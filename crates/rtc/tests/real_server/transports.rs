@@ -47,7 +47,7 @@ async fn a_move_to_tcp_in_the_middle_costs_nothing_that_comes_after() {
         .until("the track is subscribed", |l| l.subscribed.len() == 1)
         .await;
     let frames = frames(1, 200);
-    let sid = track.sid().to_owned();
+    let sid = track.sid().clone();
     let playing = {
         let frames = frames.clone();
         tokio::spawn(async move { track.play(frames).await })

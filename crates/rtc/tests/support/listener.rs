@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use rtc::{
-    ConnectConfig, LeaveReason, RtpPacket, TrackInfo,
+    ConnectConfig, LeaveReason, RtpPacket, TrackInfo, TrackSid,
     subscriber::{self, RoomEvent, Subscriber, TrackEndReason},
 };
 use tokio::{sync::mpsc, time::timeout};
@@ -15,11 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub struct Listener {
     pub subscriber: Subscriber,
     events: mpsc::Receiver<RoomEvent>,
-    /// By track sid.
-    pub tracks: BTreeMap<String, TrackInfo>,
-    pub packets: BTreeMap<String, Vec<RtpPacket>>,
-    pub subscribed: Vec<String>,
-    pub ended: Vec<(String, TrackEndReason)>,
+    pub tracks: BTreeMap<TrackSid, TrackInfo>,
+    pub packets: BTreeMap<TrackSid, Vec<RtpPacket>>,
+    pub subscribed: Vec<TrackSid>,
+    pub ended: Vec<(TrackSid, TrackEndReason)>,
     pub left: Option<LeaveReason>,
     /// All but packets and reports, in words.
     pub told: Vec<String>,
@@ -84,7 +83,7 @@ impl Listener {
         self.told.iter().any(|told| told == what)
     }
 
-    pub fn payloads(&self, sid: &str) -> Vec<Bytes> {
+    pub fn payloads(&self, sid: &TrackSid) -> Vec<Bytes> {
         self.packets
             .get(sid)
             .into_iter()
@@ -93,7 +92,7 @@ impl Listener {
             .collect()
     }
 
-    pub fn heard(&self, sid: &str, payload: &Bytes) -> bool {
+    pub fn heard(&self, sid: &TrackSid, payload: &Bytes) -> bool {
         self.packets
             .get(sid)
             .into_iter()

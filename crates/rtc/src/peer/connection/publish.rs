@@ -9,7 +9,7 @@ use str0m::{
 };
 
 use super::{PeerConnection, PeerError};
-use crate::sdp;
+use crate::{ids::SeqNo, sdp};
 
 /// A section that we send on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(crate) enum Codec {
 /// One packet to go out.
 #[derive(Debug)]
 pub(crate) struct OutgoingPacket {
-    pub seq_no: u64,
+    pub seq_no: SeqNo,
     pub timestamp: u32,
     /// What the sender reports take `timestamp` to mean.
     pub at: Instant,
@@ -84,7 +84,7 @@ impl PeerConnection {
         if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(track.mid, None) {
             let write = RtpWrite::new(
                 payload_type,
-                packet.seq_no.into(),
+                packet.seq_no.0.into(),
                 packet.timestamp,
                 packet.at,
                 packet.payload,

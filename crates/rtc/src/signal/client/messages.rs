@@ -3,14 +3,16 @@
 use std::time::Instant;
 
 use livekit_protocol::{
-    JoinResponse, LeaveRequest, RequestResponse, SubscriptionError as WireSubscriptionError, SubscriptionResponse,
-    request_response::Reason, signal_request::Message as Request, signal_response::Message as Response,
+    JoinResponse, LeaveRequest, RequestResponse, Room, SubscriptionError as WireSubscriptionError,
+    SubscriptionResponse, request_response::Reason, signal_request::Message as Request,
+    signal_response::Message as Response,
 };
 use secrecy::SecretString;
 
 use super::SignalClient;
 use crate::{
     error::{JoinError, SubscriptionError},
+    ids::{RoomSid, TrackSid},
     signal::{
         attempt::ConnectAttempt,
         events::{Role, SignalEvent},
@@ -55,15 +57,15 @@ impl SignalClient {
         self.outbox.discard_held();
         self.resume_info.clear_descriptions();
         let changes = self.room.handle_join(&join);
-        self.lifecycle.handle_join(&self.room.local().sid);
-        self.handle_room_sid(now, join.room.map(|room| room.sid).unwrap_or_default());
+        self.lifecycle.handle_join(self.room.local().sid.clone());
+        self.handle_room_sid(now, room_sid(join.room));
         self.apply(changes);
         self.send_subscriptions(now);
     }
 
     /// The server named the room's sid, in the join response or later. A room that was recreated under the same name is
     /// not the one that we were in.
-    fn handle_room_sid(&mut self, now: Instant, room_sid: String) {
+    fn handle_room_sid(&mut self, now: Instant, room_sid: RoomSid) {
         if room_sid.is_empty() || !matches!(self.lifecycle.state(), State::AwaitingRoomSid) {
             return;
         }
@@ -80,7 +82,8 @@ impl SignalClient {
         self.lifecycle.handle_resumed();
         self.room.handle_resumed();
         self.subscriptions.extend_deadlines(now);
-        let subscribed = (self.role == Role::Subscriber).then(|| self.subscriptions.sids().cloned().collect());
+        let subscribed =
+            (self.role == Role::Subscriber).then(|| self.subscriptions.sids().map(TrackSid::to_string).collect());
         self.send(Request::SyncState(self.resume_info.sync_state(subscribed)));
         self.outbox.emit(SignalEvent::Resumed);
         self.send_subscriptions(now);
@@ -106,12 +109,11 @@ impl SignalClient {
             Response::Leave(leave) => self.handle_leave(now, &leave),
             Response::SubscriptionResponse(response) => self.handle_subscription_response(now, &response),
             Response::RoomUpdate(update) => {
-                self.handle_room_sid(now, update.room.map(|room| room.sid).unwrap_or_default());
+                self.handle_room_sid(now, room_sid(update.room));
                 self.send_subscriptions(now);
             }
             Response::RoomMoved(moved) => {
-                let room_sid = moved.room.map(|room| room.sid).unwrap_or_default();
-                self.end(self.room.changed_to(room_sid));
+                self.end(self.room.changed_to(room_sid(moved.room)));
             }
             Response::TrackPublished(response) => self.emit(SignalEvent::Published {
                 cid: response.cid,
@@ -141,7 +143,7 @@ impl SignalClient {
     }
 
     fn handle_subscription_response(&mut self, now: Instant, response: &SubscriptionResponse) {
-        let sid = response.track_sid.clone();
+        let sid = TrackSid::from(response.track_sid.as_str());
         let listed = self.room.track(&sid).is_some();
         let outcome = match WireSubscriptionError::try_from(response.err) {
             _ if !self.subscriptions.contains(&sid) => return,
@@ -168,10 +170,15 @@ impl SignalClient {
     }
 }
 
+/// Returns an empty sid if the server has not named one.
+fn room_sid(room: Option<Room>) -> RoomSid {
+    room.map(|room| room.sid.into()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use livekit_protocol::{
-        ParticipantUpdate, Pong, Room, RoomMovedResponse, RoomUpdate, SubscriptionResponse, leave_request::Action,
+        ParticipantUpdate, Pong, RoomMovedResponse, RoomUpdate, SubscriptionResponse, leave_request::Action,
     };
     use proptest::prelude::*;
 
