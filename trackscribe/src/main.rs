@@ -47,21 +47,15 @@ enum Command {
     Server(Box<server::Args>),
     /// Runs jobs: starts recordings, transcribes them, exports transcripts
     Worker(Box<worker::Args>),
-    /// Records tracks as an egress worker of LiveKit
     Egress(egress::Args),
-    /// Runs everything on this machine
     Up(up::UpArgs),
-    /// Records and transcribes a meeting of two bundled voices, and checks the transcript
     Demo(demo::DemoArgs),
-    /// Measures how fast and how precisely this machine records
     Bench(bench::BenchArgs),
-    /// Prints a URL and a token for joining a room with any LiveKit client
     Token(token::Args),
     /// Creates, lists and revokes API keys
     Key(key::Args),
     /// Lists dead jobs and retries them
     Jobs(jobs::Args),
-    /// Updates the database schema to this version
     Migrate(migrate::Args),
 }
 

@@ -6,7 +6,7 @@ use crate::database::DatabaseArgs;
 
 /// Updates the database schema to this version
 ///
-/// Servers do the same when they start. Running it several times at once is safe.
+/// Server and worker do the same when they start. Running it several times at once is safe.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]

@@ -29,19 +29,10 @@ pub async fn run(env: &BenchEnv, chirps: u32) -> Result<()> {
         chirps.starts.len(),
         chirps.duration().as_secs_f64()
     );
-    let frames = sounds::frames(&chirps.sound())?;
-    let first = env.publisher(&room, "first", frames.clone()).await?;
-    let second = env.publisher(&room, "second", frames).await?;
-    let start = Instant::now() + LEAD;
-    let publishers = [first.start_at(start), second.start_at(start)];
-    tokio::time::sleep(LEAD + chirps.duration()).await;
-    let mut times_ms = Vec::new();
-    for publisher in publishers {
-        let sid = publisher.first_packet.track_sid.clone();
-        publisher.stop().await;
-        times_ms.push(chirp_times_ms(env, &room, &sid, &chirps).await?);
-    }
-    let pairs = times_ms[0].iter().zip(&times_ms[1]);
+    let [first, second] = send_chirps(env, &room, &chirps).await?;
+    let first_ms = chirp_times_ms(env, &room, &first, &chirps).await?;
+    let second_ms = chirp_times_ms(env, &room, &second, &chirps).await?;
+    let pairs = first_ms.iter().zip(&second_ms);
     let differences: Vec<f64> = pairs.map(|(a, b)| (a - b).abs()).collect();
     println!(
         "{}",
@@ -53,6 +44,23 @@ pub async fn run(env: &BenchEnv, chirps: u32) -> Result<()> {
         )
     );
     Ok(())
+}
+
+/// Sends the chirps as two participants at the same time, and returns the sids of their tracks.
+async fn send_chirps(env: &BenchEnv, room: &str, chirps: &Chirps) -> Result<[String; 2]> {
+    let frames = sounds::frames(&chirps.sound())?;
+    let first = env.publisher(room, "first", frames.clone()).await?;
+    let second = env.publisher(room, "second", frames).await?;
+    let start = Instant::now() + LEAD;
+    let publishers = [first.start_at(start), second.start_at(start)];
+    tokio::time::sleep(LEAD + chirps.duration()).await;
+    let sids = publishers
+        .each_ref()
+        .map(|publisher| publisher.first_packet.track_sid.clone());
+    for publisher in publishers {
+        publisher.stop().await;
+    }
+    Ok(sids)
 }
 
 /// The time of each chirp in a recording according to its manifest, in milliseconds since 1970 modulo one day.

@@ -13,7 +13,7 @@ const SECRET_BYTES: usize = 32;
 /// Characters after `API` in a LiveKit API key.
 const KEY_CHARS: usize = 12;
 
-/// The secrets of a stack.
+/// The secrets of a stack. The id of LiveKit's API key is public: every token contains it.
 #[derive(Clone, Debug)]
 pub struct Secrets {
     pub livekit: ApiKey,
