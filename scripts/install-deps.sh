@@ -3,9 +3,9 @@
 #
 #   scripts/install-deps.sh [--yes] [--dry-run] GROUP...
 #
-#   demo    what `setup.sh` builds with and starts: PostgreSQL, Redis, livekit-server, PocketSphinx
-#   tests   the same and what `scripts/test.sh` needs: Garage, cargo-nextest, cargo-deny, ffmpeg, flite, …
-#   minio   MinIO, the second S3 store that the tests can run on (TRACKSCRIBE_TEST_S3=minio)
+#   demo    what `setup.sh` needs: build tools, PostgreSQL, Redis, livekit-server, PocketSphinx
+#   tests   the group demo and what `scripts/test.sh` needs: Garage, cargo-nextest, cargo-deny, ffmpeg, flite, …
+#   minio   MinIO, on which the tests can run instead of Garage (TRACKSCRIBE_TEST_S3=minio)
 #
 #   --yes      install packages without asking (root is never asked, nor a run without a terminal)
 #   --dry-run  list what is missing and why, and install nothing; exit with code 1 if anything is missing
@@ -17,7 +17,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/tools.sh
 . "$here/tools.sh"
 
-LIVEKIT_VERSION=1.13.5 # the one whose behaviour the code was checked against; 1.13.6 and later cannot be built by `go install`
+LIVEKIT_VERSION=1.13.5 # the version that the code was tested with; `go install` cannot build 1.13.6 and later
 # renovate: crate=garage
 GARAGE_VERSION=2.5.0
 # renovate: crate=cargo-nextest
@@ -98,20 +98,20 @@ is_installed() { # PROGRAM VERSION [VERSION-COMMAND]
 }
 
 missing_programs=()
-look_for() { # GROUP PROGRAM VERSION REASON VERSION-COMMAND
+require() { # GROUP PROGRAM VERSION REASON VERSION-COMMAND
     in_group "$1" || return 0
     is_installed "$2" "$3" "${@:5}" && return
     missing_programs+=("$2")
     say "missing: $2 $3 ($4)"
 }
 find_missing_programs() {
-    look_for demo livekit-server "$LIVEKIT_VERSION" "the WebRTC server that meetings run on" livekit-server --version
-    look_for tests garage "$GARAGE_VERSION" "the S3 store that tests run on" garage --version
-    look_for tests cargo-nextest "$NEXTEST_VERSION" "runs the tests" cargo-nextest nextest --version
-    look_for tests cargo-deny "$DENY_VERSION" "checks licenses and sources of dependencies" cargo-deny --version
-    look_for tests cargo-machete "$MACHETE_VERSION" "finds unused dependencies" cargo-machete --version
-    has_sdk || look_for tests python-sdk "$SDK_VERSION" "LiveKit's own client for Python, a publisher that we did not write"
-    look_for minio minio "" "the other S3 store that tests can run on" echo
+    require demo livekit-server "$LIVEKIT_VERSION" "the WebRTC server that meetings run on" livekit-server --version
+    require tests garage "$GARAGE_VERSION" "the S3 server of the tests" garage --version
+    require tests cargo-nextest "$NEXTEST_VERSION" "runs the tests" cargo-nextest nextest --version
+    require tests cargo-deny "$DENY_VERSION" "checks licenses and sources of dependencies" cargo-deny --version
+    require tests cargo-machete "$MACHETE_VERSION" "finds unused dependencies" cargo-machete --version
+    has_sdk || require tests python-sdk "$SDK_VERSION" "LiveKit's client for Python, used as an independent publisher"
+    require minio minio "" "an alternative S3 server for the tests" echo
 }
 
 check_toolchains() {

@@ -79,7 +79,7 @@ check_dependencies() {
 
 check_documentation() { RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps "${FEATURES[@]}"; }
 
-quietly() { # COMMAND...: prints what it said only if it fails
+quietly() { # COMMAND...: prints its output only if it fails
     local log=$work/quietly.log
     "$@" >"$log" 2>&1 || { cat "$log" >&2 && return 1; }
 }
