@@ -1,6 +1,6 @@
 //! The transcribed chunks of recordings. A crash loses the current chunk, not those before it.
 
-use domain::RecordingId;
+use domain::{RecordingId, SampleTime};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -9,9 +9,10 @@ use crate::StorageError;
 /// A transcribed chunk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chunk {
-    /// First sample, 48 kHz, within the recording.
-    pub start_sample: i64,
-    pub end_sample: i64,
+    /// The first sample of the chunk.
+    pub start: SampleTime,
+    /// The sample after the last one.
+    pub end: SampleTime,
     /// A list of words in recording time, as the worker writes them.
     pub words: Value,
 }
@@ -30,8 +31,8 @@ pub async fn save(
          DO UPDATE SET end_sample = EXCLUDED.end_sample, words = EXCLUDED.words",
         recording.0,
         engine,
-        chunk.start_sample,
-        chunk.end_sample,
+        chunk.start.0,
+        chunk.end.0,
         chunk.words,
     )
     .execute(conn)
@@ -41,8 +42,8 @@ pub async fn save(
 
 /// Lists the chunks that an engine has transcribed so far, in order.
 pub async fn list(conn: &mut PgConnection, recording: RecordingId, engine: &str) -> Result<Vec<Chunk>, StorageError> {
-    let chunks = sqlx::query_as!(
-        Chunk,
+    let rows = sqlx::query_as!(
+        ChunkRow,
         "SELECT start_sample, end_sample, words
          FROM chunks
          WHERE recording_id = $1 AND engine = $2
@@ -52,7 +53,7 @@ pub async fn list(conn: &mut PgConnection, recording: RecordingId, engine: &str)
     )
     .fetch_all(conn)
     .await?;
-    Ok(chunks)
+    Ok(rows.into_iter().map(Chunk::from).collect())
 }
 
 /// Deletes the chunks of other engines: the words of a recording come from one engine.
@@ -69,8 +70,8 @@ pub async fn delete_others(conn: &mut PgConnection, recording: RecordingId, engi
 
 /// Lists all chunks of a recording in order.
 pub async fn list_for_recording(conn: &mut PgConnection, recording: RecordingId) -> Result<Vec<Chunk>, StorageError> {
-    let chunks = sqlx::query_as!(
-        Chunk,
+    let rows = sqlx::query_as!(
+        ChunkRow,
         "SELECT start_sample, end_sample, words
          FROM chunks
          WHERE recording_id = $1
@@ -79,7 +80,23 @@ pub async fn list_for_recording(conn: &mut PgConnection, recording: RecordingId)
     )
     .fetch_all(conn)
     .await?;
-    Ok(chunks)
+    Ok(rows.into_iter().map(Chunk::from).collect())
+}
+
+struct ChunkRow {
+    start_sample: i64,
+    end_sample: i64,
+    words: Value,
+}
+
+impl From<ChunkRow> for Chunk {
+    fn from(row: ChunkRow) -> Self {
+        Self {
+            start: SampleTime(row.start_sample),
+            end: SampleTime(row.end_sample),
+            words: row.words,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -94,9 +111,9 @@ mod tests {
     async fn chunks_are_stored_once_and_those_of_another_engine_are_deleted(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
         let recording = support::meeting_with_track(&mut conn).await.recordings[0].id;
-        let chunk = |start_sample, word| Chunk {
-            start_sample,
-            end_sample: start_sample + 10,
+        let chunk = |start, word| Chunk {
+            start: SampleTime(start),
+            end: SampleTime(start + 10),
             words: json!([word]),
         };
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{StorageError, row::Row};
 
-/// Deferred events of one platform room that are read at most. A room has a few; more is somebody's mischief.
+/// Deferred events of one platform room that are read at most. A room normally has a few; more suggest abuse.
 const MAX_DEFERRED: i64 = 500;
 
 /// A webhook to store.
@@ -36,7 +36,7 @@ pub async fn remember(conn: &mut PgConnection, new: &NewEvent<'_>) -> Result<Rem
     let event = new.event;
     let parsed =
         serde_json::to_value(event).expect("an event contains texts, times and numbers, which JSON can represent");
-    let kept = sqlx::query!(
+    let inserted = sqlx::query!(
         "INSERT INTO events (id, platform, event_id, name, room_sid, occurred_at, received_at, body, event)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (platform, event_id) DO NOTHING",
@@ -52,7 +52,7 @@ pub async fn remember(conn: &mut PgConnection, new: &NewEvent<'_>) -> Result<Rem
     )
     .execute(conn)
     .await?;
-    Ok(if kept.rows_affected() == 1 {
+    Ok(if inserted.rows_affected() == 1 {
         Remembered::New
     } else {
         Remembered::Repeated
@@ -67,7 +67,7 @@ pub async fn set_outcome(conn: &mut PgConnection, id: Uuid, outcome: Outcome) ->
     Ok(())
 }
 
-/// The events of a platform room that wait for something to become known, in the order of their receipt.
+/// Lists the deferred events of a platform room, which later events may let the domain judge, in order of receipt.
 pub async fn list_deferred(
     conn: &mut PgConnection,
     platform: PlatformKind,

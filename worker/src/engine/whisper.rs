@@ -252,7 +252,9 @@ mod tests {
     use std::{process::Command, time::Duration};
 
     use super::*;
-    use crate::pipeline::RATE;
+    use crate::pipeline::{Span, filter::filter};
+
+    const HZ: f32 = SampleTime16k::HZ as f32;
 
     /// Generates a tiny model, which returns a fixed sentence with one word that depends on the audio.
     fn model(folder: &Path, options: &[&str]) -> Options {
@@ -272,14 +274,14 @@ mod tests {
     }
 
     fn tone(hertz: f32, seconds: f32) -> Audio {
-        let samples = (seconds * RATE as f32) as usize;
+        let samples = (seconds * HZ) as usize;
         (0..samples)
-            .map(|i| ((i as f32 * hertz * std::f32::consts::TAU / RATE as f32).sin() * 16_000.0) as i16)
+            .map(|i| ((i as f32 * hertz * std::f32::consts::TAU / HZ).sin() * 16_000.0) as i16)
             .collect()
     }
 
-    fn text(heard: &ChunkTranscript) -> String {
-        heard
+    fn text(transcript: &ChunkTranscript) -> String {
+        transcript
             .words
             .iter()
             .map(|w| w.text.as_str())
@@ -293,17 +295,20 @@ mod tests {
         let whisper = Whisper::open(&model(folder.path(), &[])).unwrap();
 
         for (hertz, name) in [(300.0, "low"), (1200.0, "mid"), (2500.0, "high"), (5000.0, "top")] {
-            let heard = whisper.transcribe(tone(hertz, 3.0), &Hint::default()).await.unwrap();
+            let transcript = whisper.transcribe(tone(hertz, 3.0), &Hint::default()).await.unwrap();
 
-            assert_eq!(text(&heard), format!("hello from the tiny model i heard a {name} tone"));
-            let (first, last) = (&heard.words[0], &heard.words[9]);
+            assert_eq!(
+                text(&transcript),
+                format!("hello from the tiny model i heard a {name} tone")
+            );
+            let (first, last) = (&transcript.words[0], &transcript.words[9]);
             assert!(
                 first.start_ms < 100 && last.start_ms >= 1000 && last.end_ms <= 2100,
-                "{heard:?}"
+                "{transcript:?}"
             );
             assert!(
-                heard.words.iter().all(|w| w.confidence.is_some_and(|c| c > 0.2)),
-                "{heard:?}"
+                transcript.words.iter().all(|w| w.confidence.is_some_and(|c| c > 0.2)),
+                "{transcript:?}"
             );
         }
     }
@@ -313,14 +318,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let whisper = Whisper::open(&model(folder.path(), &["--loop"])).unwrap();
 
-        let heard = whisper.transcribe(tone(300.0, 5.0), &Hint::default()).await.unwrap();
-        let whole = crate::pipeline::Span {
-            start: SampleTime16k::ZERO,
-            end: SampleTime16k::from_millis(5000),
-        };
-        let filtered = crate::pipeline::filter::filter(heard.clone(), whole, &[whole]);
+        let transcript = whisper.transcribe(tone(300.0, 5.0), &Hint::default()).await.unwrap();
+        let whole = Span::from_millis(0, 5000);
+        let filtered = filter(transcript.clone(), whole, &[whole]);
 
-        assert!(heard.words.len() > 50, "{}", heard.words.len());
+        assert!(transcript.words.len() > 50, "{}", transcript.words.len());
         assert!(
             filtered.words.len() < 20 && !filtered.dropped.is_empty(),
             "{:?}",

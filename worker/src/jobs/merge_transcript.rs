@@ -3,7 +3,7 @@
 //! Harmless to repeat: the transcript is replaced as a whole. A later change of the settled meeting queues this job again.
 
 use domain::{
-    MeetingId, RecordingId,
+    MeetingId, RecordingId, SampleTime,
     job::Job,
     meeting::Meeting,
     recording::{FailureReason, Recording, RecordingState, Transcription},
@@ -77,7 +77,7 @@ async fn track(
     let mut recognized: Vec<RecognizedWord> = Vec::new();
     for chunk in chunks::list_for_recording(conn, recording.id).await? {
         let words: Vec<RecognizedWord> =
-            serde_json::from_value(chunk.words).map_err(|why| unreadable(recording.id, chunk.start_sample, why))?;
+            serde_json::from_value(chunk.words).map_err(|why| unreadable(recording.id, chunk.start, why))?;
         recognized.extend(words);
     }
     let words = align(&recognized, &acceptance.fit, meeting.head.started_at);
@@ -87,8 +87,8 @@ async fn track(
     }))
 }
 
-fn unreadable(recording: RecordingId, start_sample: i64, why: serde_json::Error) -> JobError {
-    let what = format!("cannot read chunks.words of {recording} at {start_sample}");
+fn unreadable(recording: RecordingId, start: SampleTime, why: serde_json::Error) -> JobError {
+    let what = format!("cannot read chunks.words of {recording} at sample {start}");
     JobError::give_up(anyhow::Error::new(why).context(what))
 }
 

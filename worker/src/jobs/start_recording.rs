@@ -252,7 +252,7 @@ mod tests {
             panic!("failed")
         };
         assert_eq!(failed.reason, FailureReason::StartFailed);
-        assert!(failed.error.unwrap().contains("the fake has no recorder"));
+        assert!(failed.error.unwrap().contains("the fake has no egress worker"));
         assert_eq!(test.count_jobs("dead").await, 1);
     }
 

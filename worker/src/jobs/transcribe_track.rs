@@ -6,7 +6,7 @@
 use std::{collections::HashSet, fs::File, io::BufReader, ops::ControlFlow, time::Duration};
 
 use domain::{
-    RecordingId,
+    RecordingId, SampleTime,
     recording::{Acceptance, Complete, Recording, RecordingState, Transcription},
 };
 use media::opus::decode::DecodeError;
@@ -163,16 +163,16 @@ impl Transcriber<'_> {
     async fn missing_chunks(&self, plan: &Plan) -> Result<Vec<Span>, JobError> {
         let mut conn = self.attempt.ctx.conn().await?;
         let stored = chunks::list(&mut conn, self.recording.id, &plan.key).await?;
-        let stored: HashSet<(i64, i64)> = stored.iter().map(|c| (c.start_sample, c.end_sample)).collect();
-        let is_missing = |chunk: &Span| !stored.contains(&recording_samples(*chunk));
+        let stored: HashSet<(SampleTime, SampleTime)> = stored.iter().map(|c| (c.start, c.end)).collect();
+        let is_missing = |chunk: &Span| !stored.contains(&chunk.to_48k());
         Ok(plan.chunks.iter().copied().filter(is_missing).collect())
     }
 
     async fn store(&self, plan: &Plan, chunk: Span, filtered: Filtered) -> Result<(), JobError> {
-        let (start_sample, end_sample) = recording_samples(chunk);
+        let (start, end) = chunk.to_48k();
         let chunk = Chunk {
-            start_sample,
-            end_sample,
+            start,
+            end,
             words: serde_json::to_value(&filtered.words).map_err(JobError::give_up)?,
         };
         let mut tx = self.attempt.begin().await?;
@@ -228,12 +228,6 @@ fn count_dropped(chunk: Span, filtered: &Filtered) {
         counter!("trackscribe_words_dropped_total", "reason" => reason).increment(*words as u64);
         tracing::info!(words, reason, at_ms = chunk.start.as_millis(), "words dropped");
     }
-}
-
-/// Start and end of a chunk in the units of the table: samples of the recording at 48 kHz.
-fn recording_samples(chunk: Span) -> (i64, i64) {
-    let (start, end) = chunk.recording_samples();
-    (start.0, end.0)
 }
 
 fn undecodable(why: DecodeError) -> JobError {

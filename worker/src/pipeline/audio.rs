@@ -44,7 +44,7 @@ fn read_chunk<R: Read>(
     pending: &mut Option<Block<SampleTime16k>>,
     chunk: Span,
 ) -> Result<Vec<i16>, DecodeError> {
-    let mut sound = vec![0; chunk.len().0 as usize];
+    let mut sound = vec![0; index(chunk.len())];
     loop {
         let block = match pending.take() {
             Some(block) => block,
@@ -53,7 +53,7 @@ fn read_chunk<R: Read>(
                 None => return Ok(sound),
             },
         };
-        let end = block.start + SampleTime16k::from_len(block.samples.len());
+        let end = end(&block);
         copy_overlap(&block, chunk, &mut sound);
         if end >= chunk.end {
             *pending = Some(block);
@@ -64,12 +64,19 @@ fn read_chunk<R: Read>(
 
 fn copy_overlap(block: &Block<SampleTime16k>, chunk: Span, sound: &mut [i16]) {
     let from = block.start.max(chunk.start);
-    let to = (block.start + SampleTime16k::from_len(block.samples.len())).min(chunk.end);
-    let index = |position: SampleTime16k, start: SampleTime16k| (position - start).0 as usize;
+    let to = end(block).min(chunk.end);
     if from < to {
-        let source = &block.samples[index(from, block.start)..index(to, block.start)];
-        sound[index(from, chunk.start)..index(to, chunk.start)].copy_from_slice(source);
+        let source = &block.samples[index(from - block.start)..index(to - block.start)];
+        sound[index(from - chunk.start)..index(to - chunk.start)].copy_from_slice(source);
     }
+}
+
+fn end(block: &Block<SampleTime16k>) -> SampleTime16k {
+    block.start + SampleTime16k::from_len(block.samples.len())
+}
+
+fn index(position: SampleTime16k) -> usize {
+    position.0 as usize
 }
 
 #[cfg(test)]
@@ -80,13 +87,6 @@ mod tests {
     /// Returns the root mean square, 0 to 1.
     fn loudness(sound: &[i16]) -> f32 {
         (sound.iter().map(|s| (f32::from(*s) / 32_768.0).powi(2)).sum::<f32>() / sound.len() as f32).sqrt()
-    }
-
-    fn span(start_ms: u64, end_ms: u64) -> Span {
-        Span {
-            start: SampleTime16k::from_millis(start_ms),
-            end: SampleTime16k::from_millis(end_ms),
-        }
     }
 
     fn extract_all(file: &[u8], chunks: &[Span]) -> Vec<(Span, Audio)> {
@@ -102,12 +102,21 @@ mod tests {
     #[test]
     fn chunks_contain_the_samples_of_their_span() {
         let file = ogg(&[Tone::silence(1.0), Tone::of(440.0, 1.0), Tone::silence(1.0)]);
-        let chunks = [span(100, 900), span(900, 901), span(1_200, 1_800), span(1_800, 2_900)];
+        let chunks = [
+            Span::from_millis(100, 900),
+            Span::from_millis(900, 901),
+            Span::from_millis(1_200, 1_800),
+            Span::from_millis(1_800, 2_900),
+        ];
 
         let sound = extract_all(&file, &chunks);
 
         assert_eq!(sound.iter().map(|(s, _)| *s).collect::<Vec<_>>(), chunks);
-        assert!(sound.iter().all(|(s, sound)| sound.len() as u64 == s.len().0));
+        assert!(
+            sound
+                .iter()
+                .all(|(s, sound)| SampleTime16k::from_len(sound.len()) == s.len())
+        );
         assert!(
             loudness(&sound[0].1) < 0.01 && loudness(&sound[2].1) > 0.1,
             "{}",
@@ -121,12 +130,20 @@ mod tests {
         let file = ogg(&[Tone::of(440.0, 0.5)]);
         let mut seen = 0;
 
-        let beyond = extract_all(&file, &[span(100, 60_000), span(60_000, 61_000)]);
+        let beyond = extract_all(
+            &file,
+            &[Span::from_millis(100, 60_000), Span::from_millis(60_000, 61_000)],
+        );
         let stop = |_, _| {
             seen += 1;
             ControlFlow::Break(())
         };
-        extract(&file[..], &[span(0, 100), span(100, 200)], stop).unwrap();
+        extract(
+            &file[..],
+            &[Span::from_millis(0, 100), Span::from_millis(100, 200)],
+            stop,
+        )
+        .unwrap();
 
         assert!(beyond[1].1.iter().all(|s| *s == 0));
         assert_eq!(seen, 1);

@@ -167,16 +167,7 @@ fn overlap(a: Span, b: Span) -> Option<Span> {
 
 #[cfg(test)]
 mod tests {
-    use media::opus::decode::SampleTime16k;
-
     use super::*;
-
-    fn span(start_ms: u64, end_ms: u64) -> Span {
-        Span {
-            start: SampleTime16k::from_millis(start_ms),
-            end: SampleTime16k::from_millis(end_ms),
-        }
-    }
 
     fn said(words: &[(&str, u64, u64)]) -> ChunkTranscript {
         let word = |(text, start_ms, end_ms): &(&str, u64, u64)| RecognizedWord::new(*text, *start_ms, *end_ms);
@@ -209,8 +200,8 @@ mod tests {
     fn words_are_converted_to_recording_time() {
         let filtered = filter(
             said(&[("good", 0, 400), ("morning", 410, 900)]),
-            span(5000, 6000),
-            &[span(5000, 6000)],
+            Span::from_millis(5000, 6000),
+            &[Span::from_millis(5000, 6000)],
         );
 
         let times: Vec<_> = filtered.words.iter().map(|w| (w.start_ms, w.end_ms)).collect();
@@ -227,7 +218,11 @@ mod tests {
             ("four", 0, u64::MAX),
         ];
 
-        let filtered = filter(said(&words), span(0, 4000), &[span(1000, 4000)]);
+        let filtered = filter(
+            said(&words),
+            Span::from_millis(0, 4000),
+            &[Span::from_millis(1000, 4000)],
+        );
 
         let times: Vec<_> = filtered.words.iter().map(|w| (w.start_ms, w.end_ms)).collect();
         assert_eq!(times, [(900, 1100), (900, 900), (1500, 4000), (1500, 4000)]);
@@ -237,7 +232,11 @@ mod tests {
     fn words_outside_speech_are_dropped() {
         let words = said(&[("yes", 100, 300), ("thanks", 2000, 2400), ("no", 3700, 3900)]);
 
-        let filtered = filter(words, span(0, 4000), &[span(0, 1000), span(3500, 4000)]);
+        let filtered = filter(
+            words,
+            Span::from_millis(0, 4000),
+            &[Span::from_millis(0, 1000), Span::from_millis(3500, 4000)],
+        );
 
         assert_eq!(texts(&filtered), "yes no");
         assert_eq!(filtered.dropped, BTreeMap::from([(Reason::OutsideSpeech, 1)]));
@@ -248,8 +247,8 @@ mod tests {
         let looped = sentence("well i see i see i see i see i see then");
         let human = sentence("no no no that is very very good");
 
-        let looped = filter(looped, span(0, 20_000), &[span(0, 20_000)]);
-        let human = filter(human, span(0, 20_000), &[span(0, 20_000)]);
+        let looped = filter(looped, Span::from_millis(0, 20_000), &[Span::from_millis(0, 20_000)]);
+        let human = filter(human, Span::from_millis(0, 20_000), &[Span::from_millis(0, 20_000)]);
 
         assert_eq!(texts(&looped), "well i see then");
         assert_eq!(looped.dropped, BTreeMap::from([(Reason::Loop, 8)]));
@@ -260,7 +259,7 @@ mod tests {
     fn a_chunk_with_too_much_text_is_dropped_whole() {
         let words = sentence("thank you very much for watching this video");
 
-        let filtered = filter(words, span(0, 1000), &[span(100, 500)]);
+        let filtered = filter(words, Span::from_millis(0, 1000), &[Span::from_millis(100, 500)]);
 
         assert_eq!(filtered.words, []);
         assert_eq!(filtered.dropped, BTreeMap::from([(Reason::TooFast, 8)]));
@@ -269,12 +268,16 @@ mod tests {
     #[test]
     fn doubt_and_silence_drop_a_chunk_only_together() {
         let weigh = |avg_logprob, no_speech| {
-            let heard = ChunkTranscript {
+            let transcript = ChunkTranscript {
                 avg_logprob,
                 no_speech,
                 ..sentence("so it was said")
             };
-            texts(&filter(heard, span(0, 5000), &[span(0, 5000)]))
+            texts(&filter(
+                transcript,
+                Span::from_millis(0, 5000),
+                &[Span::from_millis(0, 5000)],
+            ))
         };
 
         assert_eq!(weigh(Some(-1.5), Some(0.9)), "");
@@ -290,7 +293,11 @@ mod tests {
 
     #[test]
     fn blank_words_and_chunks_without_speech_give_no_words() {
-        let filtered = filter(said(&[(" ", 0, 1), ("", 2, 3), ("hm", 0, 500)]), span(0, 1000), &[]);
+        let filtered = filter(
+            said(&[(" ", 0, 1), ("", 2, 3), ("hm", 0, 500)]),
+            Span::from_millis(0, 1000),
+            &[],
+        );
 
         assert_eq!(filtered.words, []);
         assert_eq!(

@@ -13,7 +13,7 @@
 //! 7. drop words that cannot have been said, and count them by reason ([`filter`]);
 //! 8. convert the words to meeting time ([`align`]) and merge all tracks ([`merge`]).
 //!
-//! Positions are samples at [`RATE`] from the start of the recording, unless a name says otherwise.
+//! Positions are [`SampleTime16k`], counted from the start of the recording.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
@@ -26,9 +26,6 @@ pub mod window;
 
 use domain::SampleTime;
 use media::opus::decode::SampleTime16k;
-
-/// Samples per second between the decoder and the engine.
-pub const RATE: u64 = SampleTime16k::HZ as u64;
 
 /// A span of a track: from `start` up to, not including, `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,7 +44,15 @@ impl Span {
     }
 
     /// Returns start and end at the recording's own rate, 48 kHz.
-    pub fn recording_samples(self) -> (SampleTime, SampleTime) {
+    pub fn to_48k(self) -> (SampleTime, SampleTime) {
         (self.start.to_48k(), self.end.to_48k())
+    }
+
+    #[cfg(test)]
+    pub fn from_millis(start_ms: u64, end_ms: u64) -> Self {
+        Self {
+            start: SampleTime16k::from_millis(start_ms),
+            end: SampleTime16k::from_millis(end_ms),
+        }
     }
 }

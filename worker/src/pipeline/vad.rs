@@ -126,16 +126,21 @@ impl Frames {
             let voiced = |from: usize| window.iter().skip(from).position(|v| *v).map_or(0, |p| p + from);
             let first = i + voiced(0);
             let last = i + WINDOW - window.iter().rev().position(|v| *v).unwrap_or(0);
-            let span = Span {
-                start: SampleTime16k::from_len(first * FRAME),
-                end: SampleTime16k::from_len(last * FRAME),
-            };
+            let span = frame_span(first, last);
             match runs.last_mut() {
                 Some(run) if span.start <= run.end + HANGOVER => run.end = run.end.max(span.end),
                 _ => runs.push(span),
             }
         }
         runs
+    }
+}
+
+/// Returns the span of the frames from `first` up to, not including, `end`.
+fn frame_span(first: usize, end: usize) -> Span {
+    Span {
+        start: SampleTime16k::from_len(first * FRAME),
+        end: SampleTime16k::from_len(end * FRAME),
     }
 }
 
@@ -175,13 +180,6 @@ mod tests {
         Frames::drawn(&parts.iter().map(|(c, n)| c.to_string().repeat(*n)).collect::<String>())
     }
 
-    fn span_frames(start: usize, end: usize) -> Span {
-        Span {
-            start: SampleTime16k::from_len(start * FRAME),
-            end: SampleTime16k::from_len(end * FRAME),
-        }
-    }
-
     #[test]
     fn clicks_are_not_speech_and_short_pauses_do_not_end_it() {
         let clicks = picture(&[('.', 20), ('#', 1), ('.', 30), ('#', 2), ('.', 30)]);
@@ -198,7 +196,7 @@ mod tests {
         let middle = picture(&[('.', 50), ('#', 20), ('.', 50)]);
         let whole = picture(&[('#', 20)]);
 
-        let speech = span_frames(50, 70);
+        let speech = frame_span(50, 70);
         assert_eq!(
             middle.speech(),
             [Span {
@@ -206,22 +204,20 @@ mod tests {
                 end: speech.end + PADDING
             }]
         );
-        assert_eq!(whole.speech(), [span_frames(0, 20)]);
+        assert_eq!(whole.speech(), [frame_span(0, 20)]);
     }
 
     #[test]
     fn the_quietest_frame_is_found_within_the_span() {
         let frames = Frames::drawn(".###-###.");
 
-        assert_eq!(frames.quietest(span_frames(1, 8)), Some(SampleTime16k(4 * 256 + 128)));
-        assert_eq!(frames.quietest(span_frames(5, 8)), Some(SampleTime16k(5 * 256 + 128)));
-        assert_eq!(
-            frames.quietest(Span {
-                start: SampleTime16k(300),
-                end: SampleTime16k(500)
-            }),
-            None
-        );
+        assert_eq!(frames.quietest(frame_span(1, 8)), Some(SampleTime16k(4 * 256 + 128)));
+        assert_eq!(frames.quietest(frame_span(5, 8)), Some(SampleTime16k(5 * 256 + 128)));
+        let within_a_frame = Span {
+            start: SampleTime16k(300),
+            end: SampleTime16k(500),
+        };
+        assert_eq!(frames.quietest(within_a_frame), None);
     }
 
     #[test]
@@ -260,12 +256,6 @@ mod tests {
         let frames = FrameScorer::default().finish();
 
         assert_eq!(frames.speech(), []);
-        assert_eq!(
-            frames.quietest(Span {
-                start: SampleTime16k(0),
-                end: SampleTime16k(1000)
-            }),
-            None
-        );
+        assert_eq!(frames.quietest(Span::from_millis(0, 1000)), None);
     }
 }

@@ -43,9 +43,8 @@ pub fn chunks(speech: &[Span], frames: &Frames, chunking: Chunking) -> Vec<Span>
 }
 
 fn joins(last: Span, next: Span, chunking: Chunking) -> bool {
-    chunking.join_gap > SampleTime16k::ZERO
-        && next.start - last.end <= chunking.join_gap
-        && next.end - last.start <= chunking.longest
+    let is_near = chunking.join_gap > SampleTime16k::ZERO && next.start - last.end <= chunking.join_gap;
+    is_near && next.end - last.start <= chunking.longest
 }
 
 fn split(mut span: Span, frames: &Frames, longest: SampleTime16k) -> Vec<Span> {
@@ -74,10 +73,7 @@ mod tests {
     use super::*;
 
     fn seconds(start: f64, end: f64) -> Span {
-        Span {
-            start: SampleTime16k::from_millis((start * 1000.0) as u64),
-            end: SampleTime16k::from_millis((end * 1000.0) as u64),
-        }
+        Span::from_millis((start * 1000.0) as u64, (end * 1000.0) as u64)
     }
 
     #[test]

@@ -98,7 +98,7 @@ pub async fn list(
 }
 
 /// Loads a meeting with its participants, connections, tracks and recordings.
-pub(super) async fn whole(conn: &mut PgConnection, head: MeetingHead) -> Result<Meeting, StorageError> {
+pub(super) async fn load(conn: &mut PgConnection, head: MeetingHead) -> Result<Meeting, StorageError> {
     Ok(Meeting {
         participants: participants::list_for_meeting(conn, head.id).await?,
         connections: connections::list_for_meeting(conn, head.id).await?,

@@ -12,10 +12,10 @@ use sqlx::{PgConnection, PgPool};
 use super::*;
 use crate::{rooms, support};
 
-/// Long enough for a statement that is not blocked; a blocked one is cut off here.
+/// A statement that takes longer than this counts as blocked.
 const BLOCKED_AFTER: Duration = Duration::from_millis(300);
 
-fn place(name: &str, sid: &str) -> EventRoom {
+fn event_room(name: &str, sid: &str) -> EventRoom {
     EventRoom {
         name: name.to_owned(),
         sid: sid.into(),
@@ -23,14 +23,14 @@ fn place(name: &str, sid: &str) -> EventRoom {
     }
 }
 
-async fn context(conn: &mut PgConnection, place: &EventRoom) -> Option<EventContext> {
-    event_context(conn, PlatformKind::Livekit, place, Adopt::Never)
+async fn context(conn: &mut PgConnection, event_room: &EventRoom) -> Option<EventContext> {
+    event_context(conn, PlatformKind::Livekit, event_room, Adopt::Never)
         .await
         .unwrap()
 }
 
 #[sqlx::test]
-async fn a_meeting_reads_back_whole(pool: PgPool) {
+async fn a_meeting_reads_back_as_a_whole(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let meeting = support::meeting_with_track(&mut conn).await;
 
@@ -41,7 +41,7 @@ async fn a_meeting_reads_back_whole(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn an_event_context_names_the_meeting_of_the_sid_and_the_newest_other(pool: PgPool) {
+async fn an_event_context_has_the_meeting_of_the_sid_and_the_newest_other(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let room = support::room("standup");
     rooms::insert(&mut conn, &room).await.unwrap();
@@ -68,7 +68,7 @@ async fn an_event_context_names_the_meeting_of_the_sid_and_the_newest_other(pool
         .unwrap();
     }
 
-    let found = context(&mut conn, &place("standup", "RM_2")).await.unwrap();
+    let found = context(&mut conn, &event_room("standup", "RM_2")).await.unwrap();
 
     assert_eq!(found.meeting.unwrap().head.platform_room_sid, "RM_2".into());
     assert_eq!(found.newest_other.unwrap().head.platform_room_sid, "RM_3".into());
@@ -82,7 +82,7 @@ async fn a_foreign_room_is_ours_only_if_adopted(pool: PgPool) {
         id: support::id(),
         now: support::now(),
     };
-    let (ours, unnameable) = (place("not-ours", "RM_1"), place("No Name!", "RM_2"));
+    let (ours, unnameable) = (event_room("not-ours", "RM_1"), event_room("No Name!", "RM_2"));
 
     let foreign = context(&mut conn, &ours).await;
     let adopted = event_context(&mut conn, PlatformKind::Livekit, &ours, adopt())
@@ -103,29 +103,29 @@ async fn a_foreign_room_is_ours_only_if_adopted(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn a_deleted_room_still_gets_the_events_of_its_meetings_and_no_others(pool: PgPool) {
+async fn a_deleted_room_receives_only_events_of_its_existing_meetings(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let meeting = support::meeting_with_track(&mut conn).await;
     rooms::delete(&mut conn, meeting.head.room_id, support::now())
         .await
         .unwrap();
 
-    let old = context(&mut conn, &place("standup", "RM_1")).await;
-    let new = context(&mut conn, &place("standup", "RM_2")).await;
+    let old = context(&mut conn, &event_room("standup", "RM_1")).await;
+    let new = context(&mut conn, &event_room("standup", "RM_2")).await;
 
     assert_eq!(old.unwrap().meeting, Some(meeting));
     assert!(new.is_none());
 }
 
 #[sqlx::test]
-async fn two_changes_of_one_room_wait_for_each_other(pool: PgPool) {
+async fn changes_of_one_room_wait_for_each_other(pool: PgPool) {
     rooms::insert(&mut pool.acquire().await.unwrap(), &support::room("standup"))
         .await
         .unwrap();
     let (mut first, mut second) = (pool.begin().await.unwrap(), pool.begin().await.unwrap());
-    context(&mut first, &place("standup", "RM_1")).await.unwrap();
+    context(&mut first, &event_room("standup", "RM_1")).await.unwrap();
 
-    let (ours, blocked_on) = (place("standup", "RM_1"), place("standup", "RM_1"));
+    let (ours, blocked_on) = (event_room("standup", "RM_1"), event_room("standup", "RM_1"));
     let blocked = tokio::time::timeout(BLOCKED_AFTER, context(&mut second, &blocked_on)).await;
     drop(second);
     drop(first);
@@ -137,7 +137,7 @@ async fn two_changes_of_one_room_wait_for_each_other(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn a_save_queues_the_jobs_of_its_change_in_the_same_transaction(pool: PgPool) {
+async fn a_save_queues_jobs_in_the_callers_transaction(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let meeting = support::meeting_with_track(&mut conn).await;
     let job = Job::StartRecording {

@@ -1,4 +1,4 @@
-//! Changing meetings.
+//! Locks and writes meetings.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -9,22 +9,20 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use super::{read::whole, row::HeadRow};
+use super::{read::load, row::HeadRow};
 use crate::{StorageError, connections, events, jobs, participants, recordings, rooms, tracks};
 
-/// What to do with a platform room whose name is not one of our rooms'.
+/// What to do with a platform room whose name no room of ours has.
 #[derive(Clone, Copy, Debug)]
 pub enum Adopt {
+    /// Ignore it.
     Never,
-    /// Make a room of it, with the default settings, under this id.
-    As {
-        id: RoomId,
-        now: DateTime<Utc>,
-    },
+    /// Create a room with default settings and this id.
+    As { id: RoomId, now: DateTime<Utc> },
 }
 
-/// Everything that must be known to judge an event of a platform room; `None` if the room is not ours. Until the
-/// transaction ends nobody else changes a meeting of this room.
+/// Locks the room of an event and loads what is needed to judge the event; `None` if the room is not ours. Until the
+/// transaction ends, no other one changes a meeting of this room.
 pub async fn event_context(
     conn: &mut PgConnection,
     platform: PlatformKind,
@@ -35,11 +33,11 @@ pub async fn event_context(
         return Ok(None);
     };
     let meeting = match find_by_sid(conn, platform, &platform_room.sid).await? {
-        Some(head) => Some(whole(conn, head).await?),
+        Some(head) => Some(load(conn, head).await?),
         None => None,
     };
     let newest_other = match find_newest_other(conn, room.id, &platform_room.sid).await? {
-        Some(head) => Some(whole(conn, head).await?),
+        Some(head) => Some(load(conn, head).await?),
         None => None,
     };
     let deferred = events::list_deferred(conn, platform, &platform_room.sid).await?;
@@ -51,7 +49,7 @@ pub async fn event_context(
     }))
 }
 
-/// A meeting with all that belongs to it, and its room. Until the transaction ends nobody else changes it.
+/// Locks the room of a meeting and loads both. Until the transaction ends, no other one changes the meeting.
 pub async fn lock(conn: &mut PgConnection, id: MeetingId) -> Result<Option<(Room, Meeting)>, StorageError> {
     let Some(head) = super::find(conn, id).await? else {
         return Ok(None);
@@ -59,14 +57,14 @@ pub async fn lock(conn: &mut PgConnection, id: MeetingId) -> Result<Option<(Room
     let Some(room) = rooms::lock(conn, head.room_id).await? else {
         return Ok(None);
     };
-    // Read again: whoever held the lock may have changed it.
+    // Read it again: the previous holder of the lock may have changed it.
     match super::find(conn, id).await? {
-        Some(head) => Ok(Some((room, whole(conn, head).await?))),
+        Some(head) => Ok(Some((room, load(conn, head).await?))),
         None => Ok(None),
     }
 }
 
-/// Writes a change and queues its jobs. The caller holds the lock of [`event_context`] or [`lock`], and commits.
+/// Saves a change and queues its jobs. The caller must hold the lock of [`event_context`] or [`lock`], and commits.
 pub async fn save(conn: &mut PgConnection, change: &Change) -> Result<(), StorageError> {
     for meeting in &change.meetings {
         save_head(conn, meeting).await?;
@@ -89,7 +87,8 @@ pub async fn save(conn: &mut PgConnection, change: &Change) -> Result<(), Storag
     jobs::add(conn, &change.jobs).await
 }
 
-/// The room of an event: that of its meeting, also when it has been deleted or renamed since, else the one of its name.
+/// Locks the room of an event: the room of its meeting, also if that was deleted or renamed, otherwise the room with its
+/// name.
 async fn lock_room(
     conn: &mut PgConnection,
     platform: PlatformKind,

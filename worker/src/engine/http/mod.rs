@@ -99,11 +99,11 @@ impl HttpEngine {
     }
 
     async fn request(&self, audio: &[i16], hint: &Hint) -> Result<ChunkTranscript, Failure> {
-        let length = Duration::from_millis(SampleTime16k::from_len(audio.len()).as_millis());
+        let chunk_ms = SampleTime16k::from_len(audio.len()).as_millis();
         let mut builder = self
             .client
             .post(self.options.url.clone())
-            .timeout(BASE_TIMEOUT + 2 * length);
+            .timeout(BASE_TIMEOUT + 2 * Duration::from_millis(chunk_ms));
         if let Some(key) = &self.options.api_key {
             builder = builder.bearer_auth(key.expose_secret());
         }
@@ -114,7 +114,7 @@ impl HttpEngine {
             .map_err(Failure::connection)?;
         let body = read_body(response).await?;
         let response: Value = serde_json::from_slice(&body).map_err(|_| Failure::NotTranscription)?;
-        response::parse(&response, SampleTime16k::from_len(audio.len()).as_millis()).ok_or(Failure::NotTranscription)
+        response::parse(&response, chunk_ms).ok_or(Failure::NotTranscription)
     }
 
     fn form(&self, audio: &[i16], hint: &Hint) -> Form {
@@ -164,7 +164,7 @@ impl Engine for HttpEngine {
         let mut requests = 1;
         loop {
             let failure = match self.request(&audio, hint).await {
-                Ok(heard) => return Ok(heard),
+                Ok(transcript) => return Ok(transcript),
                 Err(failure) if self.should_retry_plain(&failure) => continue,
                 Err(failure) => failure,
             };
@@ -305,9 +305,9 @@ mod tests {
             .and(body_has("name=\"language\"\r\n\r\nen"));
         asked.respond_with(answer()).expect(1).mount(&server).await;
 
-        let heard = engine(&server).await.transcribe(second(), &english()).await.unwrap();
+        let transcript = engine(&server).await.transcribe(second(), &english()).await.unwrap();
 
-        assert_eq!(heard.words, [crate::engine::RecognizedWord::new("yes", 200, 500)]);
+        assert_eq!(transcript.words, [crate::engine::RecognizedWord::new("yes", 200, 500)]);
     }
 
     #[tokio::test]
@@ -325,13 +325,13 @@ mod tests {
             .mount(&server)
             .await;
 
-        let heard = engine(&server)
+        let transcript = engine(&server)
             .await
             .transcribe(second(), &Hint::default())
             .await
             .unwrap();
 
-        assert_eq!(heard.words.len(), 1);
+        assert_eq!(transcript.words.len(), 1);
     }
 
     #[tokio::test]

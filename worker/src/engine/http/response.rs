@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     fn outline(response: Value) -> String {
-        let heard = parse(&response, 4_000).unwrap();
+        let transcript = parse(&response, 4_000).unwrap();
         let line = |w: &RecognizedWord| {
             let sure = w.confidence.map_or(String::new(), |c| format!(" {c:.2}"));
             format!(
@@ -160,7 +160,7 @@ mod tests {
                 if w.interpolated { " ~" } else { "" }
             )
         };
-        heard.words.iter().map(line).collect::<Vec<_>>().join("\n")
+        transcript.words.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -224,9 +224,9 @@ mod tests {
             {"start": "0.5", "end": "1.6", "text": "Right then", "avg_logprob": -1, "compression_ratio": -1,
              "no_speech_prob": null}]});
 
-        let heard = parse(&response, 4_000).unwrap();
+        let transcript = parse(&response, 4_000).unwrap();
 
-        assert_eq!((heard.avg_logprob, heard.no_speech), (Some(-1.0), None));
+        assert_eq!((transcript.avg_logprob, transcript.no_speech), (Some(-1.0), None));
         assert_snapshot!(outline(response), @r"
         500-1100 Right ~
         1100-1600 then ~

@@ -1,11 +1,11 @@
 //! Encodes a chunk as a WAV file, which every server can read; not every server reads Opus.
 
-use crate::pipeline::RATE;
+use media::opus::decode::SampleTime16k;
 
 /// Returns a WAV file: mono, 16 kHz, 16 bits.
 pub fn encode(audio: &[i16]) -> Vec<u8> {
     let data_bytes = audio.len() as u32 * 2;
-    let rate = RATE as u32;
+    let rate = SampleTime16k::HZ;
     let mut wav = Vec::with_capacity(44 + audio.len() * 2);
     wav.extend(b"RIFF");
     wav.extend((36 + data_bytes).to_le_bytes());

@@ -123,19 +123,19 @@ mod tests {
         let audio: Audio = spoken(SAID).into();
         let engine = PocketSphinx::open(&Options::default()).unwrap();
 
-        let heard = engine.transcribe(audio.clone(), &Hint::default()).await.unwrap();
+        let transcript = engine.transcribe(audio.clone(), &Hint::default()).await.unwrap();
         let again = engine.transcribe(audio.clone(), &Hint::default()).await.unwrap();
 
-        let text: Vec<&str> = heard.words.iter().map(|w| w.text.as_str()).collect();
+        let text: Vec<&str> = transcript.words.iter().map(|w| w.text.as_str()).collect();
         assert_eq!(text.join(" "), SAID);
-        assert_eq!(again, heard);
-        let first = &heard.words[0];
+        assert_eq!(again, transcript);
+        let first = &transcript.words[0];
         assert!((400..700).contains(&first.start_ms), "{first:?}");
         let is_sound =
             |w: &RecognizedWord| w.start_ms < w.end_ms && w.confidence.is_some_and(|c| (0.0..=1.0).contains(&c));
         assert!(
-            heard.words.iter().all(is_sound) && heard.words.is_sorted_by_key(|w| w.start_ms),
-            "{heard:?}"
+            transcript.words.iter().all(is_sound) && transcript.words.is_sorted_by_key(|w| w.start_ms),
+            "{transcript:?}"
         );
     }
 
@@ -146,7 +146,7 @@ mod tests {
             "i think the new design is much better than the old one",
             "we will start the test on monday and finish on wednesday",
         ];
-        let pause = vec![0; SampleTime16k::from_millis(1_000).0 as usize];
+        let pause = vec![0; 16_000];
         let said: Vec<Vec<i16>> = sentences
             .iter()
             .map(|text| [spoken(text), pause.clone()].concat())
@@ -164,28 +164,24 @@ mod tests {
         audio::extract(&file[..], &window::chunks(&speech, &frames, engine.chunking()), collect).unwrap();
         let mut words = Vec::new();
         for (span, sound) in chunks {
-            let heard = engine.transcribe(sound, &Hint::default()).await.unwrap();
-            words.extend(filter(heard, span, &speech).words);
+            let transcript = engine.transcribe(sound, &Hint::default()).await.unwrap();
+            words.extend(filter(transcript, span, &speech).words);
         }
 
-        let heard: Vec<&str> = words.iter().map(|w| w.text.as_str()).collect();
-        let (reference, heard) = (sentences.join(" "), heard.join(" "));
+        let transcript: Vec<&str> = words.iter().map(|w| w.text.as_str()).collect();
+        let (reference, transcript) = (sentences.join(" "), transcript.join(" "));
         let all = reference.split(' ').count();
         assert!(
-            words_hit(&words_of(&reference), &words_of(&heard)) * 10 >= all * 9,
-            "{heard}"
+            words_hit(&words_of(&reference), &words_of(&transcript)) * 10 >= all * 9,
+            "{transcript}"
         );
-        assert!(heard.split(' ').count() <= all + 2, "{heard}");
-        let second = samples_ms(said[0].len());
+        assert!(transcript.split(' ').count() <= all + 2, "{transcript}");
+        let second = SampleTime16k::from_len(said[0].len()).as_millis();
         let think = words.iter().find(|w| w.text == "think").unwrap();
         assert!(
             (second + 500..second + 1_200).contains(&think.start_ms),
             "{think:?} after {second} ms"
         );
-    }
-
-    fn samples_ms(samples: usize) -> u64 {
-        SampleTime16k::from_len(samples).as_millis()
     }
 
     #[tokio::test]
@@ -208,8 +204,8 @@ mod tests {
         let engine = PocketSphinx::open(&Options::default()).unwrap();
 
         for audio in [vec![], vec![0; 10], vec![0; 32_000]] {
-            let heard = engine.transcribe(audio.into(), &Hint::default()).await.unwrap();
-            assert_eq!(heard.words, []);
+            let transcript = engine.transcribe(audio.into(), &Hint::default()).await.unwrap();
+            assert_eq!(transcript.words, []);
         }
         engine
             .transcribe([i16::MAX, i16::MIN].repeat(8_000).into(), &Hint::default())
