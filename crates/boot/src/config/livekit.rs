@@ -19,7 +19,7 @@ pub struct LivekitApiArgs {
     /// Id of the LiveKit API key
     #[arg(long, env = "LIVEKIT_API_KEY", value_name = "ID")]
     pub livekit_api_key: Option<String>,
-    /// Secret of the LiveKit API key; set the variable, because arguments are visible to other users
+    /// Secret of the LiveKit API key
     #[arg(
         long,
         env = "LIVEKIT_API_SECRET",

@@ -40,22 +40,22 @@ pub struct StorageArgs {
 /// One set of `…_STORAGE_AWS_*` variables. A macro, because clap wants each name as a literal, and `help`, because clap
 /// ignores doc comments that are not literals.
 macro_rules! bucket_args {
-    ($name:ident, $flag:literal, $prefix:literal, $what:literal) => {
+    ($name:ident, $flag:literal, $prefix:literal, $what:literal, $default:literal, $default_endpoint:literal) => {
         #[derive(Clone, Debug, Default, Args)]
         struct $name {
-            #[arg(help = concat!("S3 bucket for ", $what), id = concat!($flag, "-bucket"), long = concat!($flag, "-bucket"), env = concat!($prefix, "BUCKET_NAME"), value_name = "NAME")]
+            #[arg(help = concat!("S3 bucket for ", $what, $default), id = concat!($flag, "-bucket"), long = concat!($flag, "-bucket"), env = concat!($prefix, "BUCKET_NAME"), value_name = "NAME")]
             bucket: Option<String>,
-            #[arg(help = concat!("Region of the bucket for ", $what), id = concat!($flag, "-region"), long = concat!($flag, "-region"), env = concat!($prefix, "REGION"), value_name = "REGION")]
+            #[arg(help = concat!("Region of the ", $what, " bucket", $default), id = concat!($flag, "-region"), long = concat!($flag, "-region"), env = concat!($prefix, "REGION"), value_name = "REGION")]
             region: Option<String>,
-            #[arg(help = concat!("Access key id of the bucket for ", $what), id = concat!($flag, "-access-key"), env = concat!($prefix, "ACCESS_KEY_ID"), long = concat!($flag, "-access-key"), hide_env_values = true, value_name = "ID")]
+            #[arg(help = concat!("Access key id for the ", $what, " bucket", $default), id = concat!($flag, "-access-key"), env = concat!($prefix, "ACCESS_KEY_ID"), long = concat!($flag, "-access-key"), hide_env_values = true, value_name = "ID")]
             access_key: Option<SecretString>,
-            #[arg(help = concat!("File with the access key id of the bucket for ", $what), id = concat!($flag, "-access-key-file"), long = concat!($flag, "-access-key-file"), env = concat!($prefix, "ACCESS_KEY_ID_FILE"), value_name = "FILE")]
+            #[arg(help = concat!("File with the access key id for the ", $what, " bucket", $default), id = concat!($flag, "-access-key-file"), long = concat!($flag, "-access-key-file"), env = concat!($prefix, "ACCESS_KEY_ID_FILE"), value_name = "FILE")]
             access_key_file: Option<PathBuf>,
-            #[arg(help = concat!("Secret access key of the bucket for ", $what, "; set the variable, because arguments are visible to other users"), id = concat!($flag, "-secret"), long = concat!($flag, "-secret"), env = concat!($prefix, "SECRET_ACCESS_KEY"), hide_env_values = true, hide = true, value_name = "SECRET")]
+            #[arg(help = concat!("Secret access key for the ", $what, " bucket", $default), id = concat!($flag, "-secret"), long = concat!($flag, "-secret"), env = concat!($prefix, "SECRET_ACCESS_KEY"), hide_env_values = true, hide = true, value_name = "SECRET")]
             secret: Option<SecretString>,
-            #[arg(help = concat!("File with the secret access key of the bucket for ", $what), id = concat!($flag, "-secret-file"), long = concat!($flag, "-secret-file"), env = concat!($prefix, "SECRET_ACCESS_KEY_FILE"), value_name = "FILE")]
+            #[arg(help = concat!("File with the secret access key for the ", $what, " bucket", $default), id = concat!($flag, "-secret-file"), long = concat!($flag, "-secret-file"), env = concat!($prefix, "SECRET_ACCESS_KEY_FILE"), value_name = "FILE")]
             secret_file: Option<PathBuf>,
-            #[arg(help = concat!("URL of the S3 server of the bucket for ", $what, "; defaults to Amazon S3"), id = concat!($flag, "-endpoint"), long = concat!($flag, "-endpoint"), env = concat!($prefix, "ENDPOINT_URL"), value_name = "URL")]
+            #[arg(help = concat!("URL of the S3 server of the ", $what, " bucket; defaults to ", $default_endpoint), id = concat!($flag, "-endpoint"), long = concat!($flag, "-endpoint"), env = concat!($prefix, "ENDPOINT_URL"), value_name = "URL")]
             endpoint: Option<Url>,
         }
 
@@ -78,13 +78,17 @@ bucket_args!(
     TranscriptArgs,
     "transcript-storage",
     "TRANSCRIPT_STORAGE_AWS_",
-    "transcripts"
+    "transcripts",
+    "",
+    "Amazon S3"
 );
 bucket_args!(
     LivekitArgs,
     "livekit-storage",
     "LIVEKIT_STORAGE_AWS_",
-    "recordings (defaults to the transcripts' setting)"
+    "recordings",
+    "; defaults to that of transcripts",
+    "that of transcripts"
 );
 
 impl StorageArgs {
