@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn policies_are_the_words_of_the_database() {
+    fn policies_use_the_words_of_the_database() {
         assert_eq!("automatic".parse(), Ok(RecordingPolicy::Automatic));
         assert_eq!(serde_json::to_string(&ConsentPolicy::Require).unwrap(), r#""require""#);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! In whatever order events come, and however often, a meeting ends up the same.
+//! Events in any order, each delivered any number of times, give the same meeting.
 
 use insta::assert_snapshot;
 
@@ -6,11 +6,11 @@ use super::support::{microphone, person};
 use super::{Call, RoomStore};
 use crate::event::{EgressStatus, PlatformEvent};
 
-/// As many orders of a whole call as are tried.
+/// Number of random orders that are tried.
 const ORDERS: u64 = 2000;
 
 #[test]
-fn a_call_in_order_gives_what_happened() {
+fn a_call_in_order_gives_the_expected_meeting() {
     let store = RoomStore::with(&a_call());
 
     assert_snapshot!(store.outline("RM_1"), @r#"
@@ -46,7 +46,7 @@ fn a_restart_of_the_platform_gives_the_same_meeting_in_any_order() {
     connection PA_2 of ann: 8.456s to 31s
     participant ann "ANN" Some(Standard)
     recording of TR_1 by EG_1: recordings/EG_1.ogg of 4s to 22s
-    recording of TR_2 by nobody: requested
+    recording of TR_2 by no egress: requested
     track TR_1 of ann: 2s to 8s, not recorded: None
     track TR_2 of ann: 8s to 30s, not recorded: None
     "#);
@@ -54,7 +54,7 @@ fn a_restart_of_the_platform_gives_the_same_meeting_in_any_order() {
 }
 
 #[test]
-fn someone_who_comes_back_gives_the_same_meeting_in_any_order() {
+fn a_participant_who_rejoins_gives_the_same_meeting_in_any_order() {
     let call = Call::new("RM_1");
     let (first, second) = (person("zoe", "PA_1", 2), person("zoe", "PA_2", 20));
     let events = vec![
@@ -145,7 +145,7 @@ fn a_call() -> Vec<PlatformEvent> {
     ]
 }
 
-/// The platform is killed and started again: nothing tells of the end of the first connection and its track.
+/// The platform crashes and restarts; no event reports the end of the first connection and its track.
 fn a_restart() -> Vec<PlatformEvent> {
     let call = Call::new("RM_1");
     let (before, after) = (person("ann", "PA_1", 2), person("ann", "PA_2", 8));
@@ -167,7 +167,7 @@ fn a_restart() -> Vec<PlatformEvent> {
     ]
 }
 
-/// Tries seeded orders in which each event comes once to three times.
+/// Tries random orders with fixed seeds, in which each event occurs one to three times.
 fn assert_any_order(events: &[PlatformEvent]) {
     let sids = ["RM_1", "RM_2"];
     let outline = |store: &RoomStore| sids.map(|sid| store.outline(sid)).join("\n");
@@ -194,10 +194,10 @@ fn names(order: &[PlatformEvent]) -> Vec<&str> {
     order.iter().map(|event| event.key.id.as_str()).collect()
 }
 
-/// Every order (Heap's algorithm).
-fn for_each_order(mut events: Vec<PlatformEvent>, take: &mut impl FnMut(&[PlatformEvent])) {
+/// Calls `visit` with every order of the events (Heap's algorithm).
+fn for_each_order(mut events: Vec<PlatformEvent>, visit: &mut impl FnMut(&[PlatformEvent])) {
     let mut counters = vec![0; events.len()];
-    take(&events);
+    visit(&events);
     let mut i = 0;
     while i < events.len() {
         if counters[i] == i {
@@ -206,13 +206,13 @@ fn for_each_order(mut events: Vec<PlatformEvent>, take: &mut impl FnMut(&[Platfo
             continue;
         }
         events.swap(if i % 2 == 0 { 0 } else { counters[i] }, i);
-        take(&events);
+        visit(&events);
         counters[i] += 1;
         i = 0;
     }
 }
 
-/// SplitMix64: the same orders every time.
+/// SplitMix64, which gives the same orders in every run.
 struct Random(u64);
 
 impl Random {

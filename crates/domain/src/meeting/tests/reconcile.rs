@@ -1,4 +1,4 @@
-//! What reconcilers do by looking.
+//! Reconciling with the platform's list, for webhooks that were lost.
 
 use super::support::{at, microphone, person};
 use super::{Call, RoomStore};
@@ -11,7 +11,7 @@ use crate::room::RecordingPolicy;
 use crate::track::NotRecorded;
 
 #[test]
-fn a_look_finds_a_meeting_that_no_event_told_of() {
+fn reconciling_finds_a_meeting_whose_webhooks_were_lost() {
     let call = Call::new("RM_1");
     let mut store = RoomStore::new();
     store.now = at(30);
@@ -28,7 +28,7 @@ fn a_look_finds_a_meeting_that_no_event_told_of() {
 }
 
 #[test]
-fn a_look_and_late_events_agree() {
+fn reconciling_and_late_events_give_the_same_meeting() {
     let call = Call::new("RM_1");
     let events = [
         call.started(0),
@@ -47,7 +47,7 @@ fn a_look_and_late_events_agree() {
 }
 
 #[test]
-fn a_look_at_a_recorder_alone_opens_nothing() {
+fn a_recorder_alone_in_a_live_room_opens_no_meeting() {
     let recorder = ObservedParticipant {
         kind: ParticipantKind::Egress,
         ..zoe()
@@ -60,7 +60,7 @@ fn a_look_at_a_recorder_alone_opens_nothing() {
 }
 
 #[test]
-fn a_look_at_a_newer_room_closes_the_older_meeting() {
+fn reconciling_a_newer_room_closes_the_older_meeting() {
     let mut store = RoomStore::with(&[Call::new("RM_1").joined(1, &zoe())]);
 
     store.reconcile(&Call::created("RM_2", 50).live(&[(&person("bob", "PA_2", 51), &[])]));
@@ -70,7 +70,7 @@ fn a_look_at_a_newer_room_closes_the_older_meeting() {
 }
 
 #[test]
-fn a_look_does_not_open_a_closed_meeting_nor_ask_in_it() {
+fn reconciling_neither_reopens_a_closed_meeting_nor_requests_recordings_in_it() {
     let call = Call::new("RM_1");
     let mut store = RoomStore::with(&[call.joined(1, &zoe()), call.finished(10)]);
 
@@ -80,28 +80,33 @@ fn a_look_does_not_open_a_closed_meeting_nor_ask_in_it() {
 }
 
 #[test]
-fn a_missing_recording_is_asked_for_again_later_and_later_and_five_times_at_most() {
+fn a_missing_recording_is_requested_again_at_growing_intervals_five_times_at_most() {
     let call = Call::new("RM_1");
     let track = microphone("TR_1");
     let mut store = RoomStore::with(&[call.joined(1, &zoe()), call.published(2, &zoe(), &track)]);
-    let mut asked_at = Vec::new();
+    let mut requested_at = Vec::new();
 
     for second in 0..2000 {
         store.now = at(second);
         for recording in store.meeting("RM_1").unwrap().recordings.clone() {
             store.change("RM_1", |m, s| {
-                m.fail(recording.id, FailureReason::StartFailed, "nobody".to_owned(), s.now)
+                m.fail(
+                    recording.id,
+                    FailureReason::StartFailed,
+                    "no egress worker".to_owned(),
+                    s.now,
+                )
             });
         }
         let change = store.reconcile(&call.live(&[(&zoe(), std::slice::from_ref(&track))]));
-        asked_at.extend(change.jobs.iter().map(|_| second));
+        requested_at.extend(change.jobs.iter().map(|_| second));
     }
 
-    assert_eq!(asked_at, [15, 45, 105, 225, 465]);
+    assert_eq!(requested_at, [15, 45, 105, 225, 465]);
 }
 
 #[test]
-fn a_track_that_is_recorded_or_silent_is_not_asked_for_again() {
+fn a_recorded_or_silent_track_is_not_requested_again() {
     let call = Call::new("RM_1");
     let track = microphone("TR_1");
     for status in [EgressStatus::Active, EgressStatus::Aborted] {
@@ -118,7 +123,7 @@ fn a_track_that_is_recorded_or_silent_is_not_asked_for_again() {
 }
 
 #[test]
-fn what_a_recorder_left_early_is_asked_for_again() {
+fn a_track_whose_recorder_stopped_early_is_requested_again() {
     let call = Call::new("RM_1");
     let track = microphone("TR_1");
     let limit = call.egress(3, "EG_1", &track, EgressStatus::LimitReached);
@@ -132,7 +137,7 @@ fn what_a_recorder_left_early_is_asked_for_again() {
 }
 
 #[test]
-fn a_room_that_is_to_be_recorded_from_now_on_is() {
+fn a_room_whose_policy_becomes_automatic_is_recorded_from_then_on() {
     let call = Call::new("RM_1");
     let mut store = RoomStore::new();
     store.room.recording = RecordingPolicy::Off;
@@ -150,15 +155,15 @@ fn a_room_that_is_to_be_recorded_from_now_on_is() {
 }
 
 #[test]
-fn two_looks_without_a_room_close_its_meeting_at_the_first_of_them() {
+fn two_polls_without_the_room_close_its_meeting_at_the_time_of_the_first() {
     let mut store = RoomStore::with(&[Call::new("RM_1").joined(1, &zoe())]);
-    let mut absent = |second| {
+    let mut unlisted = |second| {
         store.now = at(second);
         store.change("RM_1", |meeting, env| meeting.mark_unlisted(env.now));
         store.meeting("RM_1").unwrap().head.state
     };
 
-    let states = [absent(100), absent(110), absent(115), absent(500)];
+    let states = [unlisted(100), unlisted(110), unlisted(115), unlisted(500)];
 
     let missing = MeetingState::Open {
         missing_since: Some(at(100)),
@@ -169,25 +174,25 @@ fn two_looks_without_a_room_close_its_meeting_at_the_first_of_them() {
 }
 
 #[test]
-fn a_look_that_names_the_room_begins_anew() {
+fn a_poll_that_lists_the_room_starts_the_count_again() {
     let mut store = RoomStore::with(&[Call::new("RM_1").joined(1, &zoe())]);
     store.now = at(100);
     store.change("RM_1", |meeting, env| meeting.mark_unlisted(env.now));
 
-    let present = store.change("RM_1", |meeting, _| meeting.mark_listed());
+    let listed = store.change("RM_1", |meeting, _| meeting.mark_listed());
     let again = store.change("RM_1", |meeting, _| meeting.mark_listed());
     store.now = at(116);
     store.change("RM_1", |meeting, env| meeting.mark_unlisted(env.now));
 
     assert_eq!(
-        (present.meetings.len(), again.is_empty(), present.outcome),
+        (listed.meetings.len(), again.is_empty(), listed.outcome),
         (1, true, Outcome::Applied)
     );
     assert!(store.meeting("RM_1").unwrap().head.is_open());
 }
 
 #[test]
-fn an_egress_that_is_open_long_after_its_meeting_is_given_up() {
+fn an_egress_still_open_long_after_its_meeting_is_failed_as_stuck() {
     let call = Call::new("RM_1");
     let track = microphone("TR_1");
     let mut store = RoomStore::with(&[
@@ -195,13 +200,13 @@ fn an_egress_that_is_open_long_after_its_meeting_is_given_up() {
         call.egress(3, "EG_1", &track, EgressStatus::Active),
         call.finished(10),
     ]);
-    let mut give_up = |second| {
+    let mut fail_stuck = |second| {
         store.now = at(second);
         store.change("RM_1", |meeting, env| meeting.fail_stuck_recordings(env.now))
     };
 
-    let early = give_up(309);
-    let due = give_up(310);
+    let early = fail_stuck(309);
+    let due = fail_stuck(310);
 
     assert!(early.is_empty());
     assert!(

@@ -1,4 +1,4 @@
-//! When a meeting opens and closes, what is recorded, and what becomes of a recording.
+//! When a meeting opens and closes, what is recorded, and how recordings end.
 
 use chrono::TimeDelta;
 
@@ -36,7 +36,7 @@ fn a_recorder_or_an_agent_alone_opens_no_meeting() {
 }
 
 #[test]
-fn a_recorder_is_no_participant_of_an_open_meeting() {
+fn a_recorder_is_not_a_participant_of_an_open_meeting() {
     let call = Call::new("RM_1");
     let mut store = RoomStore::with(&[call.joined(1, &zoe())]);
 
@@ -47,7 +47,7 @@ fn a_recorder_is_no_participant_of_an_open_meeting() {
 }
 
 #[test]
-fn each_of_the_first_signs_of_a_person_opens_the_meeting_at_the_rooms_creation() {
+fn any_first_event_of_a_person_opens_the_meeting_at_the_rooms_creation() {
     let call = Call::new("RM_1");
     for first in [
         call.joined(1, &zoe()),
@@ -66,7 +66,7 @@ fn each_of_the_first_signs_of_a_person_opens_the_meeting_at_the_rooms_creation()
 }
 
 #[test]
-fn an_event_that_is_late_completes_a_closed_meeting_and_does_not_open_it() {
+fn a_late_event_completes_a_closed_meeting_without_reopening_it() {
     let call = Call::new("RM_1");
     let bob = person("bob", "PA_2", 4);
     let mut store = RoomStore::with(&[call.joined(1, &zoe()), call.finished(20)]);
@@ -81,7 +81,7 @@ fn an_event_that_is_late_completes_a_closed_meeting_and_does_not_open_it() {
 }
 
 #[test]
-fn an_unknown_event_says_so() {
+fn an_unknown_event_has_an_outcome_of_its_own() {
     let change = RoomStore::new().apply(&Call::new("RM_1").event(1, EventKind::Unknown));
 
     assert_eq!(change.outcome, Outcome::UnknownEvent);
@@ -89,7 +89,7 @@ fn an_unknown_event_says_so() {
 }
 
 #[test]
-fn what_is_not_a_persons_microphone_is_not_recorded_and_says_why() {
+fn a_track_that_is_not_a_persons_microphone_is_not_recorded_and_has_a_reason() {
     let microphone = microphone("TR_1");
     let table = [
         (
@@ -163,7 +163,7 @@ fn what_is_not_a_persons_microphone_is_not_recorded_and_says_why() {
 }
 
 #[test]
-fn only_people_are_recorded_whenever_their_kind_is_told() {
+fn only_people_are_recorded_whether_their_kind_is_known_early_or_late() {
     let table = [
         (ParticipantKind::Sip, None),
         (ParticipantKind::Ingress, None),
@@ -193,7 +193,7 @@ fn only_people_are_recorded_whenever_their_kind_is_told() {
 }
 
 #[test]
-fn a_kind_that_was_asked_for_withdraws_a_request_that_is_unwanted() {
+fn a_kind_learned_from_the_platform_withdraws_an_unwanted_request() {
     let agent = of_kind(ParticipantKind::Agent);
     let mut store = RoomStore::with(&[Call::new("RM_1").published(3, &agent, &microphone("TR_1"))]);
     let requested = store.meeting("RM_1").unwrap().recordings[0].id;
@@ -207,7 +207,7 @@ fn a_kind_that_was_asked_for_withdraws_a_request_that_is_unwanted() {
 }
 
 #[test]
-fn a_rooms_policies_decide() {
+fn a_rooms_policies_decide_what_is_recorded() {
     let table = [
         (RecordingPolicy::Off, ConsentPolicy::None, Some(NotRecorded::Policy)),
         (RecordingPolicy::Prompt, ConsentPolicy::None, Some(NotRecorded::Policy)),
@@ -229,7 +229,7 @@ fn a_rooms_policies_decide() {
 }
 
 #[test]
-fn a_track_asks_for_one_recording_and_its_end_for_a_check() {
+fn a_published_track_queues_one_start_and_its_end_one_acceptance() {
     let call = Call::new("RM_1");
     let mut store = RoomStore::with(&[call.published(2, &zoe(), &microphone("TR_1"))]);
     let recording_id = store.meeting("RM_1").unwrap().recordings[0].id;
@@ -272,7 +272,7 @@ fn a_second_egress_of_a_track_does_not_disturb_the_first() {
 }
 
 #[test]
-fn an_egress_without_an_id_or_of_another_room_is_not_ours() {
+fn an_egress_without_an_id_or_of_another_room_is_ignored() {
     let call = Call::new("RM_1");
     let mut store = RoomStore::with(&[call.published(2, &zoe(), &microphone("TR_1"))]);
     let mut report = call.report(9, "EG_1", &microphone("TR_1"), EgressStatus::Failed);
@@ -304,7 +304,7 @@ fn an_egress_that_ended_before_any_packet_leaves_a_track_without_audio() {
 }
 
 #[test]
-fn an_egress_that_names_no_file_or_a_bad_one_has_failed() {
+fn an_egress_that_completes_without_a_valid_file_has_failed() {
     let call = Call::new("RM_1");
     for key in [None, Some("../../etc/passwd".to_owned()), Some(String::new())] {
         let mut report = call.report(9, "EG_1", &microphone("TR_1"), EgressStatus::Complete);
@@ -340,7 +340,7 @@ fn an_accepted_recording_is_placed_on_the_meetings_clock_and_transcribed() {
 }
 
 #[test]
-fn a_creation_that_is_told_late_moves_what_was_placed() {
+fn a_creation_time_learned_late_moves_accepted_recordings() {
     let call = Call::new("RM_1");
     let track = microphone("TR_1");
     let mut store = RoomStore::with(&[
@@ -378,11 +378,11 @@ fn a_closed_meeting_is_merged_once_all_its_recordings_are_settled() {
 
     assert!(!open.jobs.contains(&merge));
     assert_eq!(closed.jobs, std::slice::from_ref(&merge));
-    assert!(!again.jobs.contains(&merge), "nothing that is said has changed");
+    assert!(!again.jobs.contains(&merge), "the transcript has not changed");
 }
 
 #[test]
-fn failed_and_given_up_recordings_do_not_hold_a_transcript_back() {
+fn failed_recordings_and_dead_transcriptions_do_not_delay_the_transcript() {
     let call = Call::new("RM_1");
     let bob = person("bob", "PA_2", 2);
     let mut store = RoomStore::with(&recorded());
@@ -406,7 +406,7 @@ fn failed_and_given_up_recordings_do_not_hold_a_transcript_back() {
 }
 
 #[test]
-fn audio_that_comes_after_we_gave_up_counts_more_than_our_guess() {
+fn audio_reported_after_an_inferred_failure_completes_the_recording() {
     let call = Call::new("RM_1");
     let track = microphone("TR_1");
     for reason in [
@@ -428,7 +428,7 @@ fn audio_that_comes_after_we_gave_up_counts_more_than_our_guess() {
 }
 
 #[test]
-fn an_object_that_is_not_what_it_should_be_is_a_failed_recording() {
+fn a_rejected_object_fails_its_recording() {
     let mut store = RoomStore::with(&recorded());
     let id = only_recording(&store);
 
@@ -448,7 +448,7 @@ fn recorded() -> Vec<crate::event::PlatformEvent> {
     ]
 }
 
-/// Sample 0 lies 4.5 s after the second of the room's creation, which was at .905.
+/// Sample 0 is at 4.5 s; the room was created at 0.905 s.
 fn verified() -> VerifiedRecording {
     let a_ns = UnixNanos::from_datetime(at(4)).saturating_add(500_000_000);
     let fit = Fit {

@@ -184,7 +184,7 @@ impl RoomStore {
             )
         }));
         lines.extend(m.recordings.iter().map(|r| {
-            let egress = r.egress_id.as_ref().map_or("nobody", |id| id.as_str());
+            let egress = r.egress_id.as_ref().map_or("no egress", |id| id.as_str());
             format!("recording of {} by {egress}: {}", r.track_sid, state(&r.state))
         }));
         lines.sort();
