@@ -2,8 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::support::{microphone, person};
-use super::{Call, RoomStore};
+use super::support::{Call, RoomStore, microphone, person};
 use crate::event::{EgressStatus, PlatformEvent};
 
 /// Number of random orders that are tried.

@@ -1,8 +1,8 @@
 //! Tests of a meeting as a whole: events in, rows and jobs out.
 
 mod event_order;
+mod opening;
+mod policy;
 mod reconcile;
-mod rules;
+mod recordings;
 mod support;
-
-pub use support::{Call, RoomStore};

@@ -1,7 +1,6 @@
 //! Reconciling with the platform's list, for webhooks that were lost.
 
-use super::support::{at, microphone, person};
-use super::{Call, RoomStore};
+use super::support::{Call, RoomStore, at, microphone, person, zoe};
 use crate::event::EgressStatus;
 use crate::job::Job;
 use crate::meeting::{MeetingState, Outcome};
@@ -213,8 +212,4 @@ fn an_egress_still_open_long_after_its_meeting_is_failed_as_stuck() {
         matches!(&due.recordings[0].state, RecordingState::Failed(failed) if failed.reason == FailureReason::Stuck)
     );
     assert!(matches!(due.jobs[..], [Job::MergeTranscript { .. }]));
-}
-
-fn zoe() -> ObservedParticipant {
-    person("zoe", "PA_1", 1)
 }

@@ -1,0 +1,160 @@
+//! Builders of events.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::at;
+use crate::event::{
+    EgressFile, EgressReport, EgressStatus, EventKey, EventKind, EventRoom, PlatformEvent, PlatformKind, TrackEvent,
+};
+use crate::meeting::{LiveParticipant, LiveRoom};
+use crate::participant::{ObservedParticipant, ParticipantKind};
+use crate::track::{ObservedTrack, TrackKind, TrackSource};
+
+/// Makes the events of one platform room. Times are in seconds after its creation.
+#[derive(Clone)]
+pub struct Call {
+    pub sid: String,
+    pub created_at: DateTime<Utc>,
+}
+
+impl Call {
+    pub fn new(sid: &str) -> Self {
+        Self {
+            sid: sid.to_owned(),
+            created_at: at(0),
+        }
+    }
+
+    pub fn created(sid: &str, seconds: i64) -> Self {
+        Self {
+            sid: sid.to_owned(),
+            created_at: at(seconds),
+        }
+    }
+
+    /// Events about rooms and participants carry the room's creation time; those about tracks and egresses do not.
+    pub fn event(&self, seconds: i64, kind: EventKind) -> PlatformEvent {
+        let has_creation_time = matches!(
+            kind,
+            EventKind::MeetingStarted
+                | EventKind::MeetingEnded
+                | EventKind::ParticipantJoined(_)
+                | EventKind::ParticipantLeft(_)
+        );
+        PlatformEvent {
+            key: EventKey {
+                platform: PlatformKind::Livekit,
+                id: format!("{} {seconds} {kind:?}", self.sid),
+            },
+            name: "event".to_owned(),
+            occurred_at: at(seconds),
+            room: Some(self.room(has_creation_time)),
+            kind,
+        }
+    }
+
+    pub fn started(&self, seconds: i64) -> PlatformEvent {
+        self.event(seconds, EventKind::MeetingStarted)
+    }
+
+    pub fn finished(&self, seconds: i64) -> PlatformEvent {
+        self.event(seconds, EventKind::MeetingEnded)
+    }
+
+    pub fn joined(&self, seconds: i64, who: &ObservedParticipant) -> PlatformEvent {
+        self.event(seconds, EventKind::ParticipantJoined(who.clone()))
+    }
+
+    pub fn left(&self, seconds: i64, who: &ObservedParticipant) -> PlatformEvent {
+        self.event(seconds, EventKind::ParticipantLeft(who.clone()))
+    }
+
+    pub fn published(&self, seconds: i64, who: &ObservedParticipant, track: &ObservedTrack) -> PlatformEvent {
+        self.event(seconds, EventKind::TrackPublished(track_event(who, track)))
+    }
+
+    pub fn unpublished(&self, seconds: i64, who: &ObservedParticipant, track: &ObservedTrack) -> PlatformEvent {
+        self.event(seconds, EventKind::TrackUnpublished(track_event(who, track)))
+    }
+
+    /// An egress report, in the event that LiveKit sends for the status.
+    pub fn egress(&self, seconds: i64, id: &str, track: &ObservedTrack, status: EgressStatus) -> PlatformEvent {
+        let report = self.report(seconds, id, track, status);
+        let kind = match status {
+            EgressStatus::Starting => EventKind::RecordingStarted(report),
+            status if status.is_terminal() => EventKind::RecordingEnded(report),
+            _ => EventKind::RecordingUpdated(report),
+        };
+        self.event(seconds, kind)
+    }
+
+    pub fn report(&self, seconds: i64, id: &str, track: &ObservedTrack, status: EgressStatus) -> EgressReport {
+        let has_audio = !matches!(status, EgressStatus::Starting | EgressStatus::Aborted);
+        EgressReport {
+            egress_id: Some(id.into()),
+            room_sid: Some(self.sid.as_str().into()),
+            track_sid: Some(track.sid.clone()),
+            status,
+            error: (status == EgressStatus::Failed).then(|| "disk full".to_owned()),
+            details: None,
+            file: has_audio.then(|| EgressFile {
+                key: Some(format!("recordings/{id}.ogg")),
+                started_at: Some(at(4)),
+                ended_at: status.is_terminal().then(|| at(seconds)),
+                size_bytes: status.is_terminal().then_some(12345),
+            }),
+            manifest_location: None,
+            started_at: Some(at(3)),
+            ended_at: status.is_terminal().then(|| at(seconds)),
+        }
+    }
+
+    pub fn live(&self, people: &[(&ObservedParticipant, &[ObservedTrack])]) -> LiveRoom {
+        let participants = people.iter().map(|(participant, tracks)| LiveParticipant {
+            participant: (*participant).clone(),
+            tracks: tracks.to_vec(),
+        });
+        LiveRoom {
+            room: self.room(true),
+            participants: participants.collect(),
+        }
+    }
+
+    fn room(&self, has_creation_time: bool) -> EventRoom {
+        let created_at = has_creation_time.then_some(self.created_at + TimeDelta::milliseconds(905));
+        EventRoom {
+            name: "standup".to_owned(),
+            sid: self.sid.as_str().into(),
+            created_at,
+        }
+    }
+}
+
+fn track_event(who: &ObservedParticipant, track: &ObservedTrack) -> TrackEvent {
+    TrackEvent {
+        identity: who.identity.clone(),
+        participant_sid: who.sid.clone(),
+        track: track.clone(),
+    }
+}
+
+/// A person's connection; it joined 456 ms after the given second.
+pub fn person(identity: &str, sid: &str, joined: i64) -> ObservedParticipant {
+    ObservedParticipant {
+        sid: sid.into(),
+        identity: identity.into(),
+        display_name: identity.to_uppercase(),
+        kind: ParticipantKind::Standard,
+        joined_at: Some(at(joined) + TimeDelta::milliseconds(456)),
+    }
+}
+
+pub fn microphone(sid: &str) -> ObservedTrack {
+    ObservedTrack {
+        sid: sid.into(),
+        kind: TrackKind::Audio,
+        source: TrackSource::Microphone,
+        mime_type: "audio/red".to_owned(),
+        encrypted: false,
+    }
+}
