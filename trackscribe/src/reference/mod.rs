@@ -1,5 +1,5 @@
-//! Keeps `docs/configuration.md` true: what stands there between `<!-- begin … -->` and `<!-- end -->` is generated from
-//! the command line and from the templates. The text around it is written by hand.
+//! Checks that `docs/configuration.md` is up to date. Everything between `<!-- begin … -->` and `<!-- end -->` is generated
+//! from the command line and the templates; the text around it is written by hand.
 //!
 //! | block | content |
 //! |---|---|
