@@ -5,34 +5,39 @@ use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 use secrecy::SecretString;
 use url::Url;
 
-/// Makes an access token. Called for the first join and again for each full reconnect, so that a token never is too old.
+/// Makes an access token. It is called for the first join and again for each full reconnect, so that the token has not
+/// expired.
 pub type TokenSource = Arc<dyn Fn() -> SecretString + Send + Sync>;
 
-/// For how long full reconnects are tried before the session ends: as long as a LiveKit room waits for its first
-/// participant (`empty_timeout`), after which nothing is left to come back to.
+/// How long full reconnects are attempted: as long as a LiveKit room waits for its first participant
+/// (`empty_timeout`), after which there is no room to return to.
 const RECONNECT_FOR: Duration = Duration::from_secs(300);
 
-/// Everything that a connection needs to know.
+/// What is needed to join a room.
 #[derive(Clone)]
 pub struct ConnectConfig {
-    /// LiveKit's address, `ws`, `wss`, `http` or `https`, with the path prefix of a proxy if there is one.
+    /// LiveKit's URL (`ws`, `wss`, `http` or `https`), including the path prefix of a proxy.
     pub url: Url,
+    /// Makes the access token, which names the room.
     pub token: TokenSource,
+    /// The local addresses that media may use.
     pub bind: BindAddr,
-    /// Give up full reconnects after this time without a connection.
+    /// How long to attempt full reconnects after the connection was lost.
     pub reconnect_for: Duration,
 }
 
-/// Which addresses of this machine media may use.
+/// The local addresses that media may use.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum BindAddr {
-    /// All interfaces that are up, without link-local addresses; loopback only when the server is on loopback.
+    /// The addresses of all interfaces that are up, except link-local ones. Loopback only if the server is on loopback.
     #[default]
     Usable,
+    /// These addresses.
     Only(Vec<IpAddr>),
 }
 
 impl ConnectConfig {
+    /// Returns a configuration with usable addresses and full reconnects for five minutes.
     pub fn new(url: Url, token: impl Fn() -> SecretString + Send + Sync + 'static) -> Self {
         Self {
             url,
@@ -43,6 +48,7 @@ impl ConnectConfig {
     }
 }
 
+/// Omits the token.
 impl fmt::Debug for ConnectConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectConfig")

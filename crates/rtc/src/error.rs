@@ -1,4 +1,4 @@
-//! Why a session could not begin, why it ended, and why a track cannot be had.
+//! Why a join failed, why a connection ended, and why a track cannot be received.
 
 use std::time::Duration;
 
@@ -6,24 +6,37 @@ use thiserror::Error;
 
 use crate::ids::RoomSid;
 
+/// The cause of an error, of any type.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a room could not be joined.
 #[derive(Debug, Error)]
 pub enum JoinError {
-    #[error("`{0}` is no address of a LiveKit server; give one like ws://localhost:7880")]
+    /// The URL has no host, or a scheme other than `ws`, `wss`, `http` and `https`.
+    #[error("`{0}` is not the URL of a LiveKit server; use one like ws://localhost:7880")]
     BadUrl(String),
+    /// The server answered the WebSocket request with an error.
     #[error("LiveKit refused the connection with status {status}: {text}")]
-    Refused { status: u16, text: String },
-    #[error("LiveKit cannot be reached; check its address and that it runs")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The response body, at most 300 characters.
+        text: String,
+    },
+    /// The WebSocket could not be opened, or broke before the join completed.
+    #[error("cannot connect to LiveKit; check its URL and that it is running")]
     Unreachable(#[source] BoxError),
+    /// The server did not answer in time.
     #[error("LiveKit did not answer within {} s", .0.as_secs())]
     TimedOut(Duration),
+    /// The server ended the connection, or we did, before the join completed.
     #[error("LiveKit ended the join: {0}")]
     Left(LeaveReason),
-    #[error("the token does not fit: a subscriber needs `canSubscribe`, a publisher must not have it")]
+    /// The token is for the other role.
+    #[error("the token has the wrong grants: a subscriber needs `canSubscribe`, a publisher must not have it")]
     WrongGrants,
-    #[error("no UDP socket could be opened for media; check the addresses to bind")]
+    /// None of the local addresses could be bound.
+    #[error("cannot open a UDP socket for media; check the addresses to bind")]
     NoSocket(#[source] BoxError),
 }
 
@@ -32,7 +45,7 @@ impl JoinError {
         Self::Unreachable("the connection ended before the join completed".into())
     }
 
-    /// Whether the same join may succeed later without anyone changing anything.
+    /// Returns whether the same join may succeed later without any change.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::TimedOut(_) => true,
@@ -43,37 +56,58 @@ impl JoinError {
     }
 }
 
-/// Why a session is over. Nothing follows it.
+/// Why the connection to a room ended.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LeaveReason {
-    #[error("we left")]
+    /// The handle was told to leave, or all handles were dropped.
+    #[error("we left the room")]
     ClientInitiated,
+    /// The room was closed or deleted.
     #[error("the room was closed")]
     RoomClosed,
+    /// Somebody removed us, or our token no longer grants what we need.
     #[error("we were removed from the room")]
     Removed,
-    #[error("another participant took our identity")]
+    /// Another participant joined with our identity.
+    #[error("another participant joined with our identity")]
     DuplicateIdentity,
-    /// The server lost the room and made a new one of the same name; what was recorded ends here.
-    #[error("the room {was} is gone, its name belongs to {now} now")]
-    RoomChanged { was: RoomSid, now: RoomSid },
+    /// The server lost the room and created another with the same name. A recording of the old room ends here.
+    #[error("room {was} was replaced by room {now} of the same name")]
+    RoomChanged {
+        /// The room that we were in.
+        was: RoomSid,
+        /// The room that has its name now.
+        now: RoomSid,
+    },
+    /// The server refused a full reconnect.
     #[error("LiveKit refused a reconnect with status {status}: {text}")]
-    Refused { status: u16, text: String },
-    #[error("no connection for {} s", .0.as_secs())]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The response body, at most 300 characters.
+        text: String,
+    },
+    /// Full reconnects failed for as long as [`ConnectConfig::reconnect_for`](crate::ConnectConfig::reconnect_for).
+    #[error("cannot reconnect within {} s", .0.as_secs())]
     ReconnectTimedOut(Duration),
-    /// The connection ended for a cause that a new connection may cure.
+    /// The connection broke. Joining again may succeed.
     #[error("disconnected: {cause}")]
-    Disconnected { cause: String },
+    Disconnected {
+        /// What broke.
+        cause: String,
+    },
 }
 
-/// Why a track that was subscribed to does not come.
+/// Why a track that was subscribed to cannot be received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SubscriptionError {
     /// The track is neither Opus nor RED, or it is encrypted RED.
-    #[error("the track cannot be had as plain Opus")]
+    #[error("the track is not available as Opus without redundancy")]
     CodecUnsupported,
+    /// There is no such track.
     #[error("the track does not exist")]
     NotFound,
+    /// The server did not offer the track, after three requests.
     #[error("the server did not offer the track in time")]
     TimedOut,
 }

@@ -1,12 +1,16 @@
-//! A LiveKit client without libwebrtc: joins a room to receive audio packets as they are ([`subscriber`]) or to send
-//! them at given times ([`publisher`]).
+//! A LiveKit client for audio without libwebrtc.
 //!
-//! The core is sans-IO: `signal` (what is said over the WebSocket), `sdp`, `peer` (WebRTC, the only place that names
-//! str0m) and `connection` (the two together) take bytes and an `Instant` and give actions and deadlines. `driver` owns
-//! the sockets and the runtime, and decides nothing.
+//! [`subscriber`] joins a room and delivers the RTP packets of its tracks as they arrive. [`publisher`] joins a room and
+//! sends Opus frames at given times.
 //!
-//! Left to others: order and loss of packets, files, clocks, which tracks to want, and when to give up a recording.
-//! There is no TURN and no STUN gathering: the media server must be reachable by UDP or by its TCP port.
+//! The core is sans-IO: `signal` (the signalling protocol), `sdp`, `peer` (WebRTC, the only module that names str0m),
+//! `rtc_engine` (both together) and the cores of subscriber and publisher take inputs and an `Instant`, and return
+//! outputs and deadlines. `driver` runs them with sockets, clock and tokio, and makes no decisions.
+//!
+//! Left to others: packet order and loss, files, wall-clock time, which tracks to subscribe to, and when to give up a
+//! recording. There is no TURN and no STUN gathering: the media server must be reachable over UDP or on its TCP port.
+
+#![warn(missing_docs)]
 
 mod client_core;
 mod config;

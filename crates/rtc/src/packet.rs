@@ -6,27 +6,32 @@ use bytes::Bytes;
 
 use crate::ids::{SeqNo, Ssrc};
 
-/// One RTP packet as it came: neither reordered nor checked for gaps.
+/// One RTP packet as it arrived: packets may be out of order, and lost ones are missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RtpPacket {
+    /// The stream that the packet belongs to.
     pub ssrc: Ssrc,
-    /// Sequence number extended over its wrap-arounds (RFC 3711, section 3.3.1).
+    /// The extended sequence number.
     pub seq_no: SeqNo,
-    /// In units of 1/48000 s, the publisher's.
+    /// The publisher's RTP timestamp, in units of 1/48000 s (RFC 7587, section 4.1). It wraps.
     pub timestamp: u32,
+    /// The RTP marker bit.
     pub marker: bool,
-    /// Taken right after the socket was read.
+    /// When the datagram was read from its socket.
     pub arrival: Instant,
     /// One Opus packet; never empty.
     pub payload: Bytes,
 }
 
-/// Ties RTP timestamps to the publisher's wall clock (RFC 3550, section 6.4.1).
+/// A sender report, which maps RTP timestamps to the publisher's wall clock (RFC 3550, section 6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SenderReport {
+    /// The stream that the report is about.
     pub ssrc: Ssrc,
+    /// The RTP timestamp at `publisher_time`.
     pub rtp_timestamp: u32,
-    /// As wrong as the publisher's clock is. LiveKit moves the pair forward to the moment of sending.
+    /// As wrong as the publisher's clock is. LiveKit moves the pair forward to the time when it sends the report.
     pub publisher_time: SystemTime,
+    /// When the datagram was read from its socket.
     pub arrival: Instant,
 }

@@ -1,20 +1,20 @@
-//! What we read from the server's SDP ourselves, and the one thing that we change in it before str0m sees it.
+//! What we read from and change in SDP ourselves, besides str0m.
 //!
-//! str0m remembers the first track of a section only; LiveKit reuses sections for later tracks with a new SSRC. So
-//! which SSRC belongs to which track is read here, from the text.
+//! str0m only remembers the first track of a section, but LiveKit reuses sections for later tracks with new SSRCs. So the
+//! mapping from SSRCs to tracks is read from the text here.
 
 use crate::ids::Ssrc;
 
-/// An offer claims no more SSRCs than this for one section; LiveKit gives one to an audio track.
+/// The most SSRCs read for one section; LiveKit assigns one to an audio track.
 const MAX_SSRCS: usize = 16;
 
-/// What an offer says, as far as it matters here.
+/// The parts of an offer that matter here.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Offer<'a> {
     pub sections: Vec<Section<'a>>,
-    /// Changes with each restart of ICE.
+    /// Changes with each ICE restart.
     pub ice_ufrag: &'a str,
-    /// Of the server's certificate. Must stay the same as long as the connection lives.
+    /// Of the server's certificate. It must stay the same for the life of the connection.
     pub fingerprint: &'a str,
     /// Candidate lines, without `a=`.
     pub candidates: Vec<&'a str>,
@@ -26,14 +26,14 @@ pub(crate) struct Section<'a> {
     /// `audio`, `video` or `application`.
     pub kind: &'a str,
     pub mid: &'a str,
-    /// Whether the server sends media here now.
+    /// Whether the server sends media in this section.
     pub sending: bool,
     pub ssrcs: Vec<Ssrc>,
-    /// The second word of `a=msid`; empty where nothing is sent.
+    /// The second word of `a=msid`; empty if nothing is sent.
     pub track_sid: &'a str,
 }
 
-/// Reads an offer line by line. Lines that make no sense are passed over: str0m judges the text as a whole.
+/// Reads an offer line by line. Ignores invalid lines, because str0m validates the whole text.
 pub(crate) fn scan(sdp: &str) -> Offer<'_> {
     let mut offer = Offer::default();
     for line in sdp.lines().map(str::trim_end) {
@@ -56,8 +56,8 @@ pub(crate) fn scan(sdp: &str) -> Offer<'_> {
     offer
 }
 
-/// Turns `sendrecv` into `sendonly` and `recvonly` into `inactive` in media sections: the server never wants media from
-/// a subscriber, and with this the answer says so instead of announcing streams of our own.
+/// Replaces `sendrecv` by `sendonly` and `recvonly` by `inactive` in media sections. The server never wants media from a
+/// subscriber; without this the answer would announce streams of our own.
 pub(crate) fn rewrite_directions(sdp: &str) -> String {
     let mut out = String::with_capacity(sdp.len() + 64);
     let mut in_media = false;
@@ -75,15 +75,15 @@ pub(crate) fn rewrite_directions(sdp: &str) -> String {
     out
 }
 
-/// Takes RED out of the audio sections for which `keeps_red` says no to their mid. LiveKit takes a track for RED as soon
-/// as its section names RED, whatever was announced and whatever is sent.
+/// Removes RED from the sections for whose mid `keeps_red` returns false. LiveKit treats a track as RED as soon as its
+/// section names RED, whatever was announced and whatever is sent.
 pub(crate) fn strip_red(sdp: &str, keeps_red: impl Fn(&str) -> bool) -> String {
     let mut sections: Vec<Vec<&str>> = vec![Vec::new()];
     for line in sdp.lines().map(str::trim_end) {
         if line.starts_with("m=") {
             sections.push(Vec::new());
         }
-        sections.last_mut().expect("there is a first one").push(line);
+        sections.last_mut().expect("there is at least one section").push(line);
     }
     let mut out = String::with_capacity(sdp.len());
     for section in sections {
@@ -102,13 +102,13 @@ pub(crate) fn strip_red(sdp: &str, keeps_red: impl Fn(&str) -> bool) -> String {
     out
 }
 
-/// Of a line like `a=rtpmap:63 red/48000/2`.
+/// Returns the payload type of a line like `a=rtpmap:63 red/48000/2`.
 fn red_payload_type(line: &str) -> Option<&str> {
     let (payload_type, codec) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
     codec.starts_with("red/").then_some(payload_type)
 }
 
-/// Adds the line as it is, without the payload type, or not at all.
+/// Appends a line without the payload type; omits it if it is about the payload type.
 fn push_without(out: &mut String, line: &str, payload_type: Option<&str>) {
     let Some(payload_type) = payload_type else {
         out.push_str(line);
@@ -137,7 +137,7 @@ fn scan_connection<'a>(offer: &mut Offer<'a>, attribute: &'a str) {
     if let Some(ufrag) = attribute.strip_prefix("ice-ufrag:") {
         offer.ice_ufrag = ufrag;
     } else if let Some(fingerprint) = attribute.strip_prefix("fingerprint:") {
-        // Repeated in every section; the first one stands for all.
+        // Repeated in every section with the same value.
         if offer.fingerprint.is_empty() {
             offer.fingerprint = fingerprint;
         }
@@ -184,7 +184,7 @@ mod tests {
         m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:2\r\na=recvonly\r\n";
 
     #[test]
-    fn an_offer_tells_which_ssrc_carries_which_track() {
+    fn an_offer_maps_ssrcs_to_tracks() {
         let offer = scan(OFFER);
 
         let audio = &offer.sections[0];
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_detached_section_sends_nothing() {
+    fn an_inactive_section_sends_nothing() {
         let offer = scan(OFFER);
 
         let detached = &offer.sections[2];
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn directions_are_rewritten_in_media_sections_only() {
+    fn directions_are_rewritten_only_in_media_sections() {
         let rewritten = rewrite_directions(OFFER);
 
         let directions: Vec<_> = rewritten
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn red_is_taken_out_of_the_sections_that_do_not_keep_it() {
+    fn red_is_removed_from_sections_that_do_not_keep_it() {
         let section = |mid: u32| {
             format!(
                 "m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\na=mid:{mid}\r\na=rtpmap:111 opus/48000/2\r\n\
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_make_no_sense_are_passed_over() {
+    fn invalid_lines_are_ignored() {
         let offer = scan("a=mid:7\nm=\na=ssrc:\na=ssrc:99999999999 x\na=msid:\na=msid:only\na=candidate:\nm=audio\r\n");
 
         assert_eq!(offer.sections.len(), 2);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_with_endless_ssrcs_is_cut_off() {
+    fn the_number_of_ssrcs_in_a_section_is_limited() {
         let mut sdp = String::from("m=audio 9 x 111\r\n");
         for ssrc in 0..10_000 {
             sdp.push_str(&format!("a=ssrc:{ssrc} cname:x\r\n"));
@@ -260,7 +260,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_the_scanner_panic(text in "\\PC*", lines in prop::collection::vec("[am]=[a-z:0-9 ]{0,20}", 0..30)) {
+        fn no_text_makes_scanning_panic(text in "\\PC*", lines in prop::collection::vec("[am]=[a-z:0-9 ]{0,20}", 0..30)) {
             scan(&text);
             let sdp = lines.join("\r\n");
             let sections = scan(&sdp).sections.len();

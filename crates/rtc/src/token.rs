@@ -1,4 +1,4 @@
-//! Access tokens for joining: what a hidden recorder and what a test's participant may do.
+//! Access tokens for joining a room, as a hidden recorder or as a participant that only publishes.
 
 use std::time::Duration;
 
@@ -6,27 +6,33 @@ use livekit_api::access_token::{AccessToken, AccessTokenError, VideoGrants};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-/// As long as the official egress worker's: one recording may last a day.
+/// A recording may last a day. The official egress worker uses the same validity.
 const RECORDER_VALIDITY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Longer than any test, demo or bench.
+/// Longer than any test, demo or benchmark.
 const PUBLISHER_VALIDITY: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// LiveKit's API key and its secret.
 #[derive(Debug, Clone)]
 pub struct ApiKey {
+    /// The key, which is not secret.
     pub key: String,
+    /// The secret, which signs tokens.
     pub secret: SecretString,
 }
 
+/// Why there is no token.
 #[derive(Debug, Error)]
 pub enum TokenError {
-    #[error("no access token can be made; check that API key, secret, identity and room are not empty")]
-    Unmade(#[source] AccessTokenError),
+    /// A token cannot be signed.
+    #[error("cannot make an access token; check that API key, secret, identity and room are not empty")]
+    NotSigned(#[source] AccessTokenError),
+    /// A token was signed with another key, or has expired.
     #[error("the token is not signed with this API key")]
     NotOurs(#[source] AccessTokenError),
 }
 
 impl ApiKey {
+    /// Returns a key with its secret.
     pub fn new(key: impl Into<String>, secret: impl Into<SecretString>) -> Self {
         Self {
             key: key.into(),
@@ -34,8 +40,8 @@ impl ApiKey {
         }
     }
 
-    /// A token of a recorder: kind egress, hidden, recorder, subscribes and publishes nothing, 24 h. The claims of the
-    /// official egress worker.
+    /// Returns a token for a hidden recorder that subscribes and does not publish, valid for 24 h. It has the claims of
+    /// the official egress worker.
     pub fn recorder_token(&self, room: &str, identity: &str) -> Result<SecretString, TokenError> {
         let grants = VideoGrants {
             room_join: true,
@@ -55,7 +61,8 @@ impl ApiKey {
         into_secret(token)
     }
 
-    /// A token of a participant that publishes and receives nothing, as [`crate::publisher::join`] needs it.
+    /// Returns a token for a participant that publishes and does not subscribe, as [`crate::publisher::join`] needs it,
+    /// valid for 2 h.
     pub fn publisher_token(&self, room: &str, identity: &str, name: &str) -> Result<SecretString, TokenError> {
         let grants = VideoGrants {
             room_join: true,
@@ -78,7 +85,7 @@ impl ApiKey {
 }
 
 pub(crate) fn into_secret(token: AccessToken) -> Result<SecretString, TokenError> {
-    token.to_jwt().map(SecretString::from).map_err(TokenError::Unmade)
+    token.to_jwt().map(SecretString::from).map_err(TokenError::NotSigned)
 }
 
 #[cfg(test)]
@@ -117,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_publisher_token_says_that_it_does_not_subscribe() {
+    fn a_publisher_token_does_not_allow_subscribing() {
         let token = key().publisher_token("standup", "alice", "Alice").unwrap();
 
         let claims = claims(&token);

@@ -1,4 +1,4 @@
-//! What the server tells of a published track.
+//! What the server reports about a published track.
 
 use livekit_protocol as lk;
 
@@ -7,47 +7,72 @@ use crate::ids::{ParticipantSid, TrackSid};
 /// A published track and who publishes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackInfo {
+    /// The track's sid.
     pub sid: TrackSid,
+    /// The publisher's identity.
     pub identity: String,
+    /// The sid of the publisher's connection.
     pub participant_sid: ParticipantSid,
+    /// The publisher's name as shown to people; may be empty.
     pub display_name: String,
+    /// What kind of participant the publisher is.
     pub participant_kind: ParticipantKind,
+    /// Audio, video or data.
     pub kind: TrackKind,
+    /// What the track is taken from.
     pub source: TrackSource,
+    /// The track's name; may be empty.
     pub name: String,
+    /// Whether the track is muted.
     pub muted: bool,
-    /// As `audio/opus` or `audio/red`; may be empty until media flows.
+    /// The MIME type, such as `audio/opus` or `audio/red`. May be empty until media flows.
     pub mime_type: String,
-    /// End-to-end encrypted, so nothing that we could play. A kind of encryption that we do not know counts.
+    /// Whether the track is end-to-end encrypted and cannot be decoded. Unknown kinds of encryption count as encrypted.
     pub encrypted: bool,
+    /// Whether the track has two channels.
     pub stereo: bool,
 }
 
+/// The kind of a track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrackKind {
+    /// Sound.
     Audio,
+    /// Pictures.
     Video,
-    /// Data tracks and kinds that we do not know.
+    /// Data tracks and unknown kinds.
     Data,
 }
 
+/// What a track is taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrackSource {
+    /// Not named, or unknown.
     Unknown,
+    /// A camera.
     Camera,
+    /// A microphone.
     Microphone,
+    /// The picture of a shared screen.
     ScreenShare,
+    /// The sound of a shared screen.
     ScreenShareAudio,
 }
 
+/// The kind of a participant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParticipantKind {
+    /// An ordinary client.
     Standard,
+    /// LiveKit's ingress, which imports streams.
     Ingress,
+    /// A recorder.
     Egress,
+    /// A caller by telephone.
     Sip,
+    /// An AI agent.
     Agent,
-    /// Kinds that we do not know, and those that carry people in by other ways.
+    /// Unknown kinds, and connectors to other platforms.
     Other,
 }
 
@@ -133,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_numbers_become_the_least_wanted_kind() {
+    fn unknown_values_become_data_unknown_and_other() {
         let track = lk::TrackInfo {
             r#type: 99,
             source: -5,

@@ -1,4 +1,5 @@
-//! The UDP sockets of one media connection: one for each local address, as ICE wants to know where a packet came in.
+//! The UDP sockets of one media connection: one per local address, because ICE must know which address a packet was
+//! received on.
 
 use std::{
     future::poll_fn,
@@ -13,22 +14,26 @@ use url::{Host, Url};
 
 use crate::config::BindAddr;
 
-/// Asked of the kernel: 150 tracks bring 7500 packets a second, which must outlive a pause of ours.
+/// Size of the receive buffer requested from the kernel. 150 tracks send 7500 packets a second, which must not be lost
+/// while the task does not run.
 const RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
-/// Interfaces beyond this number are left out; each one is one more candidate for the server to check.
+/// The most sockets opened. Each address is one more candidate for the server to check.
 const MAX_SOCKETS: usize = 16;
 
 #[derive(Debug, Default)]
 pub(super) struct UdpSockets(Vec<(SocketAddr, UdpSocket)>);
 
 impl UdpSockets {
-    /// Fails only if no address can be bound at all.
+    /// Binds a socket to each address. Fails only if none can be bound.
     pub fn open(bind: &BindAddr, server: &Url) -> io::Result<Self> {
         let addresses = match bind {
             BindAddr::Usable => usable_addresses(server)?,
             BindAddr::Only(addresses) => addresses.clone(),
         };
-        let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "this machine has no usable address");
+        let mut failure = io::Error::new(
+            io::ErrorKind::AddrNotAvailable,
+            "this machine has no usable network address",
+        );
         let mut sockets = Vec::new();
         for address in addresses.into_iter().take(MAX_SOCKETS) {
             match open(address) {
@@ -43,11 +48,12 @@ impl UdpSockets {
         }
     }
 
+    /// Returns the local addresses.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.0.iter().map(|(address, _)| *address).collect()
     }
 
-    /// Waits until one of them has something. Without sockets it waits for ever.
+    /// Waits until a socket is readable and returns its index. Waits forever if there are no sockets.
     pub async fn readable(&self) -> usize {
         poll_fn(|context| {
             let ready = |(_, socket): &(_, UdpSocket)| socket.poll_recv_ready(context).is_ready();
@@ -56,18 +62,18 @@ impl UdpSockets {
         .await
     }
 
-    /// The next datagram of socket `index`, if there is one: its length, whence, and to which of our addresses.
+    /// Reads the next datagram of socket `index`, if there is one. Returns its length, remote address and local address.
     pub fn try_receive(&self, index: usize, buffer: &mut [u8]) -> Option<(usize, SocketAddr, SocketAddr)> {
         let (local, socket) = self.0.get(index)?;
-        // An error of one datagram (ICMP unreachable comes in this way) is none of the socket.
+        // Errors concern one datagram (such as ICMP unreachable), not the socket.
         let (length, remote) = socket.try_recv_from(buffer).ok()?;
         Some((length, remote, *local))
     }
 
-    /// May drop it, as the network may.
+    /// Sends a datagram, or drops it if it cannot be sent, as the network may.
     pub fn send(&self, local: SocketAddr, remote: SocketAddr, contents: &[u8]) {
         if let Some((_, socket)) = self.0.iter().find(|(address, _)| *address == local) {
-            // Past tokio, which believes a new socket unready until it has waited for it once.
+            // Bypass tokio, which considers a new socket unready until it has waited for it once.
             let _may_be_lost = SockRef::from(socket).send_to(contents, &remote.into());
         }
     }
@@ -77,14 +83,15 @@ fn open(address: IpAddr) -> io::Result<(SocketAddr, UdpSocket)> {
     let address = SocketAddr::new(address, 0);
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
-    // The kernel may give less; that is no reason to fail.
-    let _as_much_as_possible = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+    // The kernel may grant less, which is not an error.
+    let _best_effort = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
     socket.bind(&address.into())?;
     let socket = UdpSocket::from_std(socket.into())?;
     Ok((socket.local_addr()?, socket))
 }
 
-/// Loopback reaches nothing but a server on loopback, and would only be one more candidate that fails.
+/// Returns the addresses of this machine. Loopback reaches only a server on loopback, and would otherwise be one more
+/// candidate that fails.
 fn usable_addresses(server: &Url) -> io::Result<Vec<IpAddr>> {
     let with_loopback = is_loopback(server);
     let usable =
@@ -94,7 +101,7 @@ fn usable_addresses(server: &Url) -> io::Result<Vec<IpAddr>> {
         .filter(|interface| usable(interface))
         .map(if_addrs::Interface::ip)
         .collect();
-    // Several interfaces may share an address; loopback first, as it is the nearest.
+    // Several interfaces may share an address. Loopback comes first, because it is the shortest path.
     addresses.sort_by_key(|address| (!address.is_loopback(), *address));
     addresses.dedup();
     Ok(addresses)
@@ -118,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_used_for_a_server_on_loopback_only() {
+    fn loopback_is_used_only_for_a_server_on_loopback() {
         assert!(addresses("http://localhost:7880").iter().any(IpAddr::is_loopback));
         assert!(addresses("http://[::1]:7880").iter().any(IpAddr::is_loopback));
         assert!(!addresses("wss://livekit.example.org").iter().any(IpAddr::is_loopback));
@@ -141,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_is_not_ours_cannot_be_bound() {
+    async fn a_foreign_address_cannot_be_bound() {
         let foreign = BindAddr::Only(vec!["203.0.113.7".parse().unwrap()]);
 
         assert!(UdpSockets::open(&foreign, &Url::parse("ws://x").unwrap()).is_err());

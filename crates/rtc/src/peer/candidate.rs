@@ -1,4 +1,4 @@
-//! Candidates as LiveKit sends them.
+//! ICE candidates as LiveKit sends them.
 
 use serde::Deserialize;
 use str0m::{
@@ -10,18 +10,18 @@ use str0m::{
 #[derive(Debug, Clone)]
 pub(super) struct TrickledCandidate {
     pub candidate: Candidate,
-    /// `None`: the server did not say.
+    /// Identifies the ICE session; `None` if the server did not name one.
     ufrag: Option<String>,
 }
 
-/// `RTCIceCandidateInit` of the browsers; the other fields do not matter with bundled media.
+/// `RTCIceCandidateInit` of the WebRTC API. The other fields do not matter, as all media is bundled.
 #[derive(Deserialize)]
 struct CandidateInit {
     candidate: String,
 }
 
 impl TrickledCandidate {
-    /// `None` for what is no candidate, has a `.local` name, or is for RTCP alone.
+    /// Parses the JSON text of a trickle message. Returns `None` if it is invalid, has a `.local` name, or is for RTCP only.
     pub fn parse(candidate_init: &str) -> Option<Self> {
         let init: CandidateInit = serde_json::from_str(candidate_init).ok()?;
         let candidate = Candidate::from_sdp_string(&init.candidate).ok()?;
@@ -29,7 +29,7 @@ impl TrickledCandidate {
         Some(Self { candidate, ufrag })
     }
 
-    /// A line of an offer, which belongs to that offer.
+    /// Parses a candidate line of an offer with this ufrag.
     pub fn from_sdp(line: &str, ufrag: &str) -> Option<Self> {
         let candidate = Candidate::from_sdp_string(line).ok()?;
         Some(Self {
@@ -38,11 +38,12 @@ impl TrickledCandidate {
         })
     }
 
-    pub fn fits(&self, ufrag: &str) -> bool {
+    /// Returns whether the candidate belongs to the ICE session with this ufrag.
+    pub fn matches(&self, ufrag: &str) -> bool {
         self.ufrag.as_deref().is_none_or(|own| own == ufrag)
     }
 
-    /// One that we are to connect to.
+    /// Returns whether the server waits for us to connect to this candidate.
     pub fn is_passive_tcp(&self) -> bool {
         self.candidate.proto() == Protocol::Tcp && self.candidate.tcptype() == Some(TcpType::Passive)
     }
@@ -56,7 +57,7 @@ mod tests {
     const TCP: &str = r#"{"candidate":"candidate:375738803 1 tcp 1671430143 10.0.0.5 7881 typ host tcptype passive ufrag NTTI","sdpMid":"0"}"#;
 
     #[test]
-    fn candidates_of_both_kinds_are_read_with_their_ice_session() {
+    fn udp_and_tcp_candidates_are_parsed_with_their_ice_session() {
         let (udp, tcp) = (
             TrickledCandidate::parse(UDP).unwrap(),
             TrickledCandidate::parse(TCP).unwrap(),
@@ -64,11 +65,11 @@ mod tests {
 
         assert_eq!(udp.candidate.addr(), "10.0.0.5:45580".parse().unwrap());
         assert!(!udp.is_passive_tcp() && tcp.is_passive_tcp());
-        assert!(tcp.fits("NTTI") && !tcp.fits("other"));
+        assert!(tcp.matches("NTTI") && !tcp.matches("other"));
     }
 
     #[test]
-    fn what_is_no_candidate_is_nothing() {
+    fn invalid_candidates_are_ignored() {
         for text in [
             "",
             "{}",

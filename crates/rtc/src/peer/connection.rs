@@ -1,4 +1,4 @@
-//! The connection itself: str0m, and what came out of it.
+//! The connection itself: wraps str0m and queues its output.
 
 mod negotiate;
 mod publish;
@@ -24,29 +24,29 @@ use crate::{
     packet::{RtpPacket, SenderReport},
 };
 
-/// Receiver reports once a second: the server derives its round trip time, and with it its NACK spacing, from them.
+/// Interval of receiver reports, from which the server derives the round-trip time and with it the spacing of NACKs.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// If str0m names no time.
+/// When to wake if str0m names no time.
 const IDLE_WAKE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Error)]
 pub(crate) enum PeerError {
-    #[error("the server's description of the connection cannot be used: {0}")]
+    #[error("cannot use the server's session description: {0}")]
     BadDescription(String),
     #[error("the server's certificate changed")]
     CertificateChanged,
-    #[error("the WebRTC connection broke: {0}")]
+    #[error("the WebRTC connection failed: {0}")]
     Broken(String),
 }
 
-/// The way a packet takes.
+/// The transport of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
     Udp,
     Tcp,
 }
 
-/// A packet with the addresses it goes between. For what comes in, `local` is one of our candidates.
+/// A packet with its addresses. For incoming packets, `local` is the address of one of our candidates.
 #[derive(Debug)]
 pub(crate) struct Datagram<B> {
     pub transport: Transport,
@@ -58,48 +58,51 @@ pub(crate) struct Datagram<B> {
 #[derive(Debug)]
 pub(crate) enum PeerOutput {
     Transmit(Datagram<Vec<u8>>),
-    /// Open a TCP connection; what comes of it is told by `handle_tcp_up` and `handle_tcp_down`.
+    /// Open a TCP connection and report it to `handle_tcp_up` and `handle_tcp_down`.
     DialTcp(SocketAddr),
     Event(PeerEvent),
 }
 
 #[derive(Debug)]
 pub(crate) enum PeerEvent {
-    /// ICE and DTLS are through.
+    /// ICE and DTLS are connected.
     Connected,
-    /// The server's keep-alives stopped.
+    /// The server has stopped answering connectivity checks.
     Disconnected,
     Packet(RtpPacket),
     SenderReport(SenderReport),
-    /// Nothing will come of this connection any more.
+    /// The connection cannot be used any more.
     Failed(PeerError),
 }
 
 #[derive(Debug)]
 pub(crate) struct PeerConnection {
     rtc: Rtc,
+    /// When str0m wants to be called.
     wake: Instant,
     outputs: VecDeque<PeerOutput>,
-    /// Of the last description that was accepted; empty before the first.
+    /// The ICE session of the last description that was accepted; empty before the first.
     remote_ufrag: String,
+    /// Of the server's certificate; empty before the first description.
     fingerprint: String,
-    early: VecDeque<TrickledCandidate>,
+    /// Candidates that arrived before the description that they belong to.
+    early_candidates: VecDeque<TrickledCandidate>,
     tcp: TcpCandidates,
     failed: bool,
     connected: bool,
     pending_offer: Option<SdpPendingOffer>,
-    /// Of the sections that RED is sent on.
+    /// The mids of the sections that send RED.
     red_mids: Vec<String>,
 }
 
 impl PeerConnection {
-    /// A connection on which the server sends. Plain Opus only: then the server unpacks RED, and repairs with it what
-    /// the publisher's side lost.
+    /// Returns a connection on which the server sends. It accepts only Opus without RED: then the server unpacks RED and
+    /// uses it to repair losses between publisher and server.
     pub fn subscriber(now: Instant, locals: &[SocketAddr]) -> Self {
         Self::new(now, locals, Red::Refused)
     }
 
-    /// A connection on which we send.
+    /// Returns a connection on which we send.
     pub fn publisher(now: Instant, locals: &[SocketAddr]) -> Self {
         Self::new(now, locals, Red::Offered)
     }
@@ -118,37 +121,37 @@ impl PeerConnection {
             outputs: VecDeque::new(),
             remote_ufrag: String::new(),
             fingerprint: String::new(),
-            early: VecDeque::new(),
+            early_candidates: VecDeque::new(),
             tcp: TcpCandidates::default(),
             failed: false,
             connected: false,
             pending_offer: None,
             red_mids: Vec::new(),
         };
-        peer.settle(now);
+        peer.drain_output(now);
         for local in locals {
             if let Ok(candidate) = Candidate::host(*local, "udp") {
                 peer.rtc.add_local_candidate(candidate);
-                peer.settle(now);
+                peer.drain_output(now);
             }
         }
         peer
     }
 
-    /// Asks the server again for packets of this stream that are missing. LiveKit repeats them on the same SSRC, which
-    /// str0m does not expect of a stream without RTX; so it has to be told for each SSRC.
+    /// Requests missing packets of this stream again. LiveKit retransmits them on the same SSRC, which str0m does not
+    /// expect of a stream without RTX, so it must be enabled for each SSRC.
     pub fn enable_nack(&mut self, now: Instant, ssrc: Ssrc) {
         match self.rtc.direct_api().stream_rx(&ssrc.0.into()) {
             Some(stream) => stream.suppress_nack(false),
-            None => tracing::warn!(%ssrc, "no stream to repair, losses of it stay"),
+            None => tracing::warn!(%ssrc, "cannot request retransmissions: no such stream"),
         }
-        self.settle(now);
+        self.drain_output(now);
     }
 
-    /// The stream is over; str0m would go on telling of it.
+    /// Removes a stream that has ended, about which str0m would otherwise continue to report.
     pub fn remove_stream(&mut self, now: Instant, ssrc: Ssrc) {
         self.rtc.direct_api().remove_stream_rx(ssrc.0.into());
-        self.settle(now);
+        self.drain_output(now);
     }
 
     pub fn handle_datagram(&mut self, now: Instant, datagram: &Datagram<&[u8]>) {
@@ -156,7 +159,7 @@ impl PeerConnection {
             Transport::Udp => Protocol::Udp,
             Transport::Tcp => Protocol::Tcp,
         };
-        // Neither STUN nor DTLS nor RTP: not for us.
+        // Ignore what is neither STUN nor DTLS nor RTP.
         let Ok(receive) = Receive::new(protocol, datagram.remote, datagram.local, datagram.contents) else {
             return;
         };
@@ -165,11 +168,11 @@ impl PeerConnection {
 
     pub fn handle_timeout(&mut self, now: Instant) {
         if now >= self.wake {
-            self.kick(now);
+            self.run_timers(now);
         }
     }
 
-    /// Whether ICE and DTLS have been through, ever.
+    /// Returns whether ICE and DTLS have ever been connected.
     pub fn was_connected(&self) -> bool {
         self.connected
     }
@@ -182,10 +185,10 @@ impl PeerConnection {
         self.wake
     }
 
-    /// Lets str0m look at the clock. Changes do not arm its timers by themselves: without this an ICE-lite server,
-    /// which never speaks first, would wait for us in vain.
-    fn kick(&mut self, now: Instant) {
-        self.settle(now);
+    /// Passes the time to str0m. Changes alone do not start its timers: without this an ICE-lite server, which never sends
+    /// first, would wait for us forever.
+    fn run_timers(&mut self, now: Instant) {
+        self.drain_output(now);
         self.input(now, Input::Timeout(now));
     }
 
@@ -196,17 +199,17 @@ impl PeerConnection {
         if let Err(error) = self.rtc.handle_input(input) {
             self.fail(&error);
         }
-        self.settle(now);
+        self.drain_output(now);
     }
 
-    /// Reads all that str0m has to say.
-    fn settle(&mut self, now: Instant) {
+    /// Reads str0m's output until there is none.
+    fn drain_output(&mut self, now: Instant) {
         while !self.failed {
             match self.rtc.poll_output() {
                 Ok(Output::Timeout(wake)) => {
                     self.wake = wake;
                     if !self.rtc.is_alive() {
-                        self.fail(&"it was closed");
+                        self.fail(&"closed");
                     }
                     return;
                 }
@@ -284,13 +287,13 @@ mod tests {
     use super::*;
     use crate::sdp;
 
-    /// A publisher and a subscriber on a made-up network and clock.
+    /// A publisher and a subscriber on a simulated network and clock.
     struct Pair {
         now: Instant,
         publisher: PeerConnection,
         subscriber: PeerConnection,
         track: OutgoingTrack,
-        heard: Vec<RtpPacket>,
+        received: Vec<RtpPacket>,
         connected: usize,
     }
 
@@ -310,7 +313,7 @@ mod tests {
                 publisher,
                 subscriber,
                 track,
-                heard: Vec::new(),
+                received: Vec::new(),
                 connected: 0,
             }
         }
@@ -333,7 +336,7 @@ mod tests {
                 }
                 deliver(self.now, ours, &mut self.subscriber);
                 match theirs {
-                    Some(PeerOutput::Event(PeerEvent::Packet(packet))) => self.heard.push(packet),
+                    Some(PeerOutput::Event(PeerEvent::Packet(packet))) => self.received.push(packet),
                     Some(PeerOutput::Event(PeerEvent::Connected)) => self.connected += 1,
                     other => deliver(self.now, other, &mut self.publisher),
                 }
@@ -357,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn two_peers_find_each_other_and_packets_keep_their_numbers_and_payloads() {
+    fn two_peers_connect_and_packets_keep_their_sequence_numbers_and_payloads() {
         let mut pair = Pair::new();
         pair.run(Duration::from_secs(2));
 
@@ -375,16 +378,16 @@ mod tests {
         }
 
         assert_eq!(pair.connected, 1);
-        let heard: Vec<_> = pair
-            .heard
+        let received: Vec<_> = pair
+            .received
             .iter()
             .map(|packet| (packet.seq_no.0, packet.payload[1]))
             .collect();
-        assert_eq!(heard, [(0, 0), (1, 1), (2, 2), (5, 5)]);
+        assert_eq!(received, [(0, 0), (1, 1), (2, 2), (5, 5)]);
     }
 
     #[test]
-    fn datagrams_from_nowhere_change_nothing() {
+    fn datagrams_from_unknown_addresses_are_ignored() {
         let mut pair = Pair::new();
         pair.run(Duration::from_secs(2));
         let local = "10.0.0.2:2000".parse().unwrap();
@@ -404,6 +407,6 @@ mod tests {
         }
         pair.run(Duration::from_millis(50));
 
-        assert!(pair.heard.is_empty() && !pair.subscriber.failed);
+        assert!(pair.received.is_empty() && !pair.subscriber.failed);
     }
 }

@@ -1,7 +1,7 @@
-//! One WebRTC connection without sockets: the only place that names str0m, whose interface changes every few weeks.
+//! One WebRTC connection without sockets. The only module that names str0m, whose API changes every few weeks.
 //!
-//! str0m wants each change to be followed by reading all its output before the next. Every method here does so and
-//! keeps what came out, so that callers need not know.
+//! str0m requires that after each change all its output is read before the next change. Every method here does that and
+//! queues the output, so that callers need not care.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 

@@ -1,11 +1,13 @@
-//! Which of the server's TCP ports we have connected to. The server closes the stream at each ICE restart and wants a
-//! new one, so a stream belongs to an address *and* an ICE session.
+//! Which of the server's TCP candidates we have connected to.
+//!
+//! The server closes the stream at each ICE restart and expects a new one, so a stream belongs to an address *and* an ICE
+//! session.
 
 use std::{collections::HashMap, net::SocketAddr};
 
 use str0m::Candidate;
 
-/// A server names one port for each of its addresses; one that names more is not obeyed.
+/// A server offers one port on each of its addresses. Further candidates are ignored.
 const MAX_STREAMS: usize = 16;
 
 #[derive(Debug, Default)]
@@ -15,8 +17,8 @@ pub(super) struct TcpCandidates {
 }
 
 impl TcpCandidates {
-    /// Gives the address if it is to be dialled: once in each ICE session.
-    pub fn offered(&mut self, ufrag: &str, candidate: &Candidate) -> Option<SocketAddr> {
+    /// Notes a candidate. Returns its address if we must connect to it, which is once per ICE session.
+    pub fn add(&mut self, ufrag: &str, candidate: &Candidate) -> Option<SocketAddr> {
         if self.ufrag != ufrag {
             ufrag.clone_into(&mut self.ufrag);
             self.offered.clear();
@@ -29,8 +31,8 @@ impl TcpCandidates {
         Some(address)
     }
 
-    /// The candidate to check over the new stream.
-    pub fn connected(&self, remote: SocketAddr) -> Option<Candidate> {
+    /// Returns the candidate to check over a new stream to `remote`.
+    pub fn candidate(&self, remote: SocketAddr) -> Option<Candidate> {
         self.offered.get(&remote).cloned()
     }
 }
@@ -47,21 +49,21 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_dialled_once_in_each_ice_session() {
-        let mut peers = TcpCandidates::default();
+    fn an_address_is_dialled_once_per_ice_session() {
+        let mut candidates = TcpCandidates::default();
 
         let dials = [("a", 7881), ("a", 7881), ("b", 7881)]
-            .map(|(ufrag, port)| peers.offered(ufrag, &candidate(port)).is_some());
+            .map(|(ufrag, port)| candidates.add(ufrag, &candidate(port)).is_some());
 
         assert_eq!(dials, [true, false, true]);
     }
 
     #[test]
-    fn a_server_cannot_make_us_dial_without_end() {
-        let mut peers = TcpCandidates::default();
+    fn the_number_of_dialled_addresses_is_limited() {
+        let mut candidates = TcpCandidates::default();
 
         let dialled = (1..1000)
-            .filter(|port| peers.offered("a", &candidate(*port)).is_some())
+            .filter(|port| candidates.add("a", &candidate(*port)).is_some())
             .count();
 
         assert_eq!(dialled, MAX_STREAMS);

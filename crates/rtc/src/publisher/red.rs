@@ -1,9 +1,9 @@
-//! Redundant audio (RFC 2198): a packet carries the one before it once more.
+//! Redundant audio (RFC 2198): each packet carries a copy of the previous one.
 
 /// The offset of a redundant block has 14 bits, its length 10.
 const MAX_OFFSET: u32 = (1 << 14) - 1;
 const MAX_LENGTH: usize = (1 << 10) - 1;
-/// Marks a header that another one follows.
+/// The bit that marks a block header followed by another.
 const FOLLOWED: u8 = 0x80;
 
 /// An Opus packet with its timestamp.
@@ -13,7 +13,7 @@ pub(super) struct Block<'a> {
     pub payload: &'a [u8],
 }
 
-/// Packs `primary` with the block before it, if that one fits in.
+/// Returns the payload of a packet with `primary`, and with the block `earlier` if its offset and length fit.
 pub(super) fn encode(payload_type: u8, earlier: Option<Block<'_>>, primary: Block<'_>) -> Vec<u8> {
     let mut packet = Vec::with_capacity(primary.payload.len() + 512);
     let redundant =
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_earlier_block_stands_before_the_primary() {
+    fn the_earlier_block_precedes_the_primary() {
         let earlier = Block {
             timestamp: 0xffff_ff00,
             payload: b"old",
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_does_not_fit_is_left_out() {
+    fn a_block_that_does_not_fit_is_omitted() {
         let primary = Block {
             timestamp: 100_000,
             payload: b"new",

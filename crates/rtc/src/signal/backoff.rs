@@ -1,28 +1,28 @@
-//! How long to wait before the next try.
+//! How long to wait before the next attempt.
 
 use std::time::Duration;
 
-/// The step of both rows of waits.
+/// The unit of both sequences of waits.
 const STEP: Duration = Duration::from_millis(300);
-/// No wait is longer than this, jitter apart.
-const LONGEST: Duration = Duration::from_secs(7);
+/// The longest wait, without jitter.
+const MAX_WAIT: Duration = Duration::from_secs(7);
 
-/// Before resume number `tries`, counted from 0: 0, 0.3, 1.2, 2.7 … 7 s.
-pub(crate) fn resume_wait(tries: u32) -> Duration {
-    (STEP * tries.min(10).pow(2)).min(LONGEST)
+/// Returns how long to wait after so many failed resumes: 0, 0.3, 1.2, 2.7 … 7 s.
+pub(crate) fn resume_wait(failures: u32) -> Duration {
+    (STEP * failures.min(10).pow(2)).min(MAX_WAIT)
 }
 
-/// Before full reconnect number `tries`, counted from 0: 0, 0.3, 0.6, 1.2 … 7 s, with up to a quarter added, so that
-/// a restarted server is not met by all its clients at once.
-pub(crate) fn restart_wait(tries: u32, jitter: &mut Jitter) -> Duration {
-    let Some(doublings) = tries.checked_sub(1) else {
+/// Returns how long to wait after so many failed joins: 0, 0.3, 0.6, 1.2 … 7 s, plus up to a quarter at random, so that
+/// the clients of a restarted server do not all return at once.
+pub(crate) fn restart_wait(failures: u32, jitter: &mut Jitter) -> Duration {
+    let Some(doublings) = failures.checked_sub(1) else {
         return Duration::ZERO;
     };
-    let wait = (STEP * 2u32.pow(doublings.min(10))).min(LONGEST);
+    let wait = (STEP * 2u32.pow(doublings.min(10))).min(MAX_WAIT);
     wait + wait.mul_f64(jitter.next() / 4.0)
 }
 
-/// Numbers from 0 to 1 that differ from client to client, from a seed (xorshift); no more is asked of them.
+/// Numbers from 0 to 1 that differ between clients, from a seed (xorshift). Not cryptographically secure.
 #[derive(Debug)]
 pub(crate) struct Jitter(u64);
 
@@ -44,18 +44,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resumes_begin_at_once_and_grow_to_seven_seconds() {
-        let waits: Vec<_> = (0..8).map(|tries| resume_wait(tries).as_millis()).collect();
+    fn the_first_resume_is_immediate_and_waits_grow_to_seven_seconds() {
+        let waits: Vec<_> = (0..8).map(|failures| resume_wait(failures).as_millis()).collect();
 
         assert_eq!(waits, [0, 300, 1200, 2700, 4800, 7000, 7000, 7000]);
-        assert_eq!(resume_wait(u32::MAX), LONGEST);
+        assert_eq!(resume_wait(u32::MAX), MAX_WAIT);
     }
 
     #[test]
-    fn full_reconnects_double_their_wait_with_jitter_added() {
+    fn full_reconnects_double_their_wait_and_add_jitter() {
         let mut jitter = Jitter::new(42);
 
-        for (tries, least) in [
+        for (failures, least) in [
             (0, 0),
             (1, 300),
             (2, 600),
@@ -65,11 +65,11 @@ mod tests {
             (6, 7000),
             (u32::MAX, 7000),
         ] {
-            let wait = restart_wait(tries, &mut jitter).as_millis();
+            let wait = restart_wait(failures, &mut jitter).as_millis();
 
             assert!(
                 (least..=least + least / 4 + 1).contains(&wait),
-                "try {tries} waits {wait} ms"
+                "{wait} ms after {failures} failures"
             );
         }
     }

@@ -1,24 +1,24 @@
-//! Pings, and how long a silent server counts as there.
+//! Pings, and when a silent server counts as lost.
 
 use std::time::{Duration, Instant};
 
 use livekit_protocol::Ping;
 
-/// Used where the server names none (0 or nonsense).
+/// Between pings, if the server names no valid interval.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
-/// The same for the time after which a silent connection is lost.
+/// After this time without a message the connection is lost, if the server names no valid timeout.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
-/// A server that asks for longer intervals than this is not believed.
+/// Longer intervals and timeouts are not valid.
 const MAX_SECONDS: i32 = 300;
 
 #[derive(Debug)]
 pub(crate) struct KeepAlive {
-    /// Zero point of the times that pings carry; the server only sends them back.
+    /// The zero point of the timestamps in pings, which the server only returns.
     epoch: Instant,
     interval: Duration,
     timeout: Duration,
     next_ping: Instant,
-    last_heard: Instant,
+    last_received: Instant,
     rtt: Duration,
 }
 
@@ -29,32 +29,34 @@ impl KeepAlive {
             interval: DEFAULT_INTERVAL,
             timeout: DEFAULT_TIMEOUT,
             next_ping: now + DEFAULT_INTERVAL,
-            last_heard: now,
+            last_received: now,
             rtt: Duration::ZERO,
         }
     }
 
-    /// The intervals that `join` names, in seconds.
+    /// Sets the interval and timeout of the join response, in seconds.
     pub fn configure(&mut self, interval_s: i32, timeout_s: i32) {
         self.interval = seconds(interval_s).unwrap_or(DEFAULT_INTERVAL);
         self.timeout = seconds(timeout_s).unwrap_or(DEFAULT_TIMEOUT);
     }
 
-    /// A new WebSocket begins with a full measure of patience.
+    /// A new WebSocket is open: interval and timeout start again.
     pub fn restart(&mut self, now: Instant) {
-        self.last_heard = now;
+        self.last_received = now;
         self.next_ping = now + self.interval;
     }
 
+    /// A message arrived, of any kind.
     pub fn handle_received(&mut self, now: Instant) {
-        self.last_heard = now;
+        self.last_received = now;
     }
 
+    /// The server returned a ping's timestamp.
     pub fn handle_pong(&mut self, now: Instant, ping_timestamp: i64) {
         let Ok(sent_ms) = u64::try_from(ping_timestamp) else {
             return;
         };
-        // An answer to a ping that we cannot have sent gives no time.
+        // Ignore the answer to a ping that we cannot have sent.
         if let Some(rtt) = now
             .duration_since(self.epoch)
             .checked_sub(Duration::from_millis(sent_ms))
@@ -63,7 +65,8 @@ impl KeepAlive {
         }
     }
 
-    /// The ping that is due, with the last round trip time, by which the server sizes its time-out of ICE over TCP.
+    /// Returns a ping if one is due. It carries the last round-trip time, from which the server derives its timeout of ICE
+    /// over TCP.
     pub fn poll(&mut self, now: Instant) -> Option<Ping> {
         if now < self.next_ping {
             return None;
@@ -76,11 +79,11 @@ impl KeepAlive {
     }
 
     pub fn is_lost(&self, now: Instant) -> bool {
-        now >= self.last_heard + self.timeout
+        now >= self.last_received + self.timeout
     }
 
     pub fn deadline(&self) -> Instant {
-        self.next_ping.min(self.last_heard + self.timeout)
+        self.next_ping.min(self.last_received + self.timeout)
     }
 }
 
@@ -101,7 +104,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_ping_goes_out_every_interval_and_carries_the_last_round_trip() {
+    fn a_ping_is_sent_every_interval_with_the_last_round_trip_time() {
         let start = Instant::now();
         let mut keep_alive = KeepAlive::new(start);
 
@@ -115,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_of_the_named_length_is_a_loss() {
+    fn silence_for_the_servers_timeout_is_a_loss() {
         let start = Instant::now();
         let mut keep_alive = KeepAlive::new(start);
         keep_alive.configure(2, 7);
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_from_the_server_changes_nothing() {
+    fn invalid_values_from_the_server_are_ignored() {
         let start = Instant::now();
         let mut keep_alive = KeepAlive::new(start);
 

@@ -1,19 +1,21 @@
-//! What to do when the server says `leave`.
+//! What to do when the server sends `leave`.
 
 use livekit_protocol::{DisconnectReason, LeaveRequest, leave_request::Action};
 
 use crate::error::LeaveReason;
 
+/// How to react to `leave`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Reaction {
-    /// The session is over.
+    /// Do not connect again.
     End(LeaveReason),
-    /// Keep the media connection, open a new WebSocket at once.
+    /// Keep the media connection and resume on a new WebSocket.
     Resume,
-    /// A new session with a new media connection.
+    /// Join again, with a new media connection.
     Restart { cause: String },
 }
 
+/// Returns how to react: the server's action decides, and for `disconnect` its reason.
 pub(crate) fn reaction(leave: &LeaveRequest) -> Reaction {
     match leave.action() {
         Action::Resume => Reaction::Resume,
@@ -29,7 +31,7 @@ fn disconnect(leave: &LeaveRequest) -> Reaction {
         DisconnectReason::ParticipantRemoved => Reaction::End(LeaveReason::Removed),
         DisconnectReason::RoomDeleted | DisconnectReason::RoomClosed => Reaction::End(LeaveReason::RoomClosed),
         DisconnectReason::ClientInitiated => Reaction::End(LeaveReason::ClientInitiated),
-        // The others tell of trouble at the server, which passes.
+        // The other reasons are transient failures of the server.
         _ => restart(leave),
     }
 }
@@ -53,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_someone_decided_is_final() {
+    fn a_deliberate_disconnect_is_final() {
         for (reason, expected) in [
             (DisconnectReason::DuplicateIdentity, LeaveReason::DuplicateIdentity),
             (DisconnectReason::ParticipantRemoved, LeaveReason::Removed),
@@ -65,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn trouble_at_the_server_is_followed_by_a_new_session() {
+    fn a_failure_of_the_server_leads_to_a_full_reconnect() {
         for reason in [
             DisconnectReason::ServerShutdown,
             DisconnectReason::SignalClose,
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_action_is_obeyed_before_the_reason() {
+    fn the_action_takes_precedence_over_the_reason() {
         assert_eq!(
             reaction(&leave(Action::Resume, DisconnectReason::RoomClosed)),
             Reaction::Resume
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_we_do_not_know_lead_to_a_new_session() {
+    fn unknown_values_lead_to_a_full_reconnect() {
         let leave = LeaveRequest {
             action: 99,
             reason: -1,

@@ -366,63 +366,70 @@ mod tests {
     use livekit_protocol::leave_request::Action;
 
     use super::*;
-    use crate::signal::testing::{Bench, join, leave, resumed};
+    use crate::signal::testing::{Harness, join, leave, resumed};
 
     #[test]
     fn a_lost_websocket_is_resumed_at_once() {
-        let mut bench = Bench::joined();
+        let mut harness = Harness::joined();
 
-        bench.close();
-        bench.accept(resumed());
+        harness.close();
+        harness.accept(resumed());
 
         assert_eq!(
-            bench.outline(),
+            harness.outline(),
             ["reconnecting", "dial to resume", "send sync state", "resumed"]
         );
     }
 
     #[test]
-    fn resumes_go_on_with_growing_waits_while_media_flows() {
-        let mut bench = Bench::joined();
-        bench.close();
+    fn resumes_are_repeated_with_growing_waits_while_media_flows() {
+        let mut harness = Harness::joined();
+        harness.close();
 
         let waits: Vec<_> = (0..6)
             .map(|_| {
-                bench.refuse(503);
-                bench.signal.handle_media(bench.now);
-                bench.wait()
+                harness.refuse(503);
+                harness.signal.handle_media(harness.now);
+                harness.wait()
             })
             .collect();
 
         assert_eq!(waits, [300, 1200, 2700, 4800, 7000, 7000]);
-        assert!(bench.outline().iter().filter(|said| *said == "dial to join").count() == 0);
+        assert!(
+            harness
+                .outline()
+                .iter()
+                .filter(|output| *output == "dial to join")
+                .count()
+                == 0
+        );
     }
 
     #[test]
-    fn without_media_for_fifteen_seconds_a_new_session_is_begun() {
-        let mut bench = Bench::joined();
-        bench.close();
-        bench.outline();
+    fn a_resume_becomes_a_full_reconnect_after_15_s_without_media() {
+        let mut harness = Harness::joined();
+        harness.close();
+        harness.outline();
 
-        bench.pass(15);
-        bench.refuse(503);
+        harness.advance(15);
+        harness.refuse(503);
 
-        assert_eq!(bench.outline(), ["hang up", "dial to join"]);
+        assert_eq!(harness.outline(), ["hang up", "dial to join"]);
     }
 
     #[test]
-    fn a_refused_resume_leads_to_a_new_session_with_a_new_token() {
+    fn a_refused_resume_leads_to_a_full_reconnect_with_a_new_token() {
         for refusal in [None, Some(Action::Reconnect), Some(Action::Resume)] {
-            let mut bench = Bench::joined();
-            bench.say(livekit_protocol::signal_response::Message::RefreshToken("fresh".into()));
-            bench.close();
-            let resume = bench.outputs().pop().unwrap();
+            let mut harness = Harness::joined();
+            harness.receive(livekit_protocol::signal_response::Message::RefreshToken("fresh".into()));
+            harness.close();
+            let resume = harness.outputs().pop().unwrap();
 
             match refusal {
-                None => bench.refuse(404),
-                Some(action) => bench.accept(leave(action)),
+                None => harness.refuse(404),
+                Some(action) => harness.accept(leave(action)),
             }
-            let restart = bench.outputs().pop().unwrap();
+            let restart = harness.outputs().pop().unwrap();
 
             assert!(matches!(resume, SignalOutput::Dial(Dial { token: Some(_), .. })));
             assert!(matches!(
@@ -436,16 +443,16 @@ mod tests {
     }
 
     #[test]
-    fn the_same_room_is_gone_on_with() {
-        let mut bench = Bench::joined();
-        bench.signal.subscribe(bench.now, "TR_1".into());
-        bench.outline();
+    fn a_full_reconnect_to_the_same_room_keeps_subscriptions() {
+        let mut harness = Harness::joined();
+        harness.signal.subscribe(harness.now, "TR_1".into());
+        harness.outline();
 
-        bench.say(leave(Action::Reconnect));
-        bench.accept(join("RM_1", &["TR_1"]));
+        harness.receive(leave(Action::Reconnect));
+        harness.accept(join("RM_1", &["TR_1"]));
 
         assert_eq!(
-            bench.outline(),
+            harness.outline(),
             [
                 "reconnecting",
                 "dial to join",
@@ -457,139 +464,139 @@ mod tests {
     }
 
     #[test]
-    fn a_room_that_was_made_anew_ends_the_session() {
-        let mut bench = Bench::joined();
+    fn a_recreated_room_is_left() {
+        let mut harness = Harness::joined();
 
-        bench.say(leave(Action::Reconnect));
-        bench.accept(join("RM_2", &["TR_9"]));
+        harness.receive(leave(Action::Reconnect));
+        harness.accept(join("RM_2", &["TR_9"]));
 
         assert_eq!(
-            bench.outline(),
+            harness.outline(),
             [
                 "reconnecting",
                 "dial to join",
                 "send leave",
                 "hang up",
-                "left: the room RM_1 is gone, its name belongs to RM_2 now"
+                "left: room RM_1 was replaced by room RM_2 of the same name"
             ]
         );
     }
 
     #[test]
-    fn full_reconnects_end_after_the_time_allowed() {
-        let mut bench = Bench::joined();
-        let start = bench.now;
-        bench.say(leave(Action::Reconnect));
+    fn full_reconnects_end_after_the_timeout() {
+        let mut harness = Harness::joined();
+        let start = harness.now;
+        harness.receive(leave(Action::Reconnect));
 
-        while bench.signal.deadline().is_some() {
-            bench.refuse(503);
-            if bench.signal.deadline().is_some() {
-                bench.wait();
+        while harness.signal.deadline().is_some() {
+            harness.refuse(503);
+            if harness.signal.deadline().is_some() {
+                harness.wait();
             }
         }
 
-        assert_eq!(bench.outline().pop().unwrap(), "left: no connection for 60 s");
-        assert_eq!(bench.now.duration_since(start), Duration::from_secs(60));
+        assert_eq!(harness.outline().pop().unwrap(), "left: cannot reconnect within 60 s");
+        assert_eq!(harness.now.duration_since(start), Duration::from_secs(60));
     }
 
     #[test]
     fn a_refused_full_reconnect_is_final() {
-        let mut bench = Bench::joined();
-        bench.say(leave(Action::Reconnect));
+        let mut harness = Harness::joined();
+        harness.receive(leave(Action::Reconnect));
 
-        bench.refuse(401);
+        harness.refuse(401);
 
         assert_eq!(
-            bench.outline().pop().unwrap(),
+            harness.outline().pop().unwrap(),
             "left: LiveKit refused a reconnect with status 401: no"
         );
     }
 
     #[test]
-    fn a_first_join_is_tried_three_times_where_the_trouble_may_pass() {
-        let mut bench = Bench::new(Role::Subscriber);
+    fn a_first_join_is_attempted_three_times_if_failures_are_transient() {
+        let mut harness = Harness::new(Role::Subscriber);
 
         for _ in 0..2 {
-            bench.refuse(503);
-            bench.wait();
+            harness.refuse(503);
+            harness.wait();
         }
-        bench.refuse(503);
+        harness.refuse(503);
 
-        let outline = bench.outline();
-        assert_eq!(outline.iter().filter(|said| *said == "dial to join").count(), 3);
+        let outline = harness.outline();
+        assert_eq!(outline.iter().filter(|output| *output == "dial to join").count(), 3);
         assert_eq!(
             outline.last().unwrap(),
             "failed: LiveKit refused the connection with status 503: no"
         );
-        assert_eq!(bench.signal.deadline(), None);
+        assert_eq!(harness.signal.deadline(), None);
     }
 
     #[test]
     fn a_first_join_that_is_refused_fails_at_once() {
-        let mut bench = Bench::new(Role::Subscriber);
+        let mut harness = Harness::new(Role::Subscriber);
 
-        bench.refuse(401);
+        harness.refuse(401);
 
-        assert_eq!(bench.outline().len(), 3, "dial, hang up, failed");
+        assert_eq!(harness.outline().len(), 3, "dial, hang up, failed");
     }
 
     #[test]
-    fn a_server_that_does_not_answer_is_given_up() {
-        let mut bench = Bench::new(Role::Subscriber);
+    fn a_server_that_does_not_answer_times_out() {
+        let mut harness = Harness::new(Role::Subscriber);
 
-        let opening = bench.wait();
-        bench.wait();
-        bench.signal.handle_opened(bench.now);
-        let greeting = bench.wait();
+        let opening = harness.wait();
+        harness.wait();
+        harness.signal.handle_opened(harness.now);
+        let greeting = harness.wait();
 
         assert_eq!((opening, greeting), (20_000, 5000));
     }
 
     #[test]
-    fn a_broken_media_connection_makes_a_resume_a_full_reconnect() {
-        let mut bench = Bench::joined();
-        bench.close();
-        bench.outline();
+    fn a_failed_media_connection_turns_a_resume_into_a_full_reconnect() {
+        let mut harness = Harness::joined();
+        harness.close();
+        harness.outline();
 
-        bench.signal.handle_media_failed(bench.now, "DTLS".into());
-        bench.signal.handle_media_failed(bench.now, "DTLS again".into());
+        harness.signal.handle_media_failed(harness.now, "DTLS".into());
+        harness.signal.handle_media_failed(harness.now, "DTLS again".into());
 
-        assert_eq!(bench.outline(), ["dial to join"]);
+        assert_eq!(harness.outline(), ["dial to join"]);
     }
 
     #[test]
-    fn stalled_media_is_answered_by_one_resume() {
-        let mut bench = Bench::joined();
+    fn stalled_media_causes_one_resume() {
+        let mut harness = Harness::joined();
 
-        bench.signal.handle_media_stalled(bench.now);
-        bench.signal.handle_media_stalled(bench.now);
+        harness.signal.handle_media_stalled(harness.now);
+        harness.signal.handle_media_stalled(harness.now);
 
-        assert_eq!(bench.outline(), ["reconnecting", "dial to resume"]);
+        assert_eq!(harness.outline(), ["reconnecting", "dial to resume"]);
     }
 
     #[test]
-    fn leaving_says_good_bye_once() {
-        let mut bench = Bench::joined();
+    fn leaving_tells_the_server_once() {
+        let mut harness = Harness::joined();
 
-        bench.signal.leave();
-        bench.signal.leave();
-        bench.close();
+        harness.signal.leave();
+        harness.signal.leave();
+        harness.close();
 
-        assert_eq!(bench.outline(), ["send leave", "hang up", "left: we left"]);
+        assert_eq!(harness.outline(), ["send leave", "hang up", "left: we left the room"]);
     }
 
     #[test]
-    fn a_publisher_that_lost_its_session_is_done() {
-        let mut bench = Bench::new(Role::Publisher);
+    fn a_publisher_does_not_join_again() {
+        let mut harness = Harness::new(Role::Publisher);
         let livekit_protocol::signal_response::Message::Join(mut joined) = join("RM_1", &[]) else {
             unreachable!()
         };
         joined.subscriber_primary = false;
-        bench.accept(livekit_protocol::signal_response::Message::Join(joined));
-        bench.outline();
+        harness.accept(livekit_protocol::signal_response::Message::Join(joined));
+        harness.outline();
 
-        bench.say(leave(Action::Reconnect));
+        harness.receive(leave(Action::Reconnect));
 
-        assert_eq!(bench.outline().last().unwrap(), "left: disconnected: unknown reason");
+        assert_eq!(harness.outline().last().unwrap(), "left: disconnected: unknown reason");
     }
 }

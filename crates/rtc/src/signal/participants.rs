@@ -1,4 +1,4 @@
-//! Who is in the room and what they publish, from the server's lists.
+//! The other participants and their tracks, from the server's lists.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,10 +9,10 @@ use crate::{
     track_info::TrackInfo,
 };
 
-/// How many of those who left are remembered, so that an old message does not bring them back.
+/// How many participants that left are remembered, so that a late message does not add them again.
 const REMEMBERED_DEPARTURES: usize = 1000;
 
-/// What became of a track, from the lists alone.
+/// How a track differs between two lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TrackChange {
     Published(TrackInfo),
@@ -20,14 +20,14 @@ pub(crate) enum TrackChange {
         sid: TrackSid,
         muted: bool,
     },
-    /// Something else than its mute state.
+    /// Something other than its mute state.
     Changed(TrackInfo),
     Unpublished {
         sid: TrackSid,
     },
 }
 
-/// The participants by sid, each with a version that only grows, and their tracks.
+/// The participants and their tracks.
 #[derive(Debug, Default)]
 pub(crate) struct Participants {
     present: BTreeMap<ParticipantSid, Participant>,
@@ -37,20 +37,22 @@ pub(crate) struct Participants {
 #[derive(Debug)]
 struct Participant {
     identity: String,
+    /// Grows with each change; older messages are ignored.
     version: u32,
     tracks: BTreeMap<TrackSid, TrackInfo>,
 }
 
 impl Participants {
-    /// Applies news of some participants; those not named stay as they are.
-    pub fn update(&mut self, local_sid: &ParticipantSid, news: &[ParticipantInfo]) -> Vec<TrackChange> {
-        news.iter()
+    /// Applies a list of some participants. The others stay unchanged.
+    pub fn update(&mut self, local_sid: &ParticipantSid, updates: &[ParticipantInfo]) -> Vec<TrackChange> {
+        updates
+            .iter()
             .filter(|info| info.sid != local_sid.as_str())
             .flat_map(|info| self.apply(info))
             .collect()
     }
 
-    /// Applies a list of everybody: who is not in it has left.
+    /// Applies a list of all participants. Those that it lacks have left.
     pub fn replace(&mut self, local_sid: &ParticipantSid, all: &[ParticipantInfo]) -> Vec<TrackChange> {
         let gone: Vec<_> = self
             .present
@@ -63,7 +65,7 @@ impl Participants {
         changes
     }
 
-    /// A new session of ours counts versions anew.
+    /// Forgets versions, because they start again when we join again.
     pub fn forget_versions(&mut self) {
         self.departed.clear();
         for participant in self.present.values_mut() {
@@ -71,6 +73,7 @@ impl Participants {
         }
     }
 
+    /// Returns a track of any participant.
     pub fn track(&self, sid: &TrackSid) -> Option<&TrackInfo> {
         self.present
             .values()
@@ -82,9 +85,9 @@ impl Participants {
             return Vec::new();
         }
         if info.state() == State::Disconnected {
-            return self.depart(info);
+            return self.handle_disconnected(info);
         }
-        let mut changes = self.remove_earlier_sessions(info);
+        let mut changes = self.remove_earlier_connections(info);
         let participant = self
             .present
             .entry(info.sid.as_str().into())
@@ -110,8 +113,8 @@ impl Participants {
         present || departed
     }
 
-    /// An identity that is back under a new sid has left under the old one, whether or not the server says so.
-    fn remove_earlier_sessions(&mut self, info: &ParticipantInfo) -> Vec<TrackChange> {
+    /// Removes earlier connections of the same identity, which have ended even if the server does not say so.
+    fn remove_earlier_connections(&mut self, info: &ParticipantInfo) -> Vec<TrackChange> {
         let same_identity = |(sid, known): (&ParticipantSid, &Participant)| {
             (known.identity == info.identity && !info.identity.is_empty() && sid.as_str() != info.sid)
                 .then(|| sid.clone())
@@ -120,7 +123,7 @@ impl Participants {
         earlier.iter().flat_map(|sid| self.remove(sid.as_str())).collect()
     }
 
-    fn depart(&mut self, info: &ParticipantInfo) -> Vec<TrackChange> {
+    fn handle_disconnected(&mut self, info: &ParticipantInfo) -> Vec<TrackChange> {
         self.departed.push_back((info.sid.as_str().into(), info.version));
         if self.departed.len() > REMEMBERED_DEPARTURES {
             self.departed.pop_front();
@@ -139,7 +142,7 @@ impl Participants {
 }
 
 impl Participant {
-    /// Takes over the new state as a whole and says what is different.
+    /// Replaces all tracks and returns the differences.
     fn replace_tracks(&mut self, info: &ParticipantInfo) -> Vec<TrackChange> {
         let named = info.tracks.iter().filter(|track| !track.sid.is_empty());
         let new: BTreeMap<_, _> = named
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn tracks_are_told_apart_by_their_sids() {
+    fn a_track_is_identified_by_its_sid() {
         let mut room = Participants::default();
 
         let first = room.update(&me(), &[participant("PA_a", "alice", 3, &["TR_1"])]);
@@ -229,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_version_changes_nothing() {
+    fn an_older_version_is_ignored() {
         let mut room = Participants::default();
         room.update(&me(), &[participant("PA_a", "alice", 9, &["TR_1"])]);
 
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn one_who_left_is_not_brought_back_by_a_late_message() {
+    fn a_late_message_does_not_add_a_participant_that_left() {
         let mut room = Participants::default();
         room.update(&me(), &[participant("PA_a", "alice", 5, &["TR_1"])]);
         let mut leaving = participant("PA_a", "alice", 7, &[]);
@@ -254,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_that_comes_back_ends_its_earlier_session() {
+    fn an_identity_that_returns_ends_its_earlier_connection() {
         let mut room = Participants::default();
         room.update(&me(), &[participant("PA_a", "alice", 5, &["TR_1"])]);
 
@@ -264,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_list_removes_who_is_not_in_it() {
+    fn a_full_list_removes_participants_that_it_lacks() {
         let mut room = Participants::default();
         room.update(
             &me(),
@@ -280,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn mute_and_other_changes_are_told_apart() {
+    fn mutes_are_reported_apart_from_other_changes() {
         let mut room = Participants::default();
         room.update(&me(), &[participant("PA_a", "alice", 5, &["TR_1"])]);
         let mut muted = participant("PA_a", "alice", 6, &["TR_1"]);
@@ -294,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_entry_is_no_participant() {
+    fn our_own_entry_and_tracks_without_sid_are_ignored() {
         let mut room = Participants::default();
 
         assert!(

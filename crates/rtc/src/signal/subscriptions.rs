@@ -1,4 +1,4 @@
-//! Which tracks we want, in portions that the server takes at once, asked for again when nothing comes.
+//! The tracks that are subscribed to: requests in batches, repeated when the server does not offer a track.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -9,20 +9,20 @@ use livekit_protocol::UpdateSubscription;
 
 use crate::{error::SubscriptionError, ids::TrackSid};
 
-/// The server reconciles 50 tracks at once and lets the others wait for a 3 s timer.
+/// Tracks per request. The server processes 50 at once and the others only after a timer of 3 s.
 const BATCH: usize = 40;
-/// Time for the server to work off a portion.
+/// Time for the server to process a batch.
 const BATCH_PAUSE: Duration = Duration::from_millis(30);
-/// From the request to the track's section in an offer: usually 160 ms, 3.2 s if the server's queue was full.
+/// From the request to an offer with the track: usually 160 ms, 3.2 s if the server's queue was full.
 const OFFER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between giving up a request and making it again.
+/// Between cancelling a request and repeating it.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// Requests for one track before it is reported as not to be had.
-const MAX_ROUNDS: u32 = 3;
+/// Requests for one track before it is reported as failed.
+const MAX_ATTEMPTS: u32 = 3;
 
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
-    wanted: BTreeMap<TrackSid, Progress>,
+    tracks: BTreeMap<TrackSid, Progress>,
     queue: VecDeque<Request>,
     next_batch: Option<Instant>,
 }
@@ -35,30 +35,27 @@ struct Request {
 
 #[derive(Debug, Clone, Copy)]
 enum Progress {
-    Asked {
-        round: u32,
-        until: Instant,
-    },
-    Pausing {
-        round: u32,
-        until: Instant,
-    },
-    /// Its section is there.
+    /// Requested; waiting for an offer with the track.
+    Requested { attempt: u32, until: Instant },
+    /// Cancelled; waiting to request it again.
+    Pausing { attempt: u32, until: Instant },
+    /// The newest offer contains the track.
     Bound,
 }
 
 impl Subscriptions {
-    /// Repeating it changes nothing.
+    /// Subscribes to a track. Repeated calls change nothing.
     pub fn subscribe(&mut self, now: Instant, sid: TrackSid) {
-        if self.wanted.contains_key(&sid) {
+        if self.tracks.contains_key(&sid) {
             return;
         }
-        self.wanted.insert(sid.clone(), asked(now, 1));
+        self.tracks.insert(sid.clone(), requested(now, 1));
         self.queue.push_back(Request { sid, subscribe: true });
     }
 
+    /// Unsubscribes from a track and tells the server.
     pub fn unsubscribe(&mut self, sid: &TrackSid) {
-        if self.wanted.remove(sid).is_some() {
+        if self.tracks.remove(sid).is_some() {
             self.queue.push_back(Request {
                 sid: sid.clone(),
                 subscribe: false,
@@ -66,35 +63,32 @@ impl Subscriptions {
         }
     }
 
-    /// The track exists no longer; there is nothing to tell the server.
+    /// Removes a track that no longer exists, without telling the server.
     pub fn remove(&mut self, sid: &TrackSid) {
-        self.wanted.remove(sid);
+        self.tracks.remove(sid);
         self.queue.retain(|request| request.sid != *sid);
     }
 
+    /// An offer contains the track.
     pub fn handle_bound(&mut self, sid: &TrackSid) {
-        if let Some(progress) = self.wanted.get_mut(sid) {
+        if let Some(progress) = self.tracks.get_mut(sid) {
             *progress = Progress::Bound;
         }
     }
 
-    /// The section went although the track is wanted: it is asked for again.
+    /// The newest offer no longer contains the track: wait for it again.
     pub fn handle_unbound(&mut self, now: Instant, sid: &TrackSid) {
-        if let Some(progress) = self.wanted.get_mut(sid) {
-            *progress = asked(now, 1);
+        if let Some(progress) = self.tracks.get_mut(sid) {
+            *progress = requested(now, 1);
         }
     }
 
-    /// The server cannot give the track now: later again, or that was the last time.
+    /// The server cannot send the track now. Schedules another attempt; fails if this was the last.
     pub fn handle_refused(&mut self, now: Instant, sid: &TrackSid) -> Result<(), SubscriptionError> {
-        match self.wanted.get(sid) {
-            Some(Progress::Asked { round, .. }) if *round >= MAX_ROUNDS => Err(SubscriptionError::TimedOut),
-            Some(Progress::Asked { round, .. }) => {
-                let pausing = Progress::Pausing {
-                    round: *round,
-                    until: now + RETRY_PAUSE,
-                };
-                self.wanted.insert(sid.clone(), pausing);
+        match self.tracks.get(sid) {
+            Some(&Progress::Requested { attempt, .. }) if attempt >= MAX_ATTEMPTS => Err(SubscriptionError::TimedOut),
+            Some(&Progress::Requested { attempt, .. }) => {
+                self.tracks.insert(sid.clone(), pausing(now, attempt));
                 self.queue.push_back(Request {
                     sid: sid.clone(),
                     subscribe: false,
@@ -106,39 +100,39 @@ impl Subscriptions {
     }
 
     pub fn contains(&self, sid: &TrackSid) -> bool {
-        self.wanted.contains_key(sid)
+        self.tracks.contains_key(sid)
     }
 
     pub fn sids(&self) -> impl Iterator<Item = &TrackSid> {
-        self.wanted.keys()
+        self.tracks.keys()
     }
 
-    /// A new session knows nothing of what was asked for in the old one.
+    /// Requests all tracks, because we have joined again and the server has forgotten them.
     pub fn restart(&mut self, now: Instant) {
         self.next_batch = None;
         self.queue = self
-            .wanted
+            .tracks
             .keys()
             .map(|sid| Request {
                 sid: sid.clone(),
                 subscribe: true,
             })
             .collect();
-        for progress in self.wanted.values_mut() {
-            *progress = asked(now, 1);
+        for progress in self.tracks.values_mut() {
+            *progress = requested(now, 1);
         }
     }
 
-    /// While nobody listened no time has passed.
+    /// Extends the deadlines by the time that signalling was lost.
     pub fn extend_deadlines(&mut self, now: Instant) {
-        for progress in self.wanted.values_mut() {
-            if let Progress::Asked { round, .. } = *progress {
-                *progress = asked(now, round);
+        for progress in self.tracks.values_mut() {
+            if let Progress::Requested { attempt, .. } = *progress {
+                *progress = requested(now, attempt);
             }
         }
     }
 
-    /// The next portion that may go out now.
+    /// Returns the next batch of requests, if one may be sent now.
     pub fn poll(&mut self, now: Instant) -> Option<UpdateSubscription> {
         if self.next_batch.is_some_and(|at| now < at) {
             return None;
@@ -163,31 +157,29 @@ impl Subscriptions {
         })
     }
 
-    /// Queues what is to be asked for again. Gives the tracks that nobody offered in the last round.
+    /// Queues requests that are due again. Returns the tracks whose last attempt timed out.
     pub fn handle_timeout(&mut self, now: Instant) -> Vec<TrackSid> {
         let mut failed = Vec::new();
-        for (sid, progress) in &mut self.wanted {
-            match *progress {
-                Progress::Asked { round, until } if now >= until && round >= MAX_ROUNDS => failed.push(sid.clone()),
-                Progress::Asked { round, until } if now >= until => {
-                    *progress = Progress::Pausing {
-                        round,
-                        until: now + RETRY_PAUSE,
-                    };
-                    self.queue.push_back(Request {
-                        sid: sid.clone(),
-                        subscribe: false,
-                    });
+        for (sid, progress) in &mut self.tracks {
+            let subscribe = match *progress {
+                Progress::Requested { attempt, until } if now >= until && attempt >= MAX_ATTEMPTS => {
+                    failed.push(sid.clone());
+                    continue;
                 }
-                Progress::Pausing { round, until } if now >= until => {
-                    *progress = asked(now, round + 1);
-                    self.queue.push_back(Request {
-                        sid: sid.clone(),
-                        subscribe: true,
-                    });
+                Progress::Requested { attempt, until } if now >= until => {
+                    *progress = pausing(now, attempt);
+                    false
                 }
-                _ => {}
-            }
+                Progress::Pausing { attempt, until } if now >= until => {
+                    *progress = requested(now, attempt + 1);
+                    true
+                }
+                _ => continue,
+            };
+            self.queue.push_back(Request {
+                sid: sid.clone(),
+                subscribe,
+            });
         }
         for sid in &failed {
             self.unsubscribe(sid);
@@ -197,18 +189,25 @@ impl Subscriptions {
 
     pub fn deadline(&self) -> Option<Instant> {
         let batch = self.next_batch.filter(|_| !self.queue.is_empty());
-        let progress = self.wanted.values().filter_map(|progress| match progress {
-            Progress::Asked { until, .. } | Progress::Pausing { until, .. } => Some(*until),
+        let progress = self.tracks.values().filter_map(|progress| match progress {
+            Progress::Requested { until, .. } | Progress::Pausing { until, .. } => Some(*until),
             Progress::Bound => None,
         });
         progress.chain(batch).min()
     }
 }
 
-fn asked(now: Instant, round: u32) -> Progress {
-    Progress::Asked {
-        round,
+fn requested(now: Instant, attempt: u32) -> Progress {
+    Progress::Requested {
+        attempt,
         until: now + OFFER_TIMEOUT,
+    }
+}
+
+fn pausing(now: Instant, attempt: u32) -> Progress {
+    Progress::Pausing {
+        attempt,
+        until: now + RETRY_PAUSE,
     }
 }
 
@@ -228,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn many_tracks_are_asked_for_in_batches_of_forty() {
+    fn many_tracks_are_requested_in_batches_of_forty() {
         let now = Instant::now();
         let mut subscriptions = Subscriptions::default();
 
@@ -255,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn order_is_kept_when_wishes_change() {
+    fn requests_for_a_track_keep_their_order() {
         let now = Instant::now();
         let mut subscriptions = Subscriptions::default();
 
@@ -269,14 +268,14 @@ mod tests {
     }
 
     #[test]
-    fn a_track_that_is_not_offered_is_asked_for_three_times_and_then_reported() {
+    fn a_track_that_is_not_offered_is_requested_three_times_and_then_fails() {
         let mut now = Instant::now();
         let mut subscriptions = Subscriptions::default();
         subscriptions.subscribe(now, "TR_1".into());
 
-        let mut asked = Vec::new();
+        let mut requests = Vec::new();
         let failed = loop {
-            asked.extend(
+            requests.extend(
                 sizes(&mut subscriptions, now)
                     .into_iter()
                     .map(|(_, subscribe)| subscribe),
@@ -289,12 +288,12 @@ mod tests {
         };
 
         assert_eq!(failed, ["TR_1".into()]);
-        assert_eq!(asked, [true, false, true, false, true]);
+        assert_eq!(requests, [true, false, true, false, true]);
         assert!(!subscriptions.contains(&"TR_1".into()));
     }
 
     #[test]
-    fn a_bound_track_waits_for_nothing() {
+    fn a_bound_track_has_no_deadline() {
         let now = Instant::now();
         let mut subscriptions = Subscriptions::default();
         subscriptions.subscribe(now, "TR_1".into());
@@ -306,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_session_is_asked_for_everything() {
+    fn all_tracks_are_requested_again_after_a_restart() {
         let now = Instant::now();
         let mut subscriptions = Subscriptions::default();
         subscriptions.subscribe(now, "TR_1".into());

@@ -1,4 +1,4 @@
-//! A signalling machine on a made-up clock, with a server that says what the test wants.
+//! A signalling client on a simulated clock, with a scripted server.
 
 use std::time::{Duration, Instant};
 
@@ -15,12 +15,13 @@ use super::{
     participants::TrackChange,
 };
 
-pub(super) struct Bench {
+/// The client under test.
+pub(super) struct Harness {
     pub signal: SignalClient,
     pub now: Instant,
 }
 
-impl Bench {
+impl Harness {
     pub fn new(role: Role) -> Self {
         let now = Instant::now();
         let policy = ReconnectPolicy {
@@ -33,24 +34,26 @@ impl Bench {
         }
     }
 
-    /// A subscriber that has joined, its outputs read.
+    /// Returns a subscriber that has joined, with its outputs discarded.
     pub fn joined() -> Self {
-        let mut bench = Self::new(Role::Subscriber);
-        bench.accept(join("RM_1", &[]));
-        bench.outline();
-        bench
+        let mut harness = Self::new(Role::Subscriber);
+        harness.accept(join("RM_1", &[]));
+        harness.outline();
+        harness
     }
 
-    /// The WebSocket opens and `first` is the first message.
+    /// Opens the WebSocket and sends `first` as its first message.
     pub fn accept(&mut self, first: Response) {
         self.signal.handle_opened(self.now);
-        self.say(first);
+        self.receive(first);
     }
 
-    pub fn say(&mut self, message: Response) {
+    /// Sends a message of the server.
+    pub fn receive(&mut self, message: Response) {
         self.signal.handle_message(self.now, message);
     }
 
+    /// Refuses the WebSocket with an HTTP status.
     pub fn refuse(&mut self, status: u16) {
         self.signal.handle_dial_failed(
             self.now,
@@ -61,11 +64,12 @@ impl Bench {
         );
     }
 
+    /// Breaks the WebSocket.
     pub fn close(&mut self) {
         self.signal.handle_closed(self.now, "reset".into());
     }
 
-    /// Moves the clock to the next deadline; gives the milliseconds that passed.
+    /// Advances the clock to the next deadline. Returns the milliseconds that passed.
     pub fn wait(&mut self) -> u128 {
         let deadline = self.signal.deadline().unwrap();
         let waited = deadline.saturating_duration_since(self.now);
@@ -74,15 +78,17 @@ impl Bench {
         waited.as_millis()
     }
 
-    pub fn pass(&mut self, seconds: u64) {
+    /// Advances the clock.
+    pub fn advance(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
     }
 
+    /// Returns all outputs since the last call.
     pub fn outputs(&mut self) -> Vec<SignalOutput> {
         std::iter::from_fn(|| self.signal.poll_output()).collect()
     }
 
-    /// All outputs, in words.
+    /// Returns all outputs since the last call, in words.
     pub fn outline(&mut self) -> Vec<String> {
         self.outputs().iter().map(outline).collect()
     }
@@ -142,8 +148,10 @@ fn outline(output: &SignalOutput) -> String {
             Request::PingReq(_) => "send ping".into(),
             Request::Leave(_) => "send leave".into(),
             Request::SyncState(_) => "send sync state".into(),
-            Request::Subscription(wish) if wish.subscribe => format!("subscribe {}", wish.track_sids.join(" ")),
-            Request::Subscription(wish) => format!("unsubscribe {}", wish.track_sids.join(" ")),
+            Request::Subscription(request) if request.subscribe => {
+                format!("subscribe {}", request.track_sids.join(" "))
+            }
+            Request::Subscription(request) => format!("unsubscribe {}", request.track_sids.join(" ")),
             other => format!("send {other:?}"),
         },
         SignalOutput::Event(event) => match event {

@@ -138,7 +138,7 @@ impl SubscriberCore {
                 }
             }
             PeerEvent::Connected => tracing::debug!("the media connection is up"),
-            // The engine has drawn the consequences.
+            // The engine has already reacted.
             PeerEvent::Disconnected => tracing::info!("the media connection is interrupted"),
             PeerEvent::Failed(error) => tracing::warn!(%error, "the media connection failed"),
         }

@@ -33,6 +33,34 @@ pub struct Subscriber {
 ///
 /// The token must allow subscribing (see [`ApiKey::recorder_token`](crate::token::ApiKey::recorder_token)). The first
 /// events report the tracks that are already published. Dropping the future before it completes leaves the room.
+///
+/// # Examples
+///
+/// Subscribes to every audio track of a room:
+///
+/// ```no_run
+/// # async fn record() -> Result<(), Box<dyn std::error::Error>> {
+/// use rtc::{
+///     ConnectConfig, TrackKind,
+///     subscriber::{self, RoomEvent},
+///     token::ApiKey,
+/// };
+///
+/// let key = ApiKey::new("devkey", "secret");
+/// let token = key.recorder_token("standup", "recorder")?;
+/// let config = ConnectConfig::new("ws://localhost:7880".parse()?, move || token.clone());
+///
+/// let (subscriber, mut events) = subscriber::join(config).await?;
+/// while let Some(event) = events.recv().await {
+///     match event {
+///         RoomEvent::TrackPublished(track) if track.kind == TrackKind::Audio => subscriber.subscribe(track.sid),
+///         RoomEvent::Packet { sid, packet } => println!("{sid}: {} bytes of Opus", packet.payload.len()),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub async fn join(config: ConnectConfig) -> Result<(Subscriber, mpsc::Receiver<RoomEvent>), JoinError> {
     let policy = ReconnectPolicy {
         timeout: config.reconnect_for,

@@ -1,4 +1,4 @@
-//! Coming, going, and what is told of tracks.
+//! Joining, leaving, and what is reported about tracks.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use crate::support::{Listener, frames, publish, publisher, start_server};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_token_gives_the_servers_text() {
+async fn the_servers_text_explains_a_refused_token() {
     let server = start_server().await;
     let mut config = server.recorder_config("room");
     config.token = Arc::new(|| SecretString::from("no.such.token"));
@@ -27,7 +27,7 @@ async fn a_refused_token_gives_the_servers_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_not_there_is_worth_another_try() {
+async fn an_unreachable_server_is_a_transient_error() {
     let mut server = start_server().await;
     let config = server.recorder_config("room");
     server.kill();
@@ -38,7 +38,7 @@ async fn a_server_that_is_not_there_is_worth_another_try() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_of_the_wrong_kind_is_named() {
+async fn a_token_for_the_other_role_is_refused() {
     let server = start_server().await;
 
     let as_publisher = publisher::join(server.recorder_config("room")).await.unwrap_err();
@@ -51,7 +51,7 @@ async fn a_token_of_the_wrong_kind_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tracks_are_told_with_their_publishers() {
+async fn tracks_are_reported_with_their_publishers() {
     let server = start_server().await;
     let speaker = publisher(&server, "room", "alice").await;
     let screen = AudioOptions {
@@ -62,21 +62,25 @@ async fn tracks_are_told_with_their_publishers() {
         ..Default::default()
     };
     let track = speaker.publish_audio(screen).await.unwrap();
-    let mut listener = Listener::join_silently(server.recorder_config("room")).await;
+    let mut listener = Listener::join_only(server.recorder_config("room")).await;
 
-    listener.until("the track is told", |l| !l.tracks.is_empty()).await;
+    listener.until("the track is reported", |l| !l.tracks.is_empty()).await;
 
-    let told = &listener.tracks[track.sid()];
+    let reported = &listener.tracks[track.sid()];
     assert_eq!(
-        (told.identity.as_str(), told.display_name.as_str(), told.name.as_str()),
+        (
+            reported.identity.as_str(),
+            reported.display_name.as_str(),
+            reported.name.as_str()
+        ),
         ("alice", "alice", "slides")
     );
     assert_eq!(
-        (told.kind, told.source),
+        (reported.kind, reported.source),
         (TrackKind::Audio, TrackSource::ScreenShareAudio)
     );
-    assert_eq!(told.participant_sid, speaker.participant_sid());
-    assert!(told.encrypted && told.stereo && !told.muted);
+    assert_eq!(reported.participant_sid, speaker.participant_sid());
+    assert!(reported.encrypted && reported.stereo && !reported.muted);
     assert!(
         listener.subscriber.room_sid().as_str().starts_with("RM_")
             && listener.subscriber.participant_sid().as_str().starts_with("PA_")
@@ -84,7 +88,7 @@ async fn tracks_are_told_with_their_publishers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tracks_end_when_they_are_unpublished_unsubscribed_or_left_behind() {
+async fn tracks_end_when_unpublished_unsubscribed_or_when_the_publisher_leaves() {
     let server = start_server().await;
     let (alice, alice_track) = publish(&server, "room", "alice").await;
     let alice_second = alice
@@ -120,7 +124,7 @@ async fn tracks_end_when_they_are_unpublished_unsubscribed_or_left_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_section_is_used_again_for_a_later_track() {
+async fn a_later_track_reuses_the_section() {
     let server = start_server().await;
     let (alice, first) = publish(&server, "room", "alice").await;
     let mut listener = Listener::join(server.recorder_config("room")).await;
@@ -137,14 +141,14 @@ async fn a_section_is_used_again_for_a_later_track() {
     let frames = frames(2, 20);
     listener.during(second.play(frames.clone())).await.unwrap();
     listener
-        .until("the last frame is there", |l| l.heard(second.sid(), &frames[19]))
+        .until("the last frame has arrived", |l| l.received(second.sid(), &frames[19]))
         .await;
 
     assert_eq!(listener.payloads(second.sid()), frames);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_session_of_the_same_identity_ends_the_first() {
+async fn joining_with_the_same_identity_ends_the_earlier_connection() {
     let server = start_server().await;
     let mut first = Listener::join(server.recorder_config("room")).await;
 
@@ -161,13 +165,13 @@ async fn leaving_is_the_last_event() {
     let mut listener = Listener::join(server.recorder_config("room")).await;
 
     listener.subscriber.clone().leave().await;
-    listener.until("we have left", |l| l.left.is_some()).await;
+    listener.until("the subscriber has left", |l| l.left.is_some()).await;
 
     assert_eq!(listener.left, Some(LeaveReason::ClientInitiated));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_that_is_not_ours_is_named_as_the_cause() {
+async fn a_foreign_bind_address_is_an_error() {
     let server = start_server().await;
     let mut config = server.recorder_config("room");
     config.bind = BindAddr::Only(vec!["203.0.113.7".parse().unwrap()]);

@@ -1,4 +1,4 @@
-//! What is sent arrives.
+//! Packets arrive as they were sent.
 
 use std::time::{Duration, Instant};
 
@@ -29,8 +29,8 @@ async fn every_packet_of_two_publishers_arrives_in_order() {
         })
         .await;
     listener
-        .until("the last frames are there", |l| {
-            l.heard(alice_track.sid(), &alice_frames[99]) && l.heard(bob_track.sid(), &bob_frames[99])
+        .until("the last frames have arrived", |l| {
+            l.received(alice_track.sid(), &alice_frames[99]) && l.received(bob_track.sid(), &bob_frames[99])
         })
         .await;
 
@@ -47,7 +47,7 @@ async fn every_packet_of_two_publishers_arrives_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_packet_leaves_a_hole_unless_red_carries_it() {
+async fn a_lost_packet_leaves_a_gap_unless_red_repairs_it() {
     let server = start_server().await;
     for (identity, red, expected) in [("plain", false, 9), ("red", true, 10)] {
         let speaker = publisher(&server, identity, identity).await;
@@ -64,7 +64,7 @@ async fn a_lost_packet_leaves_a_hole_unless_red_carries_it() {
             .await;
         let frames = frames(1, 10);
 
-        // The server takes a moment to read our answer; what is sent before that is not for us.
+        // The server needs a moment to process our answer and forwards nothing before.
         let start = Instant::now() + Duration::from_millis(100);
         for (index, payload) in (0u32..).zip(frames.clone()) {
             let at = start + Duration::from_millis(20) * index;
@@ -81,7 +81,7 @@ async fn a_lost_packet_leaves_a_hole_unless_red_carries_it() {
             .unwrap();
         }
         listener
-            .until("the last frame is there", |l| l.heard(track.sid(), &frames[9]))
+            .until("the last frame has arrived", |l| l.received(track.sid(), &frames[9]))
             .await;
 
         let packets = &listener.packets[track.sid()];
@@ -95,7 +95,7 @@ async fn a_lost_packet_leaves_a_hole_unless_red_carries_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_track_that_is_muted_from_the_start_is_heard_after_the_unmute() {
+async fn a_track_that_starts_muted_is_received_after_the_unmute() {
     let server = start_server().await;
     let speaker = publisher(&server, "room", "alice").await;
     let track = speaker
@@ -113,19 +113,19 @@ async fn a_track_that_is_muted_from_the_start_is_heard_after_the_unmute() {
 
     track.unmute().unwrap();
     listener
-        .until("the unmute is told", |l| l.was_told("muted false"))
+        .until("the unmute is reported", |l| l.has_reported("muted false"))
         .await;
     let frames = frames(1, 20);
     listener.during(track.play(frames.clone())).await.unwrap();
     listener
-        .until("the last frame is there", |l| l.heard(track.sid(), &frames[19]))
+        .until("the last frame has arrived", |l| l.received(track.sid(), &frames[19]))
         .await;
 
     assert_eq!(listener.payloads(track.sid()), frames);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sender_reports_tie_timestamps_to_the_publishers_clock() {
+async fn sender_reports_arrive_for_a_subscribed_track() {
     let server = start_server().await;
     let (_alice, track) = publish(&server, "room", "alice").await;
     let mut listener = Listener::join(server.recorder_config("room")).await;
@@ -134,13 +134,13 @@ async fn sender_reports_tie_timestamps_to_the_publishers_clock() {
         .await;
 
     let playing = tokio::spawn(async move { track.play(frames(1, 500)).await });
-    listener.until("a report comes", |l| l.reports > 0).await;
+    listener.until("a report arrives", |l| l.reports > 0).await;
 
     playing.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn packets_lost_on_the_way_to_us_are_sent_again() {
+async fn packets_lost_on_the_way_to_us_are_retransmitted() {
     let server = start_server().await;
     for red in [false, true] {
         let room = format!("red {red}");
@@ -160,10 +160,10 @@ async fn packets_lost_on_the_way_to_us_are_sent_again() {
         let frames = frames(1, 120);
 
         listener.during(track.play(frames.clone())).await.unwrap();
-        // The very last ones are missed by nobody, as nothing comes after them.
+        // The loss of the last packets goes unnoticed, because no packet follows them.
         listener
-            .until("all but the last are there", |l| {
-                frames[..110].iter().all(|frame| l.heard(track.sid(), frame))
+            .until("all but the last have arrived", |l| {
+                frames[..110].iter().all(|frame| l.received(track.sid(), frame))
             })
             .await;
     }

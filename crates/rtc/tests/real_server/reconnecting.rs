@@ -1,11 +1,11 @@
-//! Faults of signalling, of the session and of the server.
+//! Faults of signalling, media and server.
 
 use rtc::{LeaveReason, publisher::PublisherEvent, simulate::Fault};
 
 use crate::support::{Listener, frames, publish, start_server};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dropped_websocket_costs_no_packet() {
+async fn a_dropped_websocket_loses_no_packet() {
     let server = start_server().await;
     let (_alice, track) = publish(&server, "room", "alice").await;
     let mut listener = Listener::join(server.recorder_config("room")).await;
@@ -19,21 +19,21 @@ async fn a_dropped_websocket_costs_no_packet() {
     };
 
     listener
-        .until("some packets are there", |l| l.payloads(&sid).len() > 25)
+        .until("some packets have arrived", |l| l.payloads(&sid).len() > 25)
         .await;
     listener.subscriber.simulate(Fault::DropSignal);
     listener
-        .until("the session is resumed", |l| l.was_told("resumed"))
+        .until("the session is resumed", |l| l.has_reported("resumed"))
         .await;
     listener
-        .until("the last frame is there", |l| l.heard(&sid, &frames[149]))
+        .until("the last frame has arrived", |l| l.received(&sid, &frames[149]))
         .await;
 
     let mut packets = listener.packets[&sid].clone();
     packets.sort_by_key(|packet| packet.seq_no);
     let payloads: Vec<_> = packets.into_iter().map(|packet| packet.payload).collect();
     assert_eq!(payloads, frames);
-    assert!(!listener.was_told("reconnected"));
+    assert!(!listener.has_reported("reconnected"));
     playing.await.unwrap().unwrap();
 }
 
@@ -49,7 +49,7 @@ async fn a_track_published_while_signalling_is_down_is_found_on_resume() {
     listener.subscriber.simulate(Fault::DropSignal);
     let (_bob, bob_track) = publish(&server, "room", "bob").await;
     listener
-        .until("bob's is subscribed too", |l| {
+        .until("bob's track is subscribed", |l| {
             l.subscribed.iter().any(|sid| sid == bob_track.sid())
         })
         .await;
@@ -58,7 +58,7 @@ async fn a_track_published_while_signalling_is_down_is_found_on_resume() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_server_says_leave_a_new_session_goes_on_with_the_same_tracks() {
+async fn after_the_server_sends_leave_a_full_reconnect_keeps_the_tracks() {
     let server = start_server().await;
     let (_alice, track) = publish(&server, "room", "alice").await;
     let mut listener = Listener::join(server.recorder_config("room")).await;
@@ -69,15 +69,15 @@ async fn when_the_server_says_leave_a_new_session_goes_on_with_the_same_tracks()
 
     listener.subscriber.simulate(Fault::ServerLeave);
     listener
-        .until("the track is subscribed anew", |l| l.subscribed.len() == 2)
+        .until("the track is subscribed again", |l| l.subscribed.len() == 2)
         .await;
     let frames = frames(1, 20);
     listener.during(track.play(frames.clone())).await.unwrap();
     listener
-        .until("the last frame is there", |l| l.heard(track.sid(), &frames[19]))
+        .until("the last frame has arrived", |l| l.received(track.sid(), &frames[19]))
         .await;
 
-    assert!(listener.was_told("reconnected") && listener.ended.is_empty());
+    assert!(listener.has_reported("reconnected") && listener.ended.is_empty());
     assert_eq!(listener.payloads(track.sid()), frames);
     assert_ne!(listener.subscriber.participant_sid(), before.0);
     assert_eq!(listener.subscriber.room_sid(), before.1);
@@ -94,19 +94,19 @@ async fn a_broken_media_connection_is_replaced() {
 
     listener.subscriber.simulate(Fault::FailMedia);
     listener
-        .until("the track is subscribed anew", |l| l.subscribed.len() == 2)
+        .until("the track is subscribed again", |l| l.subscribed.len() == 2)
         .await;
     let frames = frames(1, 10);
     listener.during(track.play(frames.clone())).await.unwrap();
     listener
-        .until("the last frame is there", |l| l.heard(track.sid(), &frames[9]))
+        .until("the last frame has arrived", |l| l.received(track.sid(), &frames[9]))
         .await;
 
     assert_eq!(listener.payloads(track.sid()), frames);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_publisher_resumes_and_its_track_goes_on() {
+async fn a_publisher_resumes_and_its_track_continues() {
     let server = start_server().await;
     let (alice, mut events) = rtc::publisher::join(server.publisher_config("room", "alice"))
         .await
@@ -125,7 +125,7 @@ async fn a_publisher_resumes_and_its_track_goes_on() {
     let frames = frames(1, 20);
     listener.during(track.play(frames.clone())).await.unwrap();
     listener
-        .until("the last frame is there", |l| l.heard(track.sid(), &frames[19]))
+        .until("the last frame has arrived", |l| l.received(track.sid(), &frames[19]))
         .await;
 
     assert_eq!(listener.payloads(track.sid()), frames);
@@ -133,7 +133,7 @@ async fn a_publisher_resumes_and_its_track_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_stays_away_is_given_up_in_the_time_allowed() {
+async fn full_reconnects_end_after_the_configured_time() {
     let mut server = start_server().await;
     let (_alice, _track) = publish(&server, "room", "alice").await;
     let mut config = server.recorder_config("room");
@@ -145,13 +145,13 @@ async fn a_server_that_stays_away_is_given_up_in_the_time_allowed() {
 
     server.kill();
     listener.subscriber.simulate(Fault::FailMedia);
-    listener.until("we have given up", |l| l.left.is_some()).await;
+    listener.until("the subscriber has left", |l| l.left.is_some()).await;
 
     assert!(matches!(listener.left, Some(LeaveReason::ReconnectTimedOut(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn media_that_stops_without_a_word_is_missed_after_six_seconds() {
+async fn media_that_stops_silently_is_noticed_after_six_seconds() {
     let server = start_server().await;
     let (_alice, track) = publish(&server, "room", "alice").await;
     let mut listener = Listener::join(server.recorder_config("room")).await;
@@ -164,18 +164,18 @@ async fn media_that_stops_without_a_word_is_missed_after_six_seconds() {
         tokio::spawn(async move { track.play(frames).await })
     };
     listener
-        .until("some packets are there", |l| l.payloads(&sid).len() > 10)
+        .until("some packets have arrived", |l| l.payloads(&sid).len() > 10)
         .await;
 
     listener.subscriber.simulate(Fault::LoseMedia { one_in: 1 });
     listener
-        .until("the silence is noticed", |l| l.was_told("resumed"))
+        .until("the loss is noticed", |l| l.has_reported("resumed"))
         .await;
     listener.subscriber.simulate(Fault::LoseMedia { one_in: 0 });
     listener
-        .until("the last frame is there", |l| l.heard(&sid, &frames[449]))
+        .until("the last frame has arrived", |l| l.received(&sid, &frames[449]))
         .await;
 
     playing.await.unwrap().unwrap();
-    assert!(!listener.was_told("reconnected"));
+    assert!(!listener.has_reported("reconnected"));
 }

@@ -1,11 +1,11 @@
-//! The ways media can take.
+//! The transports of media: UDP, TCP, ICE-lite.
 
 use rtc::simulate::Fault;
 
 use crate::support::{Listener, LivekitServer, frames, publish, start_server, start_server_with};
 
-/// One publisher, one recorder: everything arrives.
-async fn everything_arrives(server: &LivekitServer) {
+/// Checks that a recorder receives all frames of a publisher.
+async fn check_that_everything_arrives(server: &LivekitServer) {
     let (_alice, track) = publish(server, "room", "alice").await;
     let mut listener = Listener::join(server.recorder_config("room")).await;
     listener
@@ -13,11 +13,11 @@ async fn everything_arrives(server: &LivekitServer) {
         .await;
     let frames = frames(1, 50);
 
-    // Subscribed is not connected: without this the first frames would find no way yet.
+    // A subscribed track is not connected yet: without this the first frames would be lost.
     listener.during(track.play(vec![frames[0].clone(); 75])).await.unwrap();
     listener.during(track.play(frames.clone())).await.unwrap();
     listener
-        .until("the last frame is there", |l| l.heard(track.sid(), &frames[49]))
+        .until("the last frame has arrived", |l| l.received(track.sid(), &frames[49]))
         .await;
 
     let payloads = listener.payloads(track.sid());
@@ -25,21 +25,21 @@ async fn everything_arrives(server: &LivekitServer) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn media_comes_from_an_ice_lite_server_that_never_speaks_first() {
+async fn media_arrives_from_an_ice_lite_server() {
     let server = start_server_with("use_ice_lite: true").await;
 
-    everything_arrives(&server).await;
+    check_that_everything_arrives(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn media_comes_by_tcp_where_there_is_no_udp() {
+async fn media_arrives_over_tcp_if_udp_is_not_available() {
     let server = start_server_with("force_tcp: true").await;
 
-    everything_arrives(&server).await;
+    check_that_everything_arrives(&server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_move_to_tcp_in_the_middle_costs_nothing_that_comes_after() {
+async fn a_switch_to_tcp_loses_nothing_that_follows() {
     let server = start_server().await;
     let (_alice, track) = publish(&server, "room", "alice").await;
     let mut listener = Listener::join(server.recorder_config("room")).await;
@@ -54,20 +54,20 @@ async fn a_move_to_tcp_in_the_middle_costs_nothing_that_comes_after() {
     };
 
     listener
-        .until("some packets are there", |l| l.payloads(&sid).len() > 10)
+        .until("some packets have arrived", |l| l.payloads(&sid).len() > 10)
         .await;
     listener.subscriber.simulate(Fault::SwitchToTcp);
     listener
-        .until("the last frame is there", |l| l.heard(&sid, &frames[199]))
+        .until("the last frame has arrived", |l| l.received(&sid, &frames[199]))
         .await;
 
     playing.await.unwrap().unwrap();
-    // The move takes a second (the server waits that long for better ways), of which NACK brings back most.
+    // The switch takes a second, for which the server waits for better candidates. NACK recovers most of it.
     assert!(
-        frames[150..].iter().all(|frame| listener.heard(&sid, frame)),
-        "nothing is missing after the move"
+        frames[150..].iter().all(|frame| listener.received(&sid, frame)),
+        "nothing is missing after the switch"
     );
-    let missing = frames.iter().filter(|frame| !listener.heard(&sid, frame)).count();
+    let missing = frames.iter().filter(|frame| !listener.received(&sid, frame)).count();
     assert!(missing < 50, "{missing} packets are missing");
-    assert!(!listener.was_told("reconnected"));
+    assert!(!listener.has_reported("reconnected"));
 }

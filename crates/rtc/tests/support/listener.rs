@@ -1,4 +1,4 @@
-//! A recorder that remembers what it was told.
+//! A subscriber that keeps everything that it receives.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,8 +9,8 @@ use rtc::{
 };
 use tokio::{sync::mpsc, time::timeout};
 
-/// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The longest wait for anything.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 pub struct Listener {
     pub subscriber: Subscriber,
@@ -20,8 +20,8 @@ pub struct Listener {
     pub subscribed: Vec<TrackSid>,
     pub ended: Vec<(TrackSid, TrackEndReason)>,
     pub left: Option<LeaveReason>,
-    /// All but packets and reports, in words.
-    pub told: Vec<String>,
+    /// All events but packets and sender reports, in words.
+    pub reported: Vec<String>,
     pub reports: usize,
     subscribes: bool,
 }
@@ -29,13 +29,13 @@ pub struct Listener {
 impl Listener {
     /// Joins and subscribes to every track.
     pub async fn join(config: ConnectConfig) -> Self {
-        let mut listener = Self::join_silently(config).await;
+        let mut listener = Self::join_only(config).await;
         listener.subscribes = true;
         listener
     }
 
     /// Joins and subscribes to nothing.
-    pub async fn join_silently(config: ConnectConfig) -> Self {
+    pub async fn join_only(config: ConnectConfig) -> Self {
         let (subscriber, events) = subscriber::join(config).await.unwrap();
         Self {
             subscriber,
@@ -45,44 +45,46 @@ impl Listener {
             subscribed: Vec::new(),
             ended: Vec::new(),
             left: None,
-            told: Vec::new(),
+            reported: Vec::new(),
             reports: 0,
             subscribes: false,
         }
     }
 
-    /// Listens until `condition` holds.
+    /// Handles events until `condition` holds.
     pub async fn until(&mut self, what: &str, condition: impl Fn(&Self) -> bool) {
-        let done = timeout(PATIENCE, async {
+        let done = timeout(TIMEOUT, async {
             while !condition(self) {
-                let event = self.events.recv().await.expect("the session goes on");
-                self.note(event);
+                let event = self.events.recv().await.expect("the subscriber has not left");
+                self.handle(event);
             }
         });
         if done.await.is_err() {
             let counts: Vec<_> = self.packets.iter().map(|(sid, packets)| (sid, packets.len())).collect();
             panic!(
-                "waited in vain until {what}; told: {:#?}; packets: {counts:?}",
-                self.told
+                "timed out waiting until {what}; reported: {:#?}; packets: {counts:?}",
+                self.reported
             );
         }
     }
 
-    /// Listens while `work` is done.
+    /// Handles events while `work` runs.
     pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
         tokio::pin!(work);
         loop {
             tokio::select! {
                 result = &mut work => return result,
-                Some(event) = self.events.recv() => self.note(event),
+                Some(event) = self.events.recv() => self.handle(event),
             }
         }
     }
 
-    pub fn was_told(&self, what: &str) -> bool {
-        self.told.iter().any(|told| told == what)
+    /// Returns whether this event has occurred.
+    pub fn has_reported(&self, what: &str) -> bool {
+        self.reported.iter().any(|reported| reported == what)
     }
 
+    /// Returns the payloads of a track in the order of their arrival.
     pub fn payloads(&self, sid: &TrackSid) -> Vec<Bytes> {
         self.packets
             .get(sid)
@@ -92,7 +94,8 @@ impl Listener {
             .collect()
     }
 
-    pub fn heard(&self, sid: &TrackSid, payload: &Bytes) -> bool {
+    /// Returns whether a packet of the track with this payload has arrived.
+    pub fn received(&self, sid: &TrackSid, payload: &Bytes) -> bool {
         self.packets
             .get(sid)
             .into_iter()
@@ -100,7 +103,7 @@ impl Listener {
             .any(|packet| packet.payload == *payload)
     }
 
-    fn note(&mut self, event: RoomEvent) {
+    fn handle(&mut self, event: RoomEvent) {
         match event {
             RoomEvent::Packet { sid, packet } => self.packets.entry(sid).or_default().push(packet),
             RoomEvent::SenderReport { .. } => self.reports += 1,
@@ -108,33 +111,33 @@ impl Listener {
                 if self.subscribes {
                     self.subscriber.subscribe(&track.sid);
                 }
-                self.told.push(format!("published {}", track.identity));
+                self.reported.push(format!("published {}", track.identity));
                 self.tracks.insert(track.sid.clone(), track);
             }
             RoomEvent::TrackChanged(track) => {
-                self.told.push(format!("changed {}", track.identity));
+                self.reported.push(format!("changed {}", track.identity));
                 self.tracks.insert(track.sid.clone(), track);
             }
             RoomEvent::TrackSubscribed { sid } => {
-                self.told.push("subscribed".into());
+                self.reported.push("subscribed".into());
                 self.subscribed.push(sid);
             }
             RoomEvent::TrackEnded { sid, reason } => {
-                self.told.push(format!("ended {reason:?}"));
+                self.reported.push(format!("ended {reason:?}"));
                 self.ended.push((sid, reason));
             }
             RoomEvent::TrackMuted { sid, muted } => {
-                self.told.push(format!("muted {muted}"));
-                self.tracks.get_mut(&sid).expect("a track that was told of").muted = muted;
+                self.reported.push(format!("muted {muted}"));
+                self.tracks.get_mut(&sid).expect("only reported tracks are muted").muted = muted;
             }
             RoomEvent::Left(reason) => {
-                self.told.push(format!("left: {reason}"));
+                self.reported.push(format!("left: {reason}"));
                 self.left = Some(reason);
             }
-            RoomEvent::Reconnecting => self.told.push("reconnecting".into()),
-            RoomEvent::Resumed => self.told.push("resumed".into()),
-            RoomEvent::Reconnected => self.told.push("reconnected".into()),
-            other => self.told.push(format!("{other:?}")),
+            RoomEvent::Reconnecting => self.reported.push("reconnecting".into()),
+            RoomEvent::Resumed => self.reported.push("resumed".into()),
+            RoomEvent::Reconnected => self.reported.push("reconnected".into()),
+            other => self.reported.push(format!("{other:?}")),
         }
     }
 }

@@ -5,7 +5,7 @@ use rtc::publisher::{self, AudioOptions, AudioTrack, Publisher};
 
 use super::LivekitServer;
 
-/// `count` frames that look like Opus and differ from each other and from those of other speakers.
+/// Returns `count` frames that look like Opus and differ from each other and from those of other speakers.
 pub fn frames(speaker: u8, count: u32) -> Vec<Bytes> {
     (0..count)
         .map(|index| {
@@ -18,6 +18,7 @@ pub fn frames(speaker: u8, count: u32) -> Vec<Bytes> {
         .collect()
 }
 
+/// Joins a room to publish.
 pub async fn publisher(server: &LivekitServer, room: &str, identity: &str) -> Publisher {
     publisher::join(server.publisher_config(room, identity))
         .await
@@ -25,7 +26,7 @@ pub async fn publisher(server: &LivekitServer, room: &str, identity: &str) -> Pu
         .0
 }
 
-/// A speaker with a microphone.
+/// Joins a room and publishes a microphone.
 pub async fn publish(server: &LivekitServer, room: &str, identity: &str) -> (Publisher, AudioTrack) {
     let publisher = publisher(server, room, identity).await;
     let track = publisher.publish_audio(AudioOptions::default()).await.unwrap();

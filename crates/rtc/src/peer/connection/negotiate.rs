@@ -1,4 +1,4 @@
-//! What the two sides tell each other before media flows: descriptions, candidates, TCP streams.
+//! Negotiation before media flows: session descriptions, candidates, TCP streams.
 
 use std::{net::SocketAddr, time::Instant};
 
@@ -11,11 +11,11 @@ use str0m::{
 use super::{PeerConnection, PeerError, PeerOutput};
 use crate::{peer::candidate::TrickledCandidate, sdp};
 
-/// Candidates that may wait for the offer which they belong to.
+/// How many candidates may wait for the offer that they belong to.
 const MAX_EARLY_CANDIDATES: usize = 64;
 
 impl PeerConnection {
-    /// Takes the server's offer and gives the answer. `offer` is the scan of `sdp`.
+    /// Accepts the server's offer and returns the answer. `offer` is the result of scanning `sdp`.
     pub fn accept_offer(&mut self, now: Instant, sdp: &str, offer: &sdp::Offer<'_>) -> Result<String, PeerError> {
         self.check_fingerprint(offer.fingerprint)?;
         let parsed = SdpOffer::from_sdp_string(&sdp::rewrite_directions(sdp))
@@ -26,46 +26,48 @@ impl PeerConnection {
             .accept_offer(parsed)
             .map_err(|error| PeerError::BadDescription(error.to_string()))?
             .to_sdp_string();
-        self.settle(now);
-        self.describe_remote(now, offer);
+        self.drain_output(now);
+        self.handle_remote_description(now, offer);
         Ok(answer)
     }
 
-    /// A candidate of the server, as the JSON text of a trickle message. What cannot be read is passed over.
+    /// Adds a candidate of the server, given as the JSON text of a trickle message. Ignores invalid ones.
     pub fn add_candidate(&mut self, now: Instant, candidate_init: &str) {
         let Some(trickled) = TrickledCandidate::parse(candidate_init) else {
-            tracing::debug!(candidate_init, "unusable candidate");
+            tracing::debug!(candidate_init, "ignoring an unusable candidate");
             return;
         };
         if self.is_early(&trickled) {
-            if self.early.len() < MAX_EARLY_CANDIDATES {
-                self.early.push_back(trickled);
+            if self.early_candidates.len() < MAX_EARLY_CANDIDATES {
+                self.early_candidates.push_back(trickled);
             }
             return;
         }
         self.apply_candidate(now, trickled);
     }
 
+    /// A TCP stream to the server is connected.
     pub fn handle_tcp_up(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr) {
         let candidate = Candidate::builder().tcp().host(local).tcptype(TcpType::Active).build();
         if let Ok(candidate) = candidate {
             self.rtc.add_local_candidate(candidate);
-            self.settle(now);
+            self.drain_output(now);
         }
-        if let Some(candidate) = self.tcp.connected(remote) {
+        if let Some(candidate) = self.tcp.candidate(remote) {
             self.rtc.add_remote_candidate(candidate);
         }
-        self.kick(now);
+        self.run_timers(now);
     }
 
+    /// The TCP stream from this local address is closed.
     pub fn handle_tcp_down(&mut self, now: Instant, local: SocketAddr) {
         if let Ok(candidate) = Candidate::builder().tcp().host(local).tcptype(TcpType::Active).build() {
             self.rtc.direct_api().invalidate_candidate(&candidate);
         }
-        self.kick(now);
+        self.run_timers(now);
     }
 
-    /// str0m goes by the first fingerprint it saw; another one would end in silence.
+    /// Fails if the fingerprint changed: str0m keeps using the first one, and the connection would fail without an error.
     fn check_fingerprint(&mut self, fingerprint: &str) -> Result<(), PeerError> {
         if self.fingerprint.is_empty() {
             fingerprint.clone_into(&mut self.fingerprint);
@@ -77,42 +79,42 @@ impl PeerConnection {
         }
     }
 
-    /// A description of the server was accepted: what waited for it may go on.
-    pub(super) fn describe_remote(&mut self, now: Instant, remote: &sdp::Offer<'_>) {
+    /// A description of the server was accepted: adds its candidates, and those that waited for it.
+    pub(super) fn handle_remote_description(&mut self, now: Instant, remote: &sdp::Offer<'_>) {
         remote.ice_ufrag.clone_into(&mut self.remote_ufrag);
         for candidate in remote
             .candidates
             .iter()
             .filter_map(|line| TrickledCandidate::from_sdp(line, remote.ice_ufrag))
         {
-            // Others str0m has read itself.
+            // str0m has read the others itself.
             if candidate.is_passive_tcp() {
                 self.apply_candidate(now, candidate);
             }
         }
-        for candidate in std::mem::take(&mut self.early) {
-            if candidate.fits(remote.ice_ufrag) {
+        for candidate in std::mem::take(&mut self.early_candidates) {
+            if candidate.matches(remote.ice_ufrag) {
                 self.apply_candidate(now, candidate);
             }
         }
-        self.kick(now);
+        self.run_timers(now);
     }
 
-    /// It came before the offer, or belongs to an ICE restart whose offer is still on its way.
+    /// Returns whether the candidate arrived before its offer, the first or that of an ICE restart.
     fn is_early(&self, candidate: &TrickledCandidate) -> bool {
-        self.remote_ufrag.is_empty() || !candidate.fits(&self.remote_ufrag)
+        self.remote_ufrag.is_empty() || !candidate.matches(&self.remote_ufrag)
     }
 
     fn apply_candidate(&mut self, now: Instant, trickled: TrickledCandidate) {
         if trickled.is_passive_tcp() {
-            if let Some(address) = self.tcp.offered(&self.remote_ufrag, &trickled.candidate) {
+            if let Some(address) = self.tcp.add(&self.remote_ufrag, &trickled.candidate) {
                 self.outputs.push_back(PeerOutput::DialTcp(address));
             }
             return;
         }
         if trickled.candidate.proto() == Protocol::Udp {
             self.rtc.add_remote_candidate(trickled.candidate);
-            self.kick(now);
+            self.run_timers(now);
         }
     }
 }
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_that_lacks_a_line_is_an_answer_or_an_error() {
+    fn an_incomplete_offer_is_answered_or_an_error() {
         let offer = offer();
         let lines: Vec<_> = offer.lines().collect();
 
@@ -160,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_with_another_certificate_is_not_the_one_we_know() {
+    fn a_changed_certificate_is_an_error() {
         let mut peer = subscriber();
         accept(&mut peer, &offer()).unwrap();
 
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn candidates_wait_for_their_offer_but_not_without_end() {
+    fn a_limited_number_of_candidates_waits_for_the_offer() {
         let mut peer = subscriber();
         let candidate =
             |port: usize| format!(r#"{{"candidate":"candidate:1 1 udp 1 10.0.0.5 {port} typ host ufrag other"}}"#);
@@ -179,9 +181,9 @@ mod tests {
         for port in 1..1000 {
             peer.add_candidate(Instant::now(), &candidate(port));
         }
-        let waiting = peer.early.len();
+        let waiting = peer.early_candidates.len();
         accept(&mut peer, &offer()).unwrap();
 
-        assert_eq!((waiting, peer.early.len()), (MAX_EARLY_CANDIDATES, 0));
+        assert_eq!((waiting, peer.early_candidates.len()), (MAX_EARLY_CANDIDATES, 0));
     }
 }

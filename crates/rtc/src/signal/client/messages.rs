@@ -185,7 +185,7 @@ mod tests {
     use super::*;
     use crate::signal::{
         SignalOutput,
-        testing::{Bench, alice, join, leave, resumed},
+        testing::{Harness, alice, join, leave, resumed},
         wire,
     };
 
@@ -203,75 +203,75 @@ mod tests {
     }
 
     #[test]
-    fn a_join_tells_the_tracks_that_are_there() {
-        let mut bench = Bench::new(Role::Subscriber);
+    fn a_join_reports_the_published_tracks() {
+        let mut harness = Harness::new(Role::Subscriber);
 
-        bench.accept(join("RM_1", &["TR_1", "TR_2"]));
+        harness.accept(join("RM_1", &["TR_1", "TR_2"]));
 
         assert_eq!(
-            bench.outline(),
+            harness.outline(),
             ["dial to join", "joined RM_1", "published TR_1", "published TR_2"]
         );
     }
 
     #[test]
-    fn nothing_is_told_before_the_rooms_sid_is_known() {
-        let mut bench = Bench::new(Role::Subscriber);
-        bench.accept(join("", &["TR_1"]));
-        let before = bench.outline();
+    fn nothing_is_reported_before_the_rooms_sid_is_known() {
+        let mut harness = Harness::new(Role::Subscriber);
+        harness.accept(join("", &["TR_1"]));
+        let before = harness.outline();
 
         let room = Room {
             sid: "RM_1".into(),
             ..Default::default()
         };
-        bench.say(Response::RoomUpdate(RoomUpdate { room: Some(room) }));
+        harness.receive(Response::RoomUpdate(RoomUpdate { room: Some(room) }));
 
         assert_eq!(before, ["dial to join"]);
-        assert_eq!(bench.outline(), ["joined RM_1", "published TR_1"]);
+        assert_eq!(harness.outline(), ["joined RM_1", "published TR_1"]);
     }
 
     #[test]
-    fn a_session_of_the_wrong_kind_is_refused() {
-        let mut bench = Bench::new(Role::Publisher);
+    fn a_token_for_the_other_role_is_refused() {
+        let mut harness = Harness::new(Role::Publisher);
 
-        bench.accept(join("RM_1", &[]));
+        harness.accept(join("RM_1", &[]));
 
         assert!(
-            bench
+            harness
                 .outline()
                 .last()
                 .unwrap()
-                .starts_with("failed: the token does not fit")
+                .starts_with("failed: the token has the wrong grants")
         );
     }
 
     #[test]
-    fn the_first_list_after_a_resume_names_everybody() {
-        let mut bench = Bench::new(Role::Subscriber);
-        bench.accept(join("RM_1", &["TR_1", "TR_2"]));
-        bench.close();
-        bench.accept(resumed());
-        bench.outline();
+    fn the_first_list_after_a_resume_is_complete() {
+        let mut harness = Harness::new(Role::Subscriber);
+        harness.accept(join("RM_1", &["TR_1", "TR_2"]));
+        harness.close();
+        harness.accept(resumed());
+        harness.outline();
 
-        bench.say(Response::Update(ParticipantUpdate { participants: vec![] }));
-        let full = bench.outline();
-        bench.say(update(9, &["TR_3"]));
-        bench.say(Response::Update(ParticipantUpdate { participants: vec![] }));
+        harness.receive(Response::Update(ParticipantUpdate { participants: vec![] }));
+        let full = harness.outline();
+        harness.receive(update(9, &["TR_3"]));
+        harness.receive(Response::Update(ParticipantUpdate { participants: vec![] }));
 
         assert_eq!(full, ["unpublished TR_1", "unpublished TR_2"]);
-        assert_eq!(bench.outline(), ["published TR_3"]);
+        assert_eq!(harness.outline(), ["published TR_3"]);
     }
 
     #[test]
-    fn a_resume_tells_the_server_what_is_wanted() {
-        let mut bench = Bench::joined();
-        bench.signal.subscribe(bench.now, "TR_1".into());
-        bench.close();
-        bench.outline();
+    fn a_resume_reports_subscriptions_to_the_server() {
+        let mut harness = Harness::joined();
+        harness.signal.subscribe(harness.now, "TR_1".into());
+        harness.close();
+        harness.outline();
 
-        bench.accept(resumed());
+        harness.accept(resumed());
 
-        let sync = bench.outputs().into_iter().find_map(|output| match output {
+        let sync = harness.outputs().into_iter().find_map(|output| match output {
             SignalOutput::Send(livekit_protocol::signal_request::Message::SyncState(sync)) => sync.subscription,
             _ => None,
         });
@@ -280,126 +280,129 @@ mod tests {
     }
 
     #[test]
-    fn a_track_of_a_foreign_codec_is_reported_and_not_asked_for_again() {
-        let mut bench = Bench::joined();
-        bench.say(update(2, &["TR_1"]));
-        bench.signal.subscribe(bench.now, "TR_1".into());
-        bench.outline();
+    fn a_track_with_an_unsupported_codec_fails_and_is_not_requested_again() {
+        let mut harness = Harness::joined();
+        harness.receive(update(2, &["TR_1"]));
+        harness.signal.subscribe(harness.now, "TR_1".into());
+        harness.outline();
 
-        bench.say(subscription_failed("TR_1", 1));
+        harness.receive(subscription_failed("TR_1", 1));
 
-        let mut said = bench.outline();
-        bench.wait();
-        said.extend(bench.outline());
+        let mut outline = harness.outline();
+        harness.wait();
+        outline.extend(harness.outline());
         assert_eq!(
-            said,
-            ["TR_1 failed: the track cannot be had as plain Opus", "unsubscribe TR_1"]
+            outline,
+            [
+                "TR_1 failed: the track is not available as Opus without redundancy",
+                "unsubscribe TR_1"
+            ]
         );
     }
 
     #[test]
-    fn a_track_that_could_not_be_bound_is_asked_for_again_while_it_is_listed() {
-        let mut bench = Bench::joined();
-        bench.say(update(2, &["TR_1"]));
-        bench.signal.subscribe(bench.now, "TR_1".into());
-        bench.outline();
+    fn a_listed_track_that_could_not_be_bound_is_requested_again() {
+        let mut harness = Harness::joined();
+        harness.receive(update(2, &["TR_1"]));
+        harness.signal.subscribe(harness.now, "TR_1".into());
+        harness.outline();
 
-        bench.say(subscription_failed("TR_1", 0));
+        harness.receive(subscription_failed("TR_1", 0));
         for _ in 0..2 {
-            bench.wait();
+            harness.wait();
         }
 
-        assert_eq!(bench.outline(), ["unsubscribe TR_1", "subscribe TR_1"]);
+        assert_eq!(harness.outline(), ["unsubscribe TR_1", "subscribe TR_1"]);
     }
 
     #[test]
-    fn a_track_that_nobody_lists_is_not_found() {
-        let mut bench = Bench::joined();
-        bench.signal.subscribe(bench.now, "TR_1".into());
-        bench.outline();
+    fn a_track_that_is_not_listed_is_not_found() {
+        let mut harness = Harness::joined();
+        harness.signal.subscribe(harness.now, "TR_1".into());
+        harness.outline();
 
-        bench.say(subscription_failed("TR_1", 2));
-        bench.say(subscription_failed("TR_other", 2));
+        harness.receive(subscription_failed("TR_1", 2));
+        harness.receive(subscription_failed("TR_other", 2));
 
-        assert_eq!(bench.outline()[0], "TR_1 failed: the track does not exist");
-        assert_eq!(bench.outline(), Vec::<String>::new());
+        assert_eq!(harness.outline()[0], "TR_1 failed: the track does not exist");
+        assert_eq!(harness.outline(), Vec::<String>::new());
     }
 
     #[test]
     fn a_room_that_moves_is_left() {
-        let mut bench = Bench::joined();
+        let mut harness = Harness::joined();
         let room = Room {
             sid: "RM_2".into(),
             ..Default::default()
         };
 
-        bench.say(Response::RoomMoved(RoomMovedResponse {
+        harness.receive(Response::RoomMoved(RoomMovedResponse {
             room: Some(room),
             ..Default::default()
         }));
 
         assert!(
-            bench
+            harness
                 .outline()
-                .contains(&"left: the room RM_1 is gone, its name belongs to RM_2 now".to_owned())
+                .contains(&"left: room RM_1 was replaced by room RM_2 of the same name".to_owned())
         );
     }
 
     #[test]
-    fn pings_go_out_and_silence_is_a_loss() {
-        let mut bench = Bench::joined();
+    fn pings_are_sent_and_silence_is_a_loss() {
+        let mut harness = Harness::joined();
 
-        let waits: Vec<_> = (0..3).map(|_| bench.wait()).collect();
+        let waits: Vec<_> = (0..3).map(|_| harness.wait()).collect();
 
         assert_eq!(waits, [5000, 5000, 5000]);
         assert_eq!(
-            bench.outline(),
+            harness.outline(),
             ["send ping", "send ping", "reconnecting", "dial to resume"]
         );
     }
 
     #[test]
-    fn any_message_is_a_sign_of_life() {
-        let mut bench = Bench::joined();
+    fn any_message_counts_as_an_answer() {
+        let mut harness = Harness::joined();
 
         for _ in 0..10 {
-            bench.wait();
-            bench.say(Response::PongResp(Pong::default()));
+            harness.wait();
+            harness.receive(Response::PongResp(Pong::default()));
         }
 
-        assert!(bench.outline().iter().all(|said| said == "send ping"));
+        assert!(harness.outline().iter().all(|output| output == "send ping"));
     }
 
     #[test]
-    fn after_the_end_nothing_is_heard() {
-        let mut bench = Bench::joined();
-        bench.signal.leave();
-        bench.outline();
+    fn messages_after_the_end_are_ignored() {
+        let mut harness = Harness::joined();
+        harness.signal.leave();
+        harness.outline();
 
-        bench.accept(join("RM_1", &["TR_1"]));
-        bench.say(update(9, &["TR_2"]));
-        bench.say(leave(Action::Resume));
+        harness.accept(join("RM_1", &["TR_1"]));
+        harness.receive(update(9, &["TR_2"]));
+        harness.receive(leave(Action::Resume));
 
-        assert_eq!(bench.outline(), Vec::<String>::new());
+        assert_eq!(harness.outline(), Vec::<String>::new());
     }
 
     proptest! {
-        /// Frames that decode to something, in any order, and time that goes on.
+        /// Arbitrary decodable frames in any order, while time passes.
         #[test]
-        fn no_server_makes_the_machine_panic(
+        fn no_message_makes_the_client_panic(
             frames in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..40), 1u8..32, 0u64..20), 0..60),
         ) {
-            let mut bench = Bench::joined();
+            let mut harness = Harness::joined();
             for (body, field, seconds) in frames {
                 let frame = [&[(field << 3) | 2, u8::try_from(body.len()).unwrap()][..], &body].concat();
                 for frame in [frame, body] {
                     if let Ok(Some(message)) = wire::decode(&frame) {
-                        bench.accept(message);
+                        harness.accept(message);
                     }
                 }
-                bench.pass(seconds);
-                bench.signal.handle_timeout(bench.now);
-                bench.outline();
+                harness.advance(seconds);
+                harness.signal.handle_timeout(harness.now);
+                harness.outline();
             }
         }
     }
