@@ -2,9 +2,11 @@
 //!
 //! - A link without a scheme names a file or folder, relative to the file it is in, and an anchor names a heading.
 //! - Text in back-ticks that contains `/` is a path from the repository's root, or from the folder of the file that
-//!   names it, or from that folder's `src`. `{a,b}` stands for both, `*` for any name, so the folder before it counts.
+//!   names it, or from that folder's `src`. `{a,b}` stands for both. `*` and `NAME` stand for any name, so the folder
+//!   before them must exist.
 //! - Text in back-ticks that is a file name (see [`FILE_EXTENSIONS`]) is the name of a file in some folder.
-//! - In a command, only words that begin with `./` or with a folder of the repository's root are paths.
+//! - In a command, only words that begin with `./` or with a folder of the repository's root are paths. In a commit's
+//!   title, the word before the colon is not.
 //! - Not a path: what begins with `/`, what names a scheme, what [`NOT_PATHS`] lists, and what is made at run time
 //!   ([`MADE_LATER`]).
 
@@ -105,18 +107,23 @@ impl<'a> Checker<'a> {
     }
 
     fn exists(&self, file: &Path, path: &str) -> bool {
-        let path = path.split_once('*').map_or(path, |(before, _)| {
-            before.rsplit_once('/').map_or("", |(folder, _)| folder)
-        });
+        let path = before_placeholder(path);
         let folder = folder(file);
         [PathBuf::new(), folder.to_owned(), folder.join("src")]
             .iter()
-            .any(|base| self.repository.contains(&base.join(path)))
+            .any(|base| self.repository.contains(&base.join(&path)))
     }
 
     fn is_path_in_a_command(&self, word: &str) -> bool {
-        word.starts_with("./") || (word.contains('/') && self.repository.starts_with_a_folder(word))
+        let is_path = word.starts_with("./") || (word.contains('/') && self.repository.starts_with_a_folder(word));
+        is_path && !word.ends_with(':')
     }
+}
+
+/// Returns the parts of a path before the first one that stands for any name.
+fn before_placeholder(path: &str) -> PathBuf {
+    let is_placeholder = |part: &str| part.contains('*') || part.split('.').next() == Some("NAME");
+    path.split('/').take_while(|part| !is_placeholder(part)).collect()
 }
 
 fn folder(file: &Path) -> &Path {
@@ -169,20 +176,21 @@ mod tests {
 
     #[test]
     fn full_paths_braces_folders_and_names_are_accepted() {
-        let page =
-            "`worker/src/queue.rs`, `crates/platform/src/{verify,event}.rs`, `worker/src/`, `docs/*.md`, `queue.rs`";
+        let page = "`worker/src/queue.rs`, `crates/platform/src/{verify,event}.rs`, `worker/src/`, `docs/*.md`, \
+                    `worker/src/NAME.rs`, `queue.rs`";
 
         assert_eq!(problems("README.md", page), Vec::<String>::new());
     }
 
     #[test]
     fn a_path_that_does_not_exist_is_named_with_file_and_line() {
-        let page = "first\n`worker/src/relay.rs` and `crates/platform/src/{verify,wire}.rs`\n`room/join.rs` `old.rs`";
+        let page = "first\n`worker/src/relay.rs`, `worker/tests/NAME.rs` and `crates/platform/src/{verify,wire}.rs`\n`room/join.rs` `old.rs`";
 
         assert_eq!(
             problems("docs/page.md", page),
             [
                 "docs/page.md:2: the path worker/src/relay.rs does not exist",
+                "docs/page.md:2: the path worker/tests/NAME.rs does not exist",
                 "docs/page.md:2: the path crates/platform/src/wire.rs does not exist",
                 "docs/page.md:3: the path room/join.rs does not exist",
                 "docs/page.md:3: no file is named old.rs",
@@ -221,7 +229,7 @@ mod tests {
     #[test]
     fn what_only_looks_like_a_path_is_left_alone() {
         let page = "`/v1/rooms`, `application/problem+json`, `wss://host/x`, `./data`, `target/demo/trackscribe`, \
-                    `curl -H 'Accept: text/vtt'`, `GET /v1/meetings/{id}`, `TrackEgress`, `media::timeline`";
+                    `curl -H 'Accept: text/vtt'`, `worker/jobs: Retry later`, `GET /v1/meetings/{id}`, `TrackEgress`, `media::timeline`";
 
         assert_eq!(problems("README.md", page), Vec::<String>::new());
     }
