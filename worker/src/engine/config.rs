@@ -58,7 +58,7 @@ pub struct EngineArgs {
     )]
     pub whisper_threads: usize,
 
-    /// Full URL of the transcription endpoint, such as https://api.openai.com/v1/audio/transcriptions
+    /// Full URL of the transcription endpoint, such as `https://api.openai.com/v1/audio/transcriptions`
     #[arg(long = "engine-http-url", env = "TRACKSCRIBE_ENGINE_HTTP_URL")]
     pub http_url: Option<Url>,
 
