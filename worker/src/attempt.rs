@@ -1,4 +1,4 @@
-//! One attempt at a job: claims it, renews the lease, runs it and writes the outcome.
+//! One attempt at a job: claims it, renews the lease, runs it and stores the outcome.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -120,7 +120,7 @@ async fn claim_and_run(id: JobId, ctx: &WorkerContext, stop: &CancellationToken)
         Ok(job) => {
             let started = Instant::now();
             let outcome = supervise(&job, &attempt, stop).await;
-            write_outcome(&job, &attempt, outcome, started.elapsed()).await
+            store_outcome(&job, &attempt, outcome, started.elapsed()).await
         }
         Err(why) => mark_unreadable_dead(&claimed, &why, ctx).await,
     }
@@ -168,7 +168,7 @@ async fn renew(lease: Lease, pool: &PgPool) -> Result<bool, StorageError> {
 }
 
 /// Stores how the attempt ended, and counts it.
-async fn write_outcome(
+async fn store_outcome(
     job: &Job,
     attempt: &Attempt<'_>,
     outcome: JobOutcome,

@@ -7,6 +7,8 @@ use domain::{
 };
 use storage::{PgConnection, StorageError, meetings, recordings};
 
+use crate::context::WorkerContext;
+
 /// Saves what `decide` makes of a meeting, in the caller's transaction. Does nothing if the meeting was deleted.
 pub async fn change_meeting(
     conn: &mut PgConnection,
@@ -17,6 +19,17 @@ pub async fn change_meeting(
         Some((room, meeting)) => meetings::save(conn, &decide(&room, &meeting)).await,
         None => Ok(()),
     }
+}
+
+/// Saves what `decide` makes of a meeting, in its own transaction. Does nothing if the meeting was deleted.
+pub async fn change_and_commit(
+    ctx: &WorkerContext,
+    meeting: MeetingId,
+    decide: impl FnOnce(&Meeting) -> Change,
+) -> Result<(), StorageError> {
+    let mut tx = ctx.begin().await?;
+    change_meeting(&mut tx, meeting, |_, meeting| decide(meeting)).await?;
+    storage::pool::commit(tx).await
 }
 
 /// Saves what `decide` makes of the meeting of a recording. Does nothing if the meeting was deleted.

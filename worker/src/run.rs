@@ -27,7 +27,7 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// How long a stop waits for running jobs. They release themselves after eight seconds.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// How often the recorder's probe object is looked up, and how many times: the recorder may start after this worker.
+/// How often the egress's probe object is looked up, and how many times: the egress may start after this worker.
 const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 const MAX_PROBES: u32 = 12;
 
@@ -138,7 +138,7 @@ async fn connect(settings: &Settings, ctx: &WorkerContext) -> anyhow::Result<Wak
     }
 }
 
-/// Logs whether the stores can be used, and whether the recorder uses the same one; if it does not, every recording would
+/// Logs whether the stores can be used, and whether the egress uses the same one; if it does not, every recording would
 /// be found missing.
 async fn compare_stores(ctx: WorkerContext, stop: CancellationToken) {
     for (name, store) in [("recordings", &ctx.recordings), ("transcripts", &ctx.transcripts)] {
@@ -148,13 +148,14 @@ async fn compare_stores(ctx: WorkerContext, stop: CancellationToken) {
             return;
         }
     }
-    stop.run_until_cancelled(find_recorder(ctx.recordings.as_ref())).await;
+    stop.run_until_cancelled(find_egress_probe(ctx.recordings.as_ref()))
+        .await;
 }
 
-async fn find_recorder(store: &dyn ObjectStore) {
+async fn find_egress_probe(store: &dyn ObjectStore) {
     for _ in 0..MAX_PROBES {
-        if let Ok(Some(left_at)) = objects::probe::read(store, "egress").await {
-            tracing::info!(%left_at, "the recorder uses the same store");
+        if let Ok(Some(written_at)) = objects::probe::read(store, "egress").await {
+            tracing::info!(%written_at, "the egress uses the same store");
             return;
         }
         sleep(PROBE_INTERVAL).await;
@@ -162,7 +163,7 @@ async fn find_recorder(store: &dyn ObjectStore) {
     let store = store.describe();
     tracing::error!(
         store,
-        "no recorder has written its probe object here; check that egress.yaml and this worker name the same store"
+        "no egress has written its probe object here; check that egress.yaml and this worker name the same store"
     );
 }
 

@@ -30,12 +30,12 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
     let Some(request) = prepare(id, attempt).await? else {
         return Ok(());
     };
-    if !request.wanted().await? {
+    if !request.is_wanted().await? {
         return Ok(());
     }
-    if let Some(running) = request.running().await? {
+    if let Some(running) = request.find_running().await? {
         tracing::info!(egress.id = ?running.egress_id, "adopting a running egress");
-        return request.report(running).await;
+        return request.apply_report(running).await;
     }
     request.start().await
 }
@@ -72,7 +72,7 @@ async fn prepare<'a>(id: RecordingId, attempt: &'a Attempt<'a>) -> Result<Option
 impl Request<'_> {
     /// Whether the track should be recorded, which depends on its publisher's kind. Track events carry only the identity,
     /// so the platform is asked if no other event named the kind.
-    async fn wanted(&self) -> Result<bool, JobError> {
+    async fn is_wanted(&self) -> Result<bool, JobError> {
         if self.publisher_is_known().await? {
             return Ok(true);
         }
@@ -107,7 +107,7 @@ impl Request<'_> {
     }
 
     /// Returns an egress of this track that has not ended.
-    async fn running(&self) -> Result<Option<EgressReport>, JobError> {
+    async fn find_running(&self) -> Result<Option<EgressReport>, JobError> {
         let reports = self
             .platform
             .list_recordings(self.room.name.as_str(), RecordingFilter::Active)
@@ -132,12 +132,11 @@ impl Request<'_> {
         {
             Ok(report) => {
                 tracing::info!(egress.id = ?report.egress_id, track.sid = %track_sid, "egress requested");
-                self.report(report).await
+                self.apply_report(report).await
             }
             Err(error) if error.is_transient() => Err(error.into()),
             Err(error) => {
-                let is_gone = error.is_not_found();
-                let reason = if is_gone {
+                let reason = if error.is_not_found() {
                     FailureReason::TrackGone
                 } else {
                     FailureReason::StartFailed
@@ -148,7 +147,7 @@ impl Request<'_> {
     }
 
     /// Applies an egress report. The response to a start request may omit the room and the track.
-    async fn report(&self, mut report: EgressReport) -> Result<(), JobError> {
+    async fn apply_report(&self, mut report: EgressReport) -> Result<(), JobError> {
         report
             .room_sid
             .get_or_insert_with(|| self.recording.platform_room_sid.clone());

@@ -24,15 +24,8 @@ pub async fn reconcile(
     for room in rooms {
         match platform.list_participants(&room.name).await {
             Ok(participants) => {
-                reconcile_room(
-                    ctx,
-                    platform,
-                    LiveRoom {
-                        room: room.clone(),
-                        participants,
-                    },
-                )
-                .await?
+                let room = room.clone();
+                reconcile_room(ctx, platform, LiveRoom { room, participants }).await?;
             }
             Err(error) => log_skipped(room, &error),
         }

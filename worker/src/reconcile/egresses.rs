@@ -8,7 +8,7 @@ use platform::{Platform, RecordingFilter};
 use storage::{StorageError, meetings, recordings, rooms};
 
 use super::ReconcileError;
-use crate::{context::WorkerContext, log::chain};
+use crate::{change::change_and_commit, context::WorkerContext, log::chain};
 
 /// Younger recordings are left to their job and their webhooks.
 const GRACE_PERIOD: TimeDelta = TimeDelta::seconds(30);
@@ -75,14 +75,13 @@ fn is_of(recording: &Recording, report: &EgressReport) -> bool {
 }
 
 async fn apply(ctx: &WorkerContext, meeting: MeetingId, report: &EgressReport) -> Result<(), StorageError> {
-    let mut tx = ctx.begin().await?;
-    let Some((_, meeting)) = meetings::lock(&mut tx, meeting).await? else {
-        return Ok(());
-    };
-    let change = meeting.apply_report(report, ctx.env());
-    if !change.is_empty() {
-        tracing::info!(egress.id = ?report.egress_id, status = ?report.status, "found an egress change without a webhook");
-        meetings::save(&mut tx, &change).await?;
-    }
-    storage::pool::commit(tx).await
+    change_and_commit(ctx, meeting, |meeting| {
+        let change = meeting.apply_report(report, ctx.env());
+        if !change.is_empty() {
+            let (egress, status) = (&report.egress_id, &report.status);
+            tracing::info!(egress.id = ?egress, ?status, "found an egress change without a webhook");
+        }
+        change
+    })
+    .await
 }

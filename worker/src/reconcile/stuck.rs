@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use domain::MeetingId;
 use storage::{StorageError, meetings, recordings};
 
-use crate::context::WorkerContext;
+use crate::{change::change_and_commit, context::WorkerContext};
 
 /// Fails stuck recordings, so that the transcript does not wait for them.
 pub async fn reconcile(ctx: &WorkerContext) -> Result<(), StorageError> {
@@ -25,14 +25,12 @@ pub async fn reconcile(ctx: &WorkerContext) -> Result<(), StorageError> {
 }
 
 async fn fail_stuck(ctx: &WorkerContext, id: MeetingId) -> Result<(), StorageError> {
-    let mut tx = ctx.begin().await?;
-    let Some((_, meeting)) = meetings::lock(&mut tx, id).await? else {
-        return Ok(());
-    };
-    let change = meeting.fail_stuck_recordings((ctx.clock)());
-    for recording in &change.recordings {
-        tracing::error!(meeting.id = %id, recording.id = %recording.id, "egress is stuck: its meeting has ended");
-    }
-    meetings::save(&mut tx, &change).await?;
-    storage::pool::commit(tx).await
+    change_and_commit(ctx, id, |meeting| {
+        let change = meeting.fail_stuck_recordings((ctx.clock)());
+        for recording in &change.recordings {
+            tracing::error!(meeting.id = %id, recording.id = %recording.id, "egress is stuck: its meeting has ended");
+        }
+        change
+    })
+    .await
 }
