@@ -125,29 +125,7 @@ struct Call<'a> {
 
 impl Call<'_> {
     async fn run(&mut self, method: &str, raw_request: Vec<u8>, timeout: Duration) -> Result<Response, CallError> {
-        let Client {
-            service,
-            bus,
-            client_id,
-            ..
-        } = self.client;
-        let now = unix_ns();
-        let request = Request {
-            request_id: self.request_id.clone(),
-            client_id: client_id.clone(),
-            sent_at: now,
-            expiry: now.saturating_add(i64::try_from(timeout.as_nanos()).unwrap_or(i64::MAX)),
-            raw_request: raw_request.into(),
-        };
-        if bus
-            .publish(&channel::request(service, method, ""), &seal(&request))
-            .await?
-            == 0
-        {
-            return Err(CallError::NoListener {
-                method: method.to_owned(),
-            });
-        }
+        self.publish_request(method, raw_request, timeout).await?;
         let mut granted = false;
         loop {
             match self.replies.recv().await {
@@ -155,16 +133,41 @@ impl Call<'_> {
                 Some(Reply::Response(response)) => return Ok(response),
                 Some(Reply::Offer(offer)) if !granted => {
                     granted = true;
-                    let grant = ClaimResponse {
-                        request_id: offer.request_id,
-                        server_id: offer.server_id,
-                    };
-                    bus.publish(&channel::grant(service, method, ""), &seal(&grant)).await?;
+                    self.grant(method, offer).await?;
                 }
                 Some(Reply::Offer(_)) => {}
                 None => return Err(CallError::Bus(BusError::Stopped)),
             }
         }
+    }
+
+    async fn publish_request(&self, method: &str, raw_request: Vec<u8>, timeout: Duration) -> Result<(), CallError> {
+        let Client { service, bus, .. } = self.client;
+        let now = unix_ns();
+        let request = Request {
+            request_id: self.request_id.clone(),
+            client_id: self.client.client_id.clone(),
+            sent_at: now,
+            expiry: now.saturating_add(i64::try_from(timeout.as_nanos()).unwrap_or(i64::MAX)),
+            raw_request: raw_request.into(),
+        };
+        let channel = channel::request(service, method, "");
+        match bus.publish(&channel, &seal(&request)).await? {
+            0 => Err(CallError::NoListener {
+                method: method.to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn grant(&self, method: &str, offer: ClaimRequest) -> Result<(), BusError> {
+        let Client { service, bus, .. } = self.client;
+        let grant = ClaimResponse {
+            request_id: offer.request_id,
+            server_id: offer.server_id,
+        };
+        bus.publish(&channel::grant(service, method, ""), &seal(&grant)).await?;
+        Ok(())
     }
 }
 

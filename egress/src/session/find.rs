@@ -30,10 +30,9 @@ pub(super) async fn find(session: &Session, feed: &mut TrackFeed) -> Result<Foun
         },
     };
     let publisher = track::check(&track)?;
-    let identity = publisher.identity.as_str().into();
     let values = TrackValues {
         track_source: publisher.source,
-        publisher_identity: &identity,
+        publisher_identity: &publisher.identity,
     };
     let name = session.spec.name.resolve(&values).map_err(Failure::name)?;
     feed.subscribe();

@@ -1,7 +1,9 @@
 //! Builds the manifest that is stored beside the audio, pure.
 
-use domain::UnixNanos;
-use domain::manifest::{End, Manifest, ManifestClock, ManifestFile, ManifestParticipant, TrackscribeManifest, VERSION};
+use domain::{
+    Identity, ParticipantSid, TrackSid, UnixNanos,
+    manifest::{End, Manifest, ManifestClock, ManifestFile, ManifestParticipant, TrackscribeManifest, VERSION},
+};
 use media::Summary;
 
 use super::spec::EgressMeta;
@@ -10,8 +12,8 @@ use crate::spool::SpooledFile;
 /// The participant and source of a recorded track.
 #[derive(Clone, Debug)]
 pub struct Publisher {
-    pub identity: String,
-    pub sid: String,
+    pub identity: Identity,
+    pub sid: ParticipantSid,
     pub display_name: String,
     /// `microphone`, `screen_share_audio`, …, as in LiveKit's path templates.
     pub source: &'static str,
@@ -20,7 +22,7 @@ pub struct Publisher {
 /// The contents of a manifest.
 pub struct ManifestParts<'a> {
     pub meta: &'a EgressMeta,
-    pub track_sid: &'a domain::TrackSid,
+    pub track_sid: &'a TrackSid,
     pub publisher: &'a Publisher,
     pub summary: Summary,
     pub clock: ManifestClock,
@@ -33,42 +35,42 @@ pub struct ManifestParts<'a> {
     pub end: End,
 }
 
-/// The manifest of one stored recording.
+/// Builds the manifest of one stored recording.
 pub fn manifest(parts: ManifestParts<'_>) -> Manifest {
-    let ManifestParts {
-        meta,
-        track_sid,
-        publisher,
-        summary,
-        ..
-    } = parts;
+    let ManifestParts { meta, publisher, .. } = parts;
     Manifest {
         egress_id: meta.egress_id.clone(),
         room_id: meta.room_sid.clone(),
         room_name: meta.room_name.clone(),
         started_at: UnixNanos(parts.started_at),
         ended_at: UnixNanos(parts.ended_at),
-        publisher_identity: publisher.identity.clone().into(),
-        track_id: track_sid.clone(),
+        publisher_identity: publisher.identity.clone(),
+        track_id: parts.track_sid.clone(),
         track_kind: "audio".to_owned(),
         track_source: publisher.source.to_owned(),
-        audio_track_id: track_sid.clone(),
-        files: vec![parts.stored],
-        trackscribe: TrackscribeManifest {
-            version: VERSION,
-            participant: ManifestParticipant {
-                identity: publisher.identity.clone().into(),
-                sid: publisher.sid.clone().into(),
-                name: publisher.display_name.clone(),
-            },
-            sha256: parts.file.sha256.clone(),
-            size_bytes: parts.file.size_bytes,
-            samples: summary.samples,
-            clock: parts.clock,
-            gaps: summary.gaps,
-            mutes: summary.mutes,
-            counts: summary.counts,
-            end: parts.end,
+        audio_track_id: parts.track_sid.clone(),
+        files: vec![parts.stored.clone()],
+        trackscribe: trackscribe_section(parts),
+    }
+}
+
+/// Builds the part that LiveKit's manifests do not have.
+fn trackscribe_section(parts: ManifestParts<'_>) -> TrackscribeManifest {
+    let ManifestParts { publisher, summary, .. } = parts;
+    TrackscribeManifest {
+        version: VERSION,
+        participant: ManifestParticipant {
+            identity: publisher.identity.clone(),
+            sid: publisher.sid.clone(),
+            name: publisher.display_name.clone(),
         },
+        sha256: parts.file.sha256.clone(),
+        size_bytes: parts.file.size_bytes,
+        samples: summary.samples,
+        clock: parts.clock,
+        gaps: summary.gaps,
+        mutes: summary.mutes,
+        counts: summary.counts,
+        end: parts.end,
     }
 }

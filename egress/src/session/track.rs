@@ -20,8 +20,8 @@ pub fn check(track: &TrackInfo) -> Result<Publisher, Failure> {
         return Err(Failure::codec(track.sid.as_str(), &track.mime_type));
     }
     Ok(Publisher {
-        identity: track.identity.clone(),
-        sid: track.participant_sid.to_string(),
+        identity: track.identity.as_str().into(),
+        sid: track.participant_sid.as_str().into(),
         display_name: track.display_name.clone(),
         source: source_name(track.source),
     })
