@@ -35,7 +35,8 @@ fn modules_import_only_modules_of_lower_layers() {
 
 #[test]
 fn imports_are_found_alone_in_groups_and_in_paths() {
-    let text = "use crate::clock::now;\nuse crate::{\n    config::{A, B},\n    room::C, spool,\n};\nfn f() { crate::run::run() }";
+    let text = "use crate::clock::now;\nuse crate::{\n    config::{A, B},\n    room::C, spool,\n};\n\
+        fn f() { crate::run::run() }";
 
     assert_eq!(imported_modules(text), ["clock", "config", "room", "spool", "run"]);
 }

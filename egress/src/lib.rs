@@ -12,8 +12,8 @@
 //!
 //! Imports run `control → session → room` and never back.
 //!
-//! The crate knows neither meetings nor a database. Deciding which tracks are recorded, and using the recordings, is left
-//! to the callers of LiveKit's API. It can replace LiveKit's own egress worker for single tracks.
+//! The crate knows neither meetings nor a database. Deciding which tracks are recorded, and using the recordings, is
+//! left to the callers of LiveKit's API. It can replace LiveKit's own egress worker for single tracks.
 
 mod clock;
 pub mod config;

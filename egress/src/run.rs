@@ -3,14 +3,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use domain::UnixNanos;
 use media::WallClock;
 use rtc::token::ApiKey;
 use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
-    clock::unix_ns,
+    clock::unix_now,
     config::EgressConfig,
     control::worker_methods::{Start, serve_worker},
     health, probe,
@@ -24,8 +23,8 @@ use crate::{
 /// seconds.
 const GRANT_LINGER: Duration = Duration::from_secs(2);
 
-/// How long ended recordings may take to be stored and reported. With a short drain timeout this fits into the 60 s that
-/// `up` waits. Files that are not stored by then stay in the spool folder.
+/// How long ended recordings may take to be stored and reported. With a short drain timeout this fits into the 60 s
+/// that `up` waits. Files that are not stored by then stay in the spool folder.
 const STORE_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The parts of a running worker.
@@ -112,7 +111,7 @@ async fn connect(config: &EgressConfig, spool: Spool, shutdown: &CancellationTok
         limits: config.limits,
         wall: WallClock {
             instant: Instant::now(),
-            unix_nanos: UnixNanos(unix_ns()),
+            unix_nanos: unix_now(),
         },
         stopping: shutdown.clone(),
         end_now: end_now.clone(),

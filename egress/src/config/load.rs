@@ -15,8 +15,8 @@ use super::{
 /// The default of `trackscribe.spool`.
 const DEFAULT_SPOOL: &str = "/var/lib/trackscribe/spool";
 
-/// The default of `trackscribe.max_recordings`. A machine with two cores was measured with 150 tracks on one connection,
-/// and had capacity left.
+/// The default of `trackscribe.max_recordings`. A machine with two cores was measured with 150 tracks on one
+/// connection, and had capacity left.
 const DEFAULT_MAX_RECORDINGS: usize = 200;
 
 /// The default of `trackscribe.drain_timeout`. It leaves time for uploads within the 60 s that `up` waits.

@@ -1,7 +1,7 @@
 //! The configuration from `egress.yaml` and the environment: LiveKit's keys, and ours under `trackscribe`.
 //!
-//! All of it is checked at start. An invalid value is an error that names its key. An unknown key is a warning, so that a
-//! file written for LiveKit's own worker can be used unchanged.
+//! All of it is checked at start. An invalid value is an error that names its key. An unknown key is a warning, so
+//! that a file written for LiveKit's own worker can be used unchanged.
 
 mod args;
 mod duration;

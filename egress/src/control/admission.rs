@@ -5,8 +5,8 @@ use super::wire::start_egress_request::Request;
 /// The affinity for a track. livekit-server grants an offer of 1.0 at once instead of waiting for a better one.
 const TRACK_AFFINITY: f32 = 1.0;
 
-/// The affinity for requests that we refuse. LiveKit's own worker offers at least 0.5, so it wins if it is running. If it
-/// is not, the caller gets our error at once instead of a timeout after twenty seconds.
+/// The affinity for requests that we refuse. LiveKit's own worker offers at least 0.5, so it wins if it is running.
+/// If it is not, the caller gets our error at once instead of a timeout after twenty seconds.
 const REFUSAL_AFFINITY: f32 = 0.01;
 
 /// The state of the worker on which the decision depends.

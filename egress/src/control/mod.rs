@@ -2,7 +2,8 @@
 //!
 //! - `worker_methods`: serves StartEgress and ListActiveEgress
 //! - `admission`: decides which requests the worker offers to serve
-//! - `start_request`: validates a request and translates it into a session's `RecordingSpec`; `redact`: removes its secrets
+//! - `start_request`: validates a request and translates it into a session's `RecordingSpec`; `redact`: removes its
+//!   secrets
 //! - `wire`: the messages
 
 pub mod admission;

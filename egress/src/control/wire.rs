@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn a_start_request_of_livekit_server_is_read() {
-        let bytes = b"\x0a\x0fEG_abcdefghijkl\x1a\x0fRM_room12345678\x3a\x26\x0a\x04room\x12\x08TR_AMxyz\x1a\x14\x0a\x12rec/{track_id}.ogg";
+        let bytes = b"\x0a\x0fEG_abcdefghijkl\x1a\x0fRM_room12345678\
+            \x3a\x26\x0a\x04room\x12\x08TR_AMxyz\x1a\x14\x0a\x12rec/{track_id}.ogg";
 
         let start = StartEgressRequest::decode(bytes.as_slice()).unwrap();
 

@@ -1,5 +1,5 @@
-//! Publishes, subscribes and locks on Redis. A lost connection is restored with all its subscriptions. Messages that were
-//! published in the meantime are lost, which psrpc tolerates.
+//! Publishes, subscribes and locks on Redis. A lost connection is restored with all its subscriptions. Messages that
+//! were published in the meantime are lost, which psrpc tolerates.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use redis::{RedisError, RedisResult, aio::ConnectionManager};

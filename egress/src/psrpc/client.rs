@@ -17,7 +17,7 @@ use super::{
     envelope::{ClaimRequest, ClaimResponse, Request, Response, open, seal},
     id,
 };
-use crate::clock::unix_ns;
+use crate::clock::unix_now;
 
 /// The caller's side of one service.
 pub struct Client {
@@ -143,7 +143,7 @@ impl Call<'_> {
 
     async fn publish_request(&self, method: &str, raw_request: Vec<u8>, timeout: Duration) -> Result<(), CallError> {
         let Client { service, bus, .. } = self.client;
-        let now = unix_ns();
+        let now = unix_now().0;
         let request = Request {
             request_id: self.request_id.clone(),
             client_id: self.client.client_id.clone(),

@@ -1,4 +1,5 @@
-//! The connection to one room: joins, subscribes to tracks, forwards their packets, and leaves once nothing is attached.
+//! The connection to one room: joins, subscribes to tracks, forwards their packets, and leaves once nothing is
+//! attached.
 
 use std::time::{Instant, UNIX_EPOCH};
 

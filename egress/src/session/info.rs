@@ -17,9 +17,9 @@ impl Egress {
             room_name: self.meta.room_name.clone(),
             source_type: proto::EgressSourceType::Sdk.into(),
             status: self.state.status().into(),
-            started_at: self.started_at,
-            updated_at: self.updated_at,
-            ended_at: if self.is_terminal() { self.updated_at } else { 0 },
+            started_at: self.started_at.0,
+            updated_at: self.updated_at.0,
+            ended_at: if self.is_terminal() { self.updated_at.0 } else { 0 },
             error: failure
                 .as_ref()
                 .map(|failure| failure.message.clone())
@@ -73,7 +73,7 @@ impl State {
         match self {
             Self::Active(file) | Self::Ending(file, _) => proto::FileInfo {
                 filename: file.filename.clone(),
-                started_at: file.started_at.unwrap_or_default(),
+                started_at: file.started_at.unwrap_or_default().0,
                 ..Default::default()
             },
             _ => proto::FileInfo::default(),
@@ -85,8 +85,8 @@ impl StoredFile {
     fn info(&self) -> proto::FileInfo {
         proto::FileInfo {
             filename: self.filename.clone(),
-            started_at: self.started_at,
-            ended_at: self.started_at.saturating_add(self.duration_ns),
+            started_at: self.started_at.0,
+            ended_at: self.started_at.saturating_add(self.duration_ns).0,
             duration: self.duration_ns,
             size: self.size_bytes,
             location: self.location.clone(),

@@ -1,7 +1,7 @@
 //! The client of livekit-server's `IOInfo` service, which stores, lists and announces egresses.
 //!
-//! The service accepts every update without checking it. So the updates of an egress are sent one at a time and in order,
-//! each is repeated until it is acknowledged, and none follows the terminal one.
+//! The service accepts every update without checking it. So the updates of an egress are sent one at a time and in
+//! order, each is repeated until it is acknowledged, and none follows the terminal one.
 
 use std::{sync::Arc, time::Duration};
 

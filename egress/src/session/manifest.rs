@@ -28,10 +28,8 @@ pub struct ManifestParts<'a> {
     pub clock: ManifestClock,
     pub file: &'a SpooledFile,
     pub stored: ManifestFile,
-    /// Nanoseconds since 1970.
-    pub started_at: i64,
-    /// Nanoseconds since 1970.
-    pub ended_at: i64,
+    pub started_at: UnixNanos,
+    pub ended_at: UnixNanos,
     pub end: End,
 }
 
@@ -42,8 +40,8 @@ pub fn manifest(parts: ManifestParts<'_>) -> Manifest {
         egress_id: meta.egress_id.clone(),
         room_id: meta.room_sid.clone(),
         room_name: meta.room_name.clone(),
-        started_at: UnixNanos(parts.started_at),
-        ended_at: UnixNanos(parts.ended_at),
+        started_at: parts.started_at,
+        ended_at: parts.ended_at,
         publisher_identity: publisher.identity.clone(),
         track_id: parts.track_sid.clone(),
         track_kind: "audio".to_owned(),

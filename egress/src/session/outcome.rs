@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use domain::UnixNanos;
+
 use super::{
     manifest::Publisher,
     name::ObjectName,
@@ -29,15 +31,15 @@ pub(super) struct RecordedTrack {
 pub(super) struct StoredRecording {
     pub file: StoredFile,
     pub end: RecordingEnd,
-    /// Nanoseconds since 1970; the same in the manifest and in the last report.
-    pub ended_at: i64,
+    /// The same in the manifest and in the last report.
+    pub ended_at: UnixNanos,
 }
 
 /// Why no more packets are recorded.
 pub(super) enum RecordingEnd {
     Stopped(EndReason),
-    /// When the limit was reached, in nanoseconds since 1970.
-    LimitReached(i64),
+    /// When the limit was reached.
+    LimitReached(UnixNanos),
     ConnectionLost,
     Failed(Failure),
 }
@@ -51,7 +53,7 @@ pub(super) enum NotStored {
 
 impl FoundTrack {
     /// The file of this track, in which packets are written from `started_at` on.
-    pub fn open_file(&self, started_at: Option<i64>) -> OpenFile {
+    pub fn open_file(&self, started_at: Option<UnixNanos>) -> OpenFile {
         OpenFile {
             filename: self.name.filename.clone(),
             started_at,

@@ -16,7 +16,7 @@ use super::{
     track_writer::{TrackWriter, WriterState},
 };
 use crate::{
-    clock::unix_ns,
+    clock::unix_now,
     failure::Failure,
     metrics,
     room::{FeedEnd, FeedEvent, TrackFeed},
@@ -25,7 +25,8 @@ use crate::{
 /// How long packets of an ended track are still accepted.
 const LATE_PACKETS: Duration = Duration::from_millis(300);
 
-/// Records `track`. Fails if no packet arrived, or if the spool could not be written; what was written then stays there.
+/// Records `track`. Fails if no packet arrived, or if the spool could not be written; what was written then stays
+/// there.
 pub(super) async fn record(
     session: &mut Session,
     mut feed: TrackFeed,
@@ -89,12 +90,12 @@ impl ActiveRecording<'_> {
                 .max_size_bytes
                 .is_some_and(|limit| self.writer.size_bytes() >= limit)
             {
-                return Ok(RecordingEnd::LimitReached(unix_ns()));
+                return Ok(RecordingEnd::LimitReached(unix_now()));
             }
             let packet_deadline = self.is_starting().then_some(self.track.first_packet_deadline);
             tokio::select! {
                 reason = stop_signals.received() => return Ok(RecordingEnd::Stopped(reason)),
-                () = until(ends_at) => return Ok(RecordingEnd::LimitReached(unix_ns())),
+                () = until(ends_at) => return Ok(RecordingEnd::LimitReached(unix_now())),
                 () = until(packet_deadline) => {
                     return Ok(RecordingEnd::Failed(Failure::track_not_found(self.session.spec.track_sid.as_str())));
                 }
@@ -128,13 +129,13 @@ impl ActiveRecording<'_> {
 
     /// The first packet makes the egress active, and starts the file of a track that was muted so far.
     fn handle_packet(&mut self, packet: RtpPacket) {
-        let arrived_at = self.session.context.wall.unix_nanos_at(packet.arrival).0;
+        let arrived_at = self.session.context.wall.unix_nanos_at(packet.arrival);
         self.writer.recorder.handle_packet(packet);
         let reporter = &mut self.session.reporter;
         match reporter.egress().state() {
             State::Starting => {
                 let file = self.track.open_file(Some(arrived_at));
-                reporter.transition(|egress| egress.activate(unix_ns(), file));
+                reporter.transition(|egress| egress.activate(unix_now(), file));
             }
             State::Active(file) if file.started_at.is_none() => {
                 reporter.update(|egress| egress.file_started(arrived_at));
@@ -151,7 +152,7 @@ impl ActiveRecording<'_> {
         let file = self.track.open_file(None);
         self.session
             .reporter
-            .transition(|egress| egress.activate(unix_ns(), file));
+            .transition(|egress| egress.activate(unix_now(), file));
     }
 
     /// Removes the file of a track that sent no packet.
@@ -169,7 +170,9 @@ impl ActiveRecording<'_> {
     fn report_ending(&mut self, end: &RecordingEnd) {
         if let RecordingEnd::Stopped(_) | RecordingEnd::ConnectionLost = end {
             let reason = end.reason();
-            self.session.reporter.transition(|egress| egress.end(unix_ns(), reason));
+            self.session
+                .reporter
+                .transition(|egress| egress.end(unix_now(), reason));
         }
     }
 

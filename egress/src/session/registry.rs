@@ -20,7 +20,7 @@ use super::{
     state::Egress,
 };
 use crate::{
-    clock::unix_ns,
+    clock::unix_now,
     metrics::{self, Occupancy},
     psrpc::{Code, RpcError},
 };
@@ -28,8 +28,8 @@ use crate::{
 /// How long an ended egress is remembered: livekit-server repeats a stop for up to 15 s (3 + 5 + 7).
 const KEEP_ENDED: Duration = Duration::from_secs(20);
 
-/// The longest wait until Redis confirms the channels of an egress; it may be reconnecting. A start must be answered within
-/// ten seconds.
+/// The longest wait until Redis confirms the channels of an egress; it may be reconnecting. A start must be answered
+/// within ten seconds.
 const SERVE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The sessions; clones share them.
@@ -65,8 +65,8 @@ impl Sessions {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Starts a session. Returns once livekit-server has accepted the egress and a stop request would be received. For a
-    /// known egress id it starts nothing and returns the state of that egress.
+    /// Starts a session. Returns once livekit-server has accepted the egress and a stop request would be received.
+    /// For a known egress id it starts nothing and returns the state of that egress.
     pub async fn start(&self, spec: RecordingSpec, max_recordings: usize) -> Result<EgressInfo, RpcError> {
         match self.register(spec, max_recordings)? {
             Registered::Existing(handle) => handle.created().await,
@@ -136,7 +136,7 @@ impl Sessions {
 
     fn new_session(&self, spec: RecordingSpec) -> Registered {
         let context = self.inner.context.clone();
-        let egress = Egress::new(spec.meta.clone(), unix_ns());
+        let egress = Egress::new(spec.meta.clone(), unix_now());
         let (info_writer, info) = watch::channel(egress.info());
         let (created, create_result) = watch::channel(None);
         let stop = CancellationToken::new();

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | find the track | `find.rs` | STARTING |
 //! | record it | `record.rs` | STARTING; ACTIVE from the first packet, or at once if the track is muted; ENDING |
-//! | store the recording | `store.rs` | ENDING, or ACTIVE after a limit |
+//! | store the recording | `store.rs` | ENDING, or ACTIVE after a limit or a failure |
 //! | report the outcome | below | COMPLETE, LIMIT_REACHED, FAILED or ABORTED |
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     state::{Egress, EndReason, IllegalTransition, State},
     store::store,
 };
-use crate::{clock::unix_ns, failure::Failure};
+use crate::{clock::unix_now, failure::Failure};
 
 impl Session {
     /// Returns once livekit-server has acknowledged the terminal state.
@@ -26,7 +26,7 @@ impl Session {
         let outcome = self.find_record_store().await;
         self.reporter.transition(|egress| match outcome {
             Ok(stored) => finish(egress, stored),
-            Err(NotStored::Failed(failure)) => egress.fail(unix_ns(), failure, None),
+            Err(NotStored::Failed(failure)) => egress.fail(unix_now(), failure, None),
             Err(NotStored::Stopped(reason)) => abort(egress, reason),
         });
         self.reporter.finish().await;
@@ -61,5 +61,5 @@ fn abort(egress: Egress, reason: EndReason) -> Result<Egress, IllegalTransition>
     } else {
         Failure::no_audio()
     };
-    egress.abort(unix_ns(), failure, reason)
+    egress.abort(unix_now(), failure, reason)
 }

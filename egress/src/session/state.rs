@@ -4,17 +4,18 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+use domain::UnixNanos;
 use livekit_protocol::EgressStatus;
 
 use super::spec::EgressMeta;
 use crate::failure::Failure;
 
-/// One egress and its state. All times are nanoseconds since 1970.
+/// One egress and its state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Egress {
     pub(super) meta: EgressMeta,
-    pub(super) started_at: i64,
-    pub(super) updated_at: i64,
+    pub(super) started_at: UnixNanos,
+    pub(super) updated_at: UnixNanos,
     pub(super) state: State,
 }
 
@@ -44,14 +45,14 @@ pub enum State {
 pub struct OpenFile {
     pub filename: String,
     /// When the first packet arrived; `None` for a track that has been muted so far.
-    pub started_at: Option<i64>,
+    pub started_at: Option<UnixNanos>,
 }
 
 /// A file that is in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredFile {
     pub filename: String,
-    pub started_at: i64,
+    pub started_at: UnixNanos,
     pub duration_ns: i64,
     pub size_bytes: i64,
     pub location: String,
@@ -78,7 +79,7 @@ pub struct IllegalTransition {
 }
 
 impl Egress {
-    pub fn new(meta: EgressMeta, now: i64) -> Self {
+    pub fn new(meta: EgressMeta, now: UnixNanos) -> Self {
         Self {
             meta,
             started_at: now,
@@ -88,7 +89,7 @@ impl Egress {
     }
 
     /// The first packet arrived, or a muted track was subscribed to.
-    pub fn activate(self, now: i64, file: OpenFile) -> Result<Self, IllegalTransition> {
+    pub fn activate(self, now: UnixNanos, file: OpenFile) -> Result<Self, IllegalTransition> {
         match self.state {
             State::Starting => Ok(self.enter(now, State::Active(file))),
             _ => Err(self.refuse("active")),
@@ -96,7 +97,7 @@ impl Egress {
     }
 
     /// The first packet of a track arrived that was muted when the egress became active. Changes no state.
-    pub fn file_started(mut self, at: i64) -> Self {
+    pub fn file_started(mut self, at: UnixNanos) -> Self {
         if let State::Active(file) = &mut self.state {
             file.started_at.get_or_insert(at);
         }
@@ -104,7 +105,7 @@ impl Egress {
     }
 
     /// Recording has ended. A repeated end changes nothing and keeps the first reason.
-    pub fn end(self, now: i64, reason: EndReason) -> Result<Self, IllegalTransition> {
+    pub fn end(self, now: UnixNanos, reason: EndReason) -> Result<Self, IllegalTransition> {
         match self.state.clone() {
             State::Active(file) => Ok(self.enter(now, State::Ending(file, reason))),
             State::Ending(..) => Ok(self),
@@ -113,7 +114,7 @@ impl Egress {
     }
 
     /// The file was stored.
-    pub fn complete(self, now: i64, file: StoredFile) -> Result<Self, IllegalTransition> {
+    pub fn complete(self, now: UnixNanos, file: StoredFile) -> Result<Self, IllegalTransition> {
         match self.state {
             State::Ending(_, reason) => Ok(self.enter(now, State::Complete(file, reason))),
             _ => Err(self.refuse("complete")),
@@ -121,7 +122,7 @@ impl Egress {
     }
 
     /// Follows active directly, because LiveKit reports no ENDING before it. `now` is when the limit was reached.
-    pub fn limit_reached(self, now: i64, file: StoredFile) -> Result<Self, IllegalTransition> {
+    pub fn limit_reached(self, now: UnixNanos, file: StoredFile) -> Result<Self, IllegalTransition> {
         match self.state {
             State::Active(_) => Ok(self.enter(now, State::LimitReached(file))),
             _ => Err(self.refuse("limit reached")),
@@ -129,7 +130,7 @@ impl Egress {
     }
 
     /// Fails from any state that is not terminal. `file` is what could be stored nevertheless.
-    pub fn fail(self, now: i64, failure: Failure, file: Option<StoredFile>) -> Result<Self, IllegalTransition> {
+    pub fn fail(self, now: UnixNanos, failure: Failure, file: Option<StoredFile>) -> Result<Self, IllegalTransition> {
         let reason = match self.state {
             State::Starting | State::Active(_) => EndReason::Failure,
             State::Ending(_, reason) => reason,
@@ -139,7 +140,7 @@ impl Egress {
     }
 
     /// Ended with nothing to store.
-    pub fn abort(self, now: i64, failure: Failure, reason: EndReason) -> Result<Self, IllegalTransition> {
+    pub fn abort(self, now: UnixNanos, failure: Failure, reason: EndReason) -> Result<Self, IllegalTransition> {
         match self.state {
             State::Starting | State::Active(_) | State::Ending(..) => {
                 Ok(self.enter(now, State::Aborted { failure, reason }))
@@ -152,7 +153,7 @@ impl Egress {
         &self.state
     }
 
-    pub fn started_at(&self) -> i64 {
+    pub fn started_at(&self) -> UnixNanos {
         self.started_at
     }
 
@@ -160,7 +161,7 @@ impl Egress {
         self.state.is_terminal()
     }
 
-    fn enter(self, now: i64, state: State) -> Self {
+    fn enter(self, now: UnixNanos, state: State) -> Self {
         Self {
             updated_at: now.max(self.updated_at),
             state,
@@ -235,16 +236,16 @@ mod tests {
             retry_count: 0,
             request,
         };
-        Egress::new(meta, 10)
+        Egress::new(meta, UnixNanos(10))
     }
 
     fn active() -> Egress {
         starting()
             .activate(
-                20,
+                UnixNanos(20),
                 OpenFile {
                     filename: "a.ogg".into(),
-                    started_at: Some(20),
+                    started_at: Some(UnixNanos(20)),
                 },
             )
             .unwrap()
@@ -253,7 +254,7 @@ mod tests {
     fn muted() -> Egress {
         starting()
             .activate(
-                20,
+                UnixNanos(20),
                 OpenFile {
                     filename: "a.ogg".into(),
                     started_at: None,
@@ -265,7 +266,7 @@ mod tests {
     fn stored() -> StoredFile {
         StoredFile {
             filename: "a.ogg".into(),
-            started_at: 20,
+            started_at: UnixNanos(20),
             duration_ns: 15,
             size_bytes: 7,
             location: "/o/a.ogg".into(),
@@ -274,14 +275,18 @@ mod tests {
     }
 
     fn terminal() -> [Egress; 5] {
-        let ending = active().end(30, EndReason::SourceClosed).unwrap();
+        let ending = active().end(UnixNanos(30), EndReason::SourceClosed).unwrap();
         [
-            ending.clone().complete(40, stored()).unwrap(),
-            active().limit_reached(40, stored()).unwrap(),
-            ending.fail(40, Failure::connection_lost(), Some(stored())).unwrap(),
-            starting().fail(40, Failure::track_not_found("TR_1"), None).unwrap(),
+            ending.clone().complete(UnixNanos(40), stored()).unwrap(),
+            active().limit_reached(UnixNanos(40), stored()).unwrap(),
+            ending
+                .fail(UnixNanos(40), Failure::connection_lost(), Some(stored()))
+                .unwrap(),
             starting()
-                .abort(40, Failure::not_started(), EndReason::StopApi)
+                .fail(UnixNanos(40), Failure::track_not_found("TR_1"), None)
+                .unwrap(),
+            starting()
+                .abort(UnixNanos(40), Failure::not_started(), EndReason::StopApi)
                 .unwrap(),
         ]
     }
@@ -290,9 +295,9 @@ mod tests {
     #[expect(deprecated, reason = "`result` must mirror `file_results`")]
     fn an_egress_goes_from_starting_through_active_and_ending_to_complete() {
         let complete = active()
-            .end(30, EndReason::StopApi)
+            .end(UnixNanos(30), EndReason::StopApi)
             .unwrap()
-            .complete(40, stored())
+            .complete(UnixNanos(40), stored())
             .unwrap();
 
         let info = complete.info();
@@ -317,17 +322,19 @@ mod tests {
 
             let steps = [
                 egress.clone().activate(
-                    50,
+                    UnixNanos(50),
                     OpenFile {
                         filename: String::new(),
                         started_at: None,
                     },
                 ),
-                egress.clone().end(50, EndReason::StopApi),
-                egress.clone().complete(50, stored()),
-                egress.clone().limit_reached(50, stored()),
-                egress.clone().fail(50, Failure::connection_lost(), None),
-                egress.clone().abort(50, Failure::no_audio(), EndReason::StopApi),
+                egress.clone().end(UnixNanos(50), EndReason::StopApi),
+                egress.clone().complete(UnixNanos(50), stored()),
+                egress.clone().limit_reached(UnixNanos(50), stored()),
+                egress.clone().fail(UnixNanos(50), Failure::connection_lost(), None),
+                egress
+                    .clone()
+                    .abort(UnixNanos(50), Failure::no_audio(), EndReason::StopApi),
             ];
 
             assert!(egress.is_terminal() && ended_at == 40);
@@ -337,17 +344,19 @@ mod tests {
 
     #[test]
     fn a_second_stop_keeps_the_first_reason() {
-        let ending = active().end(30, EndReason::SourceClosed).unwrap();
+        let ending = active().end(UnixNanos(30), EndReason::SourceClosed).unwrap();
 
-        let again = ending.clone().end(31, EndReason::StopApi).unwrap();
+        let again = ending.clone().end(UnixNanos(31), EndReason::StopApi).unwrap();
 
         assert_eq!(again, ending);
     }
 
     #[test]
     fn a_muted_track_is_active_without_a_packet_and_may_still_abort() {
-        let aborted = muted().abort(30, Failure::no_audio(), EndReason::SourceClosed).unwrap();
-        let unmuted = muted().file_started(25).file_started(26);
+        let aborted = muted()
+            .abort(UnixNanos(30), Failure::no_audio(), EndReason::SourceClosed)
+            .unwrap();
+        let unmuted = muted().file_started(UnixNanos(25)).file_started(UnixNanos(26));
 
         assert_eq!(muted().info().file_results[0].started_at, 0);
         assert_eq!(aborted.info().status(), EgressStatus::EgressAborted);
@@ -375,7 +384,7 @@ mod tests {
 
     #[test]
     fn an_active_egress_is_not_completed_without_an_end() {
-        let refused = active().complete(30, stored()).unwrap_err();
+        let refused = active().complete(UnixNanos(30), stored()).unwrap_err();
 
         assert_eq!(refused.to_string(), "an egress that is active cannot become complete");
     }

@@ -2,7 +2,10 @@
 
 use std::{error::Error, time::Instant};
 
-use domain::manifest::{End, ManifestFile};
+use domain::{
+    UnixNanos,
+    manifest::{End, ManifestFile},
+};
 use livekit_protocol::EgressStatus;
 use objects::{StoreConfig, Stored};
 
@@ -14,7 +17,7 @@ use super::{
     track_writer::{WrittenTrack, duration},
 };
 use crate::{
-    clock::unix_ns,
+    clock::unix_now,
     failure::Failure,
     metrics,
     upload::{Destination, put_file, put_manifest},
@@ -35,7 +38,7 @@ pub(super) async fn store(
     let audio = upload(&destination, &written).await?;
     let ended_at = match end {
         RecordingEnd::LimitReached(at) => at,
-        _ => unix_ns(),
+        _ => unix_now(),
     };
     let description = Description {
         session,
@@ -88,7 +91,7 @@ struct Description<'a> {
     written: &'a WrittenTrack,
     audio: &'a Stored,
     end: &'a RecordingEnd,
-    ended_at: i64,
+    ended_at: UnixNanos,
 }
 
 impl Description<'_> {
@@ -129,10 +132,7 @@ impl Description<'_> {
         let nanoseconds = duration(summary.samples).as_nanos();
         StoredFile {
             filename: self.track.name.filename.clone(),
-            started_at: summary
-                .first_packet
-                .map(|packet| packet.arrived_at.0)
-                .unwrap_or_default(),
+            started_at: summary.first_packet.map(|packet| packet.arrived_at).unwrap_or_default(),
             duration_ns: i64::try_from(nanoseconds).unwrap_or(i64::MAX),
             size_bytes: i64::try_from(file.size_bytes).unwrap_or(i64::MAX),
             location: self.audio.location.clone(),

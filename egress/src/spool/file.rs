@@ -15,8 +15,8 @@ use tokio::{
 /// The name of the file in the folder of its egress.
 const FILE_NAME: &str = "recording.ogg";
 
-/// The most audio that a power failure can lose. A killed process loses nothing that was appended, because the operating
-/// system has it.
+/// The most audio that a power failure can lose. A killed process loses nothing that was appended, because the
+/// operating system has it.
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A file that is being written.

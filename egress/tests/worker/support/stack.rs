@@ -66,7 +66,8 @@ impl EgressStack {
         }
     }
 
-    /// Starts a worker. Returns once it receives requests. `extra` contains lines for `trackscribe` in its configuration.
+    /// Starts a worker. Returns once it receives requests. `extra` contains lines for `trackscribe` in its
+    /// configuration.
     pub async fn worker(&self, name: &str, extra: &str) -> Worker {
         let before = self.listeners().await;
         let config = EgressConfig::parse(&self.config(name, extra), &ConfigArgs::default()).unwrap();
