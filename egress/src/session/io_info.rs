@@ -86,8 +86,8 @@ async fn send_all(client: Arc<Client>, mut queue: mpsc::UnboundedReceiver<Egress
     }
 }
 
-/// Sends one update, however long it takes. After a failed attempt it continues with the newest queued update, because
-/// livekit-server keeps only the latest state.
+/// Sends one update, however long it takes. After a failed attempt it continues with the newest queued update: older
+/// states no longer matter.
 async fn send(client: &Client, mut info: EgressInfo, queue: &mut mpsc::UnboundedReceiver<EgressInfo>) {
     let mut pause = FIRST_PAUSE;
     loop {
