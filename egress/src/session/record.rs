@@ -25,8 +25,8 @@ use crate::{
 /// How long packets of an ended track are still accepted.
 const LATE_PACKETS: Duration = Duration::from_millis(300);
 
-/// Records `track`. Fails if no packet arrived, or if the spool could not be written; what was written then stays
-/// there.
+/// Records `track`. Fails if no packet arrived, or if the spool cannot be written; in the second case the file stays
+/// in the spool.
 pub(super) async fn record(
     session: &mut Session,
     mut feed: TrackFeed,
@@ -39,6 +39,7 @@ pub(super) async fn record(
     }
     let end = recording.until_end(&mut feed).await.map_err(Failure::spool)?;
     if recording.is_starting() {
+        drop(feed);
         recording.discard().await;
         return Err(end.into());
     }
@@ -76,14 +77,14 @@ impl ActiveRecording<'_> {
         let limits = self.session.context.limits;
         let stop_signals = self.session.stop_signals.clone();
         let ends_at = limits.max_duration.map(|limit| Instant::now() + limit);
-        let mut is_spooled = false;
+        let mut is_measured = false;
         loop {
             let wake_at = match self.writer.write().await? {
                 WriterState::WaitUntil(deadline) => Some(deadline),
                 WriterState::WaitForPacket | WriterState::Done(_) => None,
             };
-            if !is_spooled && self.writer.has_audio() {
-                is_spooled = true;
+            if !is_measured && self.writer.has_audio() {
+                is_measured = true;
                 self.measure_first_packet();
             }
             if limits
