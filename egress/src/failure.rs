@@ -1,6 +1,6 @@
 //! Why an egress did not complete, with the texts and codes that LiveKit's clients expect.
 
-use std::error::Error;
+use std::{error::Error, fmt::Display};
 
 /// The values of `EgressInfo.error` and `error_code`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +24,7 @@ impl Failure {
         Self::new("no_audio: the track ended before it sent a packet", 412)
     }
 
-    pub fn track_not_found(track: &str) -> Self {
+    pub fn track_not_found(track: impl Display) -> Self {
         Self::new(format!("track {track} not found"), 404)
     }
 
@@ -32,21 +32,21 @@ impl Failure {
         Self::new(format!("room {room} no longer exists"), 404)
     }
 
-    pub fn video(track: &str) -> Self {
+    pub fn video(track: impl Display) -> Self {
         Self::new(
             format!("video: track {track} is not an audio track; this worker records audio only"),
             400,
         )
     }
 
-    pub fn encrypted(track: &str) -> Self {
+    pub fn encrypted(track: impl Display) -> Self {
         Self::new(
             format!("e2ee: track {track} is end-to-end encrypted and cannot be recorded"),
             400,
         )
     }
 
-    pub fn codec(track: &str, mime_type: &str) -> Self {
+    pub fn codec(track: impl Display, mime_type: &str) -> Self {
         Self::new(
             format!("codec: {mime_type} of track {track} is not supported; this worker records Opus"),
             400,
@@ -57,7 +57,7 @@ impl Failure {
         Self::new(format!("cannot join the room: {}", with_causes(cause)), 503)
     }
 
-    pub fn subscription(track: &str, cause: rtc::SubscriptionError) -> Self {
+    pub fn subscription(track: impl Display, cause: rtc::SubscriptionError) -> Self {
         let code = if cause == rtc::SubscriptionError::NotFound {
             404
         } else {
@@ -82,7 +82,7 @@ impl Failure {
         Self::new(format!("cannot write the recording to the spool folder: {cause}"), 500)
     }
 
-    pub fn name(cause: impl std::fmt::Display) -> Self {
+    pub fn name(cause: impl Display) -> Self {
         Self::new(cause.to_string(), 400)
     }
 

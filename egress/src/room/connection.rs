@@ -1,13 +1,8 @@
 //! The connection to one room: joins, subscribes to tracks, forwards their packets, and leaves once nothing is
 //! attached.
 
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::Instant;
 
-use domain::{TrackSid, UnixNanos};
-use media::{
-    RtpPacket, SenderReport,
-    rtp::{SeqNo, Ssrc},
-};
 use rtc::{
     ConnectConfig, LeaveReason,
     subscriber::{self, RoomEvent, Subscriber, TrackEndReason},
@@ -16,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::{
     access::RoomAccess,
+    convert,
     feed::{Command, FeedEnd, FeedEvent},
     open_rooms::{OpenRooms, RoomKey},
     presence::{self, Presence},
@@ -111,14 +107,14 @@ impl RoomConnection {
     fn handle_event(&mut self, event: RoomEvent) -> Option<FeedEnd> {
         match event {
             RoomEvent::TrackPublished(track) | RoomEvent::TrackChanged(track) => self.router.published(track),
-            RoomEvent::TrackMuted { sid, muted } => self.router.muted(&track_sid(&sid), muted),
-            RoomEvent::TrackUnpublished { sid } => self.router.unpublished(&track_sid(&sid)),
-            RoomEvent::Packet { sid, packet } => self.send(&sid, || FeedEvent::Packet(to_media(&packet))),
+            RoomEvent::TrackMuted { sid, muted } => self.router.muted(&convert::track_sid(&sid), muted),
+            RoomEvent::TrackUnpublished { sid } => self.router.unpublished(&convert::track_sid(&sid)),
+            RoomEvent::Packet { sid, packet } => self.send(&sid, || FeedEvent::Packet(convert::packet(&packet))),
             RoomEvent::SenderReport { sid, report } => {
-                self.send(&sid, || FeedEvent::SenderReport(report_to_media(&report)));
+                self.send(&sid, || FeedEvent::SenderReport(convert::sender_report(&report)));
             }
             RoomEvent::SubscriptionFailed { sid, error } => {
-                let failure = Failure::subscription(sid.as_str(), error);
+                let failure = Failure::subscription(&sid, error);
                 self.send(&sid, || FeedEvent::Ended(FeedEnd::Refused(failure.clone())));
             }
             RoomEvent::TrackEnded {
@@ -139,7 +135,7 @@ impl RoomConnection {
     }
 
     fn send(&self, sid: &rtc::TrackSid, event: impl Fn() -> FeedEvent) {
-        self.router.send(&track_sid(sid), event);
+        self.router.send(&convert::track_sid(sid), event);
     }
 
     /// Ends every feed. Their recordings detach later, and never attach to this router again.
@@ -172,16 +168,11 @@ async fn join(key: &RoomKey, access: &RoomAccess) -> Result<JoinedRoom, FeedEnd>
     let joined = subscriber::join(ConnectConfig::new(access.url.clone(), token)).await;
     let (subscriber, events) = joined.map_err(|error| FeedEnd::Refused(Failure::join(&error)))?;
     // The room may have been closed and created again between the query and the join.
-    if presence::compare(key, Some(subscriber.room_sid().as_str())) == Presence::Gone {
+    if presence::compare(key, Some(&convert::room_sid(&subscriber.room_sid()))) == Presence::Gone {
         subscriber.leave().await;
         return Err(gone());
     }
     Ok(JoinedRoom { subscriber, events })
-}
-
-/// `rtc` has its own type for track sids.
-fn track_sid(sid: &rtc::TrackSid) -> TrackSid {
-    TrackSid::from(sid.as_str())
 }
 
 fn feed_end(reason: &LeaveReason) -> FeedEnd {
@@ -194,25 +185,5 @@ fn feed_end(reason: &LeaveReason) -> FeedEnd {
         | LeaveReason::Refused { .. }
         | LeaveReason::ReconnectTimedOut(_)
         | LeaveReason::Disconnected { .. } => FeedEnd::ConnectionLost,
-    }
-}
-
-fn to_media(packet: &rtc::RtpPacket) -> RtpPacket {
-    RtpPacket {
-        ssrc: Ssrc(packet.ssrc.0),
-        seq_no: SeqNo(packet.seq_no.0),
-        timestamp: packet.timestamp,
-        arrival: packet.arrival,
-        payload: packet.payload.clone(),
-    }
-}
-
-fn report_to_media(report: &rtc::SenderReport) -> SenderReport {
-    let since_1970 = report.publisher_time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    SenderReport {
-        ssrc: Ssrc(report.ssrc.0),
-        rtp_timestamp: report.rtp_timestamp,
-        publisher_time: UnixNanos(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)),
-        arrival: report.arrival,
     }
 }

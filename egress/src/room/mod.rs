@@ -11,6 +11,7 @@
 
 mod access;
 mod connection;
+mod convert;
 mod feed;
 mod open_rooms;
 mod presence;

@@ -1,6 +1,7 @@
 //! Whether the room of a request still exists. Joining a room that is gone would create it again, and the recorder
 //! would stay in it for minutes.
 
+use domain::PlatformRoomSid;
 use livekit_api::services::room::RoomClient;
 use secrecy::ExposeSecret;
 
@@ -21,7 +22,10 @@ pub async fn query(access: &RoomAccess, room: &RoomKey) -> Presence {
     let secret = access.api_key.secret.expose_secret();
     let client = RoomClient::with_api_key(&http_url(access), &access.api_key.key, secret);
     match client.list_rooms(vec![room.name.clone()]).await {
-        Ok(rooms) => compare(room, rooms.first().map(|found| found.sid.as_str())),
+        Ok(rooms) => {
+            let found = rooms.first().map(|found| PlatformRoomSid::from(found.sid.as_str()));
+            compare(room, found.as_ref())
+        }
         Err(error) => {
             tracing::warn!(%error, room.name = room.name, "cannot ask livekit-server whether the room exists");
             Presence::Unknown
@@ -31,9 +35,9 @@ pub async fn query(access: &RoomAccess, room: &RoomKey) -> Presence {
 
 /// Compares the room of a request with the sid of the existing room of that name. Any room matches a request without
 /// a sid.
-pub fn compare(wanted: &RoomKey, found: Option<&str>) -> Presence {
+pub fn compare(wanted: &RoomKey, found: Option<&PlatformRoomSid>) -> Presence {
     match found {
-        Some(sid) if wanted.sid.as_str().is_empty() || sid == wanted.sid.as_str() => Presence::Exists,
+        Some(sid) if wanted.sid.as_str().is_empty() || *sid == wanted.sid => Presence::Exists,
         _ => Presence::Gone,
     }
 }
@@ -61,9 +65,9 @@ mod tests {
             ..wanted.clone()
         };
 
-        assert_eq!(compare(&wanted, Some("RM_1")), Presence::Exists);
-        assert_eq!(compare(&wanted, Some("RM_2")), Presence::Gone);
+        assert_eq!(compare(&wanted, Some(&"RM_1".into())), Presence::Exists);
+        assert_eq!(compare(&wanted, Some(&"RM_2".into())), Presence::Gone);
         assert_eq!(compare(&wanted, None), Presence::Gone);
-        assert_eq!(compare(&any, Some("RM_2")), Presence::Exists);
+        assert_eq!(compare(&any, Some(&"RM_2".into())), Presence::Exists);
     }
 }

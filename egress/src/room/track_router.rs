@@ -6,7 +6,10 @@ use domain::TrackSid;
 use media::MuteState;
 use rtc::TrackInfo;
 
-use super::feed::{FeedEnd, FeedEvent, FeedId, FeedSender};
+use super::{
+    convert,
+    feed::{FeedEnd, FeedEvent, FeedId, FeedSender},
+};
 
 /// The published tracks of a room, and the feeds attached to each.
 #[derive(Debug, Default)]
@@ -52,7 +55,7 @@ impl TrackRouter {
 
     /// A track was published, or its properties other than the mute state have changed.
     pub fn published(&mut self, track: TrackInfo) {
-        let track_sid = TrackSid::from(track.sid.as_str());
+        let track_sid = convert::track_sid(&track.sid);
         self.send(&track_sid, || FeedEvent::Published(Box::new(track.clone())));
         self.tracks.insert(track_sid, track);
     }

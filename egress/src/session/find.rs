@@ -26,7 +26,7 @@ pub(super) async fn find(session: &Session, feed: &mut TrackFeed) -> Result<Foun
         reason = session.stop_signals.received() => return Err(NotStored::Stopped(reason)),
         published = timeout(TRACK_TIMEOUT, published(feed)) => match published {
             Ok(track) => track?,
-            Err(_) => return Err(Failure::track_not_found(session.spec.track_sid.as_str()).into()),
+            Err(_) => return Err(Failure::track_not_found(&session.spec.track_sid).into()),
         },
     };
     let publisher = track::check(&track)?;

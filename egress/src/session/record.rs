@@ -98,7 +98,7 @@ impl ActiveRecording<'_> {
                 reason = stop_signals.received() => return Ok(RecordingEnd::Stopped(reason)),
                 () = until(ends_at) => return Ok(RecordingEnd::LimitReached(unix_now())),
                 () = until(packet_deadline) => {
-                    return Ok(RecordingEnd::Failed(Failure::track_not_found(self.session.spec.track_sid.as_str())));
+                    return Ok(RecordingEnd::Failed(Failure::track_not_found(&self.session.spec.track_sid)));
                 }
                 () = until(wake_at) => self.writer.recorder.handle_timeout(Instant::now()),
                 event = feed.next() => if let Some(end) = self.handle_event(event) {
@@ -118,7 +118,7 @@ impl ActiveRecording<'_> {
             FeedEvent::Mute(state) => self.writer.recorder.handle_mute(Instant::now(), state),
             // If encryption is switched on later, the following packets are ciphertext.
             FeedEvent::Published(track) if track.encrypted => {
-                return Some(RecordingEnd::Failed(Failure::encrypted(track.sid.as_str())));
+                return Some(RecordingEnd::Failed(Failure::encrypted(&track.sid)));
             }
             FeedEvent::Published(_) => {}
             FeedEvent::Ended(FeedEnd::SourceClosed) => return Some(RecordingEnd::Stopped(EndReason::SourceClosed)),

@@ -11,13 +11,13 @@ const OPUS_TYPES: [&str; 3] = ["", "audio/opus", "audio/red"];
 /// Returns the publisher of a track that can be recorded. Refuses video, encrypted tracks and other codecs.
 pub fn check(track: &TrackInfo) -> Result<Publisher, Failure> {
     if track.kind != TrackKind::Audio {
-        return Err(Failure::video(track.sid.as_str()));
+        return Err(Failure::video(&track.sid));
     }
     if track.encrypted {
-        return Err(Failure::encrypted(track.sid.as_str()));
+        return Err(Failure::encrypted(&track.sid));
     }
     if !OPUS_TYPES.contains(&track.mime_type.to_ascii_lowercase().as_str()) {
-        return Err(Failure::codec(track.sid.as_str(), &track.mime_type));
+        return Err(Failure::codec(&track.sid, &track.mime_type));
     }
     Ok(Publisher {
         identity: track.identity.as_str().into(),
