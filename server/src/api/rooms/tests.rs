@@ -88,7 +88,7 @@ async fn values_not_implemented_are_rejected_with_the_implemented_ones(pool: PgP
     422 consent: unknown variant `ask`, expected `none`
     422 platform: unknown variant `daily`, expected `livekit`
     422 platform: invalid type: integer `7`, expected string or map
-    422 language: a language is a tag like 'en', 'de-CH' or 'zh-Hant'
+    422 language: a language must be a tag such as 'en', 'de-CH' or 'zh-Hant'
     422 name: a room name is 1 to 63 characters of a-z, 0-9 and '-', and does not begin with '-'
     422 retention: unknown field `retention`, expected one of `name`, `platform`, `recording`, `consent`, `language`
     ");
