@@ -59,7 +59,7 @@ impl JoinError {
 /// Why the connection to a room ended.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LeaveReason {
-    /// The handle was told to leave, or all handles were dropped.
+    /// `leave` was called, or all handles were dropped.
     #[error("we left the room")]
     ClientInitiated,
     /// The room was closed or deleted.

@@ -57,7 +57,7 @@ pub(crate) fn scan(sdp: &str) -> Offer<'_> {
 }
 
 /// Replaces `sendrecv` by `sendonly` and `recvonly` by `inactive` in media sections. The server never wants media from a
-/// subscriber; without this the answer would announce streams of our own.
+/// subscriber; without this the answer would announce streams that we do not send.
 pub(crate) fn rewrite_directions(sdp: &str) -> String {
     let mut out = String::with_capacity(sdp.len() + 64);
     let mut in_media = false;

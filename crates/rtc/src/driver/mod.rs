@@ -1,4 +1,4 @@
-//! Runs a [`ClientCore`] with real sockets, the system clock and tokio. Makes no decisions of its own.
+//! Runs a [`ClientCore`] with real sockets, the system clock and tokio. Makes no decisions.
 
 mod event_queue;
 mod ice_tcp;

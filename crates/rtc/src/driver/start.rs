@@ -1,4 +1,4 @@
-//! Starts a client in a task of its own.
+//! Starts a client in a task.
 
 use tokio::sync::{mpsc, oneshot, watch};
 

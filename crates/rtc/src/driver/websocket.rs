@@ -1,4 +1,4 @@
-//! One signalling WebSocket in a task of its own, so that a slow socket never delays media.
+//! One signalling WebSocket in a separate task, so that a slow socket never delays media.
 
 use std::time::Duration;
 

@@ -78,7 +78,7 @@ pub(crate) enum PeerEvent {
 #[derive(Debug)]
 pub(crate) struct PeerConnection {
     rtc: Rtc,
-    /// When str0m wants to be called.
+    /// When str0m must be called next.
     wake: Instant,
     outputs: VecDeque<PeerOutput>,
     /// The ICE session of the last description that was accepted; empty before the first.

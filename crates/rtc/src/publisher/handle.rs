@@ -56,12 +56,12 @@ impl Publisher {
         self.local.borrow().room_sid.clone()
     }
 
-    /// Returns the sid of our own participant.
+    /// Returns the sid of our participant.
     pub fn participant_sid(&self) -> ParticipantSid {
         self.local.borrow().sid.clone()
     }
 
-    /// Returns the identity of our own participant, as the token names it.
+    /// Returns the identity of our participant, as the token names it.
     pub fn identity(&self) -> String {
         self.local.borrow().identity.clone()
     }
@@ -76,7 +76,7 @@ impl Publisher {
         Ok(AudioTrack::new(track, self.commands.clone()))
     }
 
-    /// Leaves the room. Returns once the server has been told, after two seconds at most.
+    /// Leaves the room. Returns once the server has been informed, or after two seconds.
     pub async fn leave(mut self) {
         let _may_have_left = self.commands.send(Command::Leave);
         while self.local.changed().await.is_ok() {}

@@ -81,12 +81,12 @@ impl Subscriber {
         self.local.borrow().room_sid.clone()
     }
 
-    /// Returns the sid of our own participant. It changes with [`RoomEvent::Reconnected`].
+    /// Returns the sid of our participant. It changes with [`RoomEvent::Reconnected`].
     pub fn participant_sid(&self) -> ParticipantSid {
         self.local.borrow().sid.clone()
     }
 
-    /// Returns the identity of our own participant, as the token names it.
+    /// Returns the identity of our participant, as the token names it.
     pub fn identity(&self) -> String {
         self.local.borrow().identity.clone()
     }
@@ -101,7 +101,7 @@ impl Subscriber {
         self.command(Command::Unsubscribe(track_sid.into()));
     }
 
-    /// Leaves the room. Returns once the server has been told, after two seconds at most.
+    /// Leaves the room. Returns once the server has been informed, or after two seconds.
     pub async fn leave(mut self) {
         self.command(Command::Leave);
         while self.local.changed().await.is_ok() {}

@@ -25,7 +25,7 @@ pub(super) struct Tracks {
 
 #[derive(Debug, Default)]
 struct OpenTrack {
-    /// `None` while the server does not send the track: between two connections, or for a reason of its own.
+    /// `None` while the server does not send the track: between two connections, or because it stopped.
     ssrc: Option<Ssrc>,
     /// Whether packets have arrived from this SSRC.
     active: bool,
@@ -61,15 +61,28 @@ impl Tracks {
             .filter_map(|section| Some((TrackSid::from(section.track_sid), *section.ssrcs.first()?)))
             .filter(|(sid, _)| is_subscribed(sid))
             .collect();
-        let mut change = OfferChange::default();
+        OfferChange {
+            stopped: self.stop_streams(now, &sent),
+            started: self.start_streams(sent),
+        }
+    }
+
+    /// Retires the streams that are not sent any more. Returns their tracks.
+    fn stop_streams(&mut self, now: Instant, sent: &HashMap<TrackSid, Ssrc>) -> Vec<TrackSid> {
+        let mut stopped = Vec::new();
         for (sid, track) in &mut self.open {
-            let stopped = track.ssrc.filter(|ssrc| sent.get(sid) != Some(ssrc));
-            if let Some(ssrc) = stopped {
+            if let Some(ssrc) = track.ssrc.filter(|ssrc| sent.get(sid) != Some(ssrc)) {
                 self.retired.push((now + LATE_PACKETS, ssrc));
                 track.ssrc = None;
-                change.stopped.push(sid.clone());
+                stopped.push(sid.clone());
             }
         }
+        stopped
+    }
+
+    /// Opens the streams that are not open yet. Returns them with their tracks.
+    fn start_streams(&mut self, sent: HashMap<TrackSid, Ssrc>) -> Vec<(Ssrc, TrackSid)> {
+        let mut started = Vec::new();
         for (sid, ssrc) in sent {
             let track = self.open.entry(sid.clone()).or_default();
             if track.ssrc == Some(ssrc) {
@@ -82,9 +95,9 @@ impl Tracks {
             };
             self.retired.retain(|(_, retired)| *retired != ssrc);
             self.by_ssrc.insert(ssrc, sid.clone());
-            change.started.push((ssrc, sid.clone()));
+            started.push((ssrc, sid));
         }
-        change
+        started
     }
 
     /// Notes that a packet arrived. Returns the track that it belongs to.

@@ -23,7 +23,7 @@ async fn a_dropped_websocket_loses_no_packet() {
         .await;
     listener.subscriber.simulate(Fault::DropSignal);
     listener
-        .until("the session is resumed", |l| l.has_reported("resumed"))
+        .until("signalling is resumed", |l| l.has_reported("resumed"))
         .await;
     listener
         .until("the last frame has arrived", |l| l.received(&sid, &frames[149]))
