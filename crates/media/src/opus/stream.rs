@@ -17,10 +17,10 @@ pub enum StreamError {
     #[error("the file is empty or contains no Ogg page")]
     Empty,
     /// The first packet is not a valid `OpusHead`.
-    #[error("the file cannot be played")]
+    #[error("cannot play the file")]
     Head(#[from] HeadError),
     /// The source failed.
-    #[error("the file cannot be read")]
+    #[error("cannot read the file")]
     Io(#[from] io::Error),
 }
 

@@ -5,7 +5,7 @@ use domain::SampleTime;
 use super::Point;
 use super::fit::NOMINAL_NS;
 
-/// Enough for a whole day at most. When they are used up, every two points are merged into one.
+/// Most points kept, enough for a recording of a day. Beyond that every two points are merged into one.
 const MAX_POINTS: usize = 8192;
 
 /// Keeps the least delayed packet of every second; in long recordings of every two, four, … seconds.

@@ -43,13 +43,13 @@ pub struct DecodeReport {
 #[derive(Debug, Error)]
 pub enum DecodeError {
     /// The file is not an Ogg/Opus file.
-    #[error("the recording cannot be opened")]
+    #[error("cannot open the recording")]
     Open(#[from] StreamError),
     /// The source failed.
-    #[error("the recording cannot be read")]
+    #[error("cannot read the recording")]
     Io(#[from] io::Error),
     /// libopus failed.
-    #[error("libopus cannot be set up")]
+    #[error("cannot set up libopus")]
     Codec(#[from] ::opus::Error),
 }
 
@@ -242,17 +242,17 @@ mod tests {
         (sound, decoder.report())
     }
 
-    /// Mean square of a part.
+    /// Returns the mean square of the samples.
     fn power(sound: &[i16]) -> f64 {
         sound.iter().map(|&s| f64::from(s) * f64::from(s)).sum::<f64>() / sound.len() as f64
     }
 
-    /// Half a second of silence, half a second of tone, half a second of silence.
+    /// Returns half a second of silence, of a tone and of silence again.
     fn beep() -> Vec<i16> {
         [vec![0; SECOND / 2], tone(440.0, SECOND / 2), vec![0; SECOND / 2]].concat()
     }
 
-    /// The pages of a file with pre-skip 0 and 10 packets a page.
+    /// Returns the pages of a file with pre-skip 0 and 10 packets per page.
     fn pages(packets: &[Bytes]) -> Vec<Bytes> {
         let mut writer = OggWriter::new(1);
         let head = writer.header(&OpusHead::for_rtp(2).to_bytes());
