@@ -5,6 +5,15 @@ use thiserror::Error;
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// A store that cannot be opened. Opening sends no network request.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    #[error("cannot use {path} as object folder; it must be a folder that this user can write to")]
+    Folder { path: String, source: std::io::Error },
+    #[error("cannot load the certificates in {path}; the file must contain PEM certificates")]
+    CaFile { path: String, source: BoxError },
+}
+
 /// A failed operation on an object store.
 #[derive(Debug, Error)]
 pub enum ObjectError {

@@ -15,7 +15,7 @@ pub mod store;
 
 pub use body::Body;
 pub use config::{FolderConfig, S3Config, StorageArgs, StoreConfig, StoreConfigError};
-pub use error::{BoxError, ObjectError};
-pub use open::{OpenError, open};
+pub use error::{BoxError, ObjectError, OpenError};
+pub use open::open;
 pub use range::ByteRange;
 pub use store::{Head, Listed, Object, ObjectStore, Objects, Stored};

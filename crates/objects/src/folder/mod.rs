@@ -19,7 +19,7 @@ use tokio_util::io::ReaderStream;
 use url::Url;
 
 use crate::{
-    Body, BoxError, ByteRange, FolderConfig, Head, Listed, Object, ObjectError, ObjectStore, Stored, open::OpenError,
+    Body, BoxError, ByteRange, FolderConfig, Head, Listed, Object, ObjectError, ObjectStore, OpenError, Stored,
 };
 
 /// Size of the chunks read from disk, in bytes.

@@ -20,7 +20,7 @@ use rustls::{
 use secrecy::ExposeSecret;
 use url::Url;
 
-use crate::{BoxError, S3Config, open::OpenError};
+use crate::{BoxError, OpenError, S3Config};
 
 /// Timeout for a TCP connection. Short, because stores are usually near.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -19,7 +19,7 @@ use self::{
     error::Operation,
     multipart::{PART_BYTES, Upload},
 };
-use crate::{Body, ByteRange, Head, Listed, Object, ObjectError, ObjectStore, S3Config, Stored, open::OpenError};
+use crate::{Body, ByteRange, Head, Listed, Object, ObjectError, ObjectStore, OpenError, S3Config, Stored};
 
 /// Content type of objects without one.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
