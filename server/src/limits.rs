@@ -18,10 +18,7 @@ use domain::ApiKeyId;
 use governor::{Quota, RateLimiter, clock::Clock, clock::DefaultClock, state::keyed::DashMapStateStore};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    api::error::{ApiError, ApiResult},
-    state::AppState,
-};
+use crate::api::error::{ApiError, ApiResult};
 
 /// Burst size in seconds' worth of requests: pages load several resources at once.
 const BURST_SECONDS: u32 = 4;
@@ -92,10 +89,10 @@ impl Limits {
 }
 
 /// Middleware: applies the limit per client address. Not for webhooks, which all come from one address.
-pub async fn per_address(State(app): State<AppState>, request: Request, next: Next) -> ApiResult<Response> {
+pub async fn per_address(State(limits): State<Limits>, request: Request, next: Next) -> ApiResult<Response> {
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
-        let client = app.limits.client_address(peer.ip(), request.headers());
-        check(&app.limits.0.addresses, &client)?;
+        let client = limits.client_address(peer.ip(), request.headers());
+        check(&limits.0.addresses, &client)?;
     }
     Ok(next.run(request).await)
 }

@@ -49,7 +49,7 @@ fn api_routes(app: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(recordings::audio::get))
         .routes(routes!(transcripts::get::get))
         .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
-        .layer(from_fn_with_state(app.clone(), limits::per_address));
+        .layer(from_fn_with_state(app.limits.clone(), limits::per_address));
     // No limit per address here: all webhooks of a platform, and all health checks of an orchestrator, come from one.
     let webhooks = OpenApiRouter::new()
         .routes(routes!(webhook::livekit))
