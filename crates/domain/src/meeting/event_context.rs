@@ -1,6 +1,6 @@
 //! How an event changes a meeting.
 
-use super::lifecycle::{close_older_meeting, open_meeting};
+use super::lifecycle::{MeetingDraft, close_older_meeting, open_meeting};
 use super::{Change, Env, Meeting, Outcome};
 use crate::event::{EventKind, EventRoom, PlatformEvent, TrackEvent};
 use crate::participant::{ObservedParticipant, ParticipantKind};
@@ -29,7 +29,7 @@ impl EventContext {
         let Some(platform_room) = &event.room else {
             return Change::new(Outcome::Ignored);
         };
-        let mut draft = MeetingDraft::new(self);
+        let mut draft = self.draft();
         close_older_meeting(&mut draft, platform_room, event);
         if draft.meeting.is_none() && self.opens_meeting(event) {
             draft.meeting = Some(open_meeting(&draft, platform_room, event.occurred_at, env));
@@ -38,7 +38,27 @@ impl EventContext {
             Some(meeting) => self.apply_to(meeting, event, env),
             None => outcome_without_meeting(&event.kind),
         };
-        draft.into_change(self, outcome)
+        self.change_to(&draft, outcome)
+    }
+
+    /// Copies the meetings, to be changed.
+    pub(super) fn draft(&self) -> MeetingDraft {
+        MeetingDraft {
+            room: self.room.clone(),
+            meeting: self.meeting.clone(),
+            other: self.newest_other.clone(),
+        }
+    }
+
+    /// Returns the difference between these meetings and the draft's.
+    pub(super) fn change_to(&self, draft: &MeetingDraft, outcome: Outcome) -> Change {
+        let mut change = Change::new(outcome);
+        for (before, after) in [(&self.newest_other, &draft.other), (&self.meeting, &draft.meeting)] {
+            if let Some(after) = after {
+                change.add(before.as_ref(), after);
+            }
+        }
+        change
     }
 
     /// Applies the event, then the deferred ones, which it may have made applicable.
@@ -88,34 +108,6 @@ impl EventContext {
             }
             _ => None,
         })
-    }
-}
-
-/// The meetings that an event may change, while they are changed.
-pub(super) struct MeetingDraft {
-    pub room: Room,
-    pub meeting: Option<Meeting>,
-    pub other: Option<Meeting>,
-}
-
-impl MeetingDraft {
-    pub fn new(context: &EventContext) -> Self {
-        Self {
-            room: context.room.clone(),
-            meeting: context.meeting.clone(),
-            other: context.newest_other.clone(),
-        }
-    }
-
-    /// Returns the difference between the context and this draft.
-    pub fn into_change(self, before: &EventContext, outcome: Outcome) -> Change {
-        let mut change = Change::new(outcome);
-        for (before, after) in [(&before.newest_other, &self.other), (&before.meeting, &self.meeting)] {
-            if let Some(after) = after {
-                change.add(before.as_ref(), after);
-            }
-        }
-        change
     }
 }
 

@@ -2,10 +2,17 @@
 
 use chrono::{DateTime, Utc};
 
-use super::event_context::MeetingDraft;
 use super::{Env, Meeting, MeetingHead, MeetingState};
 use crate::MeetingId;
 use crate::event::{EventKind, EventRoom, PlatformEvent};
+use crate::room::Room;
+
+/// The meetings of one room that an event may change, while they are changed.
+pub(super) struct MeetingDraft {
+    pub room: Room,
+    pub meeting: Option<Meeting>,
+    pub other: Option<Meeting>,
+}
 
 /// Closes the room's other meeting if the event belongs to a newer platform room. Egress reports do not count: they
 /// may arrive long after their room has ended.

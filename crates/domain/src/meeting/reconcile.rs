@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::event_context::MeetingDraft;
 use super::lifecycle::open_meeting;
 use super::{Change, Env, EventContext, Meeting, MeetingState, Outcome};
 use crate::event::{EventRoom, TrackEvent};
@@ -45,7 +44,7 @@ impl EventContext {
     /// Adds participants and tracks whose webhooks were lost, and requests missing recordings. Removes nothing: the list
     /// may be stale.
     pub fn reconcile(&self, live: &LiveRoom, env: Env<'_>) -> Change {
-        let mut draft = MeetingDraft::new(self);
+        let mut draft = self.draft();
         if draft.meeting.is_none() && live.participants.iter().any(|p| p.participant.kind.is_person()) {
             let mut meeting = open_meeting(&draft, &live.room, env.now, env);
             self.apply_deferred(&mut meeting, env);
@@ -62,7 +61,7 @@ impl EventContext {
         if let Some(meeting) = draft.meeting.as_mut().filter(|m| m.head.is_open()) {
             meeting.observe_room(live, &self.room, env);
         }
-        draft.into_change(self, Outcome::Applied)
+        self.change_to(&draft, Outcome::Applied)
     }
 }
 

@@ -77,7 +77,7 @@ pub struct Transcript {
     pub missing: Vec<Missing>,
 }
 
-/// How far a meeting's transcript is.
+/// Progress of a meeting's transcript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
