@@ -25,8 +25,8 @@ const IDLE_IN_TRANSACTION_TIMEOUT: &str = "60s";
 /// # Errors
 /// If `url` is not a valid PostgreSQL URL.
 pub fn connect_lazy(url: &str, role: &str, max_connections: u32) -> Result<PgPool, StorageError> {
-    let options: PgConnectOptions = url.parse().map_err(StorageError::from)?;
-    let options = options
+    let options = url
+        .parse::<PgConnectOptions>()?
         .application_name(&format!("trackscribe-{role}"))
         .options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT)]);
     Ok(PgPoolOptions::new()

@@ -168,9 +168,9 @@ impl Shared {
         known.filter(|l| whisper_rs::get_lang_id(l).is_some())
     }
 
-    /// Joins tokens into words. A token that begins with a space begins a word; a character may span two tokens.
+    /// Joins tokens into words. A token that begins with a space begins a word.
     fn words(&self, segment: &WhisperSegment<'_>) -> Vec<RecognizedWord> {
-        let mut words: Vec<(Vec<u8>, RecognizedWord)> = Vec::new();
+        let mut words: Vec<TokenWord> = Vec::new();
         for token in (0..segment.n_tokens()).filter_map(|i| segment.get_token(i)) {
             let (Ok(bytes), data) = (token.to_bytes(), token.token_data()) else {
                 continue;
@@ -178,30 +178,44 @@ impl Shared {
             if token.token_id() >= self.context.token_eot() {
                 continue; // time stamps and other markers
             }
-            let (start, end) = (to_ms(data.t0), to_ms(data.t1));
+            let part = TokenWord {
+                bytes: bytes.to_vec(),
+                start_ms: to_ms(data.t0),
+                end_ms: to_ms(data.t1),
+                confidence: data.p,
+            };
             match words.last_mut() {
-                Some((text, word)) if !bytes.starts_with(b" ") => {
-                    text.extend(bytes);
-                    word.end_ms = word.end_ms.max(end);
-                    word.confidence = word.confidence.map(|c| c.min(data.p));
-                }
-                _ => words.push((
-                    bytes.to_vec(),
-                    RecognizedWord {
-                        confidence: Some(data.p),
-                        ..RecognizedWord::new("", start, end.max(start))
-                    },
-                )),
+                Some(word) if !bytes.starts_with(b" ") => word.append(&part),
+                _ => words.push(part),
             }
         }
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        words
-            .into_iter()
-            .map(|(bytes, word)| RecognizedWord {
-                text: text(&bytes),
-                ..word
-            })
-            .collect()
+        words.into_iter().map(RecognizedWord::from).collect()
+    }
+}
+
+/// One or more tokens of a word. The text is bytes, because a character may span two tokens.
+struct TokenWord {
+    bytes: Vec<u8>,
+    start_ms: u64,
+    end_ms: u64,
+    confidence: f32,
+}
+
+impl TokenWord {
+    fn append(&mut self, part: &Self) {
+        self.bytes.extend(&part.bytes);
+        self.end_ms = self.end_ms.max(part.end_ms);
+        self.confidence = self.confidence.min(part.confidence);
+    }
+}
+
+impl From<TokenWord> for RecognizedWord {
+    fn from(word: TokenWord) -> Self {
+        let text = String::from_utf8_lossy(&word.bytes);
+        Self {
+            confidence: Some(word.confidence),
+            ..Self::new(text.trim(), word.start_ms, word.end_ms.max(word.start_ms))
+        }
     }
 }
 
