@@ -177,7 +177,7 @@ fetch() { # URL FOLDER
     has curl && curl -fsSL --connect-timeout "$RELEASE_CONNECT_S" --max-time "$RELEASE_TOTAL_S" --output-dir "$2" -O "$1"
 }
 
-# Without optimisation and with the smaller database engine, which saves a quarter of an hour and is fast enough here.
+# Without optimization and with the smaller database engine, which saves a quarter of an hour and is fast enough here.
 install_garage() {
     cargo_install garage --version "$GARAGE_VERSION" --no-default-features --features bundled-libs,sqlite
 }
@@ -190,7 +190,7 @@ install_cargo_deny() {
     cargo_install cargo-deny --version "$DENY_VERSION"
 }
 
-# Optimised a little: 2 s instead of 12 s for each run of the tests.
+# Optimized a little: 2 s instead of 12 s for each run of the tests.
 install_cargo_machete() {
     CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo_install cargo-machete --version "$MACHETE_VERSION"
 }

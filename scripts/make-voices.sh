@@ -2,7 +2,7 @@
 # Generates the two voices of `trackscribe demo`, trackscribe/voices/{robert,angus}.ogg, and a text file with the words of
 # each. The files are committed; run this only to change them. Needs flite and ffmpeg.
 #
-# PocketSphinx recognises these sentences with its default model. The voices overlap twice.
+# PocketSphinx recognizes these sentences with its default model. The voices overlap twice.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../trackscribe/voices"
 

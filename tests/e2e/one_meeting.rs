@@ -13,7 +13,7 @@ const BOB_SAYS: [&str; 2] = [
     "all right then i will see you all tomorrow",
 ];
 
-/// Of each speaker's words; PocketSphinx recognises these sentences in both voices.
+/// Of each speaker's words; PocketSphinx recognizes these sentences in both voices.
 const REQUIRED_SHARE: f64 = 0.9;
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn each_word_is_attributed_to_its_speaker() {
 
     let meeting = stack.transcribed("standup", "ready").await;
     let transcript = stack.api().transcript(&meeting.id).await;
-    let share = |identity: &str, spoken: [&str; 2]| recognised_share(&transcript, identity, &spoken.join(" "));
+    let share = |identity: &str, spoken: [&str; 2]| recognized_share(&transcript, identity, &spoken.join(" "));
     assert!(share(&identity_of_ada, ADA_SAYS) >= REQUIRED_SHARE, "{transcript:#?}");
     assert!(share(&identity_of_bob, BOB_SAYS) >= REQUIRED_SHARE, "{transcript:#?}");
     assert!(share(&identity_of_ada, BOB_SAYS) < 0.5, "{transcript:#?}");
@@ -58,9 +58,9 @@ async fn each_word_is_attributed_to_its_speaker() {
 }
 
 /// The share of `spoken` that the transcript attributes to `identity`.
-fn recognised_share(transcript: &Transcript, identity: &str, spoken: &str) -> f64 {
+fn recognized_share(transcript: &Transcript, identity: &str, spoken: &str) -> f64 {
     let own = transcript.segments.iter().filter(|segment| segment.speaker == identity);
-    let recognised: Vec<String> = own.flat_map(|segment| words(&segment.text)).collect();
+    let recognized: Vec<String> = own.flat_map(|segment| words(&segment.text)).collect();
     let spoken = words(spoken);
-    words_hit(&spoken, &recognised) as f64 / spoken.len() as f64
+    words_hit(&spoken, &recognized) as f64 / spoken.len() as f64
 }

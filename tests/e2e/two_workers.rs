@@ -47,7 +47,7 @@ async fn a_transcription_whose_worker_is_killed_is_completed_once_by_another() {
     .await;
     let meeting = stack.transcribed("standup", "ready").await;
     let transcript = stack.api().transcript(&meeting.id).await;
-    let recognised: Vec<String> = transcript
+    let recognized: Vec<String> = transcript
         .segments
         .iter()
         .flat_map(|segment| words(&segment.text))
@@ -55,12 +55,12 @@ async fn a_transcription_whose_worker_is_killed_is_completed_once_by_another() {
     let spoken = words(&[SENTENCE; 3].join(" "));
     assert_eq!(attempts, 2);
     assert!(
-        words_hit(&spoken, &recognised) >= spoken.len() * 9 / 10,
-        "{recognised:?}"
+        words_hit(&spoken, &recognized) >= spoken.len() * 9 / 10,
+        "{recognized:?}"
     );
     assert!(
-        recognised.len() <= spoken.len() + 3,
-        "transcribed more than once? {recognised:?}"
+        recognized.len() <= spoken.len() + 3,
+        "transcribed more than once? {recognized:?}"
     );
     stack.finish().await;
 }

@@ -20,7 +20,7 @@ text_enum! {
     }
 }
 
-/// Identifies an event, so that a redelivery is recognised.
+/// Identifies an event, so that a redelivery is recognized.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EventKey {
     /// The platform that sent the event.

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Attempts of one PUBLISH. After a restart of Redis the first attempt only finds that the connection is gone. A second
-/// copy of a message does no harm, because receivers recognise it by its id.
+/// copy of a message does no harm, because receivers recognize it by its id.
 const PUBLISH_ATTEMPTS: u32 = 3;
 
 /// How long the winner of a queued request holds its lock, in seconds; defined by psrpc.

@@ -34,10 +34,10 @@ pub fn score_speakers(transcript: &Transcript, voices: &[Voice]) -> Vec<SpeakerR
         others.collect::<Vec<_>>().join("\n")
     };
     let results = voices.iter().map(|voice| {
-        let recognised = text_of(voice.name, transcript);
+        let recognized = text_of(voice.name, transcript);
         SpeakerResult {
             name: voice.name,
-            score: score::score(&recognised, voice.words, &words_of_others(voice.name)),
+            score: score::score(&recognized, voice.words, &words_of_others(voice.name)),
         }
     });
     results.collect()

@@ -10,7 +10,7 @@ const RUN_WORDS: usize = 3;
 /// How well one speaker was transcribed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Score {
-    /// Spoken words that were recognised, in order.
+    /// Spoken words that were recognized, in order.
     pub hits: usize,
     /// Spoken words.
     pub words: usize,
@@ -29,20 +29,20 @@ impl Score {
 }
 
 /// Compares the words attributed to a speaker with the spoken ones, and with those of the other speakers.
-pub fn score(recognised: &str, spoken: &str, others: &str) -> Score {
-    let (recognised, spoken, others) = (words(recognised), words(spoken), words(others));
+pub fn score(recognized: &str, spoken: &str, others: &str) -> Score {
+    let (recognized, spoken, others) = (words(recognized), words(spoken), words(others));
     Score {
-        hits: words_hit(&spoken, &recognised),
+        hits: words_hit(&spoken, &recognized),
         words: spoken.len(),
-        misattributed_runs: misattributed_runs(&recognised, &spoken, &others),
+        misattributed_runs: misattributed_runs(&recognized, &spoken, &others),
     }
 }
 
 /// Counts passages of at least [`RUN_WORDS`] words that the others spoke and this speaker did not.
-fn misattributed_runs(recognised: &[String], spoken: &[String], others: &[String]) -> usize {
+fn misattributed_runs(recognized: &[String], spoken: &[String], others: &[String]) -> usize {
     let own: HashSet<_> = spoken.windows(RUN_WORDS).collect();
     let misattributed: HashSet<_> = others.windows(RUN_WORDS).filter(|run| !own.contains(run)).collect();
-    let is_misattributed: Vec<bool> = recognised
+    let is_misattributed: Vec<bool> = recognized
         .windows(RUN_WORDS)
         .map(|run| misattributed.contains(&run))
         .collect();
@@ -83,16 +83,16 @@ mod tests {
             ("something else entirely", 0),
         ];
 
-        for (recognised, hits) in cases {
-            assert_eq!(score(recognised, ROBERT, ANGUS).hits, hits, "{recognised}");
+        for (recognized, hits) in cases {
+            assert_eq!(score(recognized, ROBERT, ANGUS).hits, hits, "{recognized}");
         }
     }
 
     #[test]
     fn words_of_other_speakers_are_counted_as_runs() {
-        let recognised = "the first thing the old machine was seven on the agenda the price of is the budget";
+        let recognized = "the first thing the old machine was seven on the agenda the price of is the budget";
 
-        let score = score(recognised, ROBERT, ANGUS);
+        let score = score(recognized, ROBERT, ANGUS);
 
         assert_eq!((score.hits, score.misattributed_runs), (9, 2));
     }

@@ -1,4 +1,4 @@
-//! Compares recognised words with spoken ones.
+//! Compares recognized words with spoken ones.
 
 /// Splits a text into lower-case words without punctuation.
 pub fn words(text: &str) -> Vec<String> {
@@ -7,14 +7,14 @@ pub fn words(text: &str) -> Vec<String> {
     cleaned.map(str::to_lowercase).collect()
 }
 
-/// Counts the spoken words that were recognised: the most that any alignment with the fewest edits (Levenshtein:
+/// Counts the spoken words that were recognized: the most that any alignment with the fewest edits (Levenshtein:
 /// substitution, insertion and deletion cost one each) leaves unchanged.
-pub fn words_hit(spoken: &[String], recognised: &[String]) -> usize {
-    // For each prefix of `recognised`: the least cost, and the most hits of an alignment with that cost.
-    let mut row: Vec<(usize, usize)> = (0..=recognised.len()).map(|cost| (cost, 0)).collect();
+pub fn words_hit(spoken: &[String], recognized: &[String]) -> usize {
+    // For each prefix of `recognized`: the least cost, and the most hits of an alignment with that cost.
+    let mut row: Vec<(usize, usize)> = (0..=recognized.len()).map(|cost| (cost, 0)).collect();
     for (n, word) in spoken.iter().enumerate() {
         let mut next = vec![(n + 1, 0)];
-        for (m, other) in recognised.iter().enumerate() {
+        for (m, other) in recognized.iter().enumerate() {
             let equal = usize::from(word == other);
             let aligned = (row[m].0 + 1 - equal, row[m].1 + equal);
             let (deleted, inserted) = ((row[m + 1].0 + 1, row[m + 1].1), (next[m].0 + 1, next[m].1));
@@ -25,15 +25,15 @@ pub fn words_hit(spoken: &[String], recognised: &[String]) -> usize {
         }
         row = next;
     }
-    row[recognised.len()].1
+    row[recognized.len()].1
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hits(spoken: &str, recognised: &str) -> usize {
-        words_hit(&words(spoken), &words(recognised))
+    fn hits(spoken: &str, recognized: &str) -> usize {
+        words_hit(&words(spoken), &words(recognized))
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Sentences spoken by flite, a speech synthesiser.
+//! Sentences spoken by flite, a speech synthesizer.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use super::recorded::decode;
 /// Samples per second of flite's files.
 const FLITE_RATE: u32 = 16_000;
 
-/// Two voices of which PocketSphinx recognises at least nine words in ten.
+/// Two voices of which PocketSphinx recognizes at least nine words in ten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voice {
     Rms,
