@@ -24,6 +24,9 @@ COMMAND = ["./setup.sh", "--demo", "--yes"]
 SHOWN_COMMAND = "./setup.sh --demo"
 COLUMNS = 100
 
+# Where the words begin in a line of the transcript: `  00:02.4  Robert  The first thing…`.
+TEXT_COLUMN = 19
+
 # Longest pause between two lines, and the pause at the end before it begins again, in seconds.
 MAX_PAUSE_S = 0.9
 HOLD_S = 15.0
@@ -92,7 +95,8 @@ def shorten(lines: list[tuple[float, str]]) -> list[tuple[float, str]]:
 
 def wrap(line: str) -> list[str]:
     """Breaks a long line after a space or a slash."""
-    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    spoken = SPOKEN.match(line)
+    indent = " " * (TEXT_COLUMN if spoken else len(line) - len(line.lstrip()) + 2)
     parts = []
     while len(line) > COLUMNS:
         breaks = [line.rfind(mark, len(indent), COLUMNS) + 1 for mark in " /"]
