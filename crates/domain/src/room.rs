@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&ConsentPolicy::Require).unwrap(), r#""require""#);
         assert_eq!(
             "maybe".parse::<ConsentPolicy>().unwrap_err().to_string(),
-            r#""maybe" is not one of: none ask require "#
+            r#""maybe" is not one of: none, ask, require"#
         );
     }
 }

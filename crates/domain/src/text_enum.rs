@@ -2,12 +2,12 @@
 
 /// The error of parsing a word that is not a variant of the enum.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{word:?} is not one of: {allowed}")]
+#[error("{word:?} is not one of: {}", allowed.join(", "))]
 pub struct UnknownWord {
     /// The word.
     pub word: String,
-    /// The words of the enum, separated by spaces.
-    pub allowed: &'static str,
+    /// The words of the enum.
+    pub allowed: &'static [&'static str],
 }
 
 macro_rules! text_enum {
@@ -45,7 +45,7 @@ macro_rules! text_enum {
                     $($text => Ok(Self::$variant),)+
                     _ => Err($crate::text_enum::UnknownWord {
                         word: word.to_owned(),
-                        allowed: concat!($($text, " ",)+),
+                        allowed: &[$($text,)+],
                     }),
                 }
             }
