@@ -40,7 +40,7 @@ pub struct WorkerConfig {
     pub redis_url_file: Option<PathBuf>,
     #[command(flatten)]
     pub livekit: LivekitApiArgs,
-    /// Create a room with default settings for every LiveKit room that Trackscribe does not know
+    /// Add unknown LiveKit rooms as rooms with default settings when they are live
     #[arg(long, env = "TRACKSCRIBE_ADOPT_ROOMS", default_value = "false", value_name = "BOOL",
           num_args = 0..=1, default_missing_value = "true")]
     pub adopt_rooms: bool,
