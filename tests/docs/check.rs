@@ -31,6 +31,9 @@ const NOT_PATHS: [&str; 7] = [
 /// Beginnings of paths that exist only after a build or a start.
 const MADE_LATER: [&str; 3] = ["target/", "data/", "~/"];
 
+/// Beginnings of links from the repository's front page to other pages of its code host, such as the badge of a workflow.
+const CODE_HOST_PAGES: [&str; 1] = ["../../actions/"];
+
 /// Extensions of files in the repository that pages name without their folder.
 const FILE_EXTENSIONS: [&str; 9] = ["md", "py", "rs", "sh", "sql", "svg", "toml", "yaml", "yml"];
 
@@ -65,7 +68,7 @@ impl<'a> Checker<'a> {
     }
 
     fn check_link(&self, file: &Path, link: &str) -> Result<(), String> {
-        if has_scheme(link) {
+        if has_scheme(link) || CODE_HOST_PAGES.iter().any(|start| link.starts_with(start)) {
             return Ok(());
         }
         let (path, anchor) = link
