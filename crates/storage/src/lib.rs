@@ -1,4 +1,4 @@
-//! The database: PostgreSQL, one file per entity. The only crate with SQL.
+//! The database: PostgreSQL, one file per entity. Outside tests, only this crate contains SQL.
 //!
 //! Functions take `&mut PgConnection`, so that callers choose the transaction. A row that does not exist is `None`; an
 //! invalid row is an error that names it.
