@@ -76,7 +76,7 @@ async fn accept(recording: &Recording, verified: VerifiedRecording, attempt: &At
     let now = (attempt.ctx.clock)();
     attempt
         .change(recording.meeting_id, |_, meeting| {
-            meeting.accept(recording.id, verified, now)
+            meeting.accept_recording(recording.id, verified, now)
         })
         .await
 }
@@ -86,7 +86,7 @@ async fn reject(recording: &Recording, rejection: &Rejection, attempt: &Attempt<
     tracing::error!(reason = reason.as_str(), error, "recording rejected");
     attempt
         .change(recording.meeting_id, |_, meeting| {
-            meeting.reject(recording.id, reason, error)
+            meeting.reject_recording(recording.id, reason, error)
         })
         .await
 }

@@ -1,7 +1,8 @@
 //! The table of jobs, in the order of a recording's path, one file each.
 //!
-//! A job runs at least once; each file says why a second run is harmless. A job reports what it found to
-//! `domain::meeting` and saves the answer (rows and further jobs) in one transaction, fenced by the job's lease.
+//! A job runs at least once; each file says why a second run is harmless. The jobs of a recording report what they found
+//! to `domain::meeting` and save the resulting change (rows and further jobs); merge and export write the transcript's
+//! rows themselves. Every writing transaction is fenced by the job's lease.
 
 mod accept_recording;
 mod error;
@@ -42,10 +43,16 @@ pub async fn after_death(
     let (now, error) = ((ctx.clock)(), error.to_owned());
     match *job {
         Job::StartRecording { recording_id: id } => {
-            change_meeting_of(conn, id, |m| m.fail(id, FailureReason::StartFailed, error, now)).await
+            change_meeting_of(conn, id, |m| {
+                m.fail_recording(id, FailureReason::StartFailed, error, now)
+            })
+            .await
         }
         Job::AcceptRecording { recording_id: id } => {
-            change_meeting_of(conn, id, |m| m.reject(id, FailureReason::ObjectMissing, error)).await
+            change_meeting_of(conn, id, |m| {
+                m.reject_recording(id, FailureReason::ObjectMissing, error)
+            })
+            .await
         }
         Job::TranscribeTrack { recording_id: id } => {
             change_meeting_of(conn, id, |m| m.set_transcription(id, Transcription::Dead)).await

@@ -166,7 +166,7 @@ impl Request<'_> {
         let id = self.recording.id;
         self.attempt
             .change(self.recording.meeting_id, |_, meeting| {
-                meeting.fail(id, reason, error, now)
+                meeting.fail_recording(id, reason, error, now)
             })
             .await
     }

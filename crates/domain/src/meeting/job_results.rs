@@ -28,22 +28,28 @@ impl Meeting {
     }
 
     /// Fails an open recording for which no egress will run.
-    pub fn fail(&self, recording: RecordingId, reason: FailureReason, error: String, now: DateTime<Utc>) -> Change {
+    pub fn fail_recording(
+        &self,
+        recording: RecordingId,
+        reason: FailureReason,
+        error: String,
+        now: DateTime<Utc>,
+    ) -> Change {
         self.edit_recording(recording, |recording| recording.fail(reason, Some(error), now))
     }
 
     /// Accepts a complete recording whose object and manifest were verified, and places it on the meeting's clock.
-    pub fn accept(&self, recording: RecordingId, verified: VerifiedRecording, now: DateTime<Utc>) -> Change {
+    pub fn accept_recording(&self, recording: RecordingId, verified: VerifiedRecording, now: DateTime<Utc>) -> Change {
         let meeting_start = self.head.started_at;
         self.edit_recording(recording, |recording| recording.accept(verified, meeting_start, now))
     }
 
     /// Fails a complete recording whose object or manifest is missing or wrong.
-    pub fn reject(&self, recording: RecordingId, reason: FailureReason, error: String) -> Change {
+    pub fn reject_recording(&self, recording: RecordingId, reason: FailureReason, error: String) -> Change {
         self.edit_recording(recording, |recording| recording.reject(reason, error))
     }
 
-    /// Sets how far the transcription of a recording is.
+    /// Sets the status of a recording's transcription.
     pub fn set_transcription(&self, recording: RecordingId, transcription: Transcription) -> Change {
         self.edit_recording(recording, |recording| recording.transcription = transcription)
     }

@@ -54,7 +54,7 @@ async fn a_recording_has_its_timing_and_digest_once_it_is_accepted(pool: PgPool)
         fit,
     };
 
-    let change = whole.accept(recording.into(), verified, app.now());
+    let change = whole.accept_recording(recording.into(), verified, app.now());
     storage::meetings::save(&mut tx, &change).await.unwrap();
     tx.commit().await.unwrap();
 

@@ -89,7 +89,7 @@ fn a_missing_recording_is_requested_again_at_growing_intervals_five_times_at_mos
         store.now = at(second);
         for recording in store.meeting("RM_1").unwrap().recordings.clone() {
             store.change("RM_1", |m, s| {
-                m.fail(
+                m.fail_recording(
                     recording.id,
                     FailureReason::StartFailed,
                     "no egress worker".to_owned(),

@@ -105,8 +105,12 @@ fn an_accepted_recording_is_placed_on_the_meetings_clock_and_transcribed() {
     let mut store = RoomStore::with(&recorded());
     let recording_id = only_recording(&store);
 
-    let change = store.change("RM_1", |meeting, env| meeting.accept(recording_id, verified(), env.now));
-    let again = store.change("RM_1", |meeting, env| meeting.accept(recording_id, verified(), env.now));
+    let change = store.change("RM_1", |meeting, env| {
+        meeting.accept_recording(recording_id, verified(), env.now)
+    });
+    let again = store.change("RM_1", |meeting, env| {
+        meeting.accept_recording(recording_id, verified(), env.now)
+    });
 
     assert_eq!(change.jobs, [Job::TranscribeTrack { recording_id }]);
     assert_eq!(
@@ -129,7 +133,9 @@ fn a_creation_time_learned_late_moves_accepted_recordings() {
         call.egress(7, "EG_1", &track, EgressStatus::Complete),
     ]);
     let recording_id = only_recording(&store);
-    store.change("RM_1", |meeting, env| meeting.accept(recording_id, verified(), env.now));
+    store.change("RM_1", |meeting, env| {
+        meeting.accept_recording(recording_id, verified(), env.now)
+    });
 
     store.apply(&call.joined(2, &zoe()));
 
@@ -149,7 +155,9 @@ fn a_closed_meeting_is_merged_once_all_its_recordings_are_settled() {
     let recording_id = only_recording(&store);
     let meeting_id = store.meeting("RM_1").unwrap().head.id;
     let merge = Job::MergeTranscript { meeting_id };
-    store.change("RM_1", |meeting, env| meeting.accept(recording_id, verified(), env.now));
+    store.change("RM_1", |meeting, env| {
+        meeting.accept_recording(recording_id, verified(), env.now)
+    });
 
     let open = store.change("RM_1", |meeting, _| {
         meeting.set_transcription(recording_id, Transcription::Done)
@@ -175,7 +183,7 @@ fn failed_recordings_and_dead_transcriptions_do_not_delay_the_transcript() {
         meeting.set_transcription(ids[0], Transcription::Dead)
     });
     let failed = store.change("RM_1", |m, s| {
-        m.fail(ids[1], FailureReason::StartFailed, "no recorder".to_owned(), s.now)
+        m.fail_recording(ids[1], FailureReason::StartFailed, "no recorder".to_owned(), s.now)
     });
 
     assert_eq!(dead.jobs, []);
@@ -198,7 +206,7 @@ fn audio_reported_after_an_inferred_failure_completes_the_recording() {
         let mut store = RoomStore::with(&[call.published(2, &zoe(), &track)]);
         let id = only_recording(&store);
         store.change("RM_1", |meeting, env| {
-            meeting.fail(id, reason, "gone".to_owned(), env.now)
+            meeting.fail_recording(id, reason, "gone".to_owned(), env.now)
         });
 
         store.apply(&call.egress(9, "EG_1", &track, EgressStatus::Complete));
@@ -214,7 +222,7 @@ fn a_rejected_object_fails_its_recording() {
     let id = only_recording(&store);
 
     store.change("RM_1", |meeting, _| {
-        meeting.reject(id, FailureReason::Mismatch, "another digest".to_owned())
+        meeting.reject_recording(id, FailureReason::Mismatch, "another digest".to_owned())
     });
 
     assert_eq!(failure(&store), Some(FailureReason::Mismatch));
