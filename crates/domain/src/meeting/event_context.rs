@@ -46,14 +46,17 @@ impl EventContext {
         MeetingDraft {
             room: self.room.clone(),
             meeting: self.meeting.clone(),
-            other: self.newest_other.clone(),
+            newest_other: self.newest_other.clone(),
         }
     }
 
     /// Returns the difference between these meetings and the draft's.
     pub(super) fn change_to(&self, draft: &MeetingDraft, outcome: Outcome) -> Change {
         let mut change = Change::new(outcome);
-        for (before, after) in [(&self.newest_other, &draft.other), (&self.meeting, &draft.meeting)] {
+        for (before, after) in [
+            (&self.newest_other, &draft.newest_other),
+            (&self.meeting, &draft.meeting),
+        ] {
             if let Some(after) = after {
                 change.add(before.as_ref(), after);
             }

@@ -11,7 +11,7 @@ use crate::room::Room;
 pub(super) struct MeetingDraft {
     pub room: Room,
     pub meeting: Option<Meeting>,
-    pub other: Option<Meeting>,
+    pub newest_other: Option<Meeting>,
 }
 
 /// Closes the room's other meeting if the event belongs to a newer platform room. Egress reports do not count: they
@@ -28,7 +28,7 @@ pub(super) fn close_older_meeting(draft: &mut MeetingDraft, platform_room: &Even
         .or(platform_room.created_at)
         .unwrap_or(event.occurred_at);
     if let Some(other) = draft
-        .other
+        .newest_other
         .as_mut()
         .filter(|o| !is_report && o.head.is_open() && o.head.started_at < started_at)
     {
@@ -46,7 +46,7 @@ pub(super) fn open_meeting(
 ) -> Meeting {
     let started_at = platform_room.created_at.unwrap_or(first_event_at);
     let newer = draft
-        .other
+        .newest_other
         .as_ref()
         .map(|other| other.head.started_at)
         .filter(|newer| *newer > started_at);

@@ -49,7 +49,7 @@ impl EventContext {
             let mut meeting = open_meeting(&draft, &live.room, env.now, env);
             self.apply_deferred(&mut meeting, env);
             if let Some(older) = draft
-                .other
+                .newest_other
                 .as_mut()
                 .filter(|o| o.head.is_open() && meeting.head.is_open())
             {
