@@ -79,7 +79,7 @@ pub enum EventKind {
     RecordingUpdated(EgressReport),
     /// An egress ended.
     RecordingEnded(EgressReport),
-    /// An event that this version does not know, or that concerns no meeting.
+    /// An event whose name is unknown, or that lacks its participant, track or egress.
     Unknown,
 }
 
@@ -132,7 +132,7 @@ pub struct EgressReport {
     pub room_sid: Option<PlatformRoomSid>,
     /// `None` for an egress that does not record a single track.
     pub track_sid: Option<TrackSid>,
-    /// How far the egress is.
+    /// The status of the egress.
     pub status: EgressStatus,
     /// Why it failed, in the platform's words.
     pub error: Option<String>,

@@ -16,7 +16,7 @@ text_enum! {
         /// The event concerns something that is not known yet. [`EventContext::apply`](super::EventContext::apply)
         /// judges it again with each later event of its platform room.
         Deferred = "deferred",
-        /// This version does not know the event's name.
+        /// The event's name is unknown, or the event lacks its participant, track or egress.
         UnknownEvent = "unknown_event",
         /// The event's room is not one of ours.
         ForeignRoom = "foreign_room",

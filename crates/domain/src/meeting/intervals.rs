@@ -1,4 +1,4 @@
-//! Start and end times that follow from other times, in whatever order those become known.
+//! Start and end times derived from other times, whatever the order in which those become known.
 
 use chrono::{DateTime, Utc};
 

@@ -47,7 +47,7 @@ pub struct MeetingHead {
 pub enum MeetingState {
     /// The meeting is going on.
     Open {
-        /// When the platform's list of rooms first lacked the room; `None` if the latest list names it.
+        /// When the room was first missing from the platform's list; `None` if the latest list contains it.
         missing_since: Option<DateTime<Utc>>,
     },
     /// The meeting is over.

@@ -49,7 +49,7 @@ impl Meeting {
         new
     }
 
-    /// Decides again about the tracks of a participant whose kind has become known or changed.
+    /// Decides again about the tracks of a participant whose kind became known or changed.
     pub(super) fn reconsider_tracks(&mut self, publisher: ParticipantId, room: &Room, env: Env<'_>) {
         for track in 0..self.tracks.len() {
             if self.tracks[track].participant_id == publisher {
@@ -58,7 +58,7 @@ impl Meeting {
         }
     }
 
-    /// Decides whether a track should be recorded. An egress that has started is left to end by itself.
+    /// Decides whether a track should be recorded. An egress that has started is not stopped.
     fn decide_recording(&mut self, track: usize, room: &Room, env: Env<'_>) {
         let refusal = self.refusal(track, room);
         let id = self.tracks[track].id;

@@ -4,7 +4,7 @@ use super::state::{Active, Complete, Failed, FailureReason, RecordingState};
 use crate::ObjectKey;
 use crate::event::{EgressReport, EgressStatus};
 
-/// Returns the state that a report describes; `None` if it says no more than that an egress was requested.
+/// Returns the state that a report describes; `None` if it only says that an egress was requested.
 pub(super) fn reported_state(report: &EgressReport) -> Option<RecordingState> {
     match report.status {
         EgressStatus::Starting | EgressStatus::Unknown => None,

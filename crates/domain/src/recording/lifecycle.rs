@@ -9,7 +9,7 @@ use crate::text_enum::text_enum;
 use crate::{EgressId, Identity, MeetingId, PlatformRoomSid, RecordingId, TrackId, TrackSid};
 
 text_enum! {
-    /// How far the transcription of a recording is.
+    /// The status of a recording's transcription.
     Transcription {
         /// Not done yet.
         Pending = "pending",
@@ -39,11 +39,11 @@ pub struct Recording {
     pub egress_id: Option<EgressId>,
     /// When we decided to record the track.
     pub requested_at: DateTime<Utc>,
-    /// How far the egress is.
+    /// The state of the recording.
     pub state: RecordingState,
     /// `None` until the worker has verified object and manifest.
     pub acceptance: Option<Acceptance>,
-    /// How far the transcription is.
+    /// The status of the transcription.
     pub transcription: Transcription,
 }
 

@@ -38,10 +38,10 @@ impl FailureReason {
     }
 }
 
-/// How far a recording is, with the data of that state.
+/// The state of a recording, with the data of that state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordingState {
-    /// It should be made; an egress may or may not run yet.
+    /// Requested; an egress may already be running.
     Requested,
     /// An egress is connected to the track.
     Active(Active),
@@ -54,7 +54,7 @@ pub enum RecordingState {
 /// Data of [`RecordingState::Active`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Active {
-    /// Wall time of the first packet; of the egress's start before it.
+    /// Wall time of the first packet or, before that, the start of the egress.
     pub started_at: Option<DateTime<Utc>>,
 }
 

@@ -68,7 +68,7 @@ fn kind(sent: &wire::WebhookEvent) -> EventKind {
     kind_of(sent).unwrap_or(EventKind::Unknown)
 }
 
-/// Returns `None` for unknown events and for events that lack their subject.
+/// Returns `None` if the event's name is unknown, or if the event lacks its participant, track or egress.
 fn kind_of(sent: &wire::WebhookEvent) -> Option<EventKind> {
     let participant = || sent.participant.as_ref().and_then(participant);
     let report = || sent.egress_info.as_ref().map(report);
