@@ -1,13 +1,13 @@
-//! The wake queue: the relay pushes wake-ups to Redis, apalis workers receive them. The only file that uses apalis and
-//! redis.
+//! The wake queue: the relay pushes wake-ups to Redis, apalis consumers receive them. The only file of this crate that
+//! uses apalis and redis.
 //!
 //! A wake-up names a row of the `jobs` table and may be lost, repeated or delayed; the row in PostgreSQL is the job.
 //! The code works around what apalis 1.0 does on Redis:
 //!
 //! - Prefetched tasks run twice, so batches hold one task.
-//! - Heartbeat intervals are cut to whole seconds, so one below a second counts as none.
-//! - A worker name is refused for minutes after its process ended, so every worker gets a new name.
-//! - A worker ends at the first broken connection, so it is rebuilt until the process stops.
+//! - Heartbeat intervals are rounded down to whole seconds, so one below a second becomes zero.
+//! - A consumer name is refused for minutes after its process ended, so every apalis consumer gets a new name.
+//! - An apalis consumer ends at the first broken connection, so it is replaced until the process stops.
 //! - A task that returns an error is retried by apalis's own rules, so handlers never return one.
 
 use std::{
@@ -34,13 +34,14 @@ use uuid::Uuid;
 /// How often a queue is polled. A wake-up that this process pushed is received at once.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How often a worker reports that it is alive. apalis cuts fractions of a second.
+/// How often an apalis consumer reports that it is alive. apalis rounds down to whole seconds.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Missed heartbeats after which a worker's wake-ups go to others. The lease in PostgreSQL decides who may run the job.
+/// Missed heartbeats after which an apalis consumer's wake-ups go to others. The lease in PostgreSQL decides which worker
+/// may run the job.
 const MISSED_HEARTBEATS: usize = 4;
 
-/// Pause before an ended worker is rebuilt: Redis may be away for a while.
+/// Pause before an ended apalis consumer is replaced. Redis may be unavailable for a while.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
 
 /// Most wake-ups that wait in a queue. From 8,000 on, every fetch fails.
@@ -49,12 +50,12 @@ const MAX_BACKLOG: usize = 1_000;
 /// Finished wake-ups that one call deletes.
 const PRUNE_BATCH: usize = 1_000;
 
-/// Redis on a busy machine may take longer than the client's default of half a second, and an apalis worker ends at the
-/// first error.
+/// Redis on a busy machine may take longer than the client's default of half a second, and an apalis consumer ends at
+/// the first error.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why a wake-up could not be pushed, or Redis not be asked.
+/// Why a wake-up could not be pushed or Redis could not be queried.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
     #[error("cannot connect to Redis; check that it runs and that REDIS_URL is correct")]
@@ -85,7 +86,7 @@ struct WakeUp {
 #[derive(Clone)]
 pub struct WakeQueue {
     redis: ConnectionManager,
-    /// Notifies this process's workers of a push, so that they need not wait for their next poll.
+    /// Notifies this process's consumers of a push, so that they need not wait for their next poll.
     pushed: Arc<BTreeMap<Queue, Arc<Notify>>>,
 }
 
@@ -122,7 +123,7 @@ impl WakeQueue {
             return Ok(());
         }
         let wake_ups = jobs.into_iter().map(|job| WakeUp { job }).collect();
-        storage(&self.redis, queue)
+        backend(&self.redis, queue)
             .push_bulk(wake_ups)
             .await
             .map_err(|why| QueueError::Push(why.into()))?;
@@ -166,15 +167,15 @@ impl WakeQueue {
             limit: Arc::new(Semaphore::new(slots)),
         };
         while !stop.is_cancelled() {
-            match consumer.build_worker(stop.clone()).await {
+            match consumer.run_worker(stop.clone()).await {
                 Ok(()) => {}
                 Err(error) => {
-                    tracing::warn!(queue = queue.as_str(), %error, "the worker of a queue ended; building another")
+                    tracing::warn!(queue = queue.as_str(), %error, "the apalis consumer of a queue ended; starting another")
                 }
             }
             stop.run_until_cancelled(tokio::time::sleep(REBUILD_PAUSE)).await;
         }
-        // Handlers that an earlier worker of this loop started may still run.
+        // Handlers that an earlier apalis consumer of this loop started may still run.
         let _all = consumer
             .limit
             .acquire_many(u32::try_from(slots).unwrap_or(u32::MAX))
@@ -188,13 +189,14 @@ struct QueueConsumer {
     queue: Queue,
     slots: usize,
     handler: Handler,
-    /// Shared by all workers of this queue: handlers of an ended worker still run, and still count.
+    /// Shared by all apalis consumers of this queue: handlers of an ended one still run, and still count.
     limit: Arc<Semaphore>,
 }
 
 impl QueueConsumer {
-    /// Returns a worker's run. Boxed here, since `parallelize` does not compile inside an async fn.
-    fn build_worker(&self, stop: CancellationToken) -> BoxFuture<'static, Result<(), WorkerError>> {
+    /// Runs an apalis consumer (a worker, in its API) until `stop` or its first error. Boxed here, because `parallelize`
+    /// does not compile inside an async fn.
+    fn run_worker(&self, stop: CancellationToken) -> BoxFuture<'static, Result<(), WorkerError>> {
         let trigger = PollTrigger::new(self.wake_queue.pushed.get(&self.queue).cloned().unwrap_or_default());
         let (handler, limit) = (self.handler.clone(), self.limit.clone());
         let handle = move |wake_up: WakeUp| {
@@ -205,7 +207,7 @@ impl QueueConsumer {
             }
         };
         WorkerBuilder::new(format!("{}-{}", self.queue.as_str(), Uuid::now_v7()))
-            .backend(storage(&self.wake_queue.redis, self.queue).poll_with_strategy(trigger))
+            .backend(backend(&self.wake_queue.redis, self.queue).poll_with_strategy(trigger))
             .concurrency(self.slots)
             // Spawned, so that a handler that blocks its thread cannot stop the heartbeat, and a panic is an error.
             .parallelize(tokio::spawn)
@@ -223,7 +225,7 @@ fn name(queue: Queue) -> String {
     format!("{{trackscribe:{}}}", queue.as_str())
 }
 
-fn storage(redis: &ConnectionManager, queue: Queue) -> RedisStorage<WakeUp> {
+fn backend(redis: &ConnectionManager, queue: Queue) -> RedisStorage<WakeUp> {
     let config = Config::default()
         .queue(name(queue))
         .batch_size(1)
@@ -233,7 +235,7 @@ fn storage(redis: &ConnectionManager, queue: Queue) -> RedisStorage<WakeUp> {
     RedisStorage::new(redis.clone()).with_config(config)
 }
 
-/// Tells apalis when to poll a queue: at intervals, and after a push by this process.
+/// Decides when apalis polls a queue: at intervals, and after a push by this process.
 ///
 /// Polls until both are pending: apalis's own interval strategy can lose its waker and then sleeps until the next
 /// heartbeat.
