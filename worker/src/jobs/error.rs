@@ -17,7 +17,7 @@ pub enum JobError {
         why: anyhow::Error,
     },
     /// Do not run it again: the job is dead.
-    GiveUp { reason: anyhow::Error },
+    GiveUp { why: anyhow::Error },
 }
 
 impl JobError {
@@ -30,8 +30,8 @@ impl JobError {
     }
 
     /// A failure that another attempt cannot repair.
-    pub fn give_up(reason: impl Into<anyhow::Error>) -> Self {
-        Self::GiveUp { reason: reason.into() }
+    pub fn give_up(why: impl Into<anyhow::Error>) -> Self {
+        Self::GiveUp { why: why.into() }
     }
 
     fn of(error: impl Into<anyhow::Error>, is_transient: bool) -> Self {
@@ -46,8 +46,7 @@ impl JobError {
 impl std::fmt::Display for JobError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Retry { why, .. } => write!(f, "{why:#}"),
-            Self::GiveUp { reason } => write!(f, "{reason:#}"),
+            Self::Retry { why, .. } | Self::GiveUp { why } => write!(f, "{why:#}"),
         }
     }
 }
