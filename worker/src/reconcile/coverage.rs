@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{
-    event::EventRoom,
-    meeting::{LiveRoom, Outcome},
-};
+use domain::{event::EventRoom, meeting::LiveRoom};
 use platform::{Platform, PlatformError};
 use storage::{
     StorageError,
@@ -39,7 +36,7 @@ async fn reconcile_room(ctx: &WorkerContext, platform: &Arc<dyn Platform>, live:
         return Ok(());
     };
     let change = context.reconcile(&live, ctx.env());
-    if change.outcome == Outcome::Applied && !change.is_empty() {
+    if !change.is_empty() {
         let (room, jobs) = (&live.room.name, change.jobs.len());
         tracing::info!(
             room,

@@ -21,9 +21,9 @@ pub async fn reconcile(ctx: &WorkerContext, platform: PlatformKind, rooms: &[Eve
     drop(conn);
     for meeting in open.into_iter().filter(|meeting| meeting.platform == platform) {
         if !listed.contains(&meeting.platform_room_sid) {
-            save_presence(ctx, meeting.id, Presence::Missing).await?;
+            save_listing(ctx, meeting.id, Listing::Missing).await?;
         } else if was_missing(&meeting) {
-            save_presence(ctx, meeting.id, Presence::Listed).await?;
+            save_listing(ctx, meeting.id, Listing::Listed).await?;
         }
     }
     Ok(())
@@ -31,16 +31,16 @@ pub async fn reconcile(ctx: &WorkerContext, platform: PlatformKind, rooms: &[Eve
 
 /// Whether the poll listed a meeting's room.
 #[derive(Clone, Copy)]
-enum Presence {
+enum Listing {
     Listed,
     Missing,
 }
 
-async fn save_presence(ctx: &WorkerContext, meeting: MeetingId, presence: Presence) -> Result<(), StorageError> {
+async fn save_listing(ctx: &WorkerContext, meeting: MeetingId, listing: Listing) -> Result<(), StorageError> {
     change_and_commit(ctx, meeting, |meeting| {
-        let change = match presence {
-            Presence::Listed => meeting.mark_listed(),
-            Presence::Missing => meeting.mark_unlisted((ctx.clock)()),
+        let change = match listing {
+            Listing::Listed => meeting.mark_listed(),
+            Listing::Missing => meeting.mark_unlisted((ctx.clock)()),
         };
         if meeting.head.is_open() && change.meetings.iter().any(|after| !after.is_open()) {
             tracing::info!(meeting.id = %meeting.head.id, "meeting closed: the platform no longer lists its room");

@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{context::WorkerContext, log::chain};
 
-/// Time between two runs. Slightly longer than the 15 s that must pass between the two polls that close a meeting, so
-/// that the second poll is never just too early.
+/// Time between two runs. A meeting closes after two polls that are at least 15 s apart; this is slightly longer, so the
+/// second poll is never too early.
 const INTERVAL: Duration = Duration::from_millis(15_100);
 
 /// A run that takes longer is cancelled: the database ends transactions that are idle for a minute.
