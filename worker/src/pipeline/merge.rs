@@ -1,4 +1,6 @@
 //! Merges the words of all tracks into turns, each of one speaker.
+//!
+//! A speaker has the floor, the right to speak, with every word that is not part of a back-channel.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +12,7 @@ use domain::{
 /// Longest pause within a turn.
 const TURN_GAP_MS: i64 = 1_000;
 
-/// Shortest pause in which another speaker can take the floor. Pauses within a sentence are shorter.
+/// Shortest pause in which another speaker can start a turn. Pauses within a sentence are shorter.
 const FLOOR_GAP_MS: i64 = 300;
 
 /// Most words of a back-channel such as "yes" or "I see", which does not take the floor.
@@ -31,7 +33,7 @@ pub fn merge(tracks: &[TrackTranscript]) -> Vec<Segment> {
     let mut turns = Vec::new();
     for (speaker, words) in &speakers {
         let others = speakers.iter().filter(|(other, _)| *other != speaker);
-        let mut taken: Vec<i64> = others.flat_map(|(_, words)| moments_taken(words)).collect();
+        let mut taken: Vec<i64> = others.flat_map(|(_, words)| floor_times(words)).collect();
         taken.sort_unstable();
         turns.extend(turns_of(words, &taken).map(|words| segment(speaker, words)));
     }
@@ -54,8 +56,8 @@ fn by_speaker(tracks: &[TrackTranscript]) -> BTreeMap<&Identity, Vec<Word>> {
     speakers
 }
 
-/// Returns the middle of every word with which a speaker takes the floor, which is every word outside a back-channel.
-fn moments_taken(words: &[Word]) -> impl Iterator<Item = i64> {
+/// Returns the midpoints of all words outside back-channels, the times at which their speaker has the floor.
+fn floor_times(words: &[Word]) -> impl Iterator<Item = i64> {
     let said = words
         .chunk_by(|a, b| b.start_ms - a.end_ms <= TURN_GAP_MS)
         .filter(|words| !is_back_channel(words));
