@@ -139,7 +139,7 @@ async fn supervise(job: &Job, attempt: &Attempt<'_>, stop: &CancellationToken) -
         result = timeout(job.queue().timeout(), work) => match result {
             Ok(Ok(Ok(()))) => JobOutcome::Done,
             Ok(Ok(Err(error))) => JobOutcome::Failed(error),
-            Ok(Err(_panic)) => JobOutcome::Failed(JobError::retry(anyhow::anyhow!("the job panicked; the log says where"))),
+            Ok(Err(_panic)) => JobOutcome::Failed(JobError::retry(anyhow::anyhow!("the job panicked; see the log for the location"))),
             Err(_) => JobOutcome::Failed(JobError::retry(anyhow::anyhow!("the job timed out after {:?}", job.queue().timeout()))),
         },
         _lost = lease => JobOutcome::LeaseLost,
@@ -190,7 +190,7 @@ async fn store_outcome(
             "dead"
         }
         JobOutcome::LeaseLost => {
-            tracing::warn!(job.id = %id, queue, "another worker has claimed the job; its result here is dropped");
+            tracing::warn!(job.id = %id, queue, "another worker has claimed the job; this result is discarded");
             "lost"
         }
         JobOutcome::Stopped => {

@@ -56,7 +56,7 @@ pub async fn run(config: WorkerConfig, stop: CancellationToken) -> anyhow::Resul
     stop.cancelled().await;
     tasks.close();
     if timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
-        tracing::warn!("jobs were cut off by the stop; they run again when their lease expires");
+        tracing::warn!("jobs were interrupted by the shutdown; they run again when their lease expires");
     }
     ctx.pool.close().await;
     Ok(())
@@ -139,7 +139,7 @@ async fn connect(settings: &Settings, ctx: &WorkerContext) -> anyhow::Result<Wak
 }
 
 /// Logs whether the stores can be used, and whether the egress uses the same one; if it does not, every recording would
-/// be found missing.
+/// appear to be missing.
 async fn compare_stores(ctx: WorkerContext, stop: CancellationToken) {
     for (name, store) in [("recordings", &ctx.recordings), ("transcripts", &ctx.transcripts)] {
         if let Err(error) = objects::probe::round_trip(store.as_ref(), "worker", (ctx.clock)()).await {

@@ -35,7 +35,7 @@ pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
         return Ok(());
     };
     if !meeting.is_settled() {
-        return Ok(()); // the change that settles it queues this job again
+        return Ok(()); // the change that settles the meeting will queue this job again
     }
     let mut tracks = Vec::new();
     for recording in &meeting.recordings {

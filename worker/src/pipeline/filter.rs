@@ -1,4 +1,4 @@
-//! Drops recognized words that cannot have been said, and repairs the times of the rest.
+//! Drops recognized words that were probably not said, and repairs the times of the rest.
 //!
 //! Speech recognizers invent text where there is little speech. Dropped words are counted by reason.
 

@@ -15,7 +15,7 @@ const THRESHOLD: f32 = 0.5;
 const FRAMES_ON: usize = 3;
 const WINDOW: usize = 5;
 
-/// Longest pause within speech, for stops and breaths inside a sentence.
+/// Longest pause within speech, such as a stop consonant or a breath.
 const HANGOVER: SampleTime16k = SampleTime16k::from_millis(400);
 
 /// Added before and after speech, because the detector reacts late to soft first sounds.
@@ -152,7 +152,7 @@ fn level(frame: &[i16]) -> i8 {
 
 #[cfg(test)]
 impl Frames {
-    /// Builds frames from a picture, one character per frame: `#` loud speech, `-` quiet speech, `.` silence.
+    /// Builds frames from a string, one character per frame: `#` loud speech, `-` quiet speech, `.` silence.
     pub fn drawn(picture: &str) -> Self {
         let level = |c| match c {
             '#' => -20,
