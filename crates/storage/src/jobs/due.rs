@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use crate::StorageError;
 
-/// Seconds after which a wake-up without a claim counts as lost, and the job is woken again.
+/// Seconds without a claim after which a wake-up is considered lost and sent again.
 const WAKE_AGAIN_S: f64 = 30.0;
 
 /// Lists the queues that have jobs to wake.

@@ -27,8 +27,8 @@ pub struct Claimed {
     pub max_attempts: i32,
 }
 
-/// Claims a due job and counts the attempt in advance, so that one that ends its process counts, too. `None` if the job is
-/// done, not due, or claimed by another worker.
+/// Claims a due job. Counts the attempt at the start, so that an attempt that kills its process is counted too. Returns
+/// `None` if the job is done, not due, or claimed by another worker.
 pub async fn claim(conn: &mut PgConnection, job: JobId, lease_for: Duration) -> Result<Option<Claimed>, StorageError> {
     let token = Uuid::new_v4();
     let row = sqlx::query!(
@@ -102,13 +102,13 @@ pub async fn finish(conn: &mut PgConnection, lease: Lease) -> Result<bool, Stora
 pub async fn retry(conn: &mut PgConnection, lease: Lease, after: Duration, error: &str) -> Result<bool, StorageError> {
     let ended = sqlx::query!(
         "UPDATE jobs
-         SET state = CASE WHEN waiting.twin THEN 'done' ELSE 'ready' END, lease_until = NULL, woken_at = NULL,
+         SET state = CASE WHEN waiting.duplicate THEN 'done' ELSE 'ready' END, lease_until = NULL, woken_at = NULL,
              run_at = now() + make_interval(secs => $3), error = $4,
-             finished_at = CASE WHEN waiting.twin THEN now() END
+             finished_at = CASE WHEN waiting.duplicate THEN now() END
          FROM (SELECT EXISTS (SELECT 1
-                              FROM jobs AS twin
-                              JOIN jobs AS job ON job.queue = twin.queue AND job.payload = twin.payload
-                              WHERE job.id = $1 AND twin.state = 'ready') AS twin) AS waiting
+                              FROM jobs AS duplicate
+                              JOIN jobs AS job ON job.queue = duplicate.queue AND job.payload = duplicate.payload
+                              WHERE job.id = $1 AND duplicate.state = 'ready') AS duplicate) AS waiting
          WHERE id = $1 AND token = $2 AND state = 'running'",
         lease.job.0,
         lease.token,
@@ -125,12 +125,13 @@ pub async fn retry(conn: &mut PgConnection, lease: Lease, after: Duration, error
 pub async fn release(conn: &mut PgConnection, lease: Lease) -> Result<bool, StorageError> {
     let ended = sqlx::query!(
         "UPDATE jobs
-         SET state = CASE WHEN waiting.twin THEN 'done' ELSE 'ready' END, attempt = attempt - 1, lease_until = NULL,
-             woken_at = NULL, run_at = now(), finished_at = CASE WHEN waiting.twin THEN now() END
+         SET state = CASE WHEN waiting.duplicate THEN 'done' ELSE 'ready' END, attempt = attempt - 1,
+             lease_until = NULL, woken_at = NULL, run_at = now(),
+             finished_at = CASE WHEN waiting.duplicate THEN now() END
          FROM (SELECT EXISTS (SELECT 1
-                              FROM jobs AS twin
-                              JOIN jobs AS job ON job.queue = twin.queue AND job.payload = twin.payload
-                              WHERE job.id = $1 AND twin.state = 'ready') AS twin) AS waiting
+                              FROM jobs AS duplicate
+                              JOIN jobs AS job ON job.queue = duplicate.queue AND job.payload = duplicate.payload
+                              WHERE job.id = $1 AND duplicate.state = 'ready') AS duplicate) AS waiting
          WHERE id = $1 AND token = $2 AND state = 'running'",
         lease.job.0,
         lease.token,
