@@ -11,7 +11,7 @@ pub fn grant(service: &str, method: &str, topic: &str) -> String {
 }
 
 /// The channel of the servers' offers to one client.
-pub fn claim(service: &str, client_id: &str) -> String {
+pub fn offer(service: &str, client_id: &str) -> String {
     join(&[service, client_id, "CLAIM"])
 }
 
@@ -58,7 +58,7 @@ mod tests {
             grant("EgressHandler", "StopEgress", "EG_ab"),
             "EgressHandler|StopEgress|EG_ab|RCLAIM"
         );
-        assert_eq!(claim("EgressInternal", "CLI_x"), "EgressInternal|CLI_x|CLAIM");
+        assert_eq!(offer("EgressInternal", "CLI_x"), "EgressInternal|CLI_x|CLAIM");
         assert_eq!(response("IOInfo", "CLI_x"), "IOInfo|CLI_x|RES");
     }
 

@@ -59,13 +59,13 @@ impl Client {
     /// Subscribes to replies. Returns once Redis has confirmed that.
     pub async fn new(bus: Bus, service: &'static str) -> Result<Self, BusError> {
         let client_id = id::client();
-        let (claims, responses) = (
-            channel::claim(service, &client_id),
+        let (offers, responses) = (
+            channel::offer(service, &client_id),
             channel::response(service, &client_id),
         );
-        let subscription = bus.subscribe(vec![claims.clone(), responses]).await?;
+        let subscription = bus.subscribe(vec![offers.clone(), responses]).await?;
         let (calls, stop) = (Calls::default(), CancellationToken::new());
-        let listen = listen(subscription, claims, calls.clone());
+        let listen = listen(subscription, offers, calls.clone());
         tokio::spawn(stop.clone().run_until_cancelled_owned(listen));
         Ok(Self {
             service,
@@ -129,7 +129,7 @@ impl Call<'_> {
         let mut granted = false;
         loop {
             match self.replies.recv().await {
-                // A response may come without an offer before it: newer servers can skip the claim.
+                // A response may come without an offer before it: newer servers can skip the offer.
                 Some(Reply::Response(response)) => return Ok(response),
                 Some(Reply::Offer(offer)) if !granted => {
                     granted = true;
@@ -177,9 +177,9 @@ impl Drop for Call<'_> {
     }
 }
 
-async fn listen(mut subscription: Subscription, claims: String, calls: Calls) {
+async fn listen(mut subscription: Subscription, offers: String, calls: Calls) {
     while let Some(message) = subscription.recv().await {
-        let reply = if message.channel == claims {
+        let reply = if message.channel == offers {
             offer(&message.payload)
         } else {
             response(&message.payload)

@@ -90,7 +90,7 @@ named!(Request, Response, ClaimRequest, ClaimResponse);
 pub enum OpenError {
     #[error("a payload on the bus is not a psrpc message")]
     Malformed(#[from] prost::DecodeError),
-    #[error("the channel carries {expected}, not {found:?}")]
+    #[error("expected {expected} on this channel, found {found:?}")]
     Unexpected { expected: &'static str, found: String },
 }
 
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_are_encoded_to_the_bytes_that_go_writes() {
+    fn offers_and_grants_are_encoded_to_the_bytes_that_go_writes() {
         let (request_id, server_id) = ("REQ_AAAAAAAAAAAA".to_owned(), "SRV_CCCCCCCCCCCC".to_owned());
         let offer = ClaimRequest {
             request_id: request_id.clone(),

@@ -1,5 +1,5 @@
 //! LiveKit's remote procedure calls over Redis pub/sub (psrpc), as far as an egress worker needs them: serving single
-//! and multi calls with claims and queue locks, and calling services of livekit-server.
+//! and multi calls with offers, grants and queue locks, and calling services of livekit-server.
 //!
 //! The module handles envelopes and channels, not the requests in them. Only this module uses Redis.
 //!

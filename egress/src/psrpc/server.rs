@@ -147,8 +147,8 @@ impl<H: Handler> Service<H> {
         let Ok(grant) = open::<ClaimResponse>(payload) else {
             return;
         };
-        if let Some(offer) = lock(&self.offers).remove(&grant.request_id) {
-            let _offer_expired = offer.send(grant.server_id);
+        if let Some(choose) = lock(&self.offers).remove(&grant.request_id) {
+            let _offer_expired = choose.send(grant.server_id);
         }
     }
 
@@ -181,17 +181,17 @@ impl<H: Handler> Service<H> {
         let Some(affinity) = self.handler.affinity(call) else {
             return false;
         };
-        let (offer, choice) = oneshot::channel();
+        let (choose, choice) = oneshot::channel();
         // Before the offer is published, because the choice may arrive within a millisecond.
-        lock(&self.offers).insert(request.request_id.clone(), offer);
+        lock(&self.offers).insert(request.request_id.clone(), choose);
         let (request_id, server_id) = (request.request_id.clone(), self.server.server_id.clone());
-        let claim = ClaimRequest {
+        let offer = ClaimRequest {
             request_id,
             server_id,
             affinity,
         };
-        let claims = channel::claim(self.method.service, &request.client_id);
-        let published = self.server.bus.publish(&claims, &seal(&claim)).await.is_ok();
+        let offers = channel::offer(self.method.service, &request.client_id);
+        let published = self.server.bus.publish(&offers, &seal(&offer)).await.is_ok();
         let granted = published && matches!(timeout(left, choice).await, Ok(Ok(id)) if id == self.server.server_id);
         lock(&self.offers).remove(&request.request_id);
         granted
