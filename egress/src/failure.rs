@@ -18,8 +18,6 @@ impl Failure {
     }
 
     /// The track ended, or a stop was requested, before the first packet of an active egress.
-    ///
-    /// The word before the colon, here and below, becomes the recording's `reason`.
     pub fn no_audio() -> Self {
         Self::new("no_audio: the track ended before it sent a packet", 412)
     }

@@ -1,5 +1,5 @@
-//! Parses and validates a `StartEgress` request. Everything that can be refused is refused here, because only now the
-//! caller waits for an answer.
+//! Parses and validates a `StartEgress` request. Whatever can be refused is refused here, while the caller still
+//! waits for the answer.
 
 use std::time::Instant;
 

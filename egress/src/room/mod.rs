@@ -1,8 +1,8 @@
 //! The rooms in which tracks are recorded: one connection per room, shared by all of its recordings.
 //!
 //! A recording attaches to its track and gets a [`TrackFeed`]. The room is joined for the first recording and left
-//! after the last: a recorder that stayed would keep the room's "being recorded" sign lit and livekit-server from
-//! stopping.
+//! after the last: a recorder that stayed would keep the recording indicator on and prevent livekit-server from shutting
+//! down.
 //!
 //! - `registry`: all rooms; attaches a recording to a track
 //! - `connection`: the task that owns one connection

@@ -21,7 +21,7 @@ pub(super) struct FoundTrack {
     pub first_packet_deadline: Instant,
 }
 
-/// A track of which packets were recorded, and which takes no more of them.
+/// A track whose recording has ended with at least one packet.
 pub(super) struct RecordedTrack {
     pub writer: TrackWriter,
     pub end: RecordingEnd,

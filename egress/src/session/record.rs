@@ -177,7 +177,7 @@ impl ActiveRecording<'_> {
         }
     }
 
-    /// Packets that were overtaken by the news of the track's end still belong to the recording.
+    /// Packets may arrive after the track's end was reported; they still belong to the recording.
     async fn take_late_packets(&mut self, feed: &mut TrackFeed) {
         let late = async {
             loop {

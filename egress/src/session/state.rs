@@ -129,7 +129,7 @@ impl Egress {
         }
     }
 
-    /// Fails from any state that is not terminal. `file` is what could be stored nevertheless.
+    /// Fails from any state that is not terminal. `file` is the part that was stored despite the failure.
     pub fn fail(self, now: UnixNanos, failure: Failure, file: Option<StoredFile>) -> Result<Self, IllegalTransition> {
         let reason = match self.state {
             State::Starting | State::Active(_) => EndReason::Failure,
