@@ -30,7 +30,7 @@ pub struct SenderReport {
     pub ssrc: Ssrc,
     /// The RTP timestamp at `publisher_time`.
     pub rtp_timestamp: u32,
-    /// As wrong as the publisher's clock is. LiveKit moves the pair forward to the time when it sends the report.
+    /// Subject to the error of the publisher's clock. LiveKit moves the pair forward to the time when it sends the report.
     pub publisher_time: SystemTime,
     /// When the datagram was read from its socket.
     pub arrival: Instant,

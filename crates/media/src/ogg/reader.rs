@@ -1,4 +1,4 @@
-//! Reads the packets of a file, whatever lies between the pages.
+//! Reads the packets of a file and skips anything between the pages.
 
 use std::io::{self, Read};
 

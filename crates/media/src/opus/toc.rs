@@ -15,7 +15,7 @@ pub enum MalformedPacket {
     #[error("the packet is empty")]
     Empty,
     /// The frames are longer than 120 ms in all, or there are none.
-    #[error("the packet would play longer than 120 ms, or not at all")]
+    #[error("the packet's duration is zero or exceeds 120 ms")]
     Duration,
     /// The frame lengths do not add up.
     #[error("the frames do not fit into the packet as its first bytes describe them")]

@@ -13,7 +13,7 @@ use crate::WallClock;
 use crate::opus::{is_injected, packet_samples};
 use crate::rtp::{MAX_SEQUENCE_JUMP, PushResult, ReleasedPacket, ReorderBuffer, RtpPacket, SenderReport, Ssrc};
 
-/// Frames of silence that the server sends when a track ends: 0.2 s, and one more. When a track is muted it sends 50.
+/// Silence frames that the server sends when a track ends: 10 (0.2 s), plus one spare. When a track is muted it sends 50.
 const MAX_CLOSING_FRAMES: usize = 11;
 
 /// Silence injected after a pause of more than 1 s does not belong to the mute before.

@@ -2,7 +2,7 @@
 //!
 //! A device's clock runs up to 100 ppm fast or slow, which is 0.36 s per hour, and the network delays some packets more
 //! than others. The least delayed packets lie on a line, `arrival = a + b · sample`. Two tracks placed by their lines
-//! are aligned as they reached the recorder, whatever time each device believes it is.
+//! are aligned as they reached the recorder, regardless of each device's clock.
 
 mod envelope;
 mod fit;

@@ -49,7 +49,7 @@ pub(super) struct Driver<C: ClientCore> {
     tcp_inputs: (mpsc::Sender<TcpInput>, mpsc::Receiver<TcpInput>),
     tcp_tasks: JoinSet<()>,
     signal: Option<SignalSocket>,
-    /// The number of signalling sockets opened so far, from which they get their ids.
+    /// Number of signalling sockets opened so far; used as the next socket's id.
     signal_count: u64,
     /// Signalling sockets that are sending their last messages.
     closing: JoinSet<()>,
@@ -203,7 +203,7 @@ impl<C: ClientCore> Driver<C> {
             Transport::Udp => self.udp.send(datagram.local, datagram.remote, &datagram.contents),
             Transport::Tcp => {
                 if let Some(frames) = self.tcp.get(&datagram.local) {
-                    // A stuck stream loses packets, as a network does.
+                    // If the stream is blocked, packets are dropped, as on a network.
                     let _may_be_full = frames.try_send(datagram.contents);
                 }
             }

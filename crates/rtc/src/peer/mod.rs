@@ -1,7 +1,7 @@
 //! One WebRTC connection without sockets. The only module that names str0m, whose API changes every few weeks.
 //!
 //! str0m requires that after each change all its output is read before the next change. Every method here does that and
-//! queues the output, so that callers need not care.
+//! queues the output, so callers need not do it.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 

@@ -51,7 +51,7 @@ enum Job {
     Stop(OutgoingTrack),
 }
 
-/// How far a negotiation is.
+/// The current step of a negotiation.
 #[derive(Debug)]
 enum Step {
     /// The track is announced to the server.

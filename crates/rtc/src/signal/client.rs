@@ -1,4 +1,4 @@
-//! The signalling client: takes messages and events of the WebSocket, gives messages to send and news of the room.
+//! The signalling client: handles WebSocket events and messages; returns messages to send and events of the room.
 //!
 //! After every call poll outputs until there are none, then wait until `deadline`.
 
@@ -172,7 +172,7 @@ impl SignalClient {
 
     /// Drops the WebSocket without informing the server, as a broken network does. For tests.
     pub fn drop_signal(&mut self, now: Instant) {
-        self.handle_closed(now, "dropped by ourselves".into());
+        self.handle_closed(now, "dropped by a test".into());
     }
 
     /// Sends pings and subscriptions that are due, and reports subscriptions that timed out.

@@ -21,7 +21,7 @@ use crate::{
 const FIRST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Resumes are attempted for as long as media arrives. After this time without media the server has dropped us.
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(15);
-/// Attempts of the first join while failures are transient. The caller knows better than we how long to go on.
+/// Attempts of the first join while failures are transient. The caller decides whether to try again.
 const FIRST_JOIN_ATTEMPTS: u32 = 3;
 
 /// The state of the signalling connection.

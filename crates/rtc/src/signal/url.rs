@@ -5,7 +5,7 @@ use ::url::Url;
 use super::attempt::ConnectAttempt;
 use crate::error::JoinError;
 
-/// The SDK that the server takes us for. The only effect that matters here is that it offers ICE-TCP.
+/// The SDK name that we send. Its only effect here is that the server offers ICE-TCP.
 const SDK: &str = "rust";
 /// The newest protocol version with features for an audio client: leave actions, success responses, moved rooms.
 const PROTOCOL: &str = "16";
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resume_names_the_participant_and_never_blames_media() {
+    fn a_resume_sends_the_participant_sid_and_reason_1() {
         let url = url(
             "ws://host",
             &ConnectAttempt::Resume {
