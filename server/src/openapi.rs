@@ -25,7 +25,7 @@ const COMMON_ERRORS: [(&str, &str); 5] = [
     ),
     (
         "500",
-        "`internal`: unexpected error; the server log has the details under this request's `X-Request-Id`",
+        "`internal`: internal error; search the server log for this `X-Request-Id`",
     ),
     (
         "503",

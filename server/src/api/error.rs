@@ -72,7 +72,7 @@ pub enum ApiError {
         #[source]
         why: anyhow::Error,
     },
-    #[error("unexpected server error; the server log has the details under this request's `X-Request-Id`")]
+    #[error("internal error; search the server log for this `X-Request-Id`")]
     Internal(#[source] anyhow::Error),
 }
 
