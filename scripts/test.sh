@@ -4,7 +4,8 @@
 #
 #   scripts/test.sh                   everything
 #   scripts/test.sh NEXTEST_ARGS...   only the tests that these arguments of `cargo nextest run` select, for example
-#                                     scripts/test.sh late_joiner, or scripts/test.sh -E 'package(e2e)'
+#                                     scripts/test.sh late_joiner, or scripts/test.sh -p egress. The tests of package e2e
+#                                     need the program trackscribe, which -p e2e does not build: use -E 'package(e2e)'
 #
 # Starts one PostgreSQL and one S3 server on free ports in a temporary folder, and stops them at its end. Each test creates
 # its own database and bucket there, and starts its own Redis and livekit-server if it needs them.
@@ -49,8 +50,20 @@ main() {
         step "doc tests" quietly cargo test --doc --workspace "${FEATURES[@]}"
     fi
     say "tests"
-    # Last, so that the summary of the tests is printed at the end.
-    cargo nextest run --cargo-quiet --workspace "${FEATURES[@]}" --profile ci "$@"
+    # Last, so that the summary of the tests is printed at the end. Without -p, nextest runs the whole workspace; with -p,
+    # Cargo refuses the feature of a package that is not selected.
+    ! selects_packages "$@" || FEATURES=()
+    cargo nextest run --cargo-quiet "${FEATURES[@]}" --profile ci "$@"
+}
+
+selects_packages() { # NEXTEST_ARGS...
+    local arg
+    for arg in "$@"; do
+        case $arg in
+        -p* | --package | --package=*) return 0 ;;
+        esac
+    done
+    return 1
 }
 
 step() { # NAME COMMAND...
