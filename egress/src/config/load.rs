@@ -19,7 +19,8 @@ const DEFAULT_SPOOL: &str = "/var/lib/trackscribe/spool";
 /// connection, and had capacity left.
 const DEFAULT_MAX_RECORDINGS: usize = 200;
 
-/// The default of `trackscribe.drain_timeout`. It leaves time for uploads within the 60 s that `up` waits.
+/// The default of `trackscribe.drain_timeout`. Under `up`, which waits 60 s in all, `egress.yaml` sets a shorter one, so
+/// that uploads have time.
 const DEFAULT_DRAIN: Duration = Duration::from_secs(30);
 
 /// The longest accepted `trackscribe.instance`, in characters, so that identities stay readable in logs and lists.
