@@ -1,9 +1,16 @@
 //! Starts a client in a task.
 
+use std::{collections::hash_map::RandomState, hash::BuildHasher, time::Instant};
+
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{event_queue::EventQueue, run::Driver};
-use crate::{client_core::ClientCore, config::ConnectConfig, error::JoinError, signal::LocalParticipant};
+use crate::{
+    client_core::ClientCore,
+    config::ConnectConfig,
+    error::JoinError,
+    signal::{LocalParticipant, ReconnectPolicy},
+};
 
 /// A client that has joined its room.
 pub(crate) struct RunningClient<C: ClientCore> {
@@ -13,12 +20,17 @@ pub(crate) struct RunningClient<C: ClientCore> {
     pub local: watch::Receiver<LocalParticipant>,
 }
 
-/// Spawns a task that runs `core` and waits until it has joined. Dropping the returned future leaves the room.
+/// Spawns a task that runs the client of `new_core` and waits until it has joined. Dropping the returned future leaves the room.
 pub(crate) async fn start<C: ClientCore>(
-    core: C,
+    new_core: impl FnOnce(Instant, ReconnectPolicy) -> C,
     config: ConnectConfig,
     event_capacity: usize,
 ) -> Result<RunningClient<C>, JoinError> {
+    let policy = ReconnectPolicy {
+        timeout: config.reconnect_for,
+        jitter_seed: RandomState::new().hash_one(config.url.as_str()),
+    };
+    let core = new_core(Instant::now(), policy);
     // Unbounded: commands are rare, and a handle must never wait for the network.
     let (commands, command_receiver) = mpsc::unbounded_channel();
     let (event_sender, events) = mpsc::channel(event_capacity);

@@ -1,7 +1,5 @@
 //! Handles on a publisher.
 
-use std::{collections::hash_map::RandomState, hash::BuildHasher, time::Instant};
-
 use tokio::sync::{mpsc, watch};
 
 use super::{
@@ -16,7 +14,7 @@ use crate::{
     driver,
     error::JoinError,
     ids::{ParticipantSid, RoomSid},
-    signal::{LocalParticipant, ReconnectPolicy},
+    signal::LocalParticipant,
     simulate::Fault,
 };
 
@@ -37,12 +35,7 @@ pub struct Publisher {
 /// [`ApiKey::publisher_token`](crate::token::ApiKey::publisher_token)). Dropping the future before it completes leaves
 /// the room.
 pub async fn join(config: ConnectConfig) -> Result<(Publisher, mpsc::Receiver<PublisherEvent>), JoinError> {
-    let policy = ReconnectPolicy {
-        timeout: config.reconnect_for,
-        jitter_seed: RandomState::new().hash_one(config.url.as_str()),
-    };
-    let core = PublisherCore::new(Instant::now(), policy);
-    let client = driver::start(core, config, EVENT_CAPACITY).await?;
+    let client = driver::start(PublisherCore::new, config, EVENT_CAPACITY).await?;
     let publisher = Publisher {
         commands: client.commands,
         local: client.local,

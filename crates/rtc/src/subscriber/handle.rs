@@ -1,7 +1,5 @@
 //! Handles on a subscriber.
 
-use std::{collections::hash_map::RandomState, hash::BuildHasher, time::Instant};
-
 use tokio::sync::{mpsc, watch};
 
 use super::{
@@ -13,7 +11,7 @@ use crate::{
     driver,
     error::JoinError,
     ids::{ParticipantSid, RoomSid, TrackSid},
-    signal::{LocalParticipant, ReconnectPolicy},
+    signal::LocalParticipant,
     simulate::Fault,
 };
 
@@ -62,12 +60,7 @@ pub struct Subscriber {
 /// # }
 /// ```
 pub async fn join(config: ConnectConfig) -> Result<(Subscriber, mpsc::Receiver<RoomEvent>), JoinError> {
-    let policy = ReconnectPolicy {
-        timeout: config.reconnect_for,
-        jitter_seed: RandomState::new().hash_one(config.url.as_str()),
-    };
-    let core = SubscriberCore::new(Instant::now(), policy);
-    let client = driver::start(core, config, EVENT_CAPACITY).await?;
+    let client = driver::start(SubscriberCore::new, config, EVENT_CAPACITY).await?;
     let subscriber = Subscriber {
         commands: client.commands,
         local: client.local,
