@@ -71,6 +71,10 @@ pub struct TrackscribeManifest {
     pub gaps: Vec<Gap>,
     /// Muted intervals as the platform reported them, in order.
     pub mutes: Vec<Mute>,
+    /// When the recorder was connected to the track, in order. Empty in manifests of recorders that do not note it; the
+    /// recorder then counts as connected from its start to its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub listened: Vec<Listened>,
     /// What happened to the packets.
     pub counts: PacketCounts,
     /// How the recording ended.
@@ -158,6 +162,16 @@ pub struct Mute {
     pub end_sample: Option<SampleTime>,
 }
 
+/// An interval in which the recorder was connected to the track: whatever the publisher sent then was heard, apart from
+/// lost packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listened {
+    /// Start, by the recorder's clock.
+    pub from_ns: UnixNanos,
+    /// End, by the recorder's clock.
+    pub to_ns: UnixNanos,
+}
+
 /// Counts of RTP packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PacketCounts {
@@ -232,6 +246,19 @@ mod tests {
         assert_eq!(manifest.to_json().unwrap(), stored);
         assert_eq!(manifest.trackscribe.samples, SampleTime(144_000));
         assert_eq!(manifest.trackscribe.clock.anchors[0].sample, SampleTime(-480));
+        assert_eq!(
+            manifest.trackscribe.listened[0].to_ns,
+            UnixNanos(1_800_000_003_500_000_000)
+        );
+    }
+
+    #[test]
+    fn a_manifest_that_does_not_say_when_the_recorder_was_connected_is_read() {
+        let listened = STORED.lines().find(|line| line.contains(r#""listened""#)).unwrap();
+
+        let manifest = Manifest::from_json(STORED.replace(listened, "").as_bytes()).unwrap();
+
+        assert_eq!(manifest.trackscribe.listened, []);
     }
 
     #[test]

@@ -68,6 +68,7 @@ fn trackscribe_section(parts: ManifestParts<'_>) -> TrackscribeManifest {
         clock: parts.clock,
         gaps: summary.gaps,
         mutes: summary.mutes,
+        listened: Vec::new(),
         counts: summary.counts,
         end: parts.end,
     }

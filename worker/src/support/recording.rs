@@ -69,6 +69,7 @@ fn measurements(recording: &Recording, started_at: UnixNanos, file: &[u8]) -> Tr
         clock: exact_clock(started_at),
         gaps: Vec::new(),
         mutes: Vec::new(),
+        listened: Vec::new(),
         counts: PacketCounts::default(),
         end: End {
             status: "EGRESS_COMPLETE".to_owned(),
