@@ -1,15 +1,13 @@
 //! Starts a worker from its configuration, and shuts it down.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
-use media::WallClock;
 use rtc::token::ApiKey;
 use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
-    clock::unix_now,
     config::EgressConfig,
     control::worker_methods::{Start, serve_worker},
     health, probe,
@@ -109,10 +107,6 @@ async fn connect(config: &EgressConfig, spool: Spool, shutdown: &CancellationTok
         rooms: rooms.clone(),
         spool,
         limits: config.limits,
-        wall: WallClock {
-            instant: Instant::now(),
-            unix_nanos: unix_now(),
-        },
         stopping: shutdown.clone(),
         end_now: end_now.clone(),
     });

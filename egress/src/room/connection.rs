@@ -86,7 +86,7 @@ impl RoomConnection {
 
     fn handle_command(&mut self, command: Command, subscriber: Option<&Subscriber>) {
         match command {
-            Command::Attach { id, track_sid, events } => self.router.attach(id, track_sid, events),
+            Command::Attach(feed) => self.router.attach(feed),
             Command::Subscribe { track_sid } => {
                 // Feeds subscribe only to tracks that are published, so there is a subscriber.
                 subscriber
@@ -107,6 +107,7 @@ impl RoomConnection {
     fn handle_event(&mut self, event: RoomEvent) -> Option<FeedEnd> {
         match event {
             RoomEvent::TrackPublished(track) | RoomEvent::TrackChanged(track) => self.router.published(track),
+            RoomEvent::Joined => self.router.joined(),
             RoomEvent::TrackMuted { sid, muted } => self.router.muted(&convert::track_sid(&sid), muted),
             RoomEvent::TrackUnpublished { sid } => self.router.unpublished(&convert::track_sid(&sid)),
             RoomEvent::Packet { sid, packet } => self.send(&sid, || FeedEvent::Packet(convert::packet(&packet))),

@@ -10,6 +10,7 @@
 //! - `presence`: whether the room of a request still exists
 
 mod access;
+mod clocks;
 mod connection;
 mod convert;
 mod feed;
@@ -19,5 +20,5 @@ mod registry;
 mod track_router;
 
 pub use access::RoomAccess;
-pub use feed::{FeedEnd, FeedEvent, TrackFeed};
+pub use feed::{AttachRequest, FeedEnd, FeedEvent, TrackFeed};
 pub use registry::Rooms;

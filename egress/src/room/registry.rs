@@ -8,14 +8,14 @@ use std::{
     time::Duration,
 };
 
-use domain::{PlatformRoomSid, TrackSid};
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::task::TaskTracker;
 
 use super::{
     access::RoomAccess,
+    clocks::RoomClocks,
     connection::RoomConnection,
-    feed::{Command, TrackFeed},
+    feed::{AttachRequest, Attachment, Command, TrackFeed},
     open_rooms::{OpenRooms, RoomKey},
     track_router::TrackRouter,
 };
@@ -33,6 +33,7 @@ struct Inner {
     access: RoomAccess,
     next_feed: AtomicU64,
     open: OpenRooms,
+    clocks: RoomClocks,
     connections: TaskTracker,
 }
 
@@ -43,28 +44,33 @@ impl Rooms {
                 access,
                 next_feed: AtomicU64::new(1),
                 open: OpenRooms::default(),
+                clocks: RoomClocks::default(),
                 connections: TaskTracker::new(),
             }),
         }
     }
 
     /// Attaches to a track over the room's connection. Joins the room if nothing is attached to it yet.
-    pub fn attach(&self, room_name: &str, room_sid: &PlatformRoomSid, track_sid: &TrackSid) -> TrackFeed {
+    pub fn attach(&self, request: AttachRequest) -> TrackFeed {
         let key = RoomKey {
-            name: room_name.to_owned(),
-            sid: room_sid.clone(),
+            name: request.room_name,
+            sid: request.room_sid,
         };
         let id = self.inner.next_feed.fetch_add(1, Ordering::Relaxed);
+        let wall = self.inner.clocks.get(&key, request.clock);
         let (events_sender, events) = mpsc::unbounded_channel();
-        let command = Command::Attach {
+        let command = Command::Attach(Attachment {
             id,
-            track_sid: track_sid.clone(),
+            track_sid: request.track_sid.clone(),
+            egress_id: request.egress_id,
+            is_continued: request.clock.is_some(),
             events: events_sender,
-        };
+        });
         let room = self.inner.open.send(key, command, |key| self.connect(key));
         TrackFeed {
             id,
-            track_sid: track_sid.clone(),
+            track_sid: request.track_sid,
+            wall,
             events,
             room,
         }

@@ -8,7 +8,7 @@ use rtc::TrackInfo;
 
 use super::{
     convert,
-    feed::{FeedEnd, FeedEvent, FeedId, FeedSender},
+    feed::{Attachment, FeedEnd, FeedEvent, FeedId},
 };
 
 /// The published tracks of a room, and the feeds attached to each.
@@ -16,24 +16,26 @@ use super::{
 pub struct TrackRouter {
     tracks: HashMap<TrackSid, TrackInfo>,
     /// Also of tracks that are not published yet.
-    feeds: HashMap<TrackSid, Vec<AttachedFeed>>,
-}
-
-#[derive(Debug)]
-struct AttachedFeed {
-    id: FeedId,
-    events: FeedSender,
+    feeds: HashMap<TrackSid, Vec<Attachment>>,
+    has_joined: bool,
 }
 
 impl TrackRouter {
-    pub fn attach(&mut self, id: FeedId, track_sid: TrackSid, events: FeedSender) {
-        if let Some(track) = self.tracks.get(&track_sid) {
-            let _receiver_is_gone = events.send(FeedEvent::Published(Box::new(track.clone())));
+    pub fn attach(&mut self, feed: Attachment) {
+        if let Some(track) = self.tracks.get(&feed.track_sid) {
+            let _receiver_is_gone = feed.events.send(FeedEvent::Published(Box::new(track.clone())));
         }
-        self.feeds
-            .entry(track_sid)
-            .or_default()
-            .push(AttachedFeed { id, events });
+        if self.has_joined {
+            let _receiver_is_gone = feed.events.send(FeedEvent::Joined);
+        }
+        self.feeds.entry(feed.track_sid.clone()).or_default().push(feed);
+    }
+
+    /// The room is joined, and all tracks that are published now are known.
+    pub fn joined(&mut self) {
+        if !std::mem::replace(&mut self.has_joined, true) {
+            self.broadcast(|| FeedEvent::Joined);
+        }
     }
 
     /// Removes a feed. Returns its track if no other feed is attached to it.
@@ -114,7 +116,13 @@ mod tests {
 
     fn attach(router: &mut TrackRouter, id: FeedId, sid: &str) -> UnboundedReceiver<FeedEvent> {
         let (events, receiver) = unbounded_channel();
-        router.attach(id, sid.into(), events);
+        router.attach(Attachment {
+            id,
+            track_sid: sid.into(),
+            egress_id: format!("EG_{id}").as_str().into(),
+            is_continued: false,
+            events,
+        });
         receiver
     }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use media::WallClock;
 use tokio_util::sync::CancellationToken;
 
 use super::{io_info::IoInfoClient, reporter::StateReporter, spec::RecordingSpec, state::EndReason};
@@ -15,7 +14,6 @@ pub struct SessionContext {
     pub rooms: Rooms,
     pub spool: Spool,
     pub limits: SessionLimits,
-    pub wall: WallClock,
     /// Once cancelled, no session is started.
     pub stopping: CancellationToken,
     /// Once cancelled, running sessions end and store their recordings.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::{MuteState, RecorderConfig, RtpPacket};
+use media::{MuteState, RecorderConfig, RtpPacket, WallClock};
 use tokio::time::{sleep, sleep_until};
 
 use super::{
@@ -32,8 +32,13 @@ pub(super) async fn record(
     mut feed: TrackFeed,
     track: &FoundTrack,
 ) -> Result<RecordedTrack, NotStored> {
-    let writer = open_writer(session).await.map_err(Failure::spool)?;
-    let mut recording = ActiveRecording { session, track, writer };
+    let writer = open_writer(session, feed.wall()).await.map_err(Failure::spool)?;
+    let mut recording = ActiveRecording {
+        session,
+        track,
+        wall: feed.wall(),
+        writer,
+    };
     if track.is_muted {
         recording.start_muted();
     }
@@ -51,7 +56,7 @@ pub(super) async fn record(
     Ok(RecordedTrack { writer, end })
 }
 
-async fn open_writer(session: &Session) -> io::Result<TrackWriter> {
+async fn open_writer(session: &Session, wall: WallClock) -> io::Result<TrackWriter> {
     let meta = &session.spec.meta;
     let tags = vec![
         ("EGRESS_ID".to_owned(), meta.egress_id.to_string()),
@@ -59,7 +64,7 @@ async fn open_writer(session: &Session) -> io::Result<TrackWriter> {
     ];
     let config = RecorderConfig {
         tags,
-        ..RecorderConfig::new(rand::random(), session.context.wall)
+        ..RecorderConfig::new(rand::random(), wall)
     };
     TrackWriter::open(&session.context.spool, &meta.egress_id, config).await
 }
@@ -68,6 +73,7 @@ async fn open_writer(session: &Session) -> io::Result<TrackWriter> {
 struct ActiveRecording<'a> {
     session: &'a mut Session,
     track: &'a FoundTrack,
+    wall: WallClock,
     writer: TrackWriter,
 }
 
@@ -120,7 +126,11 @@ impl ActiveRecording<'_> {
             FeedEvent::Published(track) if track.encrypted => {
                 return Some(RecordingEnd::Failed(Failure::encrypted(&track.sid)));
             }
-            FeedEvent::Published(_) => {}
+            FeedEvent::Published(_)
+            | FeedEvent::Joined
+            | FeedEvent::Lost(_)
+            | FeedEvent::Dropped { .. }
+            | FeedEvent::Trouble(_) => {}
             FeedEvent::Ended(FeedEnd::SourceClosed) => return Some(RecordingEnd::Stopped(EndReason::SourceClosed)),
             FeedEvent::Ended(FeedEnd::ConnectionLost) => return Some(RecordingEnd::ConnectionLost),
             FeedEvent::Ended(FeedEnd::Refused(failure)) => return Some(RecordingEnd::Failed(failure)),
@@ -130,7 +140,7 @@ impl ActiveRecording<'_> {
 
     /// The first packet makes the egress active, and starts the file of a track that was muted so far.
     fn handle_packet(&mut self, packet: RtpPacket) {
-        let arrived_at = self.session.context.wall.unix_nanos_at(packet.arrival);
+        let arrived_at = self.wall.unix_nanos_at(packet.arrival);
         self.writer.recorder.handle_packet(packet);
         let reporter = &mut self.session.reporter;
         match reporter.egress().state() {

@@ -15,7 +15,7 @@ use super::{
     state::{Egress, EndReason, IllegalTransition, State},
     store::store,
 };
-use crate::{clock::unix_now, failure::Failure};
+use crate::{clock::unix_now, failure::Failure, room::AttachRequest};
 
 impl Session {
     /// Returns once livekit-server has acknowledged the terminal state.
@@ -34,8 +34,13 @@ impl Session {
 
     async fn find_record_store(&mut self) -> Result<StoredRecording, NotStored> {
         let meta = &self.spec.meta;
-        let rooms = &self.context.rooms;
-        let mut feed = rooms.attach(&meta.room_name, &meta.room_sid, &self.spec.track_sid);
+        let mut feed = self.context.rooms.attach(AttachRequest {
+            room_name: meta.room_name.clone(),
+            room_sid: meta.room_sid.clone(),
+            track_sid: self.spec.track_sid.clone(),
+            egress_id: meta.egress_id.clone(),
+            clock: None,
+        });
         let track = find(self, &mut feed).await?;
         let recorded = record(self, feed, &track).await?;
         store(self, recorded, &track).await

@@ -68,6 +68,7 @@ impl PublisherCore {
             SignalEvent::Offer(_)
             | SignalEvent::Trickle(_)
             | SignalEvent::Track(_)
+            | SignalEvent::TracksListed
             | SignalEvent::SubscriptionFailed { .. } => {}
         }
     }

@@ -204,6 +204,7 @@ impl SignalClient {
     fn emit(&mut self, event: SignalEvent) {
         match self.lifecycle.state() {
             State::AwaitingRoomSid => self.outbox.hold(event),
+            State::Closed => {}
             _ => self.outbox.emit(event),
         }
     }

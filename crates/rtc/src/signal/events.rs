@@ -65,6 +65,8 @@ pub(crate) enum DialError {
 pub(crate) enum SignalEvent {
     /// We have joined. Needs a new media connection; the previous one is obsolete.
     Joined(LocalParticipant),
+    /// All tracks that were published at the join have been reported.
+    TracksListed,
     Reconnecting,
     Resumed,
     Offer(SessionDescription),

@@ -458,6 +458,7 @@ mod tests {
                 "dial to join",
                 "joined RM_1",
                 "published TR_1",
+                "listed",
                 "subscribe TR_1"
             ]
         );

@@ -161,6 +161,7 @@ fn outline(output: &SignalOutput) -> String {
             SignalEvent::SubscriptionFailed { sid, error } => format!("{sid} failed: {error}"),
             SignalEvent::JoinFailed(error) => format!("failed: {error}"),
             SignalEvent::Left(reason) => format!("left: {reason}"),
+            SignalEvent::TracksListed => "listed".into(),
             SignalEvent::Reconnecting => "reconnecting".into(),
             SignalEvent::Resumed => "resumed".into(),
             other => format!("{other:?}"),

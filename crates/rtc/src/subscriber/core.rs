@@ -53,6 +53,7 @@ impl SubscriberCore {
     fn handle_signal(&mut self, now: Instant, event: SignalEvent) {
         match event {
             SignalEvent::Joined(local) => self.handle_joined(local),
+            SignalEvent::TracksListed => self.emit(RoomEvent::Joined),
             SignalEvent::Reconnecting => self.emit(RoomEvent::Reconnecting),
             SignalEvent::Resumed => self.emit(RoomEvent::Resumed),
             SignalEvent::Offer(offer) => self.handle_offer(now, offer),

@@ -15,6 +15,8 @@ use crate::{
 pub enum RoomEvent {
     /// A track is published. Also sent for tracks found at the join or after an interruption.
     TrackPublished(TrackInfo),
+    /// The room is joined: every track that was published at that moment has been reported. Sent once.
+    Joined,
     /// A track was muted or unmuted.
     TrackMuted {
         /// The track.

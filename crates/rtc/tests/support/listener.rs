@@ -134,6 +134,7 @@ impl Listener {
                 self.reported.push(format!("left: {reason}"));
                 self.left = Some(reason);
             }
+            RoomEvent::Joined => {}
             RoomEvent::Reconnecting => self.reported.push("reconnecting".into()),
             RoomEvent::Resumed => self.reported.push("resumed".into()),
             RoomEvent::Reconnected => self.reported.push("reconnected".into()),

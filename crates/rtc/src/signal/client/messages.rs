@@ -60,6 +60,7 @@ impl SignalClient {
         self.lifecycle.handle_join(self.room.local().sid.clone());
         self.handle_room_sid(now, room_sid(join.room));
         self.apply(changes);
+        self.emit(SignalEvent::TracksListed);
         self.send_subscriptions(now);
     }
 
@@ -210,7 +211,13 @@ mod tests {
 
         assert_eq!(
             harness.outline(),
-            ["dial to join", "joined RM_1", "published TR_1", "published TR_2"]
+            [
+                "dial to join",
+                "joined RM_1",
+                "published TR_1",
+                "published TR_2",
+                "listed"
+            ]
         );
     }
 
@@ -227,7 +234,7 @@ mod tests {
         harness.receive(Response::RoomUpdate(RoomUpdate { room: Some(room) }));
 
         assert_eq!(before, ["dial to join"]);
-        assert_eq!(harness.outline(), ["joined RM_1", "published TR_1"]);
+        assert_eq!(harness.outline(), ["joined RM_1", "published TR_1", "listed"]);
     }
 
     #[test]
