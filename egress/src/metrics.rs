@@ -40,6 +40,13 @@ pub fn upload(succeeded: Result<(), ()>, took: Duration) {
     histogram!("trackscribe_egress_upload_seconds").record(took.as_secs_f64());
 }
 
+/// The recordings that are not stored yet.
+pub fn upload_backlog(uploads: usize, bytes: u64, oldest: Duration) {
+    gauge!("trackscribe_egress_upload_backlog").set(uploads as f64);
+    gauge!("trackscribe_egress_upload_backlog_bytes").set(bytes as f64);
+    gauge!("trackscribe_egress_upload_oldest_seconds").set(oldest.as_secs_f64());
+}
+
 /// Measures the time from the arrival of the request to the first packet in the spool.
 pub fn first_packet(after: Duration) {
     histogram!("trackscribe_egress_first_packet_seconds").record(after.as_secs_f64());

@@ -18,4 +18,4 @@ pub use config::{FolderConfig, S3Config, StorageArgs, StoreConfig, StoreConfigEr
 pub use error::{BoxError, ObjectError, OpenError};
 pub use open::open;
 pub use range::ByteRange;
-pub use store::{Head, Listed, Object, ObjectStore, Objects, Stored};
+pub use store::{Listed, Object, ObjectInfo, ObjectStore, Objects, Stored};

@@ -23,8 +23,9 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// Returns the object, or the given range of it, as a stream.
     async fn get(&self, key: &ObjectKey, range: Option<ByteRange>) -> Result<Object, ObjectError>;
 
-    /// Returns size, content type and modification time of an object.
-    async fn head(&self, key: &ObjectKey) -> Result<Head, ObjectError>;
+    /// Returns size, digest, content type and modification time of an object; `None` if the store says that it has no
+    /// such object.
+    async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectInfo>, ObjectError>;
 
     /// Lists all objects whose key starts with `prefix`, sorted by key.
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, ObjectError>;
@@ -49,8 +50,10 @@ pub struct Stored {
 
 /// Metadata of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct ObjectInfo {
     pub size_bytes: u64,
+    /// Lower-case hex. `None` if the store does not know it: another program stored the object.
+    pub sha256: Option<String>,
     pub content_type: String,
     pub modified_at: Option<DateTime<Utc>>,
 }

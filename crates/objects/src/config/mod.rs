@@ -4,13 +4,14 @@ mod env;
 
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use domain::ObjectKey;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub use self::env::StorageArgs;
 
 /// The settings of a store.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[expect(
     clippy::large_enum_variant,
     reason = "a process has one or two of them, so boxing would save nothing"
@@ -68,7 +69,57 @@ pub enum StoreConfigError {
     },
 }
 
+impl StoreConfig {
+    /// The URL of an object, for people and manifests. Known before the object is stored.
+    pub fn location(&self, key: &ObjectKey) -> String {
+        match self {
+            Self::Folder(folder) => folder.location(key),
+            Self::S3(s3) => format!("{}/{key}", s3.base_url()),
+        }
+    }
+}
+
+impl S3Config {
+    /// URL prefix of all objects, without a trailing slash.
+    pub(crate) fn base_url(&self) -> String {
+        match &self.endpoint {
+            Some(endpoint) => format!("{}/{}", endpoint.as_str().trim_end_matches('/'), self.bucket),
+            None => format!("https://{}.s3.{}.amazonaws.com", self.bucket, self.region),
+        }
+    }
+}
+
+/// Compares the secrets too: with other credentials it is another store.
+impl PartialEq for S3Config {
+    fn eq(&self, other: &Self) -> bool {
+        let settings = |s: &Self| {
+            (
+                s.bucket.clone(),
+                s.region.clone(),
+                s.endpoint.clone(),
+                s.force_path_style,
+                s.ca_file.clone(),
+                s.public_url.clone(),
+            )
+        };
+        let secret = |secret: &SecretString| secret.expose_secret().to_owned();
+        let keys = |s: &Self| {
+            (
+                secret(&s.access_key),
+                secret(&s.secret),
+                s.session_token.as_ref().map(secret),
+            )
+        };
+        settings(self) == settings(other) && keys(self) == keys(other)
+    }
+}
+
 impl FolderConfig {
+    pub(crate) fn location(&self, key: &ObjectKey) -> String {
+        let path = self.root.join(key.as_str());
+        Url::from_file_path(&path).map_or_else(|()| path.display().to_string(), String::from)
+    }
+
     /// Parses `file:///absolute/path`.
     pub fn from_url(url: &str) -> Result<Self, StoreConfigError> {
         let bad = || StoreConfigError::NotAFolder(url.to_owned());

@@ -19,7 +19,7 @@ use tokio_util::io::ReaderStream;
 use url::Url;
 
 use crate::{
-    Body, BoxError, ByteRange, FolderConfig, Head, Listed, Object, ObjectError, ObjectStore, OpenError, Stored,
+    Body, BoxError, ByteRange, FolderConfig, Listed, Object, ObjectError, ObjectInfo, ObjectStore, OpenError, Stored,
 };
 
 /// Size of the chunks read from disk, in bytes.
@@ -28,6 +28,7 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// A store in a local folder.
 #[derive(Clone, Debug)]
 pub struct Folder {
+    config: FolderConfig,
     /// Canonical path, without symbolic links.
     root: PathBuf,
 }
@@ -43,12 +44,10 @@ impl Folder {
             path: config.root.display().to_string(),
             source,
         })?;
-        Ok(Self { root })
-    }
-
-    fn location(&self, key: &ObjectKey) -> String {
-        let path = self.root.join(key.as_str());
-        Url::from_file_path(&path).map_or_else(|()| path.display().to_string(), String::from)
+        Ok(Self {
+            config: config.clone(),
+            root,
+        })
     }
 
     /// Runs `work` on a thread that may block.
@@ -86,7 +85,7 @@ impl Folder {
 #[async_trait]
 impl ObjectStore for Folder {
     async fn put(&self, key: &ObjectKey, body: Body, _content_type: &str) -> Result<Stored, ObjectError> {
-        let location = self.location(key);
+        let location = self.config.location(key);
         let write = move |folder: Self, key| write::put(&folder.root, &key, body);
         let size_bytes = self.blocking(key, "store an object", write).await?;
         Ok(Stored { location, size_bytes })
@@ -122,15 +121,20 @@ impl ObjectStore for Folder {
         })
     }
 
-    async fn head(&self, key: &ObjectKey) -> Result<Head, ObjectError> {
-        let (_, metadata) = self
+    async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectInfo>, ObjectError> {
+        let found = self
             .blocking(key, "read an object", |folder, key| folder.find(&key))
-            .await?;
-        Ok(Head {
+            .await;
+        let (_, metadata) = match found {
+            Err(error) if error.is_not_found() => return Ok(None),
+            found => found?,
+        };
+        Ok(Some(ObjectInfo {
             size_bytes: metadata.len(),
+            sha256: None,
             content_type: content_type::of(key).to_owned(),
             modified_at: metadata.modified().ok().map(DateTime::<Utc>::from),
-        })
+        }))
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, ObjectError> {

@@ -19,7 +19,7 @@ use self::{
     error::Operation,
     multipart::{PART_BYTES, Upload},
 };
-use crate::{Body, ByteRange, Head, Listed, Object, ObjectError, ObjectStore, OpenError, S3Config, Stored};
+use crate::{Body, ByteRange, Listed, Object, ObjectError, ObjectInfo, ObjectStore, OpenError, S3Config, Stored};
 
 /// Content type of objects without one.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
@@ -46,15 +46,11 @@ impl S3 {
             .as_ref()
             .map(|url| client::build(config, Some(url)))
             .transpose()?;
-        let base = match &config.endpoint {
-            Some(endpoint) => format!("{}/{}", endpoint.as_str().trim_end_matches('/'), config.bucket),
-            None => format!("https://{}.s3.{}.amazonaws.com", config.bucket, config.region),
-        };
         Ok(Self {
             client,
             bucket: config.bucket.clone(),
             public,
-            base,
+            base: config.base_url(),
         })
     }
 
@@ -140,25 +136,29 @@ impl ObjectStore for S3 {
             Ok(answer) => self.object(key, range, answer),
             // Some stores do not include the size in a 416 response.
             Err(ObjectError::OutOfRange { key, total_bytes: 0 }) => {
-                let total_bytes = self.head(&key).await?.size_bytes;
+                let total_bytes = self.head(&key).await?.map_or(0, |info| info.size_bytes);
                 Err(ObjectError::OutOfRange { key, total_bytes })
             }
             Err(error) => Err(error),
         }
     }
 
-    async fn head(&self, key: &ObjectKey) -> Result<Head, ObjectError> {
+    async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectInfo>, ObjectError> {
         let operation = self.operation("read an object", Some(key));
         let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
-        let answer = request.send().await.map_err(|e| operation.error(e))?;
-        Ok(Head {
+        let answer = match request.send().await.map_err(|e| operation.error(e)) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            answer => answer?,
+        };
+        Ok(Some(ObjectInfo {
+            sha256: None,
             size_bytes: answer
                 .content_length
                 .and_then(|n| u64::try_from(n).ok())
                 .unwrap_or_default(),
             content_type: answer.content_type.unwrap_or_else(|| UNKNOWN_TYPE.to_owned()),
             modified_at: answer.last_modified.and_then(to_utc),
-        })
+        }))
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, ObjectError> {

@@ -10,7 +10,7 @@ use domain::{
     ObjectKey,
     recording::{Recording, RecordingState},
 };
-use objects::{ByteRange, Head, Object, ObjectError};
+use objects::{ByteRange, Object, ObjectError, ObjectInfo};
 use utoipa::ToSchema;
 
 use super::{RecordingPath, range};
@@ -71,7 +71,10 @@ pub async fn get(
     }
     let requested = range::requested(&headers);
     let mut response = match method {
-        Method::HEAD => head_response(app.objects.head(key).await.map_err(store_error)?, requested)?,
+        Method::HEAD => {
+            let info = app.objects.head(key).await.map_err(store_error)?;
+            head_response(info.ok_or(ApiError::NotFound("audio file"))?, requested)?
+        }
         _ => stream_response(app.objects.get(key, requested).await.map_err(store_error)?, requested),
     };
     set_headers(response.headers_mut(), &recording);
@@ -98,8 +101,8 @@ fn stream_response(object: Object, requested: Option<ByteRange>) -> Response {
 }
 
 /// Responds to HEAD with the headers of GET, without opening the object.
-fn head_response(head: Head, requested: Option<ByteRange>) -> ApiResult<Response> {
-    let total = head.size_bytes;
+fn head_response(info: ObjectInfo, requested: Option<ByteRange>) -> ApiResult<Response> {
+    let total = info.size_bytes;
     let part = requested
         .map(|range| range.resolve(total).ok_or(ApiError::BadRange(total)))
         .transpose()?;
