@@ -52,6 +52,19 @@ pub enum Queue {
     ExportTranscript,
 }
 
+/// How often and how long a job is tried before it is dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobLimits {
+    /// Failed attempts. An outage of a service does not count, and progress sets the count back.
+    pub max_attempts: i32,
+    /// Longest time of one attempt.
+    pub timeout: Duration,
+    /// Longest pause between two attempts while a service does not answer.
+    pub max_pause: Duration,
+    /// How long a job may wait for services, since it was queued or made its last progress.
+    pub deadline: Duration,
+}
+
 impl Queue {
     /// All queues, in the order of a recording's path.
     pub const ALL: [Self; 5] = [
@@ -73,25 +86,31 @@ impl Queue {
         }
     }
 
+    /// Returns how often and how long a job is tried before it is dead.
+    pub fn limits(self) -> JobLimits {
+        let limits = |max_attempts: i32, timeout_s: u64, max_pause_s: u64, deadline_days: u64| JobLimits {
+            max_attempts,
+            timeout: Duration::from_secs(timeout_s),
+            max_pause: Duration::from_secs(max_pause_s),
+            deadline: Duration::from_secs(deadline_days * 24 * 3600),
+        };
+        match self {
+            // Somebody may be talking: when the platform returns, recording starts within seconds.
+            Self::StartRecording => limits(8, 60, 8, 1),
+            Self::AcceptRecording => limits(12, 120, 60, 14),
+            Self::TranscribeTrack => limits(6, 6 * 3600, 60, 14),
+            Self::MergeTranscript | Self::ExportTranscript => limits(10, 300, 60, 14),
+        }
+    }
+
     /// Returns how many attempts a job gets before it is dead.
     pub fn max_attempts(self) -> i32 {
-        match self {
-            Self::StartRecording => 8,
-            Self::AcceptRecording => 12,
-            Self::TranscribeTrack => 6,
-            Self::MergeTranscript | Self::ExportTranscript => 10,
-        }
+        self.limits().max_attempts
     }
 
     /// Returns how long one attempt may take.
     pub fn timeout(self) -> Duration {
-        let seconds = match self {
-            Self::StartRecording => 60,
-            Self::AcceptRecording => 120,
-            Self::TranscribeTrack => 6 * 3600,
-            Self::MergeTranscript | Self::ExportTranscript => 300,
-        };
-        Duration::from_secs(seconds)
+        self.limits().timeout
     }
 }
 
@@ -113,6 +132,15 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+
+    #[test]
+    fn every_job_outlives_an_outage_of_hours() {
+        for queue in Queue::ALL {
+            let limits = queue.limits();
+            assert!(limits.deadline >= Duration::from_secs(24 * 3600), "{queue:?}");
+            assert!(limits.max_pause <= Duration::from_secs(60), "{queue:?}");
+        }
+    }
 
     #[test]
     fn a_payload_names_its_job_and_reads_back() {

@@ -25,6 +25,10 @@ pub struct Claimed {
     /// The number of this attempt, from 1.
     pub attempt: i32,
     pub max_attempts: i32,
+    /// Outages that postponed the job since its last progress.
+    pub outages: i32,
+    /// Time since the job was queued or made its last progress.
+    pub waiting: Duration,
 }
 
 /// Claims a due job. Counts the attempt at the start, so that an attempt that kills its process is counted too. Returns
@@ -37,7 +41,9 @@ pub async fn claim(conn: &mut PgConnection, job: JobId, lease_for: Duration) -> 
              lease_until = now() + make_interval(secs => $3)
          WHERE id = $1 AND state IN ('ready', 'running') AND run_at <= now() AND attempt < max_attempts
            AND coalesce(lease_until, '-infinity') < now()
-         RETURNING payload, attempt, max_attempts",
+         RETURNING payload, attempt, max_attempts, outages,
+                   greatest(extract(epoch FROM now() - coalesce(progressed_at, created_at)), 0)::float8
+                       AS \"waiting_s!\"",
         job.0,
         token,
         lease_for.as_secs_f64(),
@@ -49,6 +55,8 @@ pub async fn claim(conn: &mut PgConnection, job: JobId, lease_for: Duration) -> 
         payload: row.payload,
         attempt: row.attempt,
         max_attempts: row.max_attempts,
+        outages: row.outages,
+        waiting: Duration::from_secs_f64(row.waiting_s),
     }))
 }
 
@@ -97,36 +105,77 @@ pub async fn finish(conn: &mut PgConnection, lease: Lease) -> Result<bool, Stora
     Ok(ended.rows_affected() == 1)
 }
 
-/// Schedules a retry; the attempts so far count. If the same job was queued meanwhile, that row replaces this one, which
-/// becomes done. Returns `false` if the lease is lost.
-pub async fn retry(conn: &mut PgConnection, lease: Lease, after: Duration, error: &str) -> Result<bool, StorageError> {
-    let ended = sqlx::query!(
+/// Notes that a running job got further, in the caller's transaction: this attempt counts as its first. Returns `false` if
+/// the lease is lost.
+pub async fn progress(conn: &mut PgConnection, lease: Lease) -> Result<bool, StorageError> {
+    let noted = sqlx::query!(
         "UPDATE jobs
-         SET state = CASE WHEN waiting.duplicate THEN 'done' ELSE 'ready' END, lease_until = NULL, woken_at = NULL,
-             run_at = now() + make_interval(secs => $3), error = $4,
-             finished_at = CASE WHEN waiting.duplicate THEN now() END
-         FROM (SELECT EXISTS (SELECT 1
-                              FROM jobs AS duplicate
-                              JOIN jobs AS job ON job.queue = duplicate.queue AND job.payload = duplicate.payload
-                              WHERE job.id = $1 AND duplicate.state = 'ready') AS duplicate) AS waiting
+         SET attempt = 1, outages = 0, progressed_at = now()
          WHERE id = $1 AND token = $2 AND state = 'running'",
         lease.job.0,
         lease.token,
-        after.as_secs_f64(),
-        error,
     )
     .execute(conn)
     .await?;
-    Ok(ended.rows_affected() == 1)
+    Ok(noted.rows_affected() == 1)
+}
+
+/// Schedules a retry; the attempts so far count. Returns `false` if the lease is lost.
+pub async fn retry(conn: &mut PgConnection, lease: Lease, after: Duration, error: &str) -> Result<bool, StorageError> {
+    let how = Requeue {
+        after,
+        error: Some(error),
+        uncounted_attempts: 0,
+        outages: 0,
+    };
+    requeue(conn, lease, &how).await
+}
+
+/// Schedules another attempt after an outage, which does not count as an attempt. Returns `false` if the lease is lost.
+pub async fn postpone(
+    conn: &mut PgConnection,
+    lease: Lease,
+    after: Duration,
+    error: &str,
+) -> Result<bool, StorageError> {
+    let how = Requeue {
+        after,
+        error: Some(error),
+        uncounted_attempts: 1,
+        outages: 1,
+    };
+    requeue(conn, lease, &how).await
 }
 
 /// Returns a job to the queue without counting the attempt, because this process is about to end. Another worker may
 /// claim it at once. Returns `false` if the lease is lost.
 pub async fn release(conn: &mut PgConnection, lease: Lease) -> Result<bool, StorageError> {
+    let how = Requeue {
+        after: Duration::ZERO,
+        error: None,
+        uncounted_attempts: 1,
+        outages: 0,
+    };
+    requeue(conn, lease, &how).await
+}
+
+/// How a running job returns to its queue.
+struct Requeue<'a> {
+    after: Duration,
+    /// `None` keeps the last one.
+    error: Option<&'a str>,
+    uncounted_attempts: i32,
+    outages: i32,
+}
+
+/// Returns a running job to its queue. If the same job was queued meanwhile, that row replaces this one, which becomes
+/// done.
+async fn requeue(conn: &mut PgConnection, lease: Lease, how: &Requeue<'_>) -> Result<bool, StorageError> {
     let ended = sqlx::query!(
         "UPDATE jobs
-         SET state = CASE WHEN waiting.duplicate THEN 'done' ELSE 'ready' END, attempt = attempt - 1,
-             lease_until = NULL, woken_at = NULL, run_at = now(),
+         SET state = CASE WHEN waiting.duplicate THEN 'done' ELSE 'ready' END, lease_until = NULL, woken_at = NULL,
+             run_at = now() + make_interval(secs => $3), error = coalesce($4, error),
+             attempt = greatest(attempt - $5, 0), outages = outages + $6,
              finished_at = CASE WHEN waiting.duplicate THEN now() END
          FROM (SELECT EXISTS (SELECT 1
                               FROM jobs AS duplicate
@@ -135,6 +184,10 @@ pub async fn release(conn: &mut PgConnection, lease: Lease) -> Result<bool, Stor
          WHERE id = $1 AND token = $2 AND state = 'running'",
         lease.job.0,
         lease.token,
+        how.after.as_secs_f64(),
+        how.error,
+        how.uncounted_attempts,
+        how.outages,
     )
     .execute(conn)
     .await?;
@@ -195,6 +248,7 @@ mod tests {
         assert!(!renew(&mut conn, first.lease, LEASE).await.unwrap());
         assert!(!finish(&mut conn, first.lease).await.unwrap());
         assert!(!retry(&mut conn, first.lease, NO_TIME, "late").await.unwrap());
+        assert!(!postpone(&mut conn, first.lease, NO_TIME, "late").await.unwrap());
         assert!(!mark_dead(&mut conn, first.lease, "late").await.unwrap());
         assert!(renew(&mut conn, second.lease, LEASE).await.unwrap());
         assert!(finish(&mut conn, second.lease).await.unwrap());
@@ -233,6 +287,35 @@ mod tests {
 
         assert!(released && !release(&mut conn, first.lease).await.unwrap());
         assert_eq!(second.attempt, 1);
+    }
+
+    #[sqlx::test]
+    async fn an_outage_costs_no_attempt_and_progress_sets_all_counts_back(pool: PgPool) {
+        let id = queued(&pool).await;
+        let mut conn = pool.acquire().await.unwrap();
+        let counts = |claimed: &Claimed| (claimed.attempt, claimed.outages);
+
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            let claimed = claim(&mut conn, id, LEASE).await.unwrap().unwrap();
+            seen.push(counts(&claimed));
+            postpone(&mut conn, claimed.lease, NO_TIME, "no engine").await.unwrap();
+        }
+        let fourth = claim(&mut conn, id, LEASE).await.unwrap().unwrap();
+        sqlx::query("UPDATE jobs SET created_at = now() - interval '1 day'")
+            .execute(&pool)
+            .await
+            .unwrap();
+        retry(&mut conn, fourth.lease, NO_TIME, "broken").await.unwrap();
+        let fifth = claim(&mut conn, id, LEASE).await.unwrap().unwrap();
+        assert!(progress(&mut conn, fifth.lease).await.unwrap());
+        retry(&mut conn, fifth.lease, NO_TIME, "broken").await.unwrap();
+        let sixth = claim(&mut conn, id, LEASE).await.unwrap().unwrap();
+
+        assert_eq!(seen, [(1, 0), (1, 1), (1, 2)]);
+        assert_eq!((counts(&fifth), counts(&sixth)), ((2, 3), (2, 0)));
+        assert!(fifth.waiting >= Duration::from_secs(24 * 3600) && sixth.waiting < Duration::from_secs(3600));
+        assert!(!progress(&mut conn, fourth.lease).await.unwrap());
     }
 
     #[sqlx::test]

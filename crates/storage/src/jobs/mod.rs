@@ -10,7 +10,7 @@ mod list;
 mod listen;
 
 pub use due::{due_queues, mark_overdue_dead, take_due};
-pub use lease::{Claimed, Lease, claim, fence, finish, mark_dead, release, renew, retry};
+pub use lease::{Claimed, Lease, claim, fence, finish, mark_dead, postpone, progress, release, renew, retry};
 pub use list::{DeadJob, list_dead, prune};
 pub use listen::NewJobs;
 
