@@ -80,11 +80,18 @@ impl RecognizedWord {
 /// Why a chunk was not transcribed.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// It may work later, `after` this time if the engine named one.
+    /// The engine is down, missing or busy. It may work later, `after` this time if the engine named one.
     #[error("{what}; it will be retried later")]
-    Busy {
+    Unavailable {
         what: String,
         after: Option<Duration>,
+        #[source]
+        why: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The engine failed on this chunk. Another attempt may succeed.
+    #[error("{what}")]
+    Failed {
+        what: String,
         #[source]
         why: Option<Box<dyn std::error::Error + Send + Sync>>,
     },

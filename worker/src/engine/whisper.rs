@@ -106,9 +106,8 @@ impl Engine for Whisper {
         };
         let (shared, hint) = (self.shared.clone(), hint.clone());
         let result = spawn_blocking(move || shared.transcribe(&audio, &hint, &abort)).await;
-        let failed = |why: Box<dyn std::error::Error + Send + Sync>| EngineError::Busy {
+        let failed = |why: Box<dyn std::error::Error + Send + Sync>| EngineError::Failed {
             what: "Whisper could not transcribe a chunk".to_owned(),
-            after: None,
             why: Some(why),
         };
         result

@@ -11,8 +11,11 @@ use crate::{download::DownloadError, engine::EngineError};
 /// Why a job failed, and whether to run it again.
 #[derive(Debug)]
 pub enum JobError {
-    /// Run it again: after `after` if a service named a time, otherwise after a pause that grows with the attempts.
-    Retry {
+    /// Run it again after a pause that grows with the attempts. Counts as an attempt.
+    Retry { why: anyhow::Error },
+    /// A service that the job needs does not answer or turns us away. Costs time, not attempts: the job runs again, after
+    /// `after` if the service named a time, until the deadline of its kind ([`domain::job::JobLimits`]).
+    Outage {
         after: Option<Duration>,
         why: anyhow::Error,
     },
@@ -21,9 +24,14 @@ pub enum JobError {
 }
 
 impl JobError {
-    /// A retry after a pause that grows with the attempts.
+    /// A failure that another attempt may repair.
     pub fn retry(why: impl Into<anyhow::Error>) -> Self {
-        Self::Retry {
+        Self::Retry { why: why.into() }
+    }
+
+    /// A service that does not answer.
+    pub fn outage(why: impl Into<anyhow::Error>) -> Self {
+        Self::Outage {
             after: None,
             why: why.into(),
         }
@@ -33,59 +41,68 @@ impl JobError {
     pub fn give_up(why: impl Into<anyhow::Error>) -> Self {
         Self::GiveUp { why: why.into() }
     }
-
-    fn of(error: impl Into<anyhow::Error>, is_transient: bool) -> Self {
-        if is_transient {
-            Self::retry(error)
-        } else {
-            Self::give_up(error)
-        }
-    }
 }
 
 impl std::fmt::Display for JobError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Retry { why, .. } | Self::GiveUp { why } => write!(f, "{why:#}"),
+            Self::Retry { why } | Self::Outage { why, .. } | Self::GiveUp { why } => write!(f, "{why:#}"),
         }
     }
 }
 
 impl From<StorageError> for JobError {
     fn from(error: StorageError) -> Self {
-        let is_transient = error.is_transient();
-        Self::of(error, is_transient)
+        match error.is_transient() {
+            true => Self::outage(error),
+            false => Self::give_up(error),
+        }
     }
 }
 
 impl From<ObjectError> for JobError {
+    /// Permissions and addresses are repaired by people, which takes hours; a missing object may still arrive.
     fn from(error: ObjectError) -> Self {
-        let is_transient = error.is_transient();
-        Self::of(error, is_transient)
+        match error {
+            ObjectError::Unavailable(_) | ObjectError::Denied { .. } => Self::outage(error),
+            ObjectError::NotFound(_) | ObjectError::Failed { .. } | ObjectError::Source { .. } => Self::retry(error),
+            ObjectError::OutOfRange { .. } | ObjectError::BadKey { .. } | ObjectError::TooLong { .. } => {
+                Self::give_up(error)
+            }
+        }
     }
 }
 
 impl From<DownloadError> for JobError {
     fn from(error: DownloadError) -> Self {
-        let is_transient = error.is_transient();
-        Self::of(error, is_transient)
+        match error {
+            DownloadError::Store(error) => error.into(),
+            // This machine is out of disk space, file handles or threads.
+            DownloadError::Disk(_) | DownloadError::Thread(_) => Self::outage(error),
+        }
     }
 }
 
 impl From<PlatformError> for JobError {
     fn from(error: PlatformError) -> Self {
-        let is_transient = error.is_transient();
-        Self::of(error, is_transient)
+        match error {
+            PlatformError::Unreachable(..) | PlatformError::UnexpectedResponse(..) => Self::outage(error),
+            PlatformError::Busy(..) => Self::retry(error),
+            PlatformError::NotFound(..) | PlatformError::Unauthorized(..) | PlatformError::Refused(..) => {
+                Self::give_up(error)
+            }
+        }
     }
 }
 
 impl From<EngineError> for JobError {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::Busy { after, .. } => Self::Retry {
+            EngineError::Unavailable { after, .. } => Self::Outage {
                 after,
                 why: error.into(),
             },
+            EngineError::Failed { .. } => Self::retry(error),
             EngineError::Refused(_) => Self::give_up(error),
         }
     }
@@ -96,16 +113,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn transient_errors_are_retried_and_the_engine_may_say_when() {
-        let busy = EngineError::Busy {
+    fn services_that_do_not_answer_cost_time_and_the_engine_may_say_how_much() {
+        let busy = EngineError::Unavailable {
             what: "busy".to_owned(),
             after: Some(Duration::from_secs(9)),
             why: None,
         };
-        let away = ObjectError::Unavailable("no route".into());
+        let denied = ObjectError::Denied {
+            action: "read",
+            check: "the key".to_owned(),
+            source: "403".into(),
+        };
+        let away = [
+            ObjectError::Unavailable("no route".into()).into(),
+            denied.into(),
+            DownloadError::Disk(std::io::Error::other("too many open files")).into(),
+            JobError::from(PlatformError::Unreachable(
+                domain::event::PlatformKind::Livekit,
+                "refused".into(),
+            )),
+        ];
 
-        assert!(matches!(busy.into(), JobError::Retry { after: Some(after), .. } if after.as_secs() == 9));
-        assert!(matches!(JobError::from(away), JobError::Retry { after: None, .. }));
+        assert!(matches!(busy.into(), JobError::Outage { after: Some(after), .. } if after.as_secs() == 9));
+        assert!(
+            away.iter().all(|e| matches!(e, JobError::Outage { after: None, .. })),
+            "{away:?}"
+        );
+    }
+
+    #[test]
+    fn what_nobody_can_repair_is_given_up_and_the_rest_is_retried() {
+        let broken = EngineError::Failed {
+            what: "assertion".to_owned(),
+            why: None,
+        };
+        let missing = ObjectError::NotFound(domain::ObjectKey::parse("a.ogg").unwrap());
+
+        assert!(matches!(broken.into(), JobError::Retry { .. }));
+        assert!(matches!(missing.into(), JobError::Retry { .. }));
         assert!(matches!(
             EngineError::Refused("no".to_owned()).into(),
             JobError::GiveUp { .. }

@@ -72,7 +72,7 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
         return Ok(());
     }
     let Some(engine) = attempt.ctx.engine.as_deref() else {
-        return Err(JobError::retry(anyhow::anyhow!(
+        return Err(JobError::outage(anyhow::anyhow!(
             "this worker has no speech engine; set TRACKSCRIBE_ENGINE"
         )));
     };
@@ -177,6 +177,7 @@ impl Transcriber<'_> {
         };
         let mut tx = self.attempt.begin().await?;
         chunks::save(&mut tx, self.recording.id, &plan.key, &chunk).await?;
+        self.attempt.progress(&mut tx).await?;
         Ok(storage::pool::commit(tx).await?)
     }
 
@@ -263,14 +264,7 @@ mod tests {
         test.complete_recording("ada", &three_sentences(), |_| {}).await;
         let crash = |calls: usize| {
             let what = format!("crash after {calls}");
-            test.engine.fail_after(
-                calls,
-                EngineError::Busy {
-                    what,
-                    after: None,
-                    why: None,
-                },
-            );
+            test.engine.fail_after(calls, EngineError::Failed { what, why: None });
         };
 
         crash(1);
@@ -283,6 +277,27 @@ mod tests {
 
         assert_eq!((stored.len(), test.engine.calls()), (1, 3));
         assert_eq!(test.recording_of("ada").await.transcription, Transcription::Done);
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_stored_chunk_sets_the_attempts_back(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
+        test.complete_recording("ada", &three_sentences(), |_| {}).await;
+        test.run_jobs_until_accepted().await;
+        test.execute("UPDATE jobs SET max_attempts = 2").await;
+
+        for transcribed in 1..=2 {
+            let what = "crash".to_owned();
+            test.engine
+                .fail_after(transcribed, EngineError::Failed { what, why: None });
+            test.run_jobs().await;
+            test.make_jobs_due().await;
+        }
+        test.run_jobs().await;
+
+        assert_eq!(test.recording_of("ada").await.transcription, Transcription::Done);
+        assert_eq!((test.engine.calls(), test.count_jobs("dead").await), (3, 0));
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]

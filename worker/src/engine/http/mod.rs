@@ -202,7 +202,7 @@ impl Failure {
 impl From<Failure> for EngineError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Transient { what, after, why } => Self::Busy {
+            Failure::Transient { what, after, why } => Self::Unavailable {
                 what,
                 after,
                 why: why.map(Into::into),
@@ -351,7 +351,7 @@ mod tests {
             .unwrap_err();
 
         assert!(
-            matches!(error, EngineError::Busy { after: Some(after), .. } if after.as_secs() == 120),
+            matches!(error, EngineError::Unavailable { after: Some(after), .. } if after.as_secs() == 120),
             "{error}"
         );
     }

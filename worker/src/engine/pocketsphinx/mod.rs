@@ -78,9 +78,8 @@ impl Engine for PocketSphinx {
         }
         let shared = self.shared.clone();
         let result = spawn_blocking(move || shared.transcribe(&audio)).await;
-        result.map_err(|why| EngineError::Busy {
+        result.map_err(|why| EngineError::Failed {
             what: "the thread that runs PocketSphinx ended".to_owned(),
-            after: None,
             why: Some(why.into()),
         })?
     }

@@ -70,8 +70,52 @@ async fn the_pause_before_a_retry_outlives_worker_and_redis(pool: PgPool) {
     assert_eq!(test.recording_of("ada").await.transcription, Transcription::Done);
 }
 
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn an_engine_that_is_down_costs_time_and_no_attempts(pool: PgPool) {
+    let test = WorkerTest::new(pool).await;
+    record_sentence(&test).await;
+    let rounds = domain::job::Queue::TranscribeTrack.max_attempts() + 4;
+
+    for _ in 0..rounds {
+        test.engine.fail_after(0, down());
+        test.make_jobs_due().await;
+        test.run_jobs().await;
+    }
+    let waiting = test.count_jobs("ready").await;
+    test.make_jobs_due().await;
+    test.run_jobs().await;
+
+    assert_eq!(
+        (waiting, test.recording_of("ada").await.transcription),
+        (1, Transcription::Done)
+    );
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn an_outage_longer_than_the_deadline_kills_the_job(pool: PgPool) {
+    let test = WorkerTest::new(pool).await;
+    record_sentence(&test).await;
+    test.run_jobs_until_accepted().await;
+    test.execute("UPDATE jobs SET created_at = now() - interval '15 days'")
+        .await;
+
+    test.engine.fail_after(0, down());
+    test.run_jobs().await;
+
+    assert_eq!(test.count_jobs("dead").await, 1);
+    assert_eq!(test.recording_of("ada").await.transcription, Transcription::Dead);
+}
+
+fn down() -> EngineError {
+    EngineError::Unavailable {
+        what: "the engine is down".to_owned(),
+        after: None,
+        why: None,
+    }
+}
+
 fn busy_for_an_hour() -> EngineError {
-    EngineError::Busy {
+    EngineError::Unavailable {
         what: "busy".to_owned(),
         after: Some(Duration::from_secs(3600)),
         why: None,
