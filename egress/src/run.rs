@@ -14,7 +14,7 @@ use crate::{
     psrpc::{Bus, Client, Server},
     room::{RoomAccess, Rooms},
     session::{IO_SERVICE, IoInfoClient, SessionContext, Sessions},
-    spool::Spool,
+    spool::legacy::Spool,
 };
 
 /// How long grants are still received after the last offer. A caller whose granted request gets no answer waits ten

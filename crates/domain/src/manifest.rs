@@ -150,6 +150,11 @@ pub enum GapCause {
     ConnectionLost,
     /// The publisher's RTP timestamps jumped; the position was taken from the arrival time.
     TimestampJump,
+    /// No recorder was running, or it died before what it heard was in the file. Whether the publisher sent anything is
+    /// not known.
+    RecorderRestarted,
+    /// The recorder's disk was full, and its memory held as much as it may.
+    DiskFull,
 }
 
 /// A muted interval.
@@ -177,7 +182,7 @@ pub struct Listened {
 pub struct PacketCounts {
     /// Written to the file.
     pub written: u64,
-    /// Never arrived.
+    /// Never arrived, or dropped because the recorder's disk was full.
     pub lost: u64,
     /// Arrived after their position had been filled.
     pub late: u64,

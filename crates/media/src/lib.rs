@@ -23,6 +23,6 @@ pub mod timeline;
 pub mod wall_clock;
 
 pub use domain::manifest::SAMPLE_RATE;
-pub use recorder::{MuteState, Output, RecorderConfig, Summary, TrackRecorder};
+pub use recorder::{JournalEntry, MuteState, Output, RecorderConfig, Summary, TrackRecorder};
 pub use rtp::{RtpPacket, SenderReport};
-pub use wall_clock::WallClock;
+pub use wall_clock::{Moment, SavedClock, WallClock};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::{io_info::IoInfoClient, reporter::StateReporter, spec::RecordingSpec, state::EndReason};
-use crate::{config::SessionLimits, psrpc::Server, room::Rooms, spool::Spool};
+use crate::{config::SessionLimits, psrpc::Server, room::Rooms, spool::legacy::Spool};
 
 /// What all sessions of a worker share.
 pub struct SessionContext {

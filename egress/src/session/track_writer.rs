@@ -8,7 +8,10 @@ use std::{
 use domain::{EgressId, SampleTime};
 use media::{Output, RecorderConfig, Summary, TrackRecorder};
 
-use crate::spool::{Spool, SpoolWriter, SpooledFile};
+use crate::spool::{
+    SpooledFile,
+    legacy::{Spool, SpoolWriter},
+};
 
 /// Pages before the first audio: `OpusHead` and `OpusTags` (RFC 7845 section 3).
 const HEADER_PAGES: u64 = 2;

@@ -6,8 +6,10 @@
 mod crc;
 mod page;
 mod reader;
+mod recover;
 mod writer;
 
 pub use page::{MAX_PACKET_BYTES, OggPage};
 pub use reader::{Damage, OggReader, PacketPage};
+pub use recover::{FileTail, RecoverError, recover};
 pub use writer::OggWriter;

@@ -6,6 +6,7 @@
 
 mod annotations;
 mod config;
+mod journal;
 mod muxer;
 mod output;
 mod pages;
@@ -15,5 +16,6 @@ mod timestamps;
 mod track;
 
 pub use config::RecorderConfig;
+pub use journal::{Hole, JournalEntry, JournalPacket, ListChange};
 pub use output::{FirstPacket, MuteState, Output, Summary};
 pub use track::TrackRecorder;

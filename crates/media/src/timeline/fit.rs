@@ -2,6 +2,7 @@
 
 use domain::manifest::{Fit, SAMPLE_RATE};
 use domain::{SampleTime, UnixNanos};
+use serde::{Deserialize, Serialize};
 
 /// Nanoseconds per sample of an exact clock.
 pub(super) const NOMINAL_NS: f64 = 1e9 / SAMPLE_RATE as f64;
@@ -14,7 +15,7 @@ const MIN_SPAN: SampleTime = SampleTime(60 * SampleTime::SECOND.0);
 const MAX_DRIFT: f64 = 500e-6;
 
 /// One arrival: everything before `sample` had arrived by `arrival`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
     /// Position in the recording.
     pub sample: SampleTime,

@@ -1,0 +1,16 @@
+//! Why a spool folder cannot be used.
+
+use std::io;
+
+/// A spool folder that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    #[error("cannot use the spool folder {path}; set trackscribe.spool to a folder that this user may write to")]
+    Unusable { path: String, source: io::Error },
+    /// Another process has locked it.
+    #[error(
+        "another egress worker uses the spool folder {path}; stop it, or set trackscribe.spool to another folder: each \
+         worker needs its own"
+    )]
+    InUse { path: String },
+}
