@@ -1,5 +1,9 @@
 use axum::http::{Method, StatusCode};
-use domain::{MeetingId, ObjectKey, SampleTime, UnixNanos, manifest::Fit, recording::VerifiedRecording};
+use domain::{
+    MeetingId, ObjectKey, SampleTime, UnixNanos,
+    manifest::Fit,
+    recording::{Coverage, VerifiedRecording},
+};
 use insta::assert_snapshot;
 use storage::PgPool;
 use uuid::Uuid;
@@ -52,6 +56,7 @@ async fn a_recording_has_its_timing_and_digest_once_it_is_accepted(pool: PgPool)
         samples: SampleTime(48_000),
         duration_ms: 1_000,
         fit,
+        coverage: Coverage::default(),
     };
 
     let change = whole.accept_recording(recording.into(), verified, app.now());
