@@ -9,7 +9,7 @@ use serde_norway::Value;
 use url::Url;
 
 use super::{
-    ConfigArgs, ConfigError, EgressConfig, SessionLimits, TrackscribeConfig, redis, section::Section, storage,
+    ConfigArgs, ConfigError, Drain, EgressConfig, SessionLimits, TrackscribeConfig, redis, section::Section, storage,
 };
 
 /// The default of `trackscribe.spool`.
@@ -22,6 +22,12 @@ const DEFAULT_MAX_RECORDINGS: usize = 200;
 /// The default of `trackscribe.drain_timeout`. Under `up`, which waits 60 s in all, `egress.yaml` sets a shorter one, so
 /// that uploads have time.
 const DEFAULT_DRAIN: Duration = Duration::from_secs(30);
+
+/// The default of `trackscribe.min_free_bytes`: what 200 recordings write within five minutes.
+const DEFAULT_MIN_FREE: u64 = 500_000_000;
+
+/// The default of `trackscribe.max_backlog_bytes`: what 200 recordings write within a minute and a half.
+const DEFAULT_MAX_BACKLOG: u64 = 128 << 20;
 
 /// The longest accepted `trackscribe.instance`, in characters, so that identities stay readable in logs and lists.
 const MAX_INSTANCE: usize = 32;
@@ -199,6 +205,9 @@ fn trackscribe(root: &mut Section, warnings: &mut Vec<String>) -> Result<Tracksc
         spool: spool(&mut ours)?,
         max_recordings: max_recordings(&mut ours)?,
         decline: ours.flag("decline")?.unwrap_or(true),
+        min_free_bytes: bytes(&mut ours, "min_free_bytes", DEFAULT_MIN_FREE)?,
+        max_backlog_bytes: bytes(&mut ours, "max_backlog_bytes", DEFAULT_MAX_BACKLOG)?,
+        drain: drain(&mut ours)?,
         drain_timeout: ours.duration("drain_timeout")?.unwrap_or(DEFAULT_DRAIN),
         bind: bind(&mut ours)?,
     };
@@ -226,6 +235,18 @@ fn max_recordings(ours: &mut Section) -> Result<usize, ConfigError> {
         Some(0) => Err(ours.invalid("max_recordings", "above 0", DEFAULT_MAX_RECORDINGS)),
         max => Ok(max.unwrap_or(DEFAULT_MAX_RECORDINGS)),
     }
+}
+
+fn drain(ours: &mut Section) -> Result<Drain, ConfigError> {
+    match ours.text("drain")?.as_deref() {
+        None | Some("suspend") => Ok(Drain::Suspend),
+        Some("finish") => Ok(Drain::Finish),
+        Some(_) => Err(ours.invalid("drain", "suspend or finish", "suspend")),
+    }
+}
+
+fn bytes(ours: &mut Section, key: &str, default: u64) -> Result<u64, ConfigError> {
+    Ok(ours.integer(key, default)?.unwrap_or(default))
 }
 
 fn random_instance() -> String {

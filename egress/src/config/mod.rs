@@ -59,14 +59,30 @@ pub struct TrackscribeConfig {
     pub instance: String,
     /// The folder that holds recordings until they are stored.
     pub spool: PathBuf,
+    /// With less free disk space than this, no new recordings are accepted.
+    pub min_free_bytes: u64,
+    /// The most audio that waits in memory while the disk is full.
+    pub max_backlog_bytes: u64,
     /// The maximum number of simultaneous recordings.
     pub max_recordings: usize,
     /// Whether the worker offers, at the lowest affinity, to answer requests that it must refuse.
     pub decline: bool,
-    /// How long running recordings may continue after the first signal to stop. Then they are ended and stored.
+    /// What happens to recordings when the worker is stopped.
+    pub drain: Drain,
+    /// With [`Drain::Finish`], how long recordings may go on. Then they are ended and stored.
     pub drain_timeout: Duration,
     /// The address of the health and metrics endpoints.
     pub bind: IpAddr,
+}
+
+/// What happens to running recordings when the worker is stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Drain {
+    /// The worker is gone within two seconds, and the next process continues the same recordings.
+    #[default]
+    Suspend,
+    /// The worker waits, then ends, stores and reports its recordings.
+    Finish,
 }
 
 #[cfg(test)]

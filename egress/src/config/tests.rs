@@ -21,7 +21,22 @@ fn the_template_in_the_repository_is_valid_unchanged() {
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
     assert!(matches!(config.storage.unwrap().store, Some(StoreConfig::Folder(_))));
     assert_eq!((config.health_port, config.prometheus_port), (7082, 7084));
+    assert_eq!(config.trackscribe.drain, Drain::Suspend);
     assert_eq!(config.trackscribe.drain_timeout, Duration::from_secs(5));
+    let defaults = parse(MINIMAL).unwrap().trackscribe;
+    assert_eq!(config.trackscribe.min_free_bytes, defaults.min_free_bytes);
+    assert_eq!(config.trackscribe.max_backlog_bytes, defaults.max_backlog_bytes);
+}
+
+#[test]
+fn recordings_are_suspended_unless_they_are_to_be_finished() {
+    let drain = |value: &str| with_lines(&format!("trackscribe: {{drain: {value}}}\n"));
+
+    assert_eq!(parse(MINIMAL).unwrap().trackscribe.drain, Drain::Suspend);
+    assert_eq!(drain("suspend").unwrap().trackscribe.drain, Drain::Suspend);
+    assert_eq!(drain("finish").unwrap().trackscribe.drain, Drain::Finish);
+    assert!(drain("later").unwrap_err().to_string().contains("trackscribe.drain"));
+    assert!(with_lines("trackscribe: {min_free_bytes: -1}\n").is_err());
 }
 
 #[test]
