@@ -2,8 +2,13 @@
 
 use std::{error::Error, fmt::Display};
 
+use serde::{Deserialize, Serialize};
+
+/// How the message of an interruption begins.
+const INTERRUPTED: &str = "interrupted: ";
+
 /// The values of `EgressInfo.error` and `error_code`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
     pub message: String,
@@ -24,6 +29,11 @@ impl Failure {
 
     pub fn track_not_found(track: impl Display) -> Self {
         Self::new(format!("track {track} not found"), 404)
+    }
+
+    /// The track is not muted, but nothing arrived for longer than any connection attempt takes.
+    pub fn no_packets(track: impl Display) -> Self {
+        Self::new(format!("no_packets: track {track} is not muted, but sent nothing"), 503)
     }
 
     pub fn room_not_found(room: &str) -> Self {
@@ -68,16 +78,18 @@ impl Failure {
         Self::new("recording ended early: connection to room failed", 503)
     }
 
+    /// The recorder was not there when the track ended, so the file may lack its end. Never used for a file whose end
+    /// was seen.
+    pub fn interrupted(how: impl Display) -> Self {
+        Self::new(format!("{INTERRUPTED}{how}"), 500)
+    }
+
+    pub fn is_interruption(&self) -> bool {
+        self.message.starts_with(INTERRUPTED)
+    }
+
     pub fn limit_reached() -> Self {
         Self::new("Session limit reached", 413)
-    }
-
-    pub fn upload(store: &str, cause: &dyn Error) -> Self {
-        Self::new(format!("{store} upload failed: {}", with_causes(cause)), 400)
-    }
-
-    pub fn spool(cause: std::io::Error) -> Self {
-        Self::new(format!("cannot write the recording to the spool folder: {cause}"), 500)
     }
 
     pub fn name(cause: impl Display) -> Self {

@@ -7,7 +7,13 @@ use boot::health::{self, Health, HealthCheck, bind};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::EgressConfig, psrpc::Bus, session::Sessions};
+use crate::{
+    config::EgressConfig,
+    psrpc::Bus,
+    session::Sessions,
+    spool::{SpaceLevel, Spool},
+    upload::Uploader,
+};
 
 /// Serves the endpoints whose port is not 0, until `stop` is cancelled.
 pub async fn serve(config: &EgressConfig, check: HealthCheck, stop: &CancellationToken) -> anyhow::Result<()> {
@@ -24,14 +30,30 @@ pub async fn serve(config: &EgressConfig, check: HealthCheck, stop: &Cancellatio
     Ok(())
 }
 
-/// The worker is healthy as long as requests can reach it.
-pub fn check(bus: Bus, sessions: Sessions) -> HealthCheck {
-    Arc::new(move || Health {
-        is_healthy: bus.is_connected(),
-        details: json!({
-            "redis": if bus.is_connected() { "ok" } else { "down" },
-            "recordings": sessions.running(),
-            "stopping": sessions.is_stopping(),
-        }),
+/// The worker is healthy as long as requests can reach it and audio can be written.
+pub fn check(bus: Bus, sessions: Sessions, spool: Spool, uploader: Uploader) -> HealthCheck {
+    Arc::new(move || {
+        let (space, backlog) = (spool.space(), uploader.backlog());
+        Health {
+            is_healthy: bus.is_connected() && space.level != SpaceLevel::Full,
+            details: json!({
+                "redis": if bus.is_connected() { "ok" } else { "down" },
+                "recordings": sessions.recording(),
+                "uploads": backlog.uploads,
+                "upload_oldest_s": backlog.oldest.as_secs(),
+                "spool": level_name(space.level),
+                "spool_free_bytes": space.free_bytes,
+                "spool_backlog_bytes": space.backlog_bytes,
+                "stopping": sessions.is_stopping(),
+            }),
+        }
     })
+}
+
+fn level_name(level: SpaceLevel) -> &'static str {
+    match level {
+        SpaceLevel::Enough => "ok",
+        SpaceLevel::Low => "low: no new recordings are accepted",
+        SpaceLevel::Full => "full: audio waits in memory",
+    }
 }

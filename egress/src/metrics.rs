@@ -25,6 +25,16 @@ pub fn refused(kind: &'static str) {
     counter!("trackscribe_egress_refused_total", "type" => kind).increment(1);
 }
 
+/// A session failed by a panic.
+pub fn session_panicked() {
+    counter!("trackscribe_egress_session_panics_total").increment(1);
+}
+
+/// A session continues an egress of an earlier process.
+pub fn session_recovered() {
+    counter!("trackscribe_egress_recovered_total").increment(1);
+}
+
 pub fn ended(status: EgressStatus) {
     let result = match status {
         EgressStatus::EgressComplete | EgressStatus::EgressLimitReached => "completed",

@@ -8,56 +8,55 @@ use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
-    config::EgressConfig,
-    control::worker_methods::{Start, serve_worker},
+    config::{Drain, EgressConfig},
+    control::worker_methods::{Start, WorkerMethods, serve_worker},
     health, probe,
     psrpc::{Bus, Client, Server},
     room::{RoomAccess, Rooms},
-    session::{IO_SERVICE, IoInfoClient, SessionContext, Sessions},
-    spool::legacy::Spool,
+    session::{IO_SERVICE, IoInfoClient, RoomLists, SessionContext, Sessions, Shutdown},
+    spool::{Spool, SpoolConfig},
+    upload::Uploader,
 };
 
 /// How long grants are still received after the last offer. A caller whose granted request gets no answer waits ten
-/// seconds.
-const GRANT_LINGER: Duration = Duration::from_secs(2);
+/// seconds. livekit-server grants 500 ms after the first offer at the latest.
+const GRANT_LINGER: Duration = Duration::from_millis(600);
 
 /// How long ended recordings may take to be stored and reported. With a short drain timeout this fits into the 60 s
-/// that `up` waits. Files that are not stored by then stay in the spool folder.
+/// that `up` waits. The next process stores what is left.
 const STORE_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// The longest wait for running sessions to write what they have, and then for rooms to be left and calls to be answered.
+/// Together with [`GRANT_LINGER`] a suspended worker is gone within two seconds.
+const SUSPEND_TIMEOUT: Duration = Duration::from_millis(900);
+const LEAVE_TIMEOUT: Duration = Duration::from_millis(400);
 
 /// The parts of a running worker.
 struct Worker {
     bus: Bus,
     server: Server,
     rooms: Rooms,
+    spool: Spool,
+    uploader: Uploader,
     sessions: Sessions,
-    /// Ends the running sessions.
-    end_now: CancellationToken,
+    shutdown: Shutdown,
 }
 
-/// Runs the worker until `shutdown` is cancelled. It then accepts no new requests, lets running recordings continue for
-/// `drain_timeout`, ends those that are left, stores and reports them, and returns.
+/// Runs the worker until `shutdown` is cancelled. It first continues what an earlier process left. At the end it accepts no
+/// new requests, and suspends or finishes its recordings, as `trackscribe.drain` says.
 ///
 /// # Errors
-/// Fails if the worker cannot start, or if recordings could not be stored in time.
+/// Fails if the worker cannot start, or if recordings were to be finished and could not be stored in time.
 pub async fn run(config: EgressConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("egress.yaml: {warning}");
     }
-    let spool = open_spool(&config)?;
-    let worker = connect(&config, spool, &shutdown).await?;
+    let worker = connect(&config, open_spool(&config)?, shutdown.clone()).await?;
+    worker.sessions.recover().await;
     let stop_health = CancellationToken::new();
     let _stop_health_on_return = stop_health.clone().drop_guard();
-    let check = health::check(worker.bus.clone(), worker.sessions.clone());
-    health::serve(&config, check, &stop_health).await?;
-    worker.sessions.update_occupancy();
-    let start = Start {
-        sessions: worker.sessions.clone(),
-        storage: config.storage.clone(),
-        max_recordings: config.trackscribe.max_recordings,
-        declines: config.trackscribe.decline,
-    };
-    let methods = serve_worker(&worker.server, start).await?;
+    health::serve(&config, worker.health_check(), &stop_health).await?;
+    let methods = worker.serve(&config).await?;
     let _stop_probe_on_return = probe_store(&config, &shutdown);
     tracing::info!(redis = config.redis.address(), livekit = %config.ws_url, "the egress worker is ready");
 
@@ -65,15 +64,79 @@ pub async fn run(config: EgressConfig, shutdown: CancellationToken) -> anyhow::R
 
     worker.sessions.update_occupancy();
     tracing::info!(
-        recordings = worker.sessions.running(),
+        recordings = worker.sessions.recording(),
         "stopping: no new requests are accepted"
     );
-    let drained = drain(&worker.sessions, config.trackscribe.drain_timeout, &worker.end_now);
-    let (drained, ()) = tokio::join!(drained, sleep(GRANT_LINGER));
-    drop(methods);
-    worker.server.finish().await;
-    worker.rooms.finish().await;
-    drained
+    match config.trackscribe.drain {
+        Drain::Suspend => worker.suspend(methods).await,
+        Drain::Finish => worker.finish(methods, config.trackscribe.drain_timeout).await,
+    }
+}
+
+impl Worker {
+    fn health_check(&self) -> boot::health::HealthCheck {
+        health::check(
+            self.bus.clone(),
+            self.sessions.clone(),
+            self.spool.clone(),
+            self.uploader.clone(),
+        )
+    }
+
+    async fn serve(&self, config: &EgressConfig) -> anyhow::Result<WorkerMethods> {
+        let start = Start {
+            sessions: self.sessions.clone(),
+            spool: self.spool.clone(),
+            storage: config.storage.clone(),
+            max_recordings: config.trackscribe.max_recordings,
+            declines: config.trackscribe.decline,
+        };
+        Ok(serve_worker(&self.server, start).await?)
+    }
+
+    /// Leaves all recordings to the next process. They go on until the last moment.
+    async fn suspend(self, methods: WorkerMethods) -> anyhow::Result<()> {
+        sleep(GRANT_LINGER).await;
+        drop(methods);
+        self.shutdown.suspend.cancel();
+        if timeout(SUSPEND_TIMEOUT, self.sessions.finish()).await.is_err() {
+            tracing::error!("not all recordings were written in time; the last second of them may be lost");
+        }
+        let leave = async { tokio::join!(self.server.finish(), self.rooms.finish()) };
+        let _in_time = timeout(LEAVE_TIMEOUT, leave).await;
+        Ok(())
+    }
+
+    /// Lets recordings go on for `drain_timeout`, ends those that are left, stores and reports them.
+    async fn finish(self, methods: WorkerMethods, drain_timeout: Duration) -> anyhow::Result<()> {
+        let (finished, ()) = tokio::join!(self.finish_sessions(drain_timeout), sleep(GRANT_LINGER));
+        drop(methods);
+        self.shutdown.suspend.cancel();
+        let _in_time = timeout(SUSPEND_TIMEOUT, self.sessions.finish()).await;
+        self.server.finish().await;
+        self.rooms.finish().await;
+        finished
+    }
+
+    /// Waits until every recording is stored and reported.
+    async fn finish_sessions(&self, drain_timeout: Duration) -> anyhow::Result<()> {
+        if timeout(drain_timeout, self.sessions.finish()).await.is_ok() {
+            return Ok(());
+        }
+        tracing::info!(
+            recordings = self.sessions.recording(),
+            "ending the recordings that are still running"
+        );
+        self.shutdown.end_now.cancel();
+        let finished = timeout(STORE_TIMEOUT, self.sessions.finish()).await;
+        finished.with_context(|| {
+            format!(
+                "{} recordings were not stored and reported within {} s; the next process continues",
+                self.sessions.active_ids().len(),
+                STORE_TIMEOUT.as_secs()
+            )
+        })
+    }
 }
 
 /// Starts writing the probe object, if a store is configured. Dropping the handle stops the task.
@@ -86,56 +149,47 @@ fn probe_store(config: &EgressConfig, shutdown: &CancellationToken) -> Option<Ab
 }
 
 fn open_spool(config: &EgressConfig) -> anyhow::Result<Spool> {
-    let spool = Spool::open(&config.trackscribe.spool)?;
-    for folder in spool.leftovers() {
-        tracing::warn!("found a recording that was not stored in {}", folder.display());
-    }
-    Ok(spool)
+    let settings = &config.trackscribe;
+    Ok(Spool::open(SpoolConfig {
+        root: settings.spool.clone(),
+        min_free_bytes: settings.min_free_bytes,
+        max_backlog_bytes: settings.max_backlog_bytes,
+    })?)
 }
 
-async fn connect(config: &EgressConfig, spool: Spool, shutdown: &CancellationToken) -> anyhow::Result<Worker> {
+async fn connect(config: &EgressConfig, spool: Spool, stopping: CancellationToken) -> anyhow::Result<Worker> {
     let bus = Bus::connect(&config.redis).await?;
     let client = Client::new(bus.clone(), IO_SERVICE)
         .await
         .context("cannot receive replies on Redis")?;
     let server = Server::new(bus.clone());
     let rooms = Rooms::new(room_access(config));
-    let end_now = CancellationToken::new();
+    let (uploader, shutdown) = (
+        Uploader::new(),
+        Shutdown {
+            stopping,
+            ..Shutdown::default()
+        },
+    );
     let sessions = Sessions::new(SessionContext {
         io_info: IoInfoClient::new(client),
+        room_lists: RoomLists::default(),
         server: server.clone(),
         rooms: rooms.clone(),
-        spool,
+        spool: spool.clone(),
+        uploader: uploader.clone(),
         limits: config.limits,
-        stopping: shutdown.clone(),
-        end_now: end_now.clone(),
+        store: config.storage.as_ref().and_then(|storage| storage.store.clone()),
+        shutdown: shutdown.clone(),
     });
     Ok(Worker {
         bus,
         server,
         rooms,
+        spool,
+        uploader,
         sessions,
-        end_now,
-    })
-}
-
-/// Waits for the running sessions until `drain_timeout`, then ends those that are left.
-async fn drain(sessions: &Sessions, drain_timeout: Duration, end_now: &CancellationToken) -> anyhow::Result<()> {
-    if timeout(drain_timeout, sessions.finish()).await.is_ok() {
-        return Ok(());
-    }
-    tracing::info!(
-        recordings = sessions.running(),
-        "ending the recordings that are still running"
-    );
-    end_now.cancel();
-    let finished = timeout(STORE_TIMEOUT, sessions.finish()).await;
-    finished.with_context(|| {
-        format!(
-            "{} recordings were not stored and reported within {} s; their files stay in the spool folder",
-            sessions.running(),
-            STORE_TIMEOUT.as_secs()
-        )
+        shutdown,
     })
 }
 

@@ -11,7 +11,6 @@ use crate::{
     api::Api,
     setup::{Prepared, Site},
     up::{
-        child::Child,
         programs::ProgramArgs,
         stack::{self, Stack},
     },
@@ -46,11 +45,6 @@ impl TemporaryStack {
 
     pub fn prepared(&self) -> &Prepared {
         &self.0.prepared
-    }
-
-    /// A running child, by its name in [`plan`](crate::up::plan).
-    pub fn child(&self, name: &str) -> Result<&Child> {
-        self.0.child(name).with_context(|| format!("{name} was not started"))
     }
 
     /// The stack's API, with the admin key.

@@ -15,6 +15,8 @@ pub struct Load {
     pub running: usize,
     pub max_recordings: usize,
     pub is_stopping: bool,
+    /// Whether the disk has too little room for more recordings.
+    pub is_disk_low: bool,
     /// Whether the worker offers to answer requests that it must refuse.
     pub declines: bool,
 }
@@ -25,6 +27,7 @@ pub fn affinity(request: Option<&Request>, load: Load) -> Option<f32> {
         return None;
     }
     match request {
+        Some(Request::Track(_)) if load.is_disk_low => None,
         Some(Request::Track(_)) => (load.running < load.max_recordings).then_some(TRACK_AFFINITY),
         _ => load.declines.then_some(REFUSAL_AFFINITY),
     }
@@ -40,6 +43,7 @@ mod tests {
         running: 0,
         max_recordings: 2,
         is_stopping: false,
+        is_disk_low: false,
         declines: true,
     };
 

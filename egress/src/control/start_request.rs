@@ -4,12 +4,12 @@
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use domain::{EgressId, PlatformRoomSid, TrackSid};
+use domain::{EgressId, PlatformRoomSid, TrackSid, UnixNanos};
 use livekit_protocol::{
     DirectFileOutput, S3Upload, TrackEgressRequest, direct_file_output::Output as Upload, egress_info,
     track_egress_request::Output,
 };
-use objects::{S3Config, StoreConfig};
+use objects::S3Config;
 
 use super::{
     redact::redact,
@@ -21,7 +21,7 @@ use crate::{
         storage::{DEFAULT_REGION, endpoint_url},
     },
     psrpc::RpcError,
-    session::{EgressMeta, NameTemplate, RecordingSpec, RequestValues},
+    session::{EgressMeta, NameTemplate, RecordingSpec, RequestValues, SpecStore},
 };
 
 /// The longest accepted egress id, in characters; LiveKit's have 15.
@@ -60,6 +60,7 @@ pub fn parse(request: StartEgressRequest, context: RequestContext<'_>) -> Result
         store: store(file, context.storage)?,
         writes_manifest: !file.disable_manifest,
         received: context.received,
+        started_at: UnixNanos::from_datetime(context.now),
         track_sid,
         meta: EgressMeta {
             egress_id,
@@ -128,15 +129,16 @@ fn file_output(track: &TrackEgressRequest) -> Result<&DirectFileOutput, RpcError
 }
 
 /// Returns the store of the request if it names one, otherwise the configured one.
-fn store(file: &DirectFileOutput, storage: Option<&StorageConfig>) -> Result<StoreConfig, RpcError> {
+fn store(file: &DirectFileOutput, storage: Option<&StorageConfig>) -> Result<SpecStore, RpcError> {
     let other = |name| RpcError::unimplemented(format!("this worker stores to S3 or a folder, not to {name}"));
     match &file.output {
-        Some(Upload::S3(upload)) => s3(upload).map(StoreConfig::S3),
+        Some(Upload::S3(upload)) => s3(upload).map(|s3| SpecStore::Own(Box::new(s3))),
         Some(Upload::Gcp(_)) => Err(other("Google Cloud Storage")),
         Some(Upload::Azure(_)) => Err(other("Azure")),
         Some(Upload::AliOss(_)) => Err(other("Alibaba OSS")),
         None => storage
             .and_then(|storage| storage.store.clone())
+            .map(|store| SpecStore::Configured(Box::new(store)))
             .ok_or_else(|| missing("output")),
     }
 }
@@ -189,7 +191,7 @@ fn refuse_unsupported(upload: &S3Upload) -> Result<(), RpcError> {
 #[cfg(test)]
 mod tests {
     use livekit_protocol as proto;
-    use objects::FolderConfig;
+    use objects::{FolderConfig, StoreConfig};
 
     use super::*;
     use crate::psrpc::Code;
@@ -268,14 +270,14 @@ mod tests {
         .unwrap();
         let ours = parse(start(Request::Track(track(file(None)))), Some(&folder())).unwrap();
 
-        let StoreConfig::S3(s3) = own.store else {
+        let SpecStore::Own(s3) = own.store else {
             panic!("{:?}", own.store)
         };
         assert_eq!(
             (s3.bucket.as_str(), s3.region.as_str(), s3.force_path_style),
             ("calls", "us-east-1", true)
         );
-        assert!(matches!(ours.store, StoreConfig::Folder(_)));
+        assert!(matches!(ours.store, SpecStore::Configured(_)));
         assert!(!format!("{:?}{:?}", s3, own.meta).contains("hush"));
     }
 

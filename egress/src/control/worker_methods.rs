@@ -15,6 +15,7 @@ use crate::{
     metrics,
     psrpc::{BusError, Delivery, Handler, Method, RpcError, Server, Serving},
     session::Sessions,
+    spool::{SpaceLevel, Spool},
 };
 
 const SERVICE: &str = "EgressInternal";
@@ -22,6 +23,7 @@ const SERVICE: &str = "EgressInternal";
 /// `StartEgress`.
 pub struct Start {
     pub sessions: Sessions,
+    pub spool: Spool,
     pub storage: Option<StorageConfig>,
     pub max_recordings: usize,
     pub declines: bool,
@@ -64,7 +66,8 @@ pub async fn serve_worker(server: &Server, start: Start) -> Result<WorkerMethods
 impl Start {
     fn load(&self) -> Load {
         Load {
-            running: self.sessions.running(),
+            running: self.sessions.recording(),
+            is_disk_low: self.spool.space().level != SpaceLevel::Enough,
             max_recordings: self.max_recordings,
             is_stopping: self.sessions.is_stopping(),
             declines: self.declines,

@@ -2,47 +2,115 @@
 
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
+use media::{JournalEntry, ogg::FileTail};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{io_info::IoInfoClient, reporter::StateReporter, spec::RecordingSpec, state::EndReason};
-use crate::{config::SessionLimits, psrpc::Server, room::Rooms, spool::legacy::Spool};
+use super::{
+    io_info::IoInfoClient, outcome::RecordingEnd, reporter::StateReporter, room_list::RoomLists, seat::Seat,
+    spec::RecordingSpec, state::EndReason,
+};
+use crate::{
+    config::SessionLimits,
+    failure::Failure,
+    psrpc::Server,
+    room::Rooms,
+    spool::{EgressFolder, Spool},
+    upload::Uploader,
+};
 
 /// What all sessions of a worker share.
 pub struct SessionContext {
     pub io_info: IoInfoClient,
+    pub room_lists: RoomLists,
     pub server: Server,
     pub rooms: Rooms,
     pub spool: Spool,
+    pub uploader: Uploader,
     pub limits: SessionLimits,
+    /// The store of `egress.yaml`.
+    pub store: Option<objects::StoreConfig>,
+    pub shutdown: Shutdown,
+}
+
+/// The steps of the worker's shutdown.
+#[derive(Clone, Default)]
+pub struct Shutdown {
     /// Once cancelled, no session is started.
     pub stopping: CancellationToken,
     /// Once cancelled, running sessions end and store their recordings.
     pub end_now: CancellationToken,
+    /// Once cancelled, sessions leave their folders as they are. The next process continues them.
+    pub suspend: CancellationToken,
 }
 
 /// The task that carries out one egress: it records one track, stores the file and reports each state.
 pub struct Session {
     pub spec: RecordingSpec,
     pub context: Arc<SessionContext>,
+    pub folder: EgressFolder,
     pub reporter: StateReporter,
-    pub stop_signals: StopSignals,
+    pub signals: Signals,
+    pub seat: Seat,
+    /// What an earlier process left; taken by the phase that continues it.
+    pub left: Option<LeftRecording>,
+    /// Whether livekit-server has accepted the egress.
+    pub is_started: bool,
+    /// Finds out whether another egress has replaced this one.
+    pub _watch: Option<AbortOnDropHandle<()>>,
 }
 
-/// What ends a session from outside.
+/// A recording that an earlier process began.
+#[derive(Debug)]
+pub struct LeftRecording {
+    pub journal: Vec<JournalEntry>,
+    /// The end of the audio; `None` if there is none.
+    pub audio: Option<FileTail>,
+    /// Whether it may be continued. If not, it is closed and stored as it is.
+    pub may_continue: bool,
+}
+
+/// What interrupts a session from outside.
 #[derive(Clone)]
-pub struct StopSignals {
+pub struct Signals {
     /// `StopEgress` was called.
-    pub requested: CancellationToken,
-    /// The worker shuts down.
-    pub end_now: CancellationToken,
+    pub stop_requested: CancellationToken,
+    /// Another egress records the track by now.
+    pub replaced: CancellationToken,
+    pub shutdown: Shutdown,
 }
 
-impl StopSignals {
+/// A signal to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    Stop(EndReason),
+    Replaced,
+    Suspend,
+}
+
+impl Signals {
     /// Waits for the first signal.
-    pub(super) async fn received(&self) -> EndReason {
+    pub async fn received(&self) -> Signal {
         tokio::select! {
-            () = self.requested.cancelled() => EndReason::StopApi,
-            () = self.end_now.cancelled() => EndReason::ShuttingDown,
+            biased;
+            () = self.stop_requested.cancelled() => Signal::Stop(EndReason::StopApi),
+            () = self.shutdown.suspend.cancelled() => Signal::Suspend,
+            () = self.shutdown.end_now.cancelled() => Signal::Stop(EndReason::ShuttingDown),
+            () = self.replaced.cancelled() => Signal::Replaced,
         }
     }
 }
+
+impl Signal {
+    /// The end that the signal means for a recording; `None` if the next process continues it.
+    pub fn end(self) -> Option<RecordingEnd> {
+        match self {
+            Self::Stop(reason) => Some(RecordingEnd::Stopped(reason)),
+            Self::Replaced => Some(Failure::interrupted("another egress records the track by now").into()),
+            Self::Suspend => None,
+        }
+    }
+}
+
+/// The worker is shutting down, and the next process continues the session.
+#[derive(Debug)]
+pub struct Suspended;

@@ -1,57 +1,89 @@
-//! Phase 1: waits until the track is published, checks that it can be recorded, and subscribes to it.
+//! Waits until the track is published, checks that it can be recorded, and subscribes to it.
 
 use std::time::{Duration, Instant};
 
 use rtc::TrackInfo;
-use tokio::time::timeout;
+use tokio::time::sleep_until;
 
 use super::{
-    context::Session,
+    context::{Session, Signal},
     name::TrackValues,
-    outcome::{FoundTrack, NotStored},
+    outcome::{FoundTrack, RecordingEnd},
     state::EndReason,
     track,
 };
 use crate::{
+    clock,
     failure::Failure,
     room::{FeedEnd, FeedEvent, TrackFeed},
 };
 
-/// The longest wait for the track and, unless it is muted, for its first packet: LiveKit's own figure.
+/// The longest wait for the track in a room that is joined: LiveKit's own figure.
 const TRACK_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(super) async fn find(session: &Session, feed: &mut TrackFeed) -> Result<FoundTrack, NotStored> {
-    let first_packet_deadline = Instant::now() + TRACK_TIMEOUT;
-    let track = tokio::select! {
-        reason = session.stop_signals.received() => return Err(NotStored::Stopped(reason)),
-        published = timeout(TRACK_TIMEOUT, published(feed)) => match published {
-            Ok(track) => track?,
-            Err(_) => return Err(Failure::track_not_found(&session.spec.track_sid).into()),
-        },
-    };
-    let publisher = track::check(&track)?;
+/// How the search for a track ended.
+pub enum Found {
+    Published(Box<TrackInfo>),
+    Ended(RecordingEnd),
+    Suspended,
+}
+
+/// Waits for the track, as long as livekit-server does not answer, and [`TRACK_TIMEOUT`] once the room is joined.
+pub async fn find(session: &Session, feed: &mut TrackFeed) -> Found {
+    let mut deadline: Option<Instant> = None;
+    loop {
+        tokio::select! {
+            signal = session.signals.received() => return signal.into(),
+            () = until(deadline) => return Found::Ended(Failure::track_not_found(&session.spec.track_sid).into()),
+            event = feed.next() => match event {
+                FeedEvent::Published(track) => return Found::Published(track),
+                FeedEvent::Ended(end) => return Found::Ended(end.into()),
+                FeedEvent::Joined => deadline = Some(Instant::now() + TRACK_TIMEOUT),
+                _ => {}
+            },
+        }
+    }
+}
+
+/// Checks a track, and names its recording.
+pub fn check(session: &Session, track: &TrackInfo, feed: &TrackFeed) -> Result<FoundTrack, Failure> {
+    let publisher = track::check(track)?;
     let values = TrackValues {
-        track_source: publisher.source,
+        track_source: &publisher.source,
         publisher_identity: &publisher.identity,
     };
-    let name = session.spec.name.resolve(&values).map_err(Failure::name)?;
-    feed.subscribe();
+    let wall = feed.wall();
     Ok(FoundTrack {
+        name: session.spec.name.resolve(&values).map_err(Failure::name)?,
+        found_at: wall.unix_nanos_at(Instant::now()),
+        clock: clock::save(&wall),
         publisher,
-        name,
-        is_muted: track.muted,
-        first_packet_deadline,
     })
 }
 
-async fn published(feed: &mut TrackFeed) -> Result<TrackInfo, NotStored> {
-    loop {
-        match feed.next().await {
-            FeedEvent::Published(track) => return Ok(*track),
-            FeedEvent::Ended(FeedEnd::SourceClosed) => return Err(NotStored::Stopped(EndReason::SourceClosed)),
-            FeedEvent::Ended(FeedEnd::ConnectionLost) => return Err(Failure::connection_lost().into()),
-            FeedEvent::Ended(FeedEnd::Refused(failure)) => return Err(failure.into()),
-            _ => {}
+/// Waits until `deadline`, if there is one.
+pub async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl From<FeedEnd> for RecordingEnd {
+    fn from(end: FeedEnd) -> Self {
+        match end {
+            FeedEnd::SourceClosed => Self::Stopped(EndReason::SourceClosed),
+            FeedEnd::ConnectionLost => Self::Failed(Failure::connection_lost()),
+            FeedEnd::Refused(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+impl From<Signal> for Found {
+    fn from(signal: Signal) -> Self {
+        match signal.end() {
+            Some(end) => Self::Ended(end),
+            None => Self::Suspended,
         }
     }
 }

@@ -7,6 +7,7 @@ use livekit_protocol::{EgressInfo, EgressStatus};
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::reporter::Snapshot;
 use crate::psrpc::{Code, RpcError};
 
 /// The longest wait for a session to react to a stop. livekit-server repeats the request after three seconds.
@@ -20,7 +21,7 @@ pub type CreateResult = Option<Result<(), RpcError>>;
 pub struct SessionHandle {
     pub(super) egress_id: EgressId,
     pub(super) created: watch::Receiver<CreateResult>,
-    pub(super) info: watch::Receiver<EgressInfo>,
+    pub(super) snapshot: watch::Receiver<Snapshot>,
     pub(super) stop: CancellationToken,
 }
 
@@ -31,19 +32,28 @@ impl SessionHandle {
 
     /// The current state of the egress.
     pub fn info(&self) -> EgressInfo {
-        self.info.borrow().clone()
+        self.snapshot.borrow().info.clone()
     }
 
     pub fn is_running(&self) -> bool {
-        !is_terminal(self.info.borrow().status())
+        !is_terminal(self.snapshot.borrow().info.status())
+    }
+
+    /// Whether it occupies the worker: ended recordings that are being stored do not.
+    pub fn is_recording(&self) -> bool {
+        self.snapshot.borrow().is_recording
     }
 
     /// Requests a stop. Returns the state of the egress once it is ending, or after [`STOP_TIMEOUT`].
     pub async fn stop(&self) -> EgressInfo {
         self.stop.cancel();
-        let mut info = self.info.clone();
-        let is_ending =
-            info.wait_for(|info| !matches!(info.status(), EgressStatus::EgressStarting | EgressStatus::EgressActive));
+        let mut snapshot = self.snapshot.clone();
+        let is_ending = snapshot.wait_for(|snapshot| {
+            !matches!(
+                snapshot.info.status(),
+                EgressStatus::EgressStarting | EgressStatus::EgressActive
+            )
+        });
         let _in_time = timeout(STOP_TIMEOUT, is_ending).await;
         self.info()
     }

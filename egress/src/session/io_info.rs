@@ -1,13 +1,13 @@
 //! The client of livekit-server's `IOInfo` service, which stores, lists and announces egresses.
 //!
 //! The service accepts every update without checking it. So the updates of an egress are sent one at a time and in
-//! order, each is repeated until it is acknowledged, and none follows the terminal one.
+//! order (`updates`), each is repeated until it is acknowledged, and none follows the terminal one.
 
 use std::{sync::Arc, time::Duration};
 
-use livekit_protocol::EgressInfo;
-use tokio::{sync::mpsc, time::sleep};
+use livekit_protocol::{EgressInfo, ListEgressRequest, ListEgressResponse};
 
+use super::backoff::Backoff;
 use crate::psrpc::{CallError, Client};
 
 /// The name of the service on the bus.
@@ -17,23 +17,16 @@ pub const IO_SERVICE: &str = "IOInfo";
 const CREATE_TIMEOUT: Duration = Duration::from_secs(3);
 const CREATE_ATTEMPTS: u32 = 2;
 
-/// For one attempt of UpdateEgress; an idle server answers within 5 ms.
-const UPDATE_TIMEOUT: Duration = Duration::from_secs(5);
+/// For one attempt of UpdateEgress and of questions; an idle server answers within 5 ms.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Pauses between attempts of an update, doubling: the server may be restarting.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// livekit-server's error code for an egress that it does not know.
+const NOT_FOUND: &str = "not_found";
 
 /// A client of the service; clones share it.
 #[derive(Clone)]
 pub struct IoInfoClient {
     client: Arc<Client>,
-}
-
-/// The updates of one egress, sent by a task. Dropping the queue still sends what it contains.
-pub struct UpdateQueue {
-    updates: mpsc::UnboundedSender<EgressInfo>,
-    sender: tokio::task::JoinHandle<()>,
 }
 
 impl IoInfoClient {
@@ -57,48 +50,58 @@ impl IoInfoClient {
         }
     }
 
-    /// Creates the update queue of one egress.
-    pub fn update_queue(&self) -> UpdateQueue {
-        let (updates, queue) = mpsc::unbounded_channel();
-        let sender = tokio::spawn(send_all(self.client.clone(), queue));
-        UpdateQueue { updates, sender }
-    }
-}
-
-impl UpdateQueue {
-    /// Queues an UpdateEgress.
-    pub fn push(&self, info: EgressInfo) {
-        let _sender_outlives_the_queue = self.updates.send(info);
+    /// Makes one attempt of UpdateEgress.
+    pub async fn update(&self, info: &EgressInfo) -> Result<(), CallError> {
+        self.client.call("UpdateEgress", info, CALL_TIMEOUT).await
     }
 
-    /// Waits until livekit-server has acknowledged every queued update.
-    pub async fn finish(self) {
-        drop(self.updates);
-        if let Err(error) = self.sender.await {
-            tracing::error!(%error, "the task that reports an egress failed");
+    /// Returns what livekit-server has stored about an egress; `None` if it does not know it. Waits until it answers.
+    pub async fn find(&self, egress_id: &str) -> Option<EgressInfo> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.try_find(egress_id).await {
+                Ok(stored) => return stored,
+                Err(error) => tracing::warn!(%error, egress.id = egress_id, "cannot ask for an egress; trying again"),
+            }
+            backoff.wait().await;
         }
     }
-}
 
-async fn send_all(client: Arc<Client>, mut queue: mpsc::UnboundedReceiver<EgressInfo>) {
-    while let Some(info) = queue.recv().await {
-        send(&client, info, &mut queue).await;
-    }
-}
-
-/// Sends one update, however long it takes. After a failed attempt it continues with the newest queued update: older
-/// states no longer matter.
-async fn send(client: &Client, mut info: EgressInfo, queue: &mut mpsc::UnboundedReceiver<EgressInfo>) {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let outcome: Result<(), CallError> = client.call("UpdateEgress", &info, UPDATE_TIMEOUT).await;
-        let Err(error) = outcome else { return };
-        tracing::warn!(%error, egress.id = info.egress_id, status = info.status().as_str_name(),
-            "UpdateEgress failed; trying again");
-        sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
-        while let Ok(newer) = queue.try_recv() {
-            info = newer;
+    /// Returns the egresses of a room that have not ended, as far as livekit-server knows. Waits until it answers.
+    pub async fn running(&self, room_name: &str) -> Vec<EgressInfo> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.try_running(room_name).await {
+                Ok(running) => return running,
+                Err(error) => tracing::warn!(%error, room.name = room_name, "cannot list egresses; trying again"),
+            }
+            backoff.wait().await;
         }
+    }
+
+    async fn try_find(&self, egress_id: &str) -> Result<Option<EgressInfo>, CallError> {
+        let request = ListEgressRequest {
+            egress_id: egress_id.to_owned(),
+            ..Default::default()
+        };
+        match self.list(request).await {
+            Ok(items) => Ok(items.into_iter().find(|info| info.egress_id == egress_id)),
+            Err(CallError::Refused { code, .. }) if code == NOT_FOUND => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn try_running(&self, room_name: &str) -> Result<Vec<EgressInfo>, CallError> {
+        let request = ListEgressRequest {
+            room_name: room_name.to_owned(),
+            active: true,
+            ..Default::default()
+        };
+        self.list(request).await
+    }
+
+    async fn list(&self, request: ListEgressRequest) -> Result<Vec<EgressInfo>, CallError> {
+        let response: ListEgressResponse = self.client.call("ListEgress", &request, CALL_TIMEOUT).await?;
+        Ok(response.items)
     }
 }

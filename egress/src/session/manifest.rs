@@ -2,21 +2,21 @@
 
 use domain::{
     Identity, ParticipantSid, TrackSid, UnixNanos,
-    manifest::{End, Manifest, ManifestClock, ManifestFile, ManifestParticipant, TrackscribeManifest, VERSION},
+    manifest::{End, Listened, Manifest, ManifestFile, ManifestParticipant, TrackscribeManifest, VERSION},
 };
-use media::Summary;
+use serde::{Deserialize, Serialize};
 
-use super::spec::EgressMeta;
+use super::{saved::Recorded, spec::EgressMeta};
 use crate::spool::SpooledFile;
 
 /// The participant and source of a recorded track.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publisher {
     pub identity: Identity,
     pub sid: ParticipantSid,
     pub display_name: String,
     /// `microphone`, `screen_share_audio`, …, as in LiveKit's path templates.
-    pub source: &'static str,
+    pub source: String,
 }
 
 /// The contents of a manifest.
@@ -24,8 +24,8 @@ pub struct ManifestParts<'a> {
     pub meta: &'a EgressMeta,
     pub track_sid: &'a TrackSid,
     pub publisher: &'a Publisher,
-    pub summary: Summary,
-    pub clock: ManifestClock,
+    pub recorded: Recorded,
+    pub listened: Vec<Listened>,
     pub file: &'a SpooledFile,
     pub stored: ManifestFile,
     pub started_at: UnixNanos,
@@ -45,7 +45,7 @@ pub fn manifest(parts: ManifestParts<'_>) -> Manifest {
         publisher_identity: publisher.identity.clone(),
         track_id: parts.track_sid.clone(),
         track_kind: "audio".to_owned(),
-        track_source: publisher.source.to_owned(),
+        track_source: publisher.source.clone(),
         audio_track_id: parts.track_sid.clone(),
         files: vec![parts.stored.clone()],
         trackscribe: trackscribe_section(parts),
@@ -54,7 +54,9 @@ pub fn manifest(parts: ManifestParts<'_>) -> Manifest {
 
 /// Builds the part that LiveKit's manifests do not have.
 fn trackscribe_section(parts: ManifestParts<'_>) -> TrackscribeManifest {
-    let ManifestParts { publisher, summary, .. } = parts;
+    let ManifestParts {
+        publisher, recorded, ..
+    } = parts;
     TrackscribeManifest {
         version: VERSION,
         participant: ManifestParticipant {
@@ -64,12 +66,12 @@ fn trackscribe_section(parts: ManifestParts<'_>) -> TrackscribeManifest {
         },
         sha256: parts.file.sha256.clone(),
         size_bytes: parts.file.size_bytes,
-        samples: summary.samples,
-        clock: parts.clock,
-        gaps: summary.gaps,
-        mutes: summary.mutes,
-        listened: Vec::new(),
-        counts: summary.counts,
+        samples: recorded.samples,
+        clock: recorded.clock,
+        gaps: recorded.gaps,
+        mutes: recorded.mutes,
+        listened: parts.listened,
+        counts: recorded.counts,
         end: parts.end,
     }
 }

@@ -9,27 +9,42 @@
 //! - `spec`, `name`, `track`, `manifest`: what is recorded, under which name, and how it is described, pure
 //! - `track_writer`: from the recorder to the spool
 
+mod backoff;
+mod conclude;
 mod context;
 mod egress_methods;
 mod find;
 mod handle;
 mod info;
 mod io_info;
+mod launch;
+mod listen;
 mod manifest;
 mod name;
 mod outcome;
+mod phase;
+mod presence;
 mod record;
 mod registry;
 mod reporter;
+mod room_list;
 mod run;
+mod saved;
+mod seat;
 mod spec;
 mod state;
 mod store;
+mod supervise;
+mod takeover;
+#[cfg(test)]
+mod tests;
 mod track;
 mod track_writer;
+mod updates;
 
-pub use context::SessionContext;
+pub use context::{SessionContext, Shutdown};
 pub use io_info::{IO_SERVICE, IoInfoClient};
 pub use name::{NameTemplate, RequestValues};
 pub use registry::Sessions;
-pub use spec::{EgressMeta, RecordingSpec};
+pub use room_list::RoomLists;
+pub use spec::{EgressMeta, RecordingSpec, SpecStore};

@@ -6,6 +6,7 @@ use domain::{
     EgressId, Identity, ObjectKey, TrackSid,
     object_key::{BadObjectKey, encode_value},
 };
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// File extensions that are replaced by ours, as LiveKit's worker does.
@@ -24,7 +25,7 @@ pub enum NameError {
 }
 
 /// A path whose templates are filled in, except those whose values only the room knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameTemplate {
     path: String,
     prefix: String,
@@ -49,7 +50,7 @@ pub struct TrackValues<'a> {
 }
 
 /// The name of a recording in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectName {
     /// Without the configured prefix, as in `FileInfo.filename`.
     pub filename: String,

@@ -1,53 +1,33 @@
-//! What each phase of a session returns to the next.
-
-use std::time::Instant;
+//! What the phases of a session find out.
 
 use domain::UnixNanos;
+use media::SavedClock;
+use serde::{Deserialize, Serialize};
 
 use super::{
     manifest::Publisher,
     name::ObjectName,
-    state::{EndReason, OpenFile, StoredFile},
-    track_writer::TrackWriter,
+    state::{EndReason, OpenFile},
 };
 use crate::failure::Failure;
 
 /// A published track that can be recorded, and where its recording goes.
-pub(super) struct FoundTrack {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoundTrack {
     pub publisher: Publisher,
     pub name: ObjectName,
-    pub is_muted: bool,
-    /// The first packet must arrive by then, unless the track is muted.
-    pub first_packet_deadline: Instant,
-}
-
-/// A track whose recording has ended with at least one packet.
-pub(super) struct RecordedTrack {
-    pub writer: TrackWriter,
-    pub end: RecordingEnd,
-}
-
-/// A recording that is in the store.
-pub(super) struct StoredRecording {
-    pub file: StoredFile,
-    pub end: RecordingEnd,
-    /// The same in the manifest and in the last report.
-    pub ended_at: UnixNanos,
+    /// When it was found. Limits of the duration count from here.
+    pub found_at: UnixNanos,
+    /// The clock of the recording, which every process that continues it keeps.
+    pub clock: SavedClock,
 }
 
 /// Why no more packets are recorded.
-pub(super) enum RecordingEnd {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingEnd {
     Stopped(EndReason),
-    /// When the limit was reached.
-    LimitReached(UnixNanos),
-    ConnectionLost,
-    Failed(Failure),
-}
-
-/// Why a session stored nothing.
-pub(super) enum NotStored {
-    /// It ended before the first packet.
-    Stopped(EndReason),
+    LimitReached,
     Failed(Failure),
 }
 
@@ -65,26 +45,14 @@ impl RecordingEnd {
     pub fn reason(&self) -> EndReason {
         match self {
             Self::Stopped(reason) => *reason,
-            Self::LimitReached(_) => EndReason::LimitReached,
-            Self::ConnectionLost | Self::Failed(_) => EndReason::Failure,
+            Self::LimitReached => EndReason::LimitReached,
+            Self::Failed(_) => EndReason::Failure,
         }
     }
 }
 
-impl From<Failure> for NotStored {
+impl From<Failure> for RecordingEnd {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
-    }
-}
-
-/// The end of a track that never sent a packet.
-impl From<RecordingEnd> for NotStored {
-    fn from(end: RecordingEnd) -> Self {
-        match end {
-            RecordingEnd::Stopped(reason) => Self::Stopped(reason),
-            RecordingEnd::LimitReached(_) => Self::Stopped(EndReason::LimitReached),
-            RecordingEnd::ConnectionLost => Self::Failed(Failure::connection_lost()),
-            RecordingEnd::Failed(failure) => Self::Failed(failure),
-        }
     }
 }

@@ -8,19 +8,18 @@ use std::{
 
 use domain::EgressId;
 use livekit_protocol::EgressInfo;
-use tokio::{sync::watch, time::timeout};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::time::sleep;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::{
-    context::{Session, SessionContext, StopSignals},
-    egress_methods::{EgressMethods, serve_egress},
-    handle::{CreateResult, SessionHandle},
-    reporter::StateReporter,
+    context::{Session, SessionContext},
+    handle::SessionHandle,
+    launch::{LeftEgress, begin, serve_again},
+    seat::Seat,
     spec::RecordingSpec,
-    state::Egress,
+    supervise::{MAX_CONTINUED, supervise},
 };
 use crate::{
-    clock::unix_now,
     metrics::{self, Occupancy},
     psrpc::{Code, RpcError},
 };
@@ -28,9 +27,9 @@ use crate::{
 /// How long an ended egress is remembered: livekit-server repeats a stop for up to 15 s (3 + 5 + 7).
 const KEEP_ENDED: Duration = Duration::from_secs(20);
 
-/// The longest wait until Redis confirms the channels of an egress; it may be reconnecting. A start must be answered
-/// within ten seconds.
-const SERVE_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long the tasks of a session that panicked may take to let go of its folder.
+const REOPEN_ATTEMPTS: u32 = 50;
+const REOPEN_PAUSE: Duration = Duration::from_millis(20);
 
 /// The sessions; clones share them.
 #[derive(Clone)]
@@ -43,15 +42,13 @@ struct Inner {
     /// Running, or ended less than [`KEEP_ENDED`] ago.
     handles: Mutex<HashMap<EgressId, SessionHandle>>,
     tasks: TaskTracker,
+    /// Reading the spool again opens all folders that nobody has open, so one session at a time does that.
+    reopening: tokio::sync::Mutex<()>,
 }
 
 /// The session of a request.
 enum Registered {
-    New {
-        session: Box<Session>,
-        handle: SessionHandle,
-        created: watch::Sender<CreateResult>,
-    },
+    New(Seat, SessionHandle),
     Existing(SessionHandle),
 }
 
@@ -61,6 +58,7 @@ impl Sessions {
             context: Arc::new(context),
             handles: Mutex::default(),
             tasks: TaskTracker::new(),
+            reopening: tokio::sync::Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -68,28 +66,42 @@ impl Sessions {
     /// Starts a session. Returns once livekit-server has accepted the egress and a stop request would be received.
     /// For a known egress id it starts nothing and returns the state of that egress.
     pub async fn start(&self, spec: RecordingSpec, max_recordings: usize) -> Result<EgressInfo, RpcError> {
-        match self.register(spec, max_recordings)? {
-            Registered::Existing(handle) => handle.created().await,
-            Registered::New {
-                session,
-                handle,
-                created,
-            } => {
-                let outcome = self.launch(*session, &handle).await;
-                created.send_replace(Some(outcome.clone()));
-                outcome.map(|()| handle.info())
+        let handle = match self.register(&spec, max_recordings)? {
+            Registered::Existing(handle) => handle,
+            Registered::New(seat, handle) => {
+                self.inner.tasks.spawn(self.clone().run_new(seat, handle.clone(), spec));
+                handle
+            }
+        };
+        handle.created().await
+    }
+
+    /// Continues what an earlier process left in the spool. When this returns, requests for these egresses find them.
+    pub async fn recover(&self) {
+        for unfinished in self.inner.context.spool.unfinished().await {
+            let egress_id = unfinished.id.clone();
+            match LeftEgress::read(unfinished, &self.inner.context, true) {
+                Ok(left) => self.recover_one(left),
+                Err(damaged) => tracing::error!(
+                    egress.id = %egress_id,
+                    error = &damaged as &dyn std::error::Error,
+                    "cannot continue an egress; its folder is kept"
+                ),
             }
         }
+        self.update_occupancy();
     }
 
     pub fn contains(&self, egress_id: &str) -> bool {
         self.handles().contains_key(&EgressId::from(egress_id))
     }
 
-    pub fn running(&self) -> usize {
-        self.handles().values().filter(|handle| handle.is_running()).count()
+    /// The number of sessions that record. Those whose recording is being stored are not counted.
+    pub fn recording(&self) -> usize {
+        self.handles().values().filter(|handle| handle.is_recording()).count()
     }
 
+    /// The egresses that have not ended.
     pub fn active_ids(&self) -> Vec<String> {
         self.handles()
             .values()
@@ -100,20 +112,20 @@ impl Sessions {
 
     /// Sets the gauges of the metrics.
     pub fn update_occupancy(&self) {
-        self.set_gauges(self.running());
+        self.set_gauges(self.recording());
     }
 
     pub fn is_stopping(&self) -> bool {
-        self.inner.context.stopping.is_cancelled()
+        self.inner.context.shutdown.stopping.is_cancelled()
     }
 
-    /// Waits until every session has stored its recording and reported its last state.
+    /// Waits until every session has ended: stored and reported, or suspended.
     pub async fn finish(&self) {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
     }
 
-    fn register(&self, spec: RecordingSpec, max_recordings: usize) -> Result<Registered, RpcError> {
+    fn register(&self, spec: &RecordingSpec, max_recordings: usize) -> Result<Registered, RpcError> {
         let mut handles = self.handles();
         if let Some(handle) = handles.get(&spec.meta.egress_id) {
             return Ok(Registered::Existing(handle.clone()));
@@ -121,97 +133,95 @@ impl Sessions {
         if self.is_stopping() {
             return Err(RpcError::new(Code::Unavailable, "server is shutting down"));
         }
-        let running = handles.values().filter(|handle| handle.is_running()).count();
-        if running >= max_recordings {
-            let text = format!("{running} recordings are running, which is the limit of this worker");
+        let recording = handles.values().filter(|handle| handle.is_recording()).count();
+        if recording >= max_recordings {
+            let text = format!("{recording} recordings are running, which is the limit of this worker");
             return Err(RpcError::new(Code::ResourceExhausted, text));
         }
-        let registered = self.new_session(spec);
-        if let Registered::New { handle, .. } = &registered {
-            handles.insert(handle.egress_id().clone(), handle.clone());
-            self.set_gauges(running + 1);
-        }
-        Ok(registered)
+        let (seat, handle) = Seat::new(spec);
+        handles.insert(seat.egress_id.clone(), handle.clone());
+        self.set_gauges(recording + 1);
+        Ok(Registered::New(seat, handle))
     }
 
-    fn new_session(&self, spec: RecordingSpec) -> Registered {
+    fn recover_one(&self, left: LeftEgress) {
+        let (seat, handle) = Seat::new(&left.spec);
+        self.handles().insert(seat.egress_id.clone(), handle.clone());
+        metrics::session_recovered();
+        tracing::info!(egress.id = %seat.egress_id, "continuing an egress of an earlier process");
+        let session = left.session(&self.inner.context, &seat);
+        self.inner.tasks.spawn(self.clone().run_left(seat, handle, session));
+    }
+
+    async fn run_new(self, seat: Seat, handle: SessionHandle, spec: RecordingSpec) {
+        match begin(&self.inner.context, &seat, &handle, spec).await {
+            Ok((session, methods)) => {
+                seat.set_created(Ok(()));
+                self.run(&seat, session).await;
+                self.forget_later(seat.egress_id, methods);
+            }
+            Err(refusal) => {
+                self.forget(&seat.egress_id);
+                seat.set_created(Err(refusal));
+            }
+        }
+    }
+
+    async fn run_left(self, seat: Seat, handle: SessionHandle, session: Session) {
         let context = self.inner.context.clone();
-        let egress = Egress::new(spec.meta.clone(), unix_now());
-        let (info_writer, info) = watch::channel(egress.info());
-        let (created, create_result) = watch::channel(None);
-        let stop = CancellationToken::new();
-        let egress_id = spec.meta.egress_id.clone();
-        let handle = SessionHandle {
-            egress_id,
-            created: create_result,
-            info,
-            stop: stop.clone(),
-        };
-        let reporter = StateReporter::new(egress, info_writer, context.io_info.update_queue());
-        let stop_signals = StopSignals {
-            requested: stop,
-            end_now: context.end_now.clone(),
-        };
-        Registered::New {
-            session: Box::new(Session {
-                spec,
-                context,
-                reporter,
-                stop_signals,
-            }),
-            handle,
-            created,
+        let serve = async move { serve_again(&context, &handle).await };
+        let methods = AbortOnDropHandle::new(tokio::spawn(serve));
+        self.run(&seat, session).await;
+        if seat.is_refused() {
+            self.forget(&seat.egress_id);
+        } else {
+            self.forget_later(seat.egress_id, methods);
         }
     }
 
-    async fn launch(&self, session: Session, handle: &SessionHandle) -> Result<(), RpcError> {
-        match self.announce(handle).await {
-            Ok(methods) => {
-                self.inner
-                    .tasks
-                    .spawn(self.clone().run(session, handle.egress_id().clone(), methods));
-                Ok(())
-            }
-            Err(error) => {
-                self.handles().remove(handle.egress_id());
-                self.update_occupancy();
-                Err(error)
-            }
-        }
-    }
-
-    /// Creates the egress at livekit-server and serves its methods.
-    async fn announce(&self, handle: &SessionHandle) -> Result<EgressMethods, RpcError> {
-        let info = handle.info();
-        let unavailable = |text: String| RpcError::new(Code::Unavailable, text);
-        let create = async {
-            let created = self.inner.context.io_info.create(&info).await;
-            created.map_err(|error| unavailable(format!("cannot create the egress at livekit-server: {error}")))
-        };
-        let serve = async {
-            match timeout(SERVE_TIMEOUT, serve_egress(&self.inner.context.server, handle.clone())).await {
-                Ok(Ok(methods)) => Ok(methods),
-                Ok(Err(error)) => Err(unavailable(error.to_string())),
-                Err(_) => Err(unavailable("Redis did not confirm a subscription in time".to_owned())),
-            }
-        };
-        tokio::try_join!(create, serve).map(|((), methods)| methods)
-    }
-
-    async fn run(self, session: Session, egress_id: EgressId, methods: EgressMethods) {
-        session.run().await;
+    /// Runs a session to its end. After a panic, a new one continues with the folder.
+    async fn run(&self, seat: &Seat, session: Session) {
+        let reopen = |panics| self.clone().reopen(seat.clone(), panics < MAX_CONTINUED);
+        supervise(&seat.egress_id, session, Session::run, reopen).await;
         self.update_occupancy();
-        // Not tracked: a worker that shuts down does not wait for it.
+    }
+
+    /// Reads the folder of a session that panicked.
+    async fn reopen(self, seat: Seat, may_continue: bool) -> Option<Session> {
+        let context = &self.inner.context;
+        let _one_at_a_time = self.inner.reopening.lock().await;
+        for _ in 0..REOPEN_ATTEMPTS {
+            let mut unfinished = context.spool.unfinished().await.into_iter();
+            if let Some(ours) = unfinished.find(|unfinished| unfinished.id == seat.egress_id) {
+                let left = LeftEgress::read(ours, context, may_continue);
+                return left
+                    .inspect_err(|damaged| tracing::error!(%damaged, "cannot continue an egress; its folder is kept"))
+                    .map(|left| left.session(context, &seat))
+                    .ok();
+            }
+            sleep(REOPEN_PAUSE).await;
+        }
+        tracing::error!(egress.id = %seat.egress_id, "the folder of an egress is gone");
+        None
+    }
+
+    fn forget(&self, egress_id: &EgressId) {
+        self.handles().remove(egress_id);
+        self.update_occupancy();
+    }
+
+    /// Forgets an ended egress, and stops serving `methods`, after a while. A worker that shuts down does not wait.
+    fn forget_later(self, egress_id: EgressId, methods: impl Send + 'static) {
         tokio::spawn(async move {
-            tokio::time::sleep(KEEP_ENDED).await;
-            self.handles().remove(&egress_id);
+            sleep(KEEP_ENDED).await;
+            self.forget(&egress_id);
             drop(methods);
         });
     }
 
-    fn set_gauges(&self, running: usize) {
+    fn set_gauges(&self, recording: usize) {
         metrics::occupancy(Occupancy {
-            running,
+            running: recording,
             accepts: !self.is_stopping(),
             is_stopping: self.is_stopping(),
         });

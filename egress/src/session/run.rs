@@ -1,70 +1,92 @@
-//! The life of one session, phase by phase.
+//! The life of one session: the phases of [`phase`](super::phase), one after the other. A new request enters at `Record`,
+//! once livekit-server has accepted it; a folder that an earlier process left enters where that process stopped.
 //!
 //! | phase | file | state of the egress |
 //! | --- | --- | --- |
-//! | find the track | `find.rs` | STARTING |
-//! | record it | `record.rs` | STARTING; ACTIVE from the first packet, or at once if the track is muted; ENDING |
-//! | store the recording | `store.rs` | ENDING, or ACTIVE after a limit or a failure |
-//! | report the outcome | below | COMPLETE, LIMIT_REACHED, FAILED or ABORTED |
+//! | start | `launch.rs` | STARTING |
+//! | record | `record.rs` → `find.rs`, `listen.rs` | STARTING; ACTIVE from the first packet, or at once if the track is muted |
+//! | store | `store.rs` → `conclude.rs` | ENDING, or ACTIVE after a limit or a failure |
+//! | report | below | COMPLETE, LIMIT_REACHED, FAILED or ABORTED |
+//! | remove | below | the same |
 
 use super::{
-    context::Session,
-    find::find,
-    outcome::{NotStored, RecordingEnd, StoredRecording},
+    context::{Session, Suspended},
+    launch::confirm,
+    phase::{Phase, phase},
     record::record,
-    state::{Egress, EndReason, IllegalTransition, State},
     store::store,
 };
-use crate::{clock::unix_now, failure::Failure, room::AttachRequest};
 
 impl Session {
-    /// Returns once livekit-server has acknowledged the terminal state.
+    /// Returns once the folder is removed, or suspended for the next process.
     #[tracing::instrument(skip_all, fields(
         egress.id = %self.spec.meta.egress_id, room.name = self.spec.meta.room_name, track.sid = %self.spec.track_sid
     ))]
     pub async fn run(mut self) {
-        let outcome = self.find_record_store().await;
-        self.reporter.transition(|egress| match outcome {
-            Ok(stored) => finish(egress, stored),
-            Err(NotStored::Failed(failure)) => egress.fail(unix_now(), failure, None),
-            Err(NotStored::Stopped(reason)) => abort(egress, reason),
-        });
-        self.reporter.finish().await;
+        if self.run_phases().await.is_err() {
+            self.suspend().await;
+        }
     }
 
-    async fn find_record_store(&mut self) -> Result<StoredRecording, NotStored> {
-        let meta = &self.spec.meta;
-        let mut feed = self.context.rooms.attach(AttachRequest {
-            room_name: meta.room_name.clone(),
-            room_sid: meta.room_sid.clone(),
-            track_sid: self.spec.track_sid.clone(),
-            egress_id: meta.egress_id.clone(),
-            clock: None,
-        });
-        let track = find(self, &mut feed).await?;
-        let recorded = record(self, feed, &track).await?;
-        store(self, recorded, &track).await
+    async fn run_phases(&mut self) -> Result<(), Suspended> {
+        loop {
+            match self.phase() {
+                Phase::Start => {
+                    if !confirm(self).await? {
+                        return self.remove().await;
+                    }
+                }
+                Phase::Record => record(self).await?,
+                Phase::Store => store(self).await?,
+                Phase::Report => self.report().await?,
+                Phase::Remove => return self.remove().await,
+            }
+        }
     }
-}
 
-/// The transition after a recording was stored.
-fn finish(egress: Egress, stored: StoredRecording) -> Result<Egress, IllegalTransition> {
-    let StoredRecording { file, end, ended_at } = stored;
-    match end {
-        RecordingEnd::Stopped(_) => egress.complete(ended_at, file),
-        RecordingEnd::LimitReached(_) => egress.limit_reached(ended_at, file),
-        RecordingEnd::ConnectionLost => egress.fail(ended_at, Failure::connection_lost(), Some(file)),
-        RecordingEnd::Failed(failure) => egress.fail(ended_at, failure, Some(file)),
+    fn phase(&self) -> Phase {
+        let saved = self.is_started.then(|| self.reporter.saved());
+        phase(saved.as_ref())
     }
-}
 
-/// The transition after a session that ended before the first packet.
-fn abort(egress: Egress, reason: EndReason) -> Result<Egress, IllegalTransition> {
-    let stopped_at_start = reason == EndReason::StopApi && matches!(egress.state(), State::Starting);
-    let failure = if stopped_at_start {
-        Failure::not_started()
-    } else {
-        Failure::no_audio()
-    };
-    egress.abort(unix_now(), failure, reason)
+    /// Waits until livekit-server has acknowledged the terminal state.
+    async fn report(&mut self) -> Result<(), Suspended> {
+        self.reporter.flush().await;
+        let suspend = self.signals.shutdown.suspend.clone();
+        suspend
+            .run_until_cancelled(self.reporter.finish())
+            .await
+            .ok_or(Suspended)?;
+        self.reporter.save(|saved| saved.reported = true);
+        Ok(())
+    }
+
+    async fn remove(&self) -> Result<(), Suspended> {
+        self.reporter.flush().await;
+        if let Err(error) = self.folder.clone().remove().await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cannot remove the folder of an egress"
+            );
+        }
+        Ok(())
+    }
+
+    /// Leaves everything on stable storage for the next process.
+    async fn suspend(&self) {
+        self.reporter.flush().await;
+        if let Err(error) = self.folder.flush().await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cannot write a recording that is suspended"
+            );
+        }
+        tracing::info!("suspended; the next process continues this egress");
+    }
+
+    /// Waits for `future`, unless the worker is suspended first.
+    pub(super) async fn until_suspended<T>(&self, future: impl Future<Output = T>) -> Result<T, Suspended> {
+        let suspend = &self.signals.shutdown.suspend;
+        suspend.run_until_cancelled(future).await.ok_or(Suspended)
+    }
 }

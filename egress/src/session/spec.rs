@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use domain::{EgressId, PlatformRoomSid, TrackSid};
+use domain::{EgressId, PlatformRoomSid, TrackSid, UnixNanos};
 use livekit_protocol::egress_info;
-use objects::StoreConfig;
+use objects::{S3Config, StoreConfig};
 
 use super::name::NameTemplate;
 
@@ -14,11 +14,31 @@ pub struct RecordingSpec {
     pub meta: EgressMeta,
     pub track_sid: TrackSid,
     pub name: NameTemplate,
-    pub store: StoreConfig,
+    pub store: SpecStore,
     /// Whether a manifest is stored beside the file.
     pub writes_manifest: bool,
-    /// When the request arrived.
+    /// When the request arrived, or the session was recovered.
     pub received: Instant,
+    /// When the egress began.
+    pub started_at: UnixNanos,
+}
+
+/// Where a recording is stored.
+#[derive(Clone, Debug)]
+pub enum SpecStore {
+    /// In the configured store, whose credentials are read again by each process.
+    Configured(Box<StoreConfig>),
+    /// In the bucket that the request names.
+    Own(Box<S3Config>),
+}
+
+impl SpecStore {
+    pub fn config(&self) -> StoreConfig {
+        match self {
+            Self::Configured(config) => (**config).clone(),
+            Self::Own(s3) => StoreConfig::S3((**s3).clone()),
+        }
+    }
 }
 
 /// The ids and names of an egress, which never change.

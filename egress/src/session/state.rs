@@ -6,6 +6,7 @@
 
 use domain::UnixNanos;
 use livekit_protocol::EgressStatus;
+use serde::{Deserialize, Serialize};
 
 use super::spec::EgressMeta;
 use crate::failure::Failure;
@@ -19,7 +20,8 @@ pub struct Egress {
     pub(super) state: State,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// Joining the room, or waiting for the track or its first packet.
     Starting,
@@ -41,7 +43,7 @@ pub enum State {
 }
 
 /// A file that is being written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenFile {
     pub filename: String,
     /// When the first packet arrived; `None` for a track that has been muted so far.
@@ -49,7 +51,7 @@ pub struct OpenFile {
 }
 
 /// A file that is in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredFile {
     pub filename: String,
     pub started_at: UnixNanos,
@@ -61,7 +63,8 @@ pub struct StoredFile {
 }
 
 /// Why an egress ended, as `EgressInfo.details` says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EndReason {
     StopApi,
     SourceClosed,
@@ -151,10 +154,6 @@ impl Egress {
 
     pub fn state(&self) -> &State {
         &self.state
-    }
-
-    pub fn started_at(&self) -> UnixNanos {
-        self.started_at
     }
 
     pub fn is_terminal(&self) -> bool {

@@ -1,151 +1,211 @@
-//! Phase 3: uploads the finished file and its manifest, then removes the file from the spool.
+//! The phase in which the file is closed and stored with its manifest, and the terminal state is chosen.
 
-use std::{error::Error, time::Instant};
+use std::{io, time::Duration};
 
-use domain::{
-    UnixNanos,
-    manifest::{End, ManifestFile},
-};
+use domain::manifest::{End, ManifestFile};
 use livekit_protocol::EgressStatus;
-use objects::{StoreConfig, Stored};
+use tokio::time::sleep;
 
 use super::{
-    context::Session,
-    manifest::{ManifestParts, manifest},
-    outcome::{FoundTrack, NotStored, RecordedTrack, RecordingEnd, StoredRecording},
-    state::StoredFile,
-    track_writer::{WrittenTrack, duration},
+    conclude::conclude,
+    context::{LeftRecording, Session, Suspended},
+    manifest::{ManifestParts, Publisher, manifest},
+    name::TrackValues,
+    outcome::{FoundTrack, RecordingEnd},
+    record::recorder_config,
+    saved::{Recorded, SavedEnd},
+    state::{OpenFile, State, StoredFile},
+    track_writer::{TrackWriter, duration},
 };
 use crate::{
-    clock::unix_now,
+    clock,
     failure::Failure,
-    metrics,
-    upload::{Destination, put_file, put_manifest},
+    spool::SpooledFile,
+    upload::{StoredObjects, Upload},
 };
 
-/// Stores a recording. Fails if it contains no packet, or if the store does not accept the file, which then stays in
-/// the spool.
-pub(super) async fn store(
-    session: &Session,
-    recorded: RecordedTrack,
-    track: &FoundTrack,
-) -> Result<StoredRecording, NotStored> {
-    let RecordedTrack { writer, end } = recorded;
-    let Some(written) = writer.finish().await.map_err(Failure::spool)? else {
-        return Err(NotStored::Stopped(end.reason()));
-    };
-    let destination = destination(session, track)?;
-    let audio = upload(&destination, &written).await?;
-    let ended_at = match end {
-        RecordingEnd::LimitReached(at) => at,
-        _ => unix_now(),
-    };
-    let description = Description {
-        session,
-        track,
-        written: &written,
-        audio: &audio,
-        end: &end,
-        ended_at,
-    };
-    let manifest_location = description.store_manifest(&destination).await;
-    let file = description.stored_file(manifest_location);
-    if let Err(error) = written.file.remove().await {
-        tracing::warn!(%error, "cannot remove a stored recording from the spool");
-    }
-    Ok(StoredRecording { file, end, ended_at })
-}
+/// The pause after the finished file could not be read or synced.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
-fn destination(session: &Session, track: &FoundTrack) -> Result<Destination, Failure> {
-    let config = &session.spec.store;
-    let store = match config {
-        StoreConfig::S3(_) => "S3",
-        StoreConfig::Folder(_) => "Local",
+/// Stores the recording, however long it takes, and chooses the terminal state.
+pub(super) async fn store(session: &mut Session) -> Result<(), Suspended> {
+    let end = session.reporter.saved().end.expect("the phase follows the end");
+    let recorded = recorded(session, &end);
+    report_ending(session, &end, recorded.as_ref());
+    let Some(recorded) = recorded else {
+        conclude(&mut session.reporter, &end, None);
+        return Ok(());
     };
-    let objects = objects::open(config).map_err(|error| Failure::upload(store, &error))?;
-    Ok(Destination {
-        objects,
+    let track = match track(session) {
+        Ok(track) => track,
+        Err(failure) => {
+            keep_unnamed(session, &end, &failure);
+            return Ok(());
+        }
+    };
+    let file = finished(session).await?;
+    let upload = Upload {
+        store: session.spec.store.config(),
         key: track.name.key.clone(),
-        store,
-    })
+        manifest: manifest_json(session, &track, &recorded, &file, &end),
+        audio: file.clone(),
+    };
+    let cancel = session.signals.shutdown.suspend.clone();
+    let stored = session.context.uploader.store(upload, &cancel).await.ok_or(Suspended)?;
+    let file = stored_file(&track, &recorded, &file, stored);
+    conclude(&mut session.reporter, &end, Some(file));
+    Ok(())
 }
 
-async fn upload(destination: &Destination, written: &WrittenTrack) -> Result<Stored, Failure> {
-    let began = Instant::now();
-    let outcome = put_file(destination, &written.file).await;
-    metrics::upload(outcome.as_ref().map(|_| ()).map_err(|_| ()), began.elapsed());
-    outcome.map_err(|error| {
-        let path = written.file.path.display();
-        tracing::error!(
-            error = &error as &dyn Error,
-            "cannot store a recording; its file stays in {path}"
-        );
-        Failure::upload(destination.store, &error)
-    })
-}
-
-/// What the manifest and the last report say about a stored recording.
-struct Description<'a> {
-    session: &'a Session,
-    track: &'a FoundTrack,
-    written: &'a WrittenTrack,
-    audio: &'a Stored,
-    end: &'a RecordingEnd,
-    ended_at: UnixNanos,
-}
-
-impl Description<'_> {
-    /// Stores the manifest and returns its location. Returns an empty string if none was requested or if it could not
-    /// be stored: the audio alone is worth reporting.
-    async fn store_manifest(&self, destination: &Destination) -> String {
-        let spec = &self.session.spec;
-        let summary = self.written.summary.clone();
-        let Some(clock) = summary.clock.clone().filter(|_| spec.writes_manifest) else {
-            return String::new();
-        };
-        let manifest = manifest(ManifestParts {
-            meta: &spec.meta,
-            track_sid: &spec.track_sid,
-            publisher: &self.track.publisher,
-            summary,
-            clock,
-            file: &self.written.file,
-            stored: ManifestFile {
-                filename: destination.key.to_string(),
-                location: self.audio.location.clone(),
-            },
-            started_at: self.session.reporter.egress().started_at(),
-            ended_at: self.ended_at,
-            end: manifest_end(self.end),
-        });
-        match put_manifest(destination, &manifest).await {
-            Ok(stored) => stored.location,
-            Err(error) => {
-                tracing::error!(error = &error as &dyn Error, "cannot store a manifest");
-                String::new()
-            }
-        }
+/// What the file holds. A file that an earlier process did not close is closed now.
+fn recorded(session: &mut Session, end: &SavedEnd) -> Option<Recorded> {
+    let Some(left) = session.left.take() else {
+        return end.recorded.clone();
+    };
+    if let Some(recorded) = end.recorded.as_ref().filter(|recorded| is_whole(&left, recorded)) {
+        return Some(recorded.clone());
     }
-
-    fn stored_file(&self, manifest_location: String) -> StoredFile {
-        let WrittenTrack { file, summary } = self.written;
-        let nanoseconds = duration(summary.samples).as_nanos();
-        StoredFile {
-            filename: self.track.name.filename.clone(),
-            started_at: summary.first_packet.map(|packet| packet.arrived_at).unwrap_or_default(),
-            duration_ns: i64::try_from(nanoseconds).unwrap_or(i64::MAX),
-            size_bytes: i64::try_from(file.size_bytes).unwrap_or(i64::MAX),
-            location: self.audio.location.clone(),
-            manifest_location,
+    let recorded = close(session, left);
+    session.reporter.save(|saved| {
+        if let Some(end) = &mut saved.end {
+            end.recorded.clone_from(&recorded);
         }
+    });
+    recorded
+}
+
+/// Whether the file has all that its recorder had written when it finished.
+fn is_whole(left: &LeftRecording, recorded: &Recorded) -> bool {
+    let samples = left.audio.as_ref().map(|tail| tail.samples);
+    samples.is_some_and(|samples| samples == recorded.samples.samples())
+}
+
+/// Ends the file that an earlier process left. Returns `None` if it holds no audio.
+fn close(session: &Session, left: LeftRecording) -> Option<Recorded> {
+    left.audio.as_ref().filter(|tail| tail.samples > 0)?;
+    let saved = session.reporter.saved().track;
+    let wall = saved
+        .and_then(|track| clock::restore(&track.clock))
+        .unwrap_or_else(clock::read);
+    let mut writer = TrackWriter::new(session.folder.clone(), recorder_config(session, wall), Some(left));
+    Recorded::new(writer.finish())
+}
+
+/// LiveKit's protocol has no ENDING before LIMIT_REACHED, and a failure is reported once what exists is stored.
+fn report_ending(session: &mut Session, end: &SavedEnd, recorded: Option<&Recorded>) {
+    if let (State::Starting, Some(recorded)) = (session.reporter.egress().state(), recorded) {
+        let file = OpenFile {
+            filename: session
+                .reporter
+                .saved()
+                .track
+                .map(|track| track.name.filename)
+                .unwrap_or_default(),
+            started_at: Some(recorded.first_arrived_at),
+        };
+        session.reporter.transition(|egress| egress.activate(end.at, file));
+    }
+    let is_active = matches!(session.reporter.egress().state(), State::Active(_));
+    if let (RecordingEnd::Stopped(reason), true) = (&end.end, is_active) {
+        session.reporter.transition(|egress| egress.end(end.at, *reason));
+    }
+}
+
+/// The track, also if the process that found it could not save it any more.
+fn track(session: &Session) -> Result<FoundTrack, Failure> {
+    if let Some(track) = session.reporter.saved().track {
+        return Ok(track);
+    }
+    let publisher = Publisher {
+        identity: "".into(),
+        sid: "".into(),
+        display_name: String::new(),
+        source: "unknown".to_owned(),
+    };
+    let values = TrackValues {
+        track_source: &publisher.source,
+        publisher_identity: &publisher.identity,
+    };
+    Ok(FoundTrack {
+        name: session.spec.name.resolve(&values).map_err(Failure::name)?,
+        found_at: session.spec.started_at,
+        clock: clock::save(&clock::read()),
+        publisher,
+    })
+}
+
+/// Ends an egress whose recording has no valid name. Its folder stays.
+fn keep_unnamed(session: &mut Session, end: &SavedEnd, failure: &Failure) {
+    tracing::error!(%failure, "a recording cannot be named and is not stored; its folder is kept");
+    session
+        .reporter
+        .transition(|egress| egress.fail(end.at, failure.clone(), None));
+}
+
+/// Waits until the whole file is on stable storage.
+async fn finished(session: &Session) -> Result<SpooledFile, Suspended> {
+    loop {
+        let error: io::Error = match session.until_suspended(session.folder.finish()).await? {
+            Ok(file) => return Ok(file),
+            Err(error) => error,
+        };
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "cannot finish a recording; trying again"
+        );
+        session.until_suspended(sleep(RETRY_PAUSE)).await?;
+    }
+}
+
+fn manifest_json(
+    session: &Session,
+    track: &FoundTrack,
+    recorded: &Recorded,
+    file: &SpooledFile,
+    end: &SavedEnd,
+) -> Option<String> {
+    let spec = &session.spec;
+    if !spec.writes_manifest {
+        return None;
+    }
+    let manifest = manifest(ManifestParts {
+        meta: &spec.meta,
+        track_sid: &spec.track_sid,
+        publisher: &track.publisher,
+        recorded: recorded.clone(),
+        listened: session.reporter.saved().presence.listened(end.at),
+        file,
+        stored: ManifestFile {
+            filename: track.name.key.to_string(),
+            location: spec.store.config().location(&track.name.key),
+        },
+        started_at: spec.started_at,
+        ended_at: end.at,
+        end: manifest_end(&end.end),
+    });
+    manifest
+        .to_json()
+        .inspect_err(|error| tracing::error!(%error, "cannot write a manifest"))
+        .ok()
+}
+
+fn stored_file(track: &FoundTrack, recorded: &Recorded, file: &SpooledFile, stored: StoredObjects) -> StoredFile {
+    let nanoseconds = duration(recorded.samples).as_nanos();
+    StoredFile {
+        filename: track.name.filename.clone(),
+        started_at: recorded.first_arrived_at,
+        duration_ns: i64::try_from(nanoseconds).unwrap_or(i64::MAX),
+        size_bytes: i64::try_from(file.size_bytes).unwrap_or(i64::MAX),
+        location: stored.audio.location,
+        manifest_location: stored.manifest.map(|manifest| manifest.location).unwrap_or_default(),
     }
 }
 
 fn manifest_end(end: &RecordingEnd) -> End {
     let status = match end {
         RecordingEnd::Stopped(_) => EgressStatus::EgressComplete,
-        RecordingEnd::LimitReached(_) => EgressStatus::EgressLimitReached,
-        RecordingEnd::ConnectionLost | RecordingEnd::Failed(_) => EgressStatus::EgressFailed,
+        RecordingEnd::LimitReached => EgressStatus::EgressLimitReached,
+        RecordingEnd::Failed(_) => EgressStatus::EgressFailed,
     };
     End {
         status: status.as_str_name().to_owned(),

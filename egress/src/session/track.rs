@@ -23,7 +23,7 @@ pub fn check(track: &TrackInfo) -> Result<Publisher, Failure> {
         identity: track.identity.as_str().into(),
         sid: track.participant_sid.as_str().into(),
         display_name: track.display_name.clone(),
-        source: source_name(track.source),
+        source: source_name(track.source).to_owned(),
     })
 }
 
@@ -68,7 +68,10 @@ mod tests {
                 ..microphone()
             })
             .unwrap();
-            assert_eq!((publisher.identity.as_str(), publisher.source), ("ada", "microphone"));
+            assert_eq!(
+                (publisher.identity.as_str(), publisher.source.as_str()),
+                ("ada", "microphone")
+            );
         }
     }
 

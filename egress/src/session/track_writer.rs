@@ -1,90 +1,129 @@
-//! Writes one track to the spool. The recorder decides what is written.
+//! Writes one track to its folder. The recorder decides what is written.
 
-use std::{
-    io,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use domain::{EgressId, SampleTime};
-use media::{Output, RecorderConfig, Summary, TrackRecorder};
+use domain::{SampleTime, manifest::GapCause};
+use media::{Output, RecorderConfig, RtpPacket, Summary, TrackRecorder};
 
-use crate::spool::{
-    SpooledFile,
-    legacy::{Spool, SpoolWriter},
-};
+use super::context::LeftRecording;
+use crate::spool::EgressFolder;
 
 /// Pages before the first audio: `OpusHead` and `OpusTags` (RFC 7845 section 3).
 const HEADER_PAGES: u64 = 2;
 
-/// The recorder of one track, and the file that it fills.
+/// How often the recorder's journal is written: a killed process may lose a second of it, as of the audio.
+const JOURNAL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The recorder of one track, and the folder that it fills.
 pub struct TrackWriter {
     pub recorder: TrackRecorder,
-    file: SpoolWriter,
+    folder: EgressFolder,
+    size_bytes: u64,
     pages: u64,
+    /// When the next journal entry is due.
+    journal_at: Instant,
 }
 
 /// What the recorder needs next.
 pub enum WriterState {
     /// A packet, or a call of `handle_timeout` at this instant.
     WaitUntil(Instant),
-    WaitForPacket,
     /// Nothing: the recording is finished.
     Done(Box<Summary>),
 }
 
-/// A finished file in the spool.
-pub struct WrittenTrack {
-    pub file: SpooledFile,
-    pub summary: Summary,
-}
-
 impl TrackWriter {
-    pub async fn open(spool: &Spool, egress_id: &EgressId, config: RecorderConfig) -> io::Result<Self> {
-        Ok(Self {
-            recorder: TrackRecorder::new(config),
-            file: spool.create(egress_id).await?,
-            pages: 0,
-        })
+    /// Starts a file, or continues the one that an earlier process left.
+    pub fn new(folder: EgressFolder, config: RecorderConfig, left: Option<LeftRecording>) -> Self {
+        let (recorder, size_bytes, pages) = match left {
+            Some(LeftRecording {
+                journal,
+                audio: Some(tail),
+                ..
+            }) => {
+                let (size_bytes, pages) = (tail.valid_bytes, u64::from(tail.next_page));
+                (TrackRecorder::resume(config, journal, tail), size_bytes, pages)
+            }
+            _ => (TrackRecorder::new(config), 0, 0),
+        };
+        Self {
+            recorder,
+            folder,
+            size_bytes,
+            pages,
+            journal_at: Instant::now() + JOURNAL_INTERVAL,
+        }
+    }
+
+    /// Records a packet. If too much already waits for the disk, the packet is dropped and leaves a listed hole.
+    pub fn handle_packet(&mut self, packet: RtpPacket) {
+        if self.folder.is_backlogged() {
+            self.recorder.note_hole(packet.arrival, GapCause::DiskFull);
+        } else {
+            self.recorder.handle_packet(packet);
+        }
+    }
+
+    /// Passes the time to the recorder, and writes its journal once a second.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.recorder.handle_timeout(now);
+        if self.journal_at <= now {
+            self.journal_at = now + JOURNAL_INTERVAL;
+            self.log();
+        }
     }
 
     /// Writes the pages that the recorder has finished.
-    pub async fn write(&mut self) -> io::Result<WriterState> {
+    pub fn write(&mut self) -> WriterState {
         loop {
             match self.recorder.poll_output() {
                 Output::Page(page) => {
-                    self.file.append(&page).await?;
+                    // A gap whose filler is in the file must be in the journal, or it would be mistaken for audio.
+                    if self.recorder.has_new_gaps() {
+                        self.log();
+                    }
+                    self.size_bytes += page.len() as u64;
                     self.pages += 1;
+                    self.folder.append(page);
                 }
-                Output::Wait(until) => return Ok(WriterState::WaitUntil(until)),
-                Output::Idle => return Ok(WriterState::WaitForPacket),
-                Output::Done(summary) => return Ok(WriterState::Done(Box::new(summary))),
+                Output::Wait(until) => return WriterState::WaitUntil(until.min(self.journal_at)),
+                Output::Idle => return WriterState::WaitUntil(self.journal_at),
+                Output::Done(summary) => return WriterState::Done(Box::new(summary)),
             }
         }
     }
 
-    /// Whether the page of the first packet is in the spool.
+    /// Whether the page of the first packet is written.
     pub fn has_audio(&self) -> bool {
         self.pages > HEADER_PAGES
     }
 
     pub fn size_bytes(&self) -> u64 {
-        self.file.size_bytes()
+        self.size_bytes
     }
 
-    /// Ends the recording and closes the file. Returns `None`, and removes the file, if no packet was recorded.
-    pub async fn finish(mut self) -> io::Result<Option<WrittenTrack>> {
+    /// Writes everything that was received, for the process that continues the file.
+    pub fn suspend(&mut self) {
+        self.recorder.suspend(Instant::now());
+        self.write();
+        self.log();
+    }
+
+    /// Ends the recording, writes the rest of it and returns what was recorded.
+    pub fn finish(&mut self) -> Summary {
         self.recorder.finish(Instant::now());
-        let WriterState::Done(summary) = self.write().await? else {
-            return Err(io::Error::other("the recorder continues after its end"));
-        };
-        if summary.samples == SampleTime::ZERO {
-            self.file.discard().await?;
-            return Ok(None);
+        let state = self.write();
+        self.log();
+        match state {
+            WriterState::Done(summary) => *summary,
+            WriterState::WaitUntil(_) => unreachable!("a finished recorder waits for nothing"),
         }
-        Ok(Some(WrittenTrack {
-            file: self.file.close().await?,
-            summary: *summary,
-        }))
+    }
+
+    fn log(&mut self) {
+        if let Some(entry) = self.recorder.take_journal() {
+            self.folder.log(&entry);
+        }
     }
 }
 

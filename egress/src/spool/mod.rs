@@ -3,7 +3,6 @@
 
 mod error;
 mod folder;
-pub mod legacy;
 mod root;
 mod space;
 mod spooled_file;

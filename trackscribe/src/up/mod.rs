@@ -3,12 +3,12 @@
 //!
 //! The content of the data folder is left to `setup`.
 
-pub mod child;
+mod child;
 mod lock;
 mod log;
-pub mod plan;
+mod plan;
 pub mod ports;
-pub mod postgres;
+mod postgres;
 mod process;
 pub mod programs;
 mod ready;

@@ -19,7 +19,6 @@
 
 pub mod align;
 pub mod audio;
-pub mod coverage;
 pub mod filter;
 pub mod merge;
 pub mod vad;

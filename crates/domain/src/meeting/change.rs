@@ -1,6 +1,5 @@
 //! What is to be written: the difference between a meeting before and after.
 
-use super::fact::{Fact, facts};
 use super::{Meeting, MeetingHead};
 use crate::RecordingId;
 use crate::job::Job;
@@ -48,8 +47,6 @@ pub struct Change {
     pub recordings: Vec<Recording>,
     /// Jobs to queue.
     pub jobs: Vec<Job>,
-    /// What happens by this change, to be published when it is committed.
-    pub facts: Vec<Fact>,
 }
 
 impl Change {
@@ -64,7 +61,6 @@ impl Change {
             withdrawn: Vec::new(),
             recordings: Vec::new(),
             jobs: Vec::new(),
-            facts: Vec::new(),
         }
     }
 
@@ -94,7 +90,6 @@ impl Change {
                 .filter(|id| after.recording(*id).is_none()),
         );
         self.jobs.extend(new_jobs(before, after));
-        self.facts.extend(facts(before, after));
     }
 }
 

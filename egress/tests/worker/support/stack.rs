@@ -169,7 +169,7 @@ impl EgressStack {
         format!(
             "api_key: {}\napi_secret: \"{}\"\nws_url: {}\nredis: {{address: '{}', password: '{}'}}\n\
              storage: {{file: {{root: {}}}}}\n\
-             trackscribe:\n  instance: {name}\n  spool: {}\n  drain_timeout: 0s\n{extra}",
+             trackscribe:\n  instance: {name}\n  spool: {}\n  drain: finish\n  drain_timeout: 0s\n{extra}",
             self.livekit.api_key().key,
             self.livekit.api_secret(),
             self.livekit.url(),
