@@ -141,7 +141,7 @@ impl Readiness {
 /// Requests an object that never exists: the response shows that the store is reachable and accepts our credentials.
 async fn ping_store(app: &AppState) -> Result<(), objects::ObjectError> {
     let key = ObjectKey::parse(".trackscribe/probe/readyz").expect("the key is valid");
-    app.objects.head(&key).await.map(drop)
+    app.objects.size(&key).await.map(drop)
 }
 
 /// Runs one check. Reports only the outermost error message: its causes can name hosts and users, and this endpoint needs

@@ -5,6 +5,7 @@
 
 pub mod body;
 pub mod config;
+pub mod digest;
 pub mod error;
 mod folder;
 mod open;
@@ -14,8 +15,8 @@ mod s3;
 pub mod store;
 
 pub use body::Body;
-pub use config::{FolderConfig, S3Config, StorageArgs, StoreConfig, StoreConfigError};
+pub use config::{Credentials, FolderConfig, KeySource, Keys, S3Config, StorageArgs, StoreConfig, StoreConfigError};
 pub use error::{BoxError, ObjectError, OpenError};
 pub use open::open;
 pub use range::ByteRange;
-pub use store::{Listed, Object, ObjectInfo, ObjectStore, Objects, Stored};
+pub use store::{Listed, Object, ObjectInfo, ObjectStore, Objects, Put, Stored};

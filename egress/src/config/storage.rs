@@ -1,7 +1,6 @@
 //! `storage`: the store of recordings whose request names none.
 
-use objects::{FolderConfig, S3Config};
-use secrecy::SecretString;
+use objects::{Credentials, FolderConfig, Keys, S3Config};
 use url::Url;
 
 pub use objects::StoreConfig;
@@ -10,6 +9,9 @@ use super::{error::ConfigError, section::Section};
 
 /// The S3 region if none is configured.
 pub const DEFAULT_REGION: &str = "us-east-1";
+
+/// What a key looks like, for messages.
+const EXAMPLE_KEY: &str = "GK0123456789abcdef";
 
 /// The remedy for stores that this worker does not support.
 const ONLY_S3_OR_FILE: &str = "use storage.s3 or storage.file";
@@ -103,9 +105,7 @@ fn s3_config(mut s3: Section, warnings: &mut Vec<String>) -> Result<S3Config, Co
     let config = S3Config {
         bucket: s3.text("bucket")?.ok_or_else(|| s3.missing("bucket", "recordings"))?,
         region: s3.text("region")?.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
-        access_key: required_secret(&mut s3, "access_key")?,
-        secret: required_secret(&mut s3, "secret")?,
-        session_token: s3.secret("session_token")?,
+        credentials: credentials(&mut s3)?,
         endpoint: endpoint(&mut s3)?,
         force_path_style: s3.flag("force_path_style")?.unwrap_or_default(),
         ca_file: s3.path("ca_file")?,
@@ -115,8 +115,20 @@ fn s3_config(mut s3: Section, warnings: &mut Vec<String>) -> Result<S3Config, Co
     Ok(config)
 }
 
-fn required_secret(s3: &mut Section, key: &str) -> Result<SecretString, ConfigError> {
-    s3.secret(key)?.ok_or_else(|| s3.missing(key, "GK0123456789abcdef"))
+/// Reads the keys. Without any, the AWS SDK finds the credentials, as in LiveKit's worker.
+fn credentials(s3: &mut Section) -> Result<Credentials, ConfigError> {
+    let (access_key, secret) = (s3.secret("access_key")?, s3.secret("secret")?);
+    let session_token = s3.secret("session_token")?;
+    match (access_key, secret) {
+        (None, None) if session_token.is_none() => Ok(Credentials::DefaultChain),
+        (None, _) => Err(s3.missing("access_key", EXAMPLE_KEY)),
+        (_, None) => Err(s3.missing("secret", EXAMPLE_KEY)),
+        (Some(access_key), Some(secret)) => Ok(Credentials::fixed(Keys {
+            access_key,
+            secret,
+            session_token,
+        })),
+    }
 }
 
 fn endpoint(s3: &mut Section) -> Result<Option<Url>, ConfigError> {

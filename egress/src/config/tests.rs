@@ -160,7 +160,7 @@ fn the_error_for_an_invalid_value_names_its_key_or_an_example() {
         ),
         ("storage: {file: {root: objects}}\n", "storage.file.root"),
         ("storage: {file: {}}\n", "storage.file.root"),
-        ("storage: {s3: {bucket: b}}\n", "storage.s3.access_key"),
+        ("storage: {s3: {bucket: b, secret: s}}\n", "storage.s3.access_key"),
         ("storage: {prefix: ../x}\n", "storage.prefix"),
         ("storage: {gcp: {bucket: b}}\n", "storage.gcp"),
         (

@@ -9,7 +9,7 @@ use livekit_protocol::{
     DirectFileOutput, S3Upload, TrackEgressRequest, direct_file_output::Output as Upload, egress_info,
     track_egress_request::Output,
 };
-use objects::S3Config;
+use objects::{Credentials, Keys, S3Config};
 
 use super::{
     redact::redact,
@@ -156,11 +156,13 @@ fn s3(upload: &S3Upload) -> Result<S3Config, RpcError> {
         } else {
             upload.region.clone()
         },
-        access_key: required(&upload.access_key, "s3.access_key")?.into(),
-        secret: required(&upload.secret, "s3.secret")?.into(),
-        session_token: Some(upload.session_token.as_str())
-            .filter(|token| !token.is_empty())
-            .map(Into::into),
+        credentials: Credentials::fixed(Keys {
+            access_key: required(&upload.access_key, "s3.access_key")?.into(),
+            secret: required(&upload.secret, "s3.secret")?.into(),
+            session_token: Some(upload.session_token.as_str())
+                .filter(|token| !token.is_empty())
+                .map(Into::into),
+        }),
         endpoint,
         force_path_style: upload.force_path_style,
         ca_file: None,

@@ -64,11 +64,9 @@ impl From<ObjectError> for JobError {
     /// Permissions and addresses are repaired by people, which takes hours; a missing object may still arrive.
     fn from(error: ObjectError) -> Self {
         match error {
-            ObjectError::Unavailable(_) | ObjectError::Denied { .. } => Self::outage(error),
-            ObjectError::NotFound(_) | ObjectError::Failed { .. } | ObjectError::Source { .. } => Self::retry(error),
-            ObjectError::OutOfRange { .. } | ObjectError::BadKey { .. } | ObjectError::TooLong { .. } => {
-                Self::give_up(error)
-            }
+            ObjectError::NotFound(_) => Self::retry(error),
+            error if error.is_transient() => Self::outage(error),
+            error => Self::give_up(error),
         }
     }
 }

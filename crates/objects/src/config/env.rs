@@ -9,7 +9,7 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::{FolderConfig, S3Config, StoreConfig, StoreConfigError};
+use super::{Credentials, FolderConfig, Keys, S3Config, StoreConfig, StoreConfigError};
 
 /// Region for signing S3 requests if none is set. Garage and MinIO accept it too.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -118,9 +118,7 @@ impl StorageArgs {
         Ok(S3Config {
             bucket: name.to_owned(),
             region: bucket.region.unwrap_or(DEFAULT_REGION).to_owned(),
-            access_key: bucket.access_key.read(bucket.prefix, "ACCESS_KEY_ID")?,
-            secret: bucket.secret.read(bucket.prefix, "SECRET_ACCESS_KEY")?,
-            session_token: None,
+            credentials: bucket.credentials()?,
             endpoint: bucket.endpoint.cloned(),
             force_path_style: bucket.endpoint.is_some(),
             ca_file: self.ca_file.clone(),
@@ -132,7 +130,7 @@ impl StorageArgs {
 const TRANSCRIPT_PREFIX: &str = "TRANSCRIPT_STORAGE_AWS_";
 
 /// The settings of one bucket.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct BucketArgs<'a> {
     prefix: &'static str,
     bucket: Option<&'a str>,
@@ -142,7 +140,7 @@ struct BucketArgs<'a> {
     endpoint: Option<&'a Url>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Secret<'a> {
     value: Option<&'a SecretString>,
     file: Option<&'a Path>,
@@ -161,12 +159,70 @@ impl<'a> BucketArgs<'a> {
     }
 }
 
+impl BucketArgs<'_> {
+    /// Returns the keys, or the SDK's chain if none are set.
+    fn credentials(&self) -> Result<Credentials, StoreConfigError> {
+        if !self.access_key.is_set() && !self.secret.is_set() {
+            return Ok(Credentials::DefaultChain);
+        }
+        let keys = self.keys()?;
+        if self.access_key.file.is_none() && self.secret.file.is_none() {
+            return Ok(Credentials::fixed(keys));
+        }
+        let (prefix, access_key, secret) = (self.prefix, self.access_key.to_owned(), self.secret.to_owned());
+        Ok(Credentials::reloaded(keys, move || {
+            let args = BucketArgs {
+                prefix,
+                access_key: access_key.borrow(),
+                secret: secret.borrow(),
+                ..BucketArgs::default()
+            };
+            Ok(args.keys()?)
+        }))
+    }
+
+    fn keys(&self) -> Result<Keys, StoreConfigError> {
+        Ok(Keys {
+            access_key: self.access_key.read(self.prefix, "ACCESS_KEY_ID")?,
+            secret: self.secret.read(self.prefix, "SECRET_ACCESS_KEY")?,
+            session_token: None,
+        })
+    }
+}
+
+/// A secret, or the file that contains it, kept to read it again.
+struct OwnedSecret {
+    value: Option<SecretString>,
+    file: Option<PathBuf>,
+}
+
+impl OwnedSecret {
+    fn borrow(&self) -> Secret<'_> {
+        Secret {
+            value: self.value.as_ref(),
+            file: self.file.as_deref(),
+        }
+    }
+}
+
 impl Secret<'_> {
     fn or(self, other: Self) -> Self {
         if self.value.is_some() || self.file.is_some() {
             self
         } else {
             other
+        }
+    }
+
+    /// Whether there is a value. An empty variable counts as unset.
+    fn is_set(self) -> bool {
+        self.file.is_some() || self.value.is_some_and(|value| !value.expose_secret().is_empty())
+    }
+
+    fn to_owned(self) -> OwnedSecret {
+        OwnedSecret {
+            value: self.value.cloned(),
+            file: self.file.map(Path::to_owned),
         }
     }
 
@@ -235,10 +291,8 @@ mod tests {
         };
 
         assert_eq!((texts.bucket.as_str(), audio.bucket.as_str()), ("texts", "audio"));
-        assert_eq!(
-            (audio.region.as_str(), audio.access_key.expose_secret()),
-            ("garage", "GK1")
-        );
+        let access_key = audio.credentials.keys().unwrap().access_key.expose_secret();
+        assert_eq!((audio.region.as_str(), access_key), ("garage", "GK1"));
         assert!(audio.force_path_style && audio.endpoint == texts.endpoint);
     }
 
@@ -252,7 +306,11 @@ mod tests {
                 parse(&["--storage=file:///o", "--transcript-storage-bucket=b"]),
                 "TRANSCRIPT_STORAGE_AWS_BUCKET_NAME",
             ),
-            (parse(&TRANSCRIPTS[..2]), "TRANSCRIPT_STORAGE_AWS_ACCESS_KEY_ID"),
+            (parse(&TRANSCRIPTS[..3]), "TRANSCRIPT_STORAGE_AWS_SECRET_ACCESS_KEY"),
+            (
+                parse(&[&TRANSCRIPTS[..2], &["--transcript-storage-secret=hush"]].concat()),
+                "TRANSCRIPT_STORAGE_AWS_ACCESS_KEY_ID",
+            ),
             (
                 parse(&[&TRANSCRIPTS[..3], &["--transcript-storage-secret-file=/nowhere"]].concat()),
                 "TRANSCRIPT_STORAGE_AWS_SECRET_ACCESS_KEY_FILE",
@@ -263,6 +321,38 @@ mod tests {
             let error = args.transcripts().unwrap_err().to_string();
             assert!(error.contains(variable) && !error.contains("hush"), "{error}");
         }
+    }
+
+    fn credentials(args: &[&str]) -> Credentials {
+        match parse(args).transcripts().unwrap() {
+            StoreConfig::S3(s3) => s3.credentials,
+            folder => panic!("{folder:?}"),
+        }
+    }
+
+    #[test]
+    fn without_keys_the_sdk_finds_the_credentials() {
+        let credentials = credentials(&TRANSCRIPTS[..2]);
+
+        assert_eq!(credentials, Credentials::DefaultChain);
+    }
+
+    #[test]
+    fn keys_in_files_are_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        fs::write(&path, "old\n").unwrap();
+        let file = format!("--transcript-storage-secret-file={}", path.display());
+        let read = credentials(&[&TRANSCRIPTS[..3], &[&file]].concat());
+
+        fs::write(&path, "new\n").unwrap();
+        let again = read.read_again().unwrap();
+        fs::remove_file(&path).unwrap();
+
+        let secret = |of: &Credentials| of.keys().unwrap().secret.expose_secret().to_owned();
+        assert_eq!((secret(&read), secret(&again)), ("old".into(), "new".into()));
+        assert!(read.can_change() && read.read_again().is_err());
+        assert!(!credentials(&TRANSCRIPTS).can_change());
     }
 
     #[test]

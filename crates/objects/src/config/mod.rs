@@ -1,14 +1,17 @@
 //! Settings of a store, from the environment (server, worker) or from values that the service provides (egress).
 
+mod credentials;
 mod env;
 
 use std::path::PathBuf;
 
 use domain::ObjectKey;
-use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-pub use self::env::StorageArgs;
+pub use self::{
+    credentials::{Credentials, KeySource, Keys},
+    env::StorageArgs,
+};
 
 /// The settings of a store.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,13 +32,11 @@ pub struct FolderConfig {
 }
 
 /// A bucket in an S3-compatible store.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct S3Config {
     pub bucket: String,
     pub region: String,
-    pub access_key: SecretString,
-    pub secret: SecretString,
-    pub session_token: Option<SecretString>,
+    pub credentials: Credentials,
     /// `None` for Amazon's endpoint of the region.
     pub endpoint: Option<Url>,
     /// Uses `https://host/bucket/key` instead of `https://bucket.host/key`, as stores other than Amazon's require.
@@ -86,31 +87,6 @@ impl S3Config {
             Some(endpoint) => format!("{}/{}", endpoint.as_str().trim_end_matches('/'), self.bucket),
             None => format!("https://{}.s3.{}.amazonaws.com", self.bucket, self.region),
         }
-    }
-}
-
-/// Compares the secrets too: with other credentials it is another store.
-impl PartialEq for S3Config {
-    fn eq(&self, other: &Self) -> bool {
-        let settings = |s: &Self| {
-            (
-                s.bucket.clone(),
-                s.region.clone(),
-                s.endpoint.clone(),
-                s.force_path_style,
-                s.ca_file.clone(),
-                s.public_url.clone(),
-            )
-        };
-        let secret = |secret: &SecretString| secret.expose_secret().to_owned();
-        let keys = |s: &Self| {
-            (
-                secret(&s.access_key),
-                secret(&s.secret),
-                s.session_token.as_ref().map(secret),
-            )
-        };
-        settings(self) == settings(other) && keys(self) == keys(other)
     }
 }
 

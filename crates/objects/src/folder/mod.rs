@@ -5,7 +5,9 @@
 
 mod content_type;
 mod list;
+mod marker;
 mod path;
+mod sweep;
 mod write;
 
 use std::{fs, io, io::SeekFrom, path::PathBuf, time::Duration};
@@ -19,7 +21,8 @@ use tokio_util::io::ReaderStream;
 use url::Url;
 
 use crate::{
-    Body, BoxError, ByteRange, FolderConfig, Listed, Object, ObjectError, ObjectInfo, ObjectStore, OpenError, Stored,
+    BoxError, ByteRange, FolderConfig, Listed, Object, ObjectError, ObjectInfo, ObjectStore, OpenError, Put, Stored,
+    digest::Sha256Digest, error::is_out_of_file_handles,
 };
 
 /// Size of the chunks read from disk, in bytes.
@@ -37,8 +40,10 @@ impl Folder {
     /// Opens the folder, creating it if it does not exist.
     pub fn open(config: &FolderConfig) -> Result<Self, OpenError> {
         let prepare = || {
-            fs::create_dir_all(&config.root)?;
-            fs::canonicalize(&config.root)
+            write::make_folders(&config.root)?;
+            let root = fs::canonicalize(&config.root)?;
+            marker::create(&root)?;
+            Ok(root)
         };
         let root = prepare().map_err(|source| OpenError::Folder {
             path: config.root.display().to_string(),
@@ -68,6 +73,14 @@ impl Folder {
 
     /// Opens the file of an existing object.
     fn find(&self, key: &ObjectKey) -> Result<(fs::File, fs::Metadata), ObjectError> {
+        let found = self.find_file(key);
+        if matches!(found, Err(ObjectError::NotFound(_))) {
+            marker::expect(&self.root)?;
+        }
+        found
+    }
+
+    fn find_file(&self, key: &ObjectKey) -> Result<(fs::File, fs::Metadata), ObjectError> {
         let path = path::resolve_existing(&self.root, key)?;
         let open = || {
             let file = fs::File::open(path)?;
@@ -84,10 +97,14 @@ impl Folder {
 
 #[async_trait]
 impl ObjectStore for Folder {
-    async fn put(&self, key: &ObjectKey, body: Body, _content_type: &str) -> Result<Stored, ObjectError> {
-        let location = self.config.location(key);
-        let write = move |folder: Self, key| write::put(&folder.root, &key, body);
-        let size_bytes = self.blocking(key, "store an object", write).await?;
+    async fn put_object(&self, put: Put<'_>) -> Result<Stored, ObjectError> {
+        let location = self.config.location(put.key);
+        let (body, sha256) = (put.body, put.sha256.map(str::to_owned));
+        let write = move |folder: Self, key| {
+            marker::expect(&folder.root)?;
+            write::put(&folder.root, &key, body, sha256.as_deref())
+        };
+        let size_bytes = self.blocking(put.key, "store an object", write).await?;
         Ok(Stored { location, size_bytes })
     }
 
@@ -122,19 +139,34 @@ impl ObjectStore for Folder {
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectInfo>, ObjectError> {
-        let found = self
-            .blocking(key, "read an object", |folder, key| folder.find(&key))
-            .await;
-        let (_, metadata) = match found {
-            Err(error) if error.is_not_found() => return Ok(None),
-            found => found?,
+        let inspect = |folder: Self, key: ObjectKey| {
+            let (file, metadata) = folder.find(&key)?;
+            let error = |e| object_error(&key, "read an object", e);
+            let sha256 = Sha256Digest::read(file).map_err(error)?;
+            Ok(ObjectInfo {
+                size_bytes: metadata.len(),
+                sha256: Some(sha256.to_hex()),
+                content_type: content_type::of(&key).to_owned(),
+                modified_at: metadata.modified().ok().map(DateTime::<Utc>::from),
+            })
         };
-        Ok(Some(ObjectInfo {
-            size_bytes: metadata.len(),
-            sha256: None,
-            content_type: content_type::of(key).to_owned(),
-            modified_at: metadata.modified().ok().map(DateTime::<Utc>::from),
-        }))
+        found(self.blocking(key, "read an object", inspect).await)
+    }
+
+    async fn size(&self, key: &ObjectKey) -> Result<Option<u64>, ObjectError> {
+        let size = |folder: Self, key: ObjectKey| Ok(folder.find(&key)?.1.len());
+        found(self.blocking(key, "read an object", size).await)
+    }
+
+    async fn sweep(&self, older_than: Duration) -> Result<usize, ObjectError> {
+        let (root, action) = (self.root.clone(), "delete temporary files");
+        match tokio::task::spawn_blocking(move || sweep::temporary_files(&root, older_than)).await {
+            Ok(swept) => swept.map_err(|e| classify(action, e)),
+            Err(panicked) => Err(ObjectError::Failed {
+                action,
+                source: panicked.into(),
+            }),
+        }
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, ObjectError> {
@@ -168,6 +200,14 @@ impl ObjectStore for Folder {
     }
 }
 
+/// Returns `None` for an object that does not exist.
+fn found<T>(outcome: Result<T, ObjectError>) -> Result<Option<T>, ObjectError> {
+    match outcome {
+        Err(ObjectError::NotFound(_)) => Ok(None),
+        outcome => outcome.map(Some),
+    }
+}
+
 /// Classifies a file system error of an operation on an object.
 fn object_error(key: &ObjectKey, action: &'static str, error: io::Error) -> ObjectError {
     match error.kind() {
@@ -187,14 +227,16 @@ fn object_error(key: &ObjectKey, action: &'static str, error: io::Error) -> Obje
 
 fn classify(action: &'static str, error: io::Error) -> ObjectError {
     use io::ErrorKind::{Interrupted, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull, TimedOut};
+    if is_out_of_file_handles(&error) {
+        return ObjectError::NoFileHandles(error.into());
+    }
     match error.kind() {
         PermissionDenied | ReadOnlyFilesystem => ObjectError::Denied {
             action,
             check: "that this user can write to the object folder and everything in it".to_owned(),
             source: BoxError::from(error),
         },
-        // Transient, because an operator or the retention of recordings can free space.
-        StorageFull | QuotaExceeded | Interrupted | TimedOut => ObjectError::Unavailable(error.into()),
+        StorageFull | QuotaExceeded | Interrupted | TimedOut => ObjectError::Busy(error.into()),
         _ => ObjectError::Failed {
             action,
             source: error.into(),

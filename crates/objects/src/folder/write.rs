@@ -1,8 +1,9 @@
 //! Atomic writes and deletions that survive a power cut.
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
     io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
     time::SystemTime,
@@ -14,17 +15,23 @@ use super::{
     object_error,
     path::{self, TEMP_PREFIX},
 };
-use crate::{Body, ObjectError};
+use crate::{Body, ObjectError, body::unreadable, digest::Sha256Writer};
 
-/// Stores `body` under `key` and returns its size in bytes.
-pub fn put(root: &Path, key: &ObjectKey, body: Body) -> Result<u64, ObjectError> {
+/// Only our user may read objects.
+const FILE_MODE: u32 = 0o600;
+
+/// Only our user may enter folders.
+const FOLDER_MODE: u32 = 0o700;
+
+/// Stores `body` under `key` and returns its size in bytes. Stores nothing if its digest is not `sha256`.
+pub fn put(root: &Path, key: &ObjectKey, body: Body, sha256: Option<&str>) -> Result<u64, ObjectError> {
     let target = path::resolve_new(root, key)?;
     let parent = target.parent().unwrap_or(root);
     make_folders(parent).map_err(|e| path::write_error(key, e))?;
     let temp = TempFile(parent.join(temp_name()));
     let size = match body {
         Body::Bytes(bytes) => write_bytes(&temp.0, &bytes).map_err(|e| object_error(key, "store an object", e))?,
-        Body::File(source) => copy(&source, &temp.0, key)?,
+        Body::File(source) => copy(&source, &temp.0, key, sha256)?,
     };
     fs::rename(&temp.0, &target).map_err(|e| object_error(key, "store an object", e))?;
     sync_folder(parent).map_err(|e| object_error(key, "store an object", e))?;
@@ -59,35 +66,43 @@ fn temp_name() -> String {
     )
 }
 
+fn create(path: &Path) -> io::Result<File> {
+    File::options().write(true).create_new(true).mode(FILE_MODE).open(path)
+}
+
 fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<u64> {
-    let mut file = File::create_new(path)?;
+    let mut file = create(path)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     Ok(bytes.len() as u64)
 }
 
-fn copy(source: &Path, path: &Path, key: &ObjectKey) -> Result<u64, ObjectError> {
-    let mut from = File::open(source).map_err(|e| ObjectError::Source {
-        path: source.to_owned(),
-        source: e,
-    })?;
+fn copy(source: &Path, path: &Path, key: &ObjectKey, sha256: Option<&str>) -> Result<u64, ObjectError> {
+    let mut from = File::open(source).map_err(|e| unreadable(source, e))?;
     let mut write = || {
-        let mut to = File::create_new(path)?;
+        let mut to = Sha256Writer::new(create(path)?);
         let size = io::copy(&mut from, &mut to)?;
+        let (to, digest) = to.into_parts();
         to.sync_all()?;
-        Ok(size)
+        Ok((size, digest))
     };
-    write().map_err(|e| object_error(key, "store an object", e))
+    let (size, digest) = write().map_err(|e| object_error(key, "store an object", e))?;
+    if sha256.is_some_and(|expected| expected != digest.to_hex()) {
+        return Err(ObjectError::SourceChanged {
+            path: source.to_owned(),
+        });
+    }
+    Ok(size)
 }
 
 /// Creates missing folders, and syncs each folder that has a new entry.
-fn make_folders(folder: &Path) -> io::Result<()> {
+pub fn make_folders(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
     let parent = folder.parent().ok_or(io::ErrorKind::NotFound)?;
     make_folders(parent)?;
-    match fs::create_dir(folder) {
+    match DirBuilder::new().mode(FOLDER_MODE).create(folder) {
         // Created concurrently by another writer.
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         Err(e) => Err(e),

@@ -5,8 +5,8 @@ use std::{path::Path, time::Duration};
 use aws_sdk_s3::{
     Client,
     config::{
-        BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedHttpClient,
-        retry::RetryConfig, timeout::TimeoutConfig,
+        BehaviorVersion, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+        SharedHttpClient, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
     },
 };
 use aws_smithy_http_client::{
@@ -17,16 +17,19 @@ use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use secrecy::ExposeSecret;
 use url::Url;
 
-use crate::{BoxError, OpenError, S3Config};
+use super::credentials;
+use crate::{BoxError, Credentials, OpenError, S3Config};
 
 /// Timeout for a TCP connection. Short, because stores are usually near.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Timeout of one attempt, including the upload of one part: 16 MiB take over two minutes at 1 Mbit/s.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How long a transfer may make no progress. Longer than a store takes to flush its disks.
+const STALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Maximum attempts per call, including the first. Callers that can wait longer repeat the call.
 const MAX_ATTEMPTS: u32 = 3;
@@ -36,11 +39,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 /// Builds a client for `endpoint`, or for Amazon S3 without one.
 pub fn build(config: &S3Config, endpoint: Option<&Url>) -> Result<Client, OpenError> {
-    let token = config
-        .session_token
-        .as_ref()
-        .map(|token| token.expose_secret().to_owned());
-    let (key, secret) = (config.access_key.expose_secret(), config.secret.expose_secret());
+    let region = Region::new(config.region.clone());
+    let http = http_client(config, endpoint)?;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         // Counted from the start of the request, so a shorter value would abort slow uploads.
@@ -49,8 +49,18 @@ pub fn build(config: &S3Config, endpoint: Option<&Url>) -> Result<Client, OpenEr
         .build();
     let mut sdk = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(config.region.clone()))
-        .credentials_provider(Credentials::new(key, secret, token, None, "trackscribe"))
+        .region(region.clone())
+        .credentials_provider(credentials::provider(
+            &config.credentials,
+            region,
+            credentials_http(config, &http)?,
+        ))
+        .identity_cache(IdentityCache::lazy().build())
+        .stalled_stream_protection(
+            StalledStreamProtectionConfig::enabled()
+                .grace_period(STALL_TIMEOUT)
+                .build(),
+        )
         .force_path_style(config.force_path_style)
         .timeout_config(timeouts)
         .retry_config(
@@ -58,14 +68,23 @@ pub fn build(config: &S3Config, endpoint: Option<&Url>) -> Result<Client, OpenEr
                 .with_max_attempts(MAX_ATTEMPTS)
                 .with_max_backoff(MAX_BACKOFF),
         )
-        // Not every store supports the newer checksum trailers. The digest in the manifest protects the audio.
+        // Not every store supports the SDK's checksums in trailers. What we store has a SHA-256 in a header.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-        .http_client(http_client(config, endpoint)?);
+        .http_client(http);
     if let Some(endpoint) = endpoint {
         sdk = sdk.endpoint_url(endpoint.as_str().trim_end_matches('/'));
     }
     Ok(Client::from_conf(sdk.build()))
+}
+
+/// Returns the HTTP client for requests to the services that give out credentials. Amazon's use HTTPS, also where the
+/// store does not.
+fn credentials_http(config: &S3Config, of_store: &SharedHttpClient) -> Result<SharedHttpClient, OpenError> {
+    match config.credentials {
+        Credentials::DefaultChain => http_client(config, None),
+        Credentials::Keys(_) => Ok(of_store.clone()),
+    }
 }
 
 fn http_client(config: &S3Config, endpoint: Option<&Url>) -> Result<SharedHttpClient, OpenError> {

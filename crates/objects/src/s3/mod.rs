@@ -1,57 +1,68 @@
 //! A store with the S3 protocol: Amazon S3, Garage, MinIO and others.
 
 mod client;
+mod clients;
 mod content_range;
+mod credentials;
 mod error;
+mod head;
+mod ledger;
 mod multipart;
+mod put;
 
-use std::{fmt, io, time::Duration};
+use std::{
+    fmt, io,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use aws_sdk_s3::{Client, operation::get_object::GetObjectOutput, presigning::PresigningConfig};
+use aws_sdk_s3::{operation::get_object::GetObjectOutput, presigning::PresigningConfig};
 use chrono::{DateTime, Utc};
 use domain::ObjectKey;
 use futures::StreamExt;
 use tokio_util::io::ReaderStream;
 use url::Url;
 
-use self::{
-    error::Operation,
-    multipart::{PART_BYTES, Upload},
-};
-use crate::{Body, ByteRange, Listed, Object, ObjectError, ObjectInfo, ObjectStore, OpenError, S3Config, Stored};
+use self::{clients::Clients, error::Operation};
+use crate::{ByteRange, Listed, Object, ObjectError, ObjectInfo, ObjectStore, OpenError, Put, S3Config, Stored};
 
 /// Content type of objects without one.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
+
+/// Metadata with the SHA-256 digest of an object, as lower-case hex: the header `x-amz-meta-sha256`.
+const DIGEST_METADATA: &str = "sha256";
 
 /// Size of the chunks of a streamed object, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// A bucket in an S3 store.
 pub struct S3 {
-    client: Client,
+    clients: Arc<Clients>,
     bucket: String,
-    /// Signs URLs for browsers.
-    public: Option<Client>,
     /// URL prefix of all objects, without a trailing slash.
     base: String,
+    /// Whether the store has not refused checksums.
+    takes_checksums: AtomicBool,
 }
 
 impl S3 {
     /// Builds the clients. Sends no request.
     pub fn open(config: &S3Config) -> Result<Self, OpenError> {
-        let client = client::build(config, config.endpoint.as_ref())?;
-        let public = config
-            .public_url
-            .as_ref()
-            .map(|url| client::build(config, Some(url)))
-            .transpose()?;
         Ok(Self {
-            client,
+            clients: Arc::new(Clients::build(config)?),
             bucket: config.bucket.clone(),
-            public,
             base: config.base_url(),
+            takes_checksums: AtomicBool::new(true),
         })
+    }
+
+    /// Reads the credentials again if the store has denied them, so that the next call can succeed.
+    async fn checked<T>(&self, outcome: Result<T, ObjectError>) -> Result<T, ObjectError> {
+        if let Err(ObjectError::Denied { .. }) = &outcome {
+            self.clients.renew().await;
+        }
+        outcome
     }
 
     fn operation<'a>(&'a self, action: &'static str, key: Option<&'a ObjectKey>) -> Operation<'a> {
@@ -68,15 +79,6 @@ impl S3 {
             action,
             source: what.into(),
         }
-    }
-
-    async fn put_whole(&self, upload: &Upload<'_>) -> Result<(), ObjectError> {
-        let operation = self.operation("store an object", Some(upload.key));
-        let body = multipart::byte_stream(upload.body, 0, upload.size_bytes).await?;
-        let request = self.client.put_object().bucket(&self.bucket).key(upload.key.as_str());
-        let request = request.content_type(upload.content_type).body(body);
-        request.send().await.map_err(|e| operation.error(e))?;
-        Ok(())
     }
 
     fn object(
@@ -109,30 +111,20 @@ impl S3 {
 
 #[async_trait]
 impl ObjectStore for S3 {
-    async fn put(&self, key: &ObjectKey, body: Body, content_type: &str) -> Result<Stored, ObjectError> {
-        let size_bytes = size_of(&body).await?;
-        let upload = Upload {
-            key,
-            body: &body,
-            size_bytes,
-            content_type,
-        };
-        if size_bytes > PART_BYTES {
-            multipart::put(self, &upload).await?;
-        } else {
-            self.put_whole(&upload).await?;
-        }
+    async fn put_object(&self, put: Put<'_>) -> Result<Stored, ObjectError> {
+        let size_bytes = self.checked(put::put(self, &put).await).await?;
         Ok(Stored {
-            location: format!("{}/{key}", self.base),
+            location: format!("{}/{}", self.base, put.key),
             size_bytes,
         })
     }
 
     async fn get(&self, key: &ObjectKey, range: Option<ByteRange>) -> Result<Object, ObjectError> {
         let operation = self.operation("read an object", Some(key));
-        let request = self.client.get_object().bucket(&self.bucket).key(key.as_str());
+        let request = self.clients.store().get_object().bucket(&self.bucket).key(key.as_str());
         let request = request.set_range(range.map(ByteRange::to_header));
-        match request.send().await.map_err(|e| operation.error(e)) {
+        let answer = request.send().await.map_err(|e| operation.error(e));
+        match self.checked(answer).await {
             Ok(answer) => self.object(key, range, answer),
             // Some stores do not include the size in a 416 response.
             Err(ObjectError::OutOfRange { key, total_bytes: 0 }) => {
@@ -144,35 +136,17 @@ impl ObjectStore for S3 {
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectInfo>, ObjectError> {
-        let operation = self.operation("read an object", Some(key));
-        let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
-        let answer = match request.send().await.map_err(|e| operation.error(e)) {
-            Err(error) if error.is_not_found() => return Ok(None),
-            answer => answer?,
-        };
-        Ok(Some(ObjectInfo {
-            sha256: None,
-            size_bytes: answer
-                .content_length
-                .and_then(|n| u64::try_from(n).ok())
-                .unwrap_or_default(),
-            content_type: answer.content_type.unwrap_or_else(|| UNKNOWN_TYPE.to_owned()),
-            modified_at: answer.last_modified.and_then(to_utc),
-        }))
+        let client = self.clients.store();
+        self.checked(self.head_with(&client, key).await).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, ObjectError> {
         let operation = self.operation("list objects", None);
-        let mut pages = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.bucket)
-            .prefix(prefix)
-            .into_paginator()
-            .send();
+        let request = self.clients.store().list_objects_v2().bucket(&self.bucket);
+        let mut pages = request.prefix(prefix).into_paginator().send();
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|e| operation.error(e))?;
+            let page = self.checked(page.map_err(|e| operation.error(e))).await?;
             found.extend(page.contents.unwrap_or_default().into_iter().filter_map(listed));
         }
         Ok(found)
@@ -180,28 +154,25 @@ impl ObjectStore for S3 {
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), ObjectError> {
         let operation = self.operation("delete an object", Some(key));
-        let request = self.client.delete_object().bucket(&self.bucket).key(key.as_str());
-        match request.send().await.map_err(|e| operation.error(e)) {
+        let request = self.clients.store().delete_object().bucket(&self.bucket);
+        let answer = request.key(key.as_str()).send().await.map_err(|e| operation.error(e));
+        match self.checked(answer).await {
             Ok(_) | Err(ObjectError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
     async fn presign_get(&self, key: &ObjectKey, ttl: Duration) -> Result<Option<Url>, ObjectError> {
-        let Some(public) = &self.public else { return Ok(None) };
+        let Some(public) = self.clients.public() else {
+            return Ok(None);
+        };
         let action = "sign a URL";
         let operation = self.operation(action, Some(key));
-        let plan = PresigningConfig::expires_in(ttl).map_err(|e| ObjectError::Failed {
-            action,
-            source: e.into(),
-        })?;
+        let failed = |source| ObjectError::Failed { action, source };
+        let plan = PresigningConfig::expires_in(ttl).map_err(|e| failed(e.into()))?;
         let request = public.get_object().bucket(&self.bucket).key(key.as_str());
         let signed = request.presigned(plan).await.map_err(|e| operation.error(e))?;
-        let url = Url::parse(signed.uri()).map_err(|e| ObjectError::Failed {
-            action,
-            source: e.into(),
-        })?;
-        Ok(Some(url))
+        Url::parse(signed.uri()).map(Some).map_err(|e| failed(e.into()))
     }
 
     fn describe(&self) -> String {
@@ -212,19 +183,6 @@ impl ObjectStore for S3 {
 impl fmt::Debug for S3 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3").field("base", &self.base).finish_non_exhaustive()
-    }
-}
-
-async fn size_of(body: &Body) -> Result<u64, ObjectError> {
-    match body {
-        Body::Bytes(bytes) => Ok(bytes.len() as u64),
-        Body::File(path) => {
-            let metadata = tokio::fs::metadata(path).await;
-            metadata.map(|m| m.len()).map_err(|source| ObjectError::Source {
-                path: path.clone(),
-                source,
-            })
-        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! Behaviour of folders only: symbolic links, temporary files and conflicting keys.
 
-use std::{fs, os::unix::fs::symlink};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    time::Duration,
+};
 
 use objects::{Body, FolderConfig, ObjectError, Objects, StoreConfig};
 
@@ -147,4 +151,74 @@ async fn a_failed_write_leaves_no_file() {
         .unwrap()
         .count();
     assert_eq!(left, 0, "a temporary file was left");
+}
+
+#[tokio::test]
+async fn only_our_user_can_read_objects() {
+    let fixture = FolderFixture::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644)).unwrap();
+
+    fixture
+        .store
+        .put(&key("a/b/memory"), text("x"), "text/plain")
+        .await
+        .unwrap();
+    fixture
+        .store
+        .put(&key("a/b/copied"), Body::from(file.path()), "text/plain")
+        .await
+        .unwrap();
+
+    let objects = fixture.folder.path().join("objects");
+    let mode = |name: &str| fs::metadata(objects.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("a/b/memory"), mode("a/b/copied")), (0o600, 0o600));
+    assert_eq!((mode("a"), mode("a/b"), mode("")), (0o700, 0o700, 0o700));
+}
+
+#[tokio::test]
+async fn old_temporary_files_are_swept_and_nothing_else() {
+    let fixture = FolderFixture::new();
+    fixture
+        .store
+        .put(&key("a/whole.ogg"), text("whole"), "audio/ogg")
+        .await
+        .unwrap();
+    let objects = fixture.folder.path().join("objects");
+    fs::write(objects.join("a/.unfinished-1-2-3"), "ha").unwrap();
+    fs::write(objects.join(".unfinished-4-5-6"), "lf").unwrap();
+    fs::write(fixture.folder.path().join("outside/.unfinished-1"), "not ours").unwrap();
+    fixture.link("outside", "door");
+
+    let young = fixture.store.sweep(Duration::from_secs(3600)).await.unwrap();
+    let old = fixture.store.sweep(Duration::ZERO).await.unwrap();
+
+    assert_eq!((young, old), (0, 2));
+    assert_eq!(crate::content(&fixture.store, "a/whole.ogg").await, "whole");
+    assert!(fixture.folder.path().join("outside/.unfinished-1").exists());
+}
+
+#[tokio::test]
+async fn a_folder_whose_disk_is_not_mounted_holds_no_answer_and_takes_no_object() {
+    let fixture = FolderFixture::new();
+    let objects = fixture.folder.path().join("objects");
+    fixture.store.put(&key("a.ogg"), text("a"), "audio/ogg").await.unwrap();
+    fs::rename(&objects, fixture.folder.path().join("elsewhere")).unwrap();
+
+    let gone = fixture.store.head(&key("a.ogg")).await.unwrap_err();
+    fs::create_dir(&objects).unwrap();
+    let empty = fixture.store.get(&key("a.ogg"), None).await.unwrap_err();
+    let written = fixture
+        .store
+        .put(&key("b.ogg"), text("b"), "audio/ogg")
+        .await
+        .unwrap_err();
+    fs::remove_dir(&objects).unwrap();
+    fs::rename(fixture.folder.path().join("elsewhere"), &objects).unwrap();
+
+    for error in [gone, empty, written] {
+        assert!(matches!(error, ObjectError::Unavailable(_)), "{error:?}");
+    }
+    assert_eq!(crate::content(&fixture.store, "a.ogg").await, "a");
+    assert_eq!(fixture.store.head(&key("b.ogg")).await.unwrap(), None);
 }

@@ -9,7 +9,8 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 use domain::ObjectKey;
 use futures::{StreamExt, future::join_all};
-use objects::{Body, ByteRange, FolderConfig, ObjectError, Objects, StoreConfig, probe};
+use objects::{Body, ByteRange, FolderConfig, ObjectError, Objects, Put, StoreConfig, probe};
+use sha2::{Digest, Sha256};
 use test_support::Garage;
 
 /// A store, and the value that owns its folder or server.
@@ -65,10 +66,12 @@ async fn check_all(store: &Objects) {
     a_listing_contains_the_objects_with_the_prefix(store).await;
     deleting_twice_succeeds(store).await;
     a_file_is_uploaded_from_disk(store).await;
-    a_missing_source_file_is_a_permanent_error(store).await;
+    a_missing_source_file_is_an_error_of_its_own(store).await;
     readers_never_see_a_partially_replaced_object(store).await;
     a_probe_is_read_by_its_writers_name(store).await;
     keys_that_need_encoding_are_preserved(store).await;
+    the_store_knows_the_digest_of_what_it_stores(store).await;
+    a_file_that_changed_is_not_stored(store).await;
 }
 
 async fn a_stored_object_is_read_back(store: &Objects) {
@@ -187,9 +190,9 @@ async fn deleting_twice_succeeds(store: &Objects) {
     assert_eq!(store.head(&key("gone.ogg")).await.unwrap(), None);
 }
 
-/// 33 MiB and 7 bytes: three parts in a multipart upload, the last one short.
+/// 16 MiB and 7 bytes: two parts in a multipart upload, the last one short.
 async fn a_file_is_uploaded_from_disk(store: &Objects) {
-    let bytes: Vec<u8> = (0..33 * 1024 * 1024 + 7)
+    let bytes: Vec<u8> = (0..16 * 1024 * 1024 + 7)
         .map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -210,11 +213,13 @@ async fn a_file_is_uploaded_from_disk(store: &Objects) {
     );
     for name in ["long.ogg", "long2.ogg"] {
         assert!(content(store, name).await == bytes, "{name} was changed");
-        assert_eq!(store.head(&key(name)).await.unwrap().unwrap().content_type, "audio/ogg");
+        let info = store.head(&key(name)).await.unwrap().unwrap();
+        assert_eq!(info.content_type, "audio/ogg");
+        assert_eq!(info.sha256.unwrap(), hex::encode(Sha256::digest(&bytes)));
     }
 }
 
-async fn a_missing_source_file_is_a_permanent_error(store: &Objects) {
+async fn a_missing_source_file_is_an_error_of_its_own(store: &Objects) {
     let body = Body::File("/nowhere/at/all.ogg".into());
 
     let error = store
@@ -222,10 +227,7 @@ async fn a_missing_source_file_is_a_permanent_error(store: &Objects) {
         .await
         .unwrap_err();
 
-    assert!(
-        matches!(error, ObjectError::Source { .. }) && !error.is_transient(),
-        "{error:?}"
-    );
+    assert!(matches!(error, ObjectError::Source { .. }), "{error:?}");
     assert_eq!(store.head(&key("from-nowhere.ogg")).await.unwrap(), None);
 }
 
@@ -275,4 +277,39 @@ async fn keys_that_need_encoding_are_preserved(store: &Objects) {
         assert_eq!(object.stream.next().await.unwrap().unwrap(), name);
         assert_eq!(store.list(name).await.unwrap()[0].key.as_str(), name);
     }
+}
+
+async fn the_store_knows_the_digest_of_what_it_stores(store: &Objects) {
+    for (name, size) in [("digest/short", 5), ("digest/empty", 0)] {
+        let content = vec![b'x'; size];
+        let sha256 = hex::encode(Sha256::digest(&content));
+
+        store.put(&key(name), Body::from(content), "audio/ogg").await.unwrap();
+        let info = store.head(&key(name)).await.unwrap().unwrap();
+
+        assert_eq!(
+            (info.size_bytes, info.sha256.as_ref()),
+            (size as u64, Some(&sha256)),
+            "{name}"
+        );
+        assert_eq!(store.size(&key(name)).await.unwrap(), Some(size as u64));
+        assert_eq!(objects::digest::read(&**store, &key(name)).await.unwrap(), sha256);
+    }
+}
+
+async fn a_file_that_changed_is_not_stored(store: &Objects) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "changed").unwrap();
+    let put = Put {
+        key: &key("changed.ogg"),
+        body: Body::from(file.path()),
+        content_type: "audio/ogg",
+        sha256: Some(&hex::encode(Sha256::digest("original"))),
+        ledger: None,
+    };
+
+    let error = store.put_object(put).await.unwrap_err();
+
+    assert!(matches!(error, ObjectError::SourceChanged { .. }), "{error:?}");
+    assert_eq!(store.head(&key("changed.ogg")).await.unwrap(), None);
 }

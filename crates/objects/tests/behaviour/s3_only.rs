@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use objects::{Body, ObjectError, S3Config, StoreConfig, probe};
+use objects::{Body, Credentials, Keys, ObjectError, S3Config, StoreConfig, probe};
 use secrecy::SecretString;
 use test_support::Garage;
 
@@ -16,7 +16,10 @@ fn open(config: S3Config) -> objects::Objects {
 async fn a_wrong_secret_and_a_missing_bucket_are_reported_with_what_to_check() {
     let garage = Garage::start().await;
     let wrong_secret = S3Config {
-        secret: SecretString::from("0".repeat(64)),
+        credentials: Credentials::fixed(Keys {
+            secret: SecretString::from("0".repeat(64)),
+            ..garage.config().credentials.keys().unwrap().clone()
+        }),
         ..garage.config()
     };
     let wrong_bucket = S3Config {
@@ -28,16 +31,19 @@ async fn a_wrong_secret_and_a_missing_bucket_are_reported_with_what_to_check() {
         .put(&key("a"), Body::from("x".to_owned()), "text/plain")
         .await
         .unwrap_err();
-    let nowhere = open(wrong_bucket)
+    let nowhere = open(wrong_bucket);
+    let unknown = nowhere.head(&key("a")).await.unwrap_err();
+    let nowhere = nowhere
         .put(&key("a"), Body::from("x".to_owned()), "text/plain")
         .await
         .unwrap_err();
 
+    assert!(matches!(unknown, ObjectError::NoBucket { .. }), "{unknown:?}");
+
+    assert!(matches!(&refused, ObjectError::Denied { .. }), "{refused:?}");
+    assert!(matches!(&nowhere, ObjectError::NoBucket { .. }), "{nowhere:?}");
     for (error, hint) in [(refused, "secret"), (nowhere, "elsewhere")] {
-        assert!(
-            matches!(&error, ObjectError::Denied { .. }) && !error.is_transient(),
-            "{error:?}"
-        );
+        assert!(error.is_transient(), "{error:?}");
         assert!(error.to_string().contains(hint), "{error}");
         assert!(!format!("{error:?}").contains(&"0".repeat(64)));
     }

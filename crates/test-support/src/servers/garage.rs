@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use objects::{ObjectError, Objects, S3Config, StoreConfig};
+use objects::{Credentials, Keys, Objects, S3Config, StoreConfig};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
@@ -48,9 +48,11 @@ impl Garage {
         S3Config {
             bucket: BUCKET.into(),
             region: "garage".into(),
-            access_key: SecretString::from(self.access_key.as_str()),
-            secret: SecretString::from(self.secret.as_str()),
-            session_token: None,
+            credentials: Credentials::fixed(Keys {
+                access_key: SecretString::from(self.access_key.as_str()),
+                secret: SecretString::from(self.secret.as_str()),
+                session_token: None,
+            }),
             endpoint: Some(endpoint.parse().expect("the URL is well-formed")),
             force_path_style: true,
             ca_file: None,
@@ -90,10 +92,7 @@ impl Garage {
 }
 
 async fn has_bucket(store: &Objects) -> bool {
-    !matches!(
-        store.list("").await,
-        Err(ObjectError::Unavailable(_) | ObjectError::Denied { .. })
-    )
+    store.list("").await.is_ok()
 }
 
 fn toml(folder: &TempDir, ports: &[Port; 2]) -> String {

@@ -9,7 +9,7 @@ use aws_sdk_s3::{
 use aws_smithy_http_client::{Builder, tls};
 use domain::ObjectKey;
 use livekit_protocol::S3Upload;
-use objects::{FolderConfig, Objects, S3Config, StoreConfig};
+use objects::{FolderConfig, Keys, Objects, S3Config, StoreConfig};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 
@@ -49,9 +49,11 @@ impl Store {
         let config = S3Config {
             bucket: format!("e2e-{}", hex::encode(rand::random::<[u8; 8]>())),
             region: variable("REGION"),
-            access_key: SecretString::from(variable("ACCESS_KEY_ID")),
-            secret: SecretString::from(variable("SECRET_ACCESS_KEY")),
-            session_token: None,
+            credentials: objects::Credentials::fixed(Keys {
+                access_key: SecretString::from(variable("ACCESS_KEY_ID")),
+                secret: SecretString::from(variable("SECRET_ACCESS_KEY")),
+                session_token: None,
+            }),
             endpoint: Some(
                 variable("ENDPOINT")
                     .parse()
@@ -112,8 +114,8 @@ impl Store {
             panic!("a folder is not a bucket")
         };
         S3Upload {
-            access_key: s3.access_key.expose_secret().to_owned(),
-            secret: s3.secret.expose_secret().to_owned(),
+            access_key: keys(s3).access_key.expose_secret().to_owned(),
+            secret: keys(s3).secret.expose_secret().to_owned(),
             region: s3.region.clone(),
             endpoint: s3.endpoint.as_ref().map_or_else(String::new, ToString::to_string),
             bucket: s3.bucket.clone(),
@@ -131,11 +133,11 @@ impl Store {
                 ("TRANSCRIPT_STORAGE_AWS_REGION", s3.region.clone()),
                 (
                     "TRANSCRIPT_STORAGE_AWS_ACCESS_KEY_ID",
-                    s3.access_key.expose_secret().to_owned(),
+                    keys(s3).access_key.expose_secret().to_owned(),
                 ),
                 (
                     "TRANSCRIPT_STORAGE_AWS_SECRET_ACCESS_KEY",
-                    s3.secret.expose_secret().to_owned(),
+                    keys(s3).secret.expose_secret().to_owned(),
                 ),
                 ("TRANSCRIPT_STORAGE_AWS_ENDPOINT_URL", endpoint(s3)),
             ],
@@ -151,8 +153,8 @@ impl Store {
                  force_path_style: true\n",
                 s3.bucket,
                 s3.region,
-                s3.access_key.expose_secret(),
-                s3.secret.expose_secret(),
+                keys(s3).access_key.expose_secret(),
+                keys(s3).secret.expose_secret(),
                 endpoint(s3),
             ),
         }
@@ -166,12 +168,16 @@ fn variable(name: &str) -> String {
     })
 }
 
+fn keys(s3: &S3Config) -> &Keys {
+    s3.credentials.keys().expect("a test's bucket has keys")
+}
+
 fn endpoint(s3: &S3Config) -> String {
     s3.endpoint.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
 async fn create_bucket(s3: &S3Config) {
-    let (key, secret) = (s3.access_key.expose_secret(), s3.secret.expose_secret());
+    let (key, secret) = (keys(s3).access_key.expose_secret(), keys(s3).secret.expose_secret());
     let http = Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
         .build_https();

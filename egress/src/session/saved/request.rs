@@ -6,7 +6,7 @@ use std::time::Instant;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use domain::{EgressId, PlatformRoomSid, TrackSid, UnixNanos};
 use livekit_protocol::{EgressInfo, egress_info};
-use objects::{S3Config, StoreConfig};
+use objects::{Credentials, Keys, S3Config, StoreConfig};
 use prost::Message;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -143,9 +143,11 @@ impl SavedStore {
                 .transpose()
                 .map_err(|_| Damaged::Endpoint)?,
             force_path_style,
-            access_key: keys.access_key.into(),
-            secret: keys.secret.into(),
-            session_token: keys.session_token.map(Into::into),
+            credentials: Credentials::fixed(Keys {
+                access_key: keys.access_key.into(),
+                secret: keys.secret.into(),
+                session_token: keys.session_token.map(Into::into),
+            }),
             ca_file: None,
             public_url: None,
         })))
@@ -156,11 +158,15 @@ impl SavedCredentials {
     /// The secrets that the request brought with it, if it did.
     pub fn new(spec: &RecordingSpec) -> Option<Self> {
         let SpecStore::Own(s3) = &spec.store else { return None };
+        let keys = s3.credentials.keys()?;
         Some(Self {
             version: VERSION,
-            access_key: s3.access_key.expose_secret().to_owned(),
-            secret: s3.secret.expose_secret().to_owned(),
-            session_token: s3.session_token.as_ref().map(|token| token.expose_secret().to_owned()),
+            access_key: keys.access_key.expose_secret().to_owned(),
+            secret: keys.secret.expose_secret().to_owned(),
+            session_token: keys
+                .session_token
+                .as_ref()
+                .map(|token| token.expose_secret().to_owned()),
         })
     }
 }
@@ -196,9 +202,11 @@ mod tests {
         let s3 = S3Config {
             bucket: "calls".into(),
             region: "us-east-1".into(),
-            access_key: "GK1".into(),
-            secret: "hush".into(),
-            session_token: Some("more hush".into()),
+            credentials: Credentials::fixed(Keys {
+                access_key: "GK1".into(),
+                secret: "hush".into(),
+                session_token: Some("more hush".into()),
+            }),
             endpoint: Some("http://127.0.0.1:3900".parse().unwrap()),
             force_path_style: true,
             ca_file: None,
@@ -238,7 +246,8 @@ mod tests {
         let SpecStore::Own(s3) = restored.store else {
             panic!("not the request's own store")
         };
-        assert_eq!((s3.bucket.as_str(), s3.secret.expose_secret()), ("calls", "hush"));
+        let secret = s3.credentials.keys().unwrap().secret.expose_secret();
+        assert_eq!((s3.bucket.as_str(), secret), ("calls", "hush"));
         assert!(!request.to_string().contains("hush") && !request.to_string().contains("GK1"));
         assert!(credentials.unwrap().to_string().contains("more hush"));
     }

@@ -10,7 +10,7 @@ use domain::{
     ObjectKey,
     recording::{Recording, RecordingState},
 };
-use objects::{ByteRange, Object, ObjectError, ObjectInfo};
+use objects::{ByteRange, Object, ObjectError};
 use utoipa::ToSchema;
 
 use super::{RecordingPath, range};
@@ -72,8 +72,8 @@ pub async fn get(
     let requested = range::requested(&headers);
     let mut response = match method {
         Method::HEAD => {
-            let info = app.objects.head(key).await.map_err(store_error)?;
-            head_response(info.ok_or(ApiError::NotFound("audio file"))?, requested)?
+            let total_bytes = app.objects.size(key).await.map_err(store_error)?;
+            head_response(total_bytes.ok_or(ApiError::NotFound("audio file"))?, requested)?
         }
         _ => stream_response(app.objects.get(key, requested).await.map_err(store_error)?, requested),
     };
@@ -101,8 +101,7 @@ fn stream_response(object: Object, requested: Option<ByteRange>) -> Response {
 }
 
 /// Responds to HEAD with the headers of GET, without opening the object.
-fn head_response(info: ObjectInfo, requested: Option<ByteRange>) -> ApiResult<Response> {
-    let total = info.size_bytes;
+fn head_response(total: u64, requested: Option<ByteRange>) -> ApiResult<Response> {
     let part = requested
         .map(|range| range.resolve(total).ok_or(ApiError::BadRange(total)))
         .transpose()?;
