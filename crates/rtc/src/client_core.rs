@@ -41,9 +41,9 @@ pub(crate) enum ClientOutput<E> {
     Io(IoAction),
     /// Give this to the user of the handle.
     Event(E),
-    /// The first join succeeded, or a full reconnect did.
+    /// The join succeeded.
     Joined(LocalParticipant),
-    /// The first join failed. `Done` follows.
+    /// The join failed. `Done` follows.
     JoinFailed(JoinError),
     /// Nothing to do until there is an input, or until this time if it is `Some`.
     Wait(Option<Instant>),

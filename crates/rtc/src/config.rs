@@ -1,17 +1,15 @@
 //! How to reach a room.
 
-use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use secrecy::SecretString;
 use url::Url;
 
-/// Makes an access token. It is called for the first join and again for each full reconnect, so that the token has not
-/// expired.
+/// Makes an access token. It is called for each attempt to join, so that the token has not expired.
 pub type TokenSource = Arc<dyn Fn() -> SecretString + Send + Sync>;
 
-/// How long full reconnects are attempted: as long as a LiveKit room waits for its first participant
-/// (`empty_timeout`), after which there is no room to return to.
-const RECONNECT_FOR: Duration = Duration::from_secs(300);
+/// Attempts to join while failures are transient: enough for a server that is busy for a second.
+const JOIN_ATTEMPTS: u32 = 3;
 
 /// What is needed to join a room.
 #[derive(Clone)]
@@ -22,8 +20,9 @@ pub struct ConnectConfig {
     pub token: TokenSource,
     /// The local addresses that media may use.
     pub bind: BindAddr,
-    /// How long to attempt full reconnects after the connection was lost.
-    pub reconnect_for: Duration,
+    /// How often to try to join while failures are transient, at least once. A caller that must check something before
+    /// each attempt, such as whether the room still exists, tries once and calls again.
+    pub join_attempts: u32,
 }
 
 /// The local addresses that media may use.
@@ -37,13 +36,13 @@ pub enum BindAddr {
 }
 
 impl ConnectConfig {
-    /// Returns a configuration with usable addresses and full reconnects for five minutes.
+    /// Returns a configuration with usable addresses and three attempts to join.
     pub fn new(url: Url, token: impl Fn() -> SecretString + Send + Sync + 'static) -> Self {
         Self {
             url,
             token: Arc::new(token),
             bind: BindAddr::default(),
-            reconnect_for: RECONNECT_FOR,
+            join_attempts: JOIN_ATTEMPTS,
         }
     }
 }
@@ -54,7 +53,7 @@ impl fmt::Debug for ConnectConfig {
         f.debug_struct("ConnectConfig")
             .field("url", &self.url.as_str())
             .field("bind", &self.bind)
-            .field("reconnect_for", &self.reconnect_for)
+            .field("join_attempts", &self.join_attempts)
             .finish_non_exhaustive()
     }
 }

@@ -71,26 +71,21 @@ pub enum LeaveReason {
     /// Another participant joined with our identity.
     #[error("another participant joined with our identity")]
     DuplicateIdentity,
-    /// The server lost the room and created another with the same name. A recording of the old room ends here.
-    #[error("room {was} was replaced by room {now} of the same name")]
+    /// The server moved us to another room.
+    #[error("we were moved from room {was} to room {now}")]
     RoomChanged {
         /// The room that we were in.
         was: RoomSid,
-        /// The room that has its name now.
+        /// The room to which the server moved us.
         now: RoomSid,
     },
-    /// The server refused a full reconnect.
-    #[error("LiveKit refused a reconnect with status {status}: {text}")]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// The response body, at most 300 characters.
-        text: String,
-    },
-    /// Full reconnects failed for as long as [`ConnectConfig::reconnect_for`](crate::ConnectConfig::reconnect_for).
-    #[error("cannot reconnect within {} s", .0.as_secs())]
-    ReconnectTimedOut(Duration),
-    /// The connection broke. Joining again may succeed.
+    /// ICE or DTLS never connected, neither over UDP nor over TCP.
+    #[error("cannot reach the media server over UDP or TCP")]
+    MediaUnreachable,
+    /// Media stopped, and resumes, which restart ICE, did not bring it back.
+    #[error("no media arrived for {} s, although ICE was restarted", .0.as_secs())]
+    NoMedia(Duration),
+    /// The connection broke and could not be resumed. Joining again may succeed.
     #[error("disconnected: {cause}")]
     Disconnected {
         /// What broke.

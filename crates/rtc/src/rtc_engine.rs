@@ -16,7 +16,7 @@ use livekit_protocol::{SignalTarget, TrickleRequest, signal_request::Message as 
 use crate::{
     error::LeaveReason,
     peer::{Datagram, PeerConnection, PeerError, PeerEvent, PeerOutput},
-    signal::{Dial, ReconnectPolicy, Role, SignalClient, SignalEvent, SignalOutput},
+    signal::{Dial, JoinPolicy, Role, SignalClient, SignalEvent, SignalOutput},
     simulate::{Fault, PacketLoss},
 };
 
@@ -60,7 +60,7 @@ pub(crate) struct RtcEngine {
 }
 
 impl RtcEngine {
-    pub fn new(now: Instant, role: Role, policy: ReconnectPolicy) -> Self {
+    pub fn new(now: Instant, role: Role, policy: JoinPolicy) -> Self {
         Self {
             role,
             signal: SignalClient::new(now, role, policy),
@@ -112,8 +112,7 @@ impl RtcEngine {
         }
         if self.connect_deadline.is_some_and(|deadline| now >= deadline) {
             self.connect_deadline = None;
-            let cause = "cannot reach the media server over UDP or TCP";
-            self.signal.handle_media_failed(now, cause.into());
+            self.signal.handle_media_failed(LeaveReason::MediaUnreachable);
         }
     }
 
@@ -135,8 +134,8 @@ impl RtcEngine {
     }
 
     /// A session description of the server could not be used.
-    pub fn handle_bad_description(&mut self, now: Instant, error: &PeerError) {
-        self.signal.handle_media_failed(now, error.to_string());
+    pub fn handle_bad_description(&mut self, error: &PeerError) {
+        self.signal.handle_media_failed(media_failed(error));
     }
 
     pub fn poll_output(&mut self, now: Instant) -> Option<EngineOutput> {
@@ -166,7 +165,9 @@ impl RtcEngine {
     pub fn simulate(&mut self, now: Instant, fault: Fault) {
         match fault {
             Fault::DropSignal => self.signal.drop_signal(now),
-            Fault::FailMedia => self.signal.handle_media_failed(now, "simulated".into()),
+            Fault::FailMedia => self.signal.handle_media_failed(LeaveReason::Disconnected {
+                cause: "simulated".into(),
+            }),
             Fault::LoseMedia { one_in } => self.loss = PacketLoss::new(one_in),
             Fault::ServerLeave | Fault::SwitchToTcp => {
                 if let Some(scenario) = fault.scenario() {
@@ -213,12 +214,18 @@ impl RtcEngine {
             PeerEvent::Connected => self.connect_deadline = None,
             PeerEvent::Disconnected => self.signal.handle_media_stalled(now),
             PeerEvent::Packet(_) | PeerEvent::SenderReport(_) => self.signal.handle_media(now),
-            PeerEvent::Failed(error) => self.signal.handle_media_failed(now, error.to_string()),
+            PeerEvent::Failed(error) => self.signal.handle_media_failed(media_failed(error)),
         }
         self.outputs.push_back(EngineOutput::Media(event));
     }
 
     fn push_io(&mut self, action: IoAction) {
         self.outputs.push_back(EngineOutput::Io(action));
+    }
+}
+
+fn media_failed(error: &PeerError) -> LeaveReason {
+    LeaveReason::Disconnected {
+        cause: error.to_string(),
     }
 }

@@ -5,7 +5,7 @@ use livekit_protocol::{CandidateProtocol, SimulateScenario, simulate_scenario::S
 /// A fault of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The server announces its shutdown, which leads to a full reconnect.
+    /// The server sends `leave`, after which the room may be joined again.
     ServerLeave,
     /// The server restarts ICE and offers TCP candidates only.
     SwitchToTcp,

@@ -41,7 +41,7 @@ impl ApiKey {
     }
 
     /// Returns a token for a hidden recorder that subscribes and does not publish, valid for 24 h. It has the claims of
-    /// the official egress worker.
+    /// the official egress worker, and may set its own attributes.
     pub fn recorder_token(&self, room: &str, identity: &str) -> Result<SecretString, TokenError> {
         let grants = VideoGrants {
             room_join: true,
@@ -49,6 +49,7 @@ impl ApiKey {
             can_subscribe: Some(true),
             can_publish: Some(false),
             can_publish_data: Some(false),
+            can_update_own_metadata: Some(true),
             hidden: true,
             recorder: true,
             ..Default::default()
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recorder_token_has_the_claims_of_the_official_worker() {
+    fn a_recorder_token_has_the_claims_of_the_official_worker_and_may_set_attributes() {
         let token = key().recorder_token("standup", "EG_1").unwrap();
 
         let claims = claims(&token);
@@ -117,7 +118,7 @@ mod tests {
         assert_eq!(
             claims["video"],
             json!({"roomJoin": true, "room": "standup", "canSubscribe": true, "canPublish": false,
-                   "canPublishData": false, "hidden": true, "recorder": true})
+                   "canPublishData": false, "canUpdateOwnMetadata": true, "hidden": true, "recorder": true})
         );
         let validity = claims["exp"].as_u64().unwrap() - claims["nbf"].as_u64().unwrap();
         assert!((86_400..86_402).contains(&validity));

@@ -126,10 +126,6 @@ impl RoomConnection {
             RoomEvent::TrackEnded { .. } | RoomEvent::TrackSubscribed { .. } | RoomEvent::Resumed => {}
             RoomEvent::Reconnecting => tracing::warn!("lost the connection to the room; reconnecting"),
             RoomEvent::Dropped { count } => tracing::error!(count, "packets were dropped: this machine is too slow"),
-            RoomEvent::Reconnected => {
-                let now = Instant::now();
-                self.router.broadcast(|| FeedEvent::Reconnected(now));
-            }
             RoomEvent::Left(reason) => return Some(feed_end(&reason)),
         }
         None
@@ -183,8 +179,8 @@ fn feed_end(reason: &LeaveReason) -> FeedEnd {
         | LeaveReason::Removed
         | LeaveReason::RoomChanged { .. } => FeedEnd::SourceClosed,
         LeaveReason::DuplicateIdentity
-        | LeaveReason::Refused { .. }
-        | LeaveReason::ReconnectTimedOut(_)
+        | LeaveReason::MediaUnreachable
+        | LeaveReason::NoMedia(_)
         | LeaveReason::Disconnected { .. } => FeedEnd::ConnectionLost,
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     client_core::ClientCore,
     config::ConnectConfig,
     error::JoinError,
-    signal::{LocalParticipant, ReconnectPolicy},
+    signal::{JoinPolicy, LocalParticipant},
 };
 
 /// A client that has joined its room.
@@ -22,12 +22,12 @@ pub(crate) struct RunningClient<C: ClientCore> {
 
 /// Spawns a task that runs the client of `new_core` and waits until it has joined. Dropping the returned future leaves the room.
 pub(crate) async fn start<C: ClientCore>(
-    new_core: impl FnOnce(Instant, ReconnectPolicy) -> C,
+    new_core: impl FnOnce(Instant, JoinPolicy) -> C,
     config: ConnectConfig,
     event_capacity: usize,
 ) -> Result<RunningClient<C>, JoinError> {
-    let policy = ReconnectPolicy {
-        timeout: config.reconnect_for,
+    let policy = JoinPolicy {
+        attempts: config.join_attempts,
         jitter_seed: RandomState::new().hash_one(config.url.as_str()),
     };
     let core = new_core(Instant::now(), policy);

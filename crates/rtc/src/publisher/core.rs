@@ -18,7 +18,7 @@ use crate::{
     error::JoinError,
     peer::PeerEvent,
     rtc_engine::{EngineOutput, RtcEngine},
-    signal::{ReconnectPolicy, Role, SignalEvent},
+    signal::{JoinPolicy, Role, SignalEvent},
 };
 
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct PublisherCore {
 }
 
 impl PublisherCore {
-    pub fn new(now: Instant, policy: ReconnectPolicy) -> Self {
+    pub fn new(now: Instant, policy: JoinPolicy) -> Self {
         Self {
             engine: RtcEngine::new(now, Role::Publisher, policy),
             negotiator: Negotiator::default(),

@@ -207,7 +207,7 @@ fn offer(engine: &mut RtcEngine, now: Instant, step: Step, announced: TrackPubli
 fn accept(engine: &mut RtcEngine, now: Instant, step: Step, sdp: &str) -> Outcome {
     let accepted = engine.peer.as_mut().map(|peer| peer.accept_answer(now, sdp));
     if let Some(Err(error)) = accepted {
-        engine.handle_bad_description(now, &error);
+        engine.handle_bad_description(&error);
         return Outcome::Ended;
     }
     match step {

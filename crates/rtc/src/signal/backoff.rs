@@ -2,24 +2,32 @@
 
 use std::time::Duration;
 
-/// The unit of both sequences of waits.
-const STEP: Duration = Duration::from_millis(300);
-/// The longest wait, without jitter.
-const MAX_WAIT: Duration = Duration::from_secs(7);
+/// The wait after the first failed resume. The first attempt itself is immediate.
+const RESUME_STEP: Duration = Duration::from_millis(100);
+/// The longest wait between two resumes: a server that answers again is found within a second.
+const MAX_RESUME_WAIT: Duration = Duration::from_secs(1);
+/// The wait after the first failed join.
+const JOIN_STEP: Duration = Duration::from_millis(300);
+/// The longest wait between two joins, without jitter.
+const MAX_JOIN_WAIT: Duration = Duration::from_secs(7);
 
-/// Returns how long to wait after so many failed resumes: 0, 0.3, 1.2, 2.7 … 7 s.
+/// Returns how long to wait after so many failed resumes: 0, 0.1, 0.2, 0.4 … 1 s.
 pub(crate) fn resume_wait(failures: u32) -> Duration {
-    (STEP * failures.min(10).pow(2)).min(MAX_WAIT)
+    doubled(RESUME_STEP, failures).min(MAX_RESUME_WAIT)
 }
 
 /// Returns how long to wait after so many failed joins: 0, 0.3, 0.6, 1.2 … 7 s, plus up to a quarter at random, so that
-/// the clients of a restarted server do not all return at once.
-pub(crate) fn restart_wait(failures: u32, jitter: &mut Jitter) -> Duration {
-    let Some(doublings) = failures.checked_sub(1) else {
-        return Duration::ZERO;
-    };
-    let wait = (STEP * 2u32.pow(doublings.min(10))).min(MAX_WAIT);
+/// many clients do not all return at once.
+pub(crate) fn join_wait(failures: u32, jitter: &mut Jitter) -> Duration {
+    let wait = doubled(JOIN_STEP, failures).min(MAX_JOIN_WAIT);
     wait + wait.mul_f64(jitter.next() / 4.0)
+}
+
+fn doubled(step: Duration, failures: u32) -> Duration {
+    match failures.checked_sub(1) {
+        Some(doublings) => step * 2u32.pow(doublings.min(10)),
+        None => Duration::ZERO,
+    }
 }
 
 /// Numbers from 0 to 1 that differ between clients, from a seed (xorshift). Not cryptographically secure.
@@ -44,15 +52,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_resume_is_immediate_and_waits_grow_to_seven_seconds() {
+    fn the_first_resume_is_immediate_and_waits_grow_to_a_second() {
         let waits: Vec<_> = (0..8).map(|failures| resume_wait(failures).as_millis()).collect();
 
-        assert_eq!(waits, [0, 300, 1200, 2700, 4800, 7000, 7000, 7000]);
-        assert_eq!(resume_wait(u32::MAX), MAX_WAIT);
+        assert_eq!(waits, [0, 100, 200, 400, 800, 1000, 1000, 1000]);
+        assert_eq!(resume_wait(u32::MAX), MAX_RESUME_WAIT);
     }
 
     #[test]
-    fn full_reconnects_double_their_wait_and_add_jitter() {
+    fn joins_double_their_wait_and_add_jitter() {
         let mut jitter = Jitter::new(42);
 
         for (failures, least) in [
@@ -65,7 +73,7 @@ mod tests {
             (6, 7000),
             (u32::MAX, 7000),
         ] {
-            let wait = restart_wait(failures, &mut jitter).as_millis();
+            let wait = join_wait(failures, &mut jitter).as_millis();
 
             assert!(
                 (least..=least + least / 4 + 1).contains(&wait),

@@ -9,7 +9,7 @@ use std::time::Instant;
 use livekit_protocol::{SessionDescription, TrackPublishedResponse, signal_request::Message as Request};
 
 use super::{
-    events::{DialError, ReconnectPolicy, Role, SignalEvent, SignalOutput},
+    events::{DialError, JoinPolicy, Role, SignalEvent, SignalOutput},
     keep_alive::KeepAlive,
     lifecycle::{Lifecycle, State},
     outbox::Outbox,
@@ -36,11 +36,11 @@ pub(crate) struct SignalClient {
 
 impl SignalClient {
     /// Begins to join.
-    pub fn new(now: Instant, role: Role, policy: ReconnectPolicy) -> Self {
+    pub fn new(now: Instant, role: Role, policy: JoinPolicy) -> Self {
         let mut outbox = Outbox::default();
         Self {
             role,
-            lifecycle: Lifecycle::new(&mut outbox, now, role, policy),
+            lifecycle: Lifecycle::new(&mut outbox, now, policy),
             keep_alive: KeepAlive::new(now),
             room: RoomState::default(),
             subscriptions: Subscriptions::default(),
@@ -68,10 +68,10 @@ impl SignalClient {
 
     pub fn handle_timeout(&mut self, now: Instant) {
         match self.lifecycle.state() {
-            State::AwaitingRoomSid | State::Joined if self.keep_alive.is_lost(now) => {
+            State::Joined if self.keep_alive.is_lost(now) => {
                 self.lifecycle.handle_silence(&mut self.outbox, now);
             }
-            State::AwaitingRoomSid | State::Joined => self.send_due(now),
+            State::Joined => self.send_due(now),
             _ => self.lifecycle.handle_timeout(&mut self.outbox, now),
         }
     }
@@ -79,7 +79,6 @@ impl SignalClient {
     pub fn deadline(&self) -> Option<Instant> {
         let keep_alive = self.keep_alive.deadline();
         match self.lifecycle.state() {
-            State::AwaitingRoomSid => Some(keep_alive),
             State::Joined => self.subscriptions.deadline().into_iter().chain([keep_alive]).min(),
             _ => self.lifecycle.deadline(),
         }
@@ -155,9 +154,9 @@ impl SignalClient {
         self.lifecycle.handle_media_stalled(&mut self.outbox, now);
     }
 
-    /// The media connection cannot be repaired.
-    pub fn handle_media_failed(&mut self, now: Instant, cause: String) {
-        self.lifecycle.handle_media_failed(&mut self.outbox, now, cause);
+    /// The media connection cannot be repaired, for this reason.
+    pub fn handle_media_failed(&mut self, reason: LeaveReason) {
+        self.lifecycle.handle_media_failed(&mut self.outbox, reason);
     }
 
     /// Leaves the room.
@@ -180,13 +179,11 @@ impl SignalClient {
         if let Some(ping) = self.keep_alive.poll(now) {
             self.outbox.push(SignalOutput::Send(Request::PingReq(ping)));
         }
-        if self.lifecycle.is_joined() {
-            for sid in self.subscriptions.handle_timeout(now) {
-                self.outbox.emit(SignalEvent::SubscriptionFailed {
-                    sid,
-                    error: SubscriptionError::TimedOut,
-                });
-            }
+        for sid in self.subscriptions.handle_timeout(now) {
+            self.outbox.emit(SignalEvent::SubscriptionFailed {
+                sid,
+                error: SubscriptionError::TimedOut,
+            });
         }
         self.send_subscriptions(now);
     }
@@ -203,7 +200,7 @@ impl SignalClient {
     /// Reports an event, but not before it is clear that we are in the right room.
     fn emit(&mut self, event: SignalEvent) {
         match self.lifecycle.state() {
-            State::AwaitingRoomSid => self.outbox.hold(event),
+            State::AwaitingRoomSid { .. } => self.outbox.hold(event),
             State::Closed => {}
             _ => self.outbox.emit(event),
         }

@@ -1,7 +1,5 @@
 //! Inputs and outputs of the signalling client.
 
-use std::time::Duration;
-
 use livekit_protocol::{
     SessionDescription, TrackInfo as PublishedTrack, TrickleRequest, signal_request::Message as Request,
 };
@@ -15,21 +13,21 @@ use crate::{
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Receives media; the server makes the offers. Joins again if the connection is lost.
+    /// Receives media; the server makes the offers.
     Subscriber,
-    /// Sends media and makes the offers. Resumes, but does not join again.
+    /// Sends media and makes the offers.
     Publisher,
 }
 
-/// How long and how evenly to reconnect.
+/// How often and how evenly to try to join.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ReconnectPolicy {
-    /// After this time without a connection, full reconnects end.
-    pub timeout: Duration,
+pub(crate) struct JoinPolicy {
+    /// Attempts while failures are transient.
+    pub attempts: u32,
     pub jitter_seed: u64,
 }
 
-/// Our own participant in the room. All fields are empty before the first join.
+/// Our own participant in the room. All fields are empty before the join.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct LocalParticipant {
     pub room_sid: RoomSid,
@@ -63,7 +61,7 @@ pub(crate) enum DialError {
 
 #[derive(Debug)]
 pub(crate) enum SignalEvent {
-    /// We have joined. Needs a new media connection; the previous one is obsolete.
+    /// We have joined. Needs a media connection. Sent once.
     Joined(LocalParticipant),
     /// All tracks that were published at the join have been reported.
     TracksListed,
@@ -84,7 +82,7 @@ pub(crate) enum SignalEvent {
     RequestFailed {
         text: String,
     },
-    /// The first join failed. Nothing follows.
+    /// The join failed. Nothing follows.
     JoinFailed(JoinError),
     /// Nothing follows.
     Left(LeaveReason),

@@ -11,16 +11,16 @@ pub(crate) enum Reaction {
     End(LeaveReason),
     /// Keep the media connection and resume on a new WebSocket.
     Resume,
-    /// Join again, with a new media connection.
-    Restart { cause: String },
+    /// The connection is of no more use; the room may be joined again.
+    Rejoin { cause: String },
 }
 
 /// Returns how to react: the server's action decides, and for `disconnect` its reason.
 pub(crate) fn reaction(leave: &LeaveRequest) -> Reaction {
     match leave.action() {
         Action::Resume => Reaction::Resume,
-        Action::Reconnect => restart(leave),
-        Action::Disconnect if leave.can_reconnect => restart(leave),
+        Action::Reconnect => rejoin(leave),
+        Action::Disconnect if leave.can_reconnect => rejoin(leave),
         Action::Disconnect => disconnect(leave),
     }
 }
@@ -32,12 +32,12 @@ fn disconnect(leave: &LeaveRequest) -> Reaction {
         DisconnectReason::RoomDeleted | DisconnectReason::RoomClosed => Reaction::End(LeaveReason::RoomClosed),
         DisconnectReason::ClientInitiated => Reaction::End(LeaveReason::ClientInitiated),
         // The other reasons are transient failures of the server.
-        _ => restart(leave),
+        _ => rejoin(leave),
     }
 }
 
-fn restart(leave: &LeaveRequest) -> Reaction {
-    Reaction::Restart {
+fn rejoin(leave: &LeaveRequest) -> Reaction {
+    Reaction::Rejoin {
         cause: leave.reason().as_str_name().to_lowercase().replace('_', " "),
     }
 }
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_of_the_server_leads_to_a_full_reconnect() {
+    fn a_failure_of_the_server_allows_to_join_again() {
         for reason in [
             DisconnectReason::ServerShutdown,
             DisconnectReason::SignalClose,
@@ -78,7 +78,7 @@ mod tests {
         ] {
             assert!(matches!(
                 reaction(&leave(Action::Disconnect, reason)),
-                Reaction::Restart { .. }
+                Reaction::Rejoin { .. }
             ));
         }
     }
@@ -91,18 +91,18 @@ mod tests {
         );
         assert!(matches!(
             reaction(&leave(Action::Reconnect, DisconnectReason::StateMismatch)),
-            Reaction::Restart { cause } if cause == "state mismatch"
+            Reaction::Rejoin { cause } if cause == "state mismatch"
         ));
     }
 
     #[test]
-    fn unknown_values_lead_to_a_full_reconnect() {
+    fn unknown_values_allow_to_join_again() {
         let leave = LeaveRequest {
             action: 99,
             reason: -1,
             ..Default::default()
         };
 
-        assert!(matches!(reaction(&leave), Reaction::Restart { .. }));
+        assert!(matches!(reaction(&leave), Reaction::Rejoin { .. }));
     }
 }

@@ -1,4 +1,7 @@
-//! How the signalling connection is made, resumed, replaced and ended.
+//! How the signalling connection is made, resumed and ended.
+//!
+//! It joins once. What a resume cannot repair ends it: whether the room still exists, and whether to join it again, is for
+//! the caller to find out, because a join under the name of a room that is gone would create it anew.
 
 use std::time::{Duration, Instant};
 
@@ -7,8 +10,8 @@ use secrecy::SecretString;
 
 use super::{
     attempt::ConnectAttempt,
-    backoff::{Jitter, restart_wait, resume_wait},
-    events::{Dial, DialError, ReconnectPolicy, Role, SignalEvent, SignalOutput},
+    backoff::{Jitter, join_wait, resume_wait},
+    events::{Dial, DialError, JoinPolicy, SignalEvent, SignalOutput},
     leave::Reaction,
     outbox::Outbox,
 };
@@ -17,13 +20,10 @@ use crate::{
     ids::ParticipantSid,
 };
 
-/// From the upgrade to the first message, which the server sends at once.
+/// From the upgrade to the first message, and from there to the room's sid, both of which the server sends at once.
 const FIRST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Resumes are attempted for as long as media arrives. After this time without media the server has dropped us.
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(15);
-/// Attempts of the first join while failures are transient. The caller decides whether to try again.
-const FIRST_JOIN_ATTEMPTS: u32 = 3;
-
 /// The state of the signalling connection.
 #[derive(Debug)]
 pub(super) enum State {
@@ -32,7 +32,7 @@ pub(super) enum State {
     /// The WebSocket is open; the first message decides whether we are in.
     AwaitingFirstMessage { attempt: ConnectAttempt, deadline: Instant },
     /// Joined, but the server has not named the room's sid yet.
-    AwaitingRoomSid,
+    AwaitingRoomSid { deadline: Instant },
     /// Joined the right room.
     Joined,
     /// Waiting before the next attempt.
@@ -44,33 +44,28 @@ pub(super) enum State {
 /// Owns the state of the connection and everything that decides about the next attempt.
 #[derive(Debug)]
 pub(super) struct Lifecycle {
-    role: Role,
-    policy: ReconnectPolicy,
+    policy: JoinPolicy,
     jitter: Jitter,
     state: State,
     /// Failed attempts in a row, of the current kind.
     failures: u32,
-    /// When the full reconnect began, if one is in progress.
-    restarting_since: Option<Instant>,
     lost_at: Instant,
     last_media: Instant,
     has_joined: bool,
-    /// Ours, since the last join.
+    /// Ours, since the join.
     participant_sid: ParticipantSid,
     /// The newest that the server gave us, if any.
     token: Option<SecretString>,
 }
 
 impl Lifecycle {
-    /// Begins with the first join.
-    pub fn new(outbox: &mut Outbox, now: Instant, role: Role, policy: ReconnectPolicy) -> Self {
+    /// Begins to join.
+    pub fn new(outbox: &mut Outbox, now: Instant, policy: JoinPolicy) -> Self {
         let mut lifecycle = Self {
-            role,
             policy,
             jitter: Jitter::new(policy.jitter_seed),
             state: State::Closed,
             failures: 0,
-            restarting_since: None,
             lost_at: now,
             last_media: now,
             has_joined: false,
@@ -92,9 +87,11 @@ impl Lifecycle {
     /// Returns when to call [`Self::handle_timeout`].
     pub fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Dialing { deadline, .. } | State::AwaitingFirstMessage { deadline, .. } => Some(*deadline),
+            State::Dialing { deadline, .. }
+            | State::AwaitingFirstMessage { deadline, .. }
+            | State::AwaitingRoomSid { deadline } => Some(*deadline),
             State::BackingOff { until, .. } => Some(*until),
-            State::AwaitingRoomSid | State::Joined | State::Closed => None,
+            State::Joined | State::Closed => None,
         }
     }
 
@@ -105,6 +102,9 @@ impl Lifecycle {
             {
                 let timeout = attempt.dial_timeout();
                 self.handle_failure(outbox, now, JoinError::TimedOut(timeout));
+            }
+            State::AwaitingRoomSid { deadline } if now >= *deadline => {
+                self.handle_failure(outbox, now, JoinError::TimedOut(FIRST_MESSAGE_TIMEOUT));
             }
             State::BackingOff { attempt, until } if now >= *until => {
                 let attempt = attempt.clone();
@@ -135,7 +135,7 @@ impl Lifecycle {
     /// The WebSocket closed or broke.
     pub fn handle_closed(&mut self, outbox: &mut Outbox, now: Instant, cause: BoxError) {
         match self.state {
-            State::Dialing { .. } | State::AwaitingFirstMessage { .. } | State::AwaitingRoomSid => {
+            State::Dialing { .. } | State::AwaitingFirstMessage { .. } | State::AwaitingRoomSid { .. } => {
                 self.handle_failure(outbox, now, JoinError::Unreachable(cause));
             }
             State::Joined => {
@@ -148,15 +148,9 @@ impl Lifecycle {
 
     /// The server has not sent anything for too long.
     pub fn handle_silence(&mut self, outbox: &mut Outbox, now: Instant) {
-        match self.state {
-            State::AwaitingRoomSid => {
-                self.handle_failure(outbox, now, JoinError::TimedOut(FIRST_MESSAGE_TIMEOUT));
-            }
-            State::Joined => {
-                tracing::warn!("LiveKit does not answer pings; resuming");
-                self.resume(outbox, now);
-            }
-            _ => {}
+        if self.is_joined() {
+            tracing::warn!("LiveKit does not answer pings; resuming");
+            self.resume(outbox, now);
         }
     }
 
@@ -165,16 +159,17 @@ impl Lifecycle {
     }
 
     /// The server accepted a join under this sid.
-    pub fn handle_join(&mut self, participant_sid: ParticipantSid) {
-        self.state = State::AwaitingRoomSid;
-        self.failures = 0;
-        self.restarting_since = None;
+    pub fn handle_join(&mut self, now: Instant, participant_sid: ParticipantSid) {
+        self.state = State::AwaitingRoomSid {
+            deadline: now + FIRST_MESSAGE_TIMEOUT,
+        };
         self.participant_sid = participant_sid;
     }
 
-    /// The room that we joined is the right one.
+    /// The server has named the room's sid.
     pub fn handle_room_confirmed(&mut self) {
         self.state = State::Joined;
+        self.failures = 0;
         self.has_joined = true;
     }
 
@@ -188,20 +183,20 @@ impl Lifecycle {
     pub fn handle_refusal(&mut self, outbox: &mut Outbox, now: Instant, reaction: Reaction, cause: String) {
         match (reaction, self.is_resuming()) {
             (Reaction::End(reason), _) => self.end(outbox, reason),
-            (_, true) => self.restart(outbox, now, "the resume was refused".into()),
-            (_, false) => {
-                let reason = LeaveReason::Disconnected { cause };
-                self.handle_failure(outbox, now, JoinError::Left(reason));
-            }
+            (_, true) => self.disconnect(outbox, "the resume was refused".into()),
+            (_, false) => self.fail_join(outbox, now, cause),
         }
     }
 
-    /// The server sent `leave` after we had joined.
+    /// The server sent `leave` after it had accepted the join.
     pub fn handle_leave(&mut self, outbox: &mut Outbox, now: Instant, reaction: Reaction) {
         match reaction {
             Reaction::End(reason) => self.end(outbox, reason),
+            // There is nothing to resume before the join is complete.
+            Reaction::Resume if !self.is_joined() => self.fail_join(outbox, now, "resume requested".into()),
             Reaction::Resume => self.resume(outbox, now),
-            Reaction::Restart { cause } => self.restart(outbox, now, cause),
+            Reaction::Rejoin { cause } if self.has_joined => self.disconnect(outbox, cause),
+            Reaction::Rejoin { cause } => self.fail_join(outbox, now, cause),
         }
     }
 
@@ -217,28 +212,19 @@ impl Lifecycle {
     }
 
     /// The media connection cannot be repaired.
-    pub fn handle_media_failed(&mut self, outbox: &mut Outbox, now: Instant, cause: String) {
-        match &self.state {
-            // A join brings a new media connection anyway.
-            State::Dialing { attempt, .. }
-            | State::AwaitingFirstMessage { attempt, .. }
-            | State::BackingOff { attempt, .. }
-                if *attempt == ConnectAttempt::Join => {}
-            State::AwaitingRoomSid | State::Closed => {}
-            _ => self.restart(outbox, now, cause),
+    pub fn handle_media_failed(&mut self, outbox: &mut Outbox, reason: LeaveReason) {
+        if self.has_joined {
+            self.end(outbox, reason);
         }
     }
 
     /// An attempt to connect failed.
     pub fn handle_failure(&mut self, outbox: &mut Outbox, now: Instant, error: JoinError) {
-        outbox.push(SignalOutput::Hangup);
         tracing::info!(%error, cause = ?std::error::Error::source(&error), "cannot connect to LiveKit");
         if self.is_resuming() {
             self.handle_resume_failure(outbox, now, &error);
-        } else if self.has_joined {
-            self.handle_restart_failure(outbox, now, error);
         } else {
-            self.handle_first_join_failure(outbox, now, error);
+            self.handle_join_failure(outbox, now, error);
         }
     }
 
@@ -247,12 +233,7 @@ impl Lifecycle {
         if matches!(self.state, State::Closed) {
             return;
         }
-        if matches!(self.state, State::Joined | State::AwaitingRoomSid) {
-            outbox.push(SignalOutput::Send(Request::Leave(LeaveRequest {
-                reason: DisconnectReason::ClientInitiated as i32,
-                ..Default::default()
-            })));
-        }
+        self.say_leave(outbox);
         self.state = State::Closed;
         outbox.push(SignalOutput::Hangup);
         outbox.emit(if self.has_joined {
@@ -260,6 +241,16 @@ impl Lifecycle {
         } else {
             SignalEvent::JoinFailed(JoinError::Left(reason))
         });
+    }
+
+    /// Tells the server that we leave, if it has accepted us.
+    fn say_leave(&self, outbox: &mut Outbox) {
+        if matches!(self.state, State::Joined | State::AwaitingRoomSid { .. }) {
+            outbox.push(SignalOutput::Send(Request::Leave(LeaveRequest {
+                reason: DisconnectReason::ClientInitiated as i32,
+                ..Default::default()
+            })));
+        }
     }
 
     /// Continues on a new WebSocket. Media goes on meanwhile.
@@ -273,19 +264,15 @@ impl Lifecycle {
         self.dial(outbox, now, ConnectAttempt::Resume { participant_sid });
     }
 
-    /// Joins again, with a new media connection (LiveKit's "full reconnect").
-    fn restart(&mut self, outbox: &mut Outbox, now: Instant, cause: String) {
-        if self.role == Role::Publisher {
-            return self.end(outbox, LeaveReason::Disconnected { cause });
-        }
-        tracing::warn!(cause, "the connection to the room is lost; joining again");
-        if self.is_joined() {
-            outbox.emit(SignalEvent::Reconnecting);
-        }
-        self.restarting_since.get_or_insert(now);
-        self.failures = 0;
-        self.token = None;
-        self.dial(outbox, now, ConnectAttempt::Join);
+    /// Ends the connection because a resume cannot restore it.
+    fn disconnect(&mut self, outbox: &mut Outbox, cause: String) {
+        tracing::warn!(cause, "the connection to the room is lost");
+        self.end(outbox, LeaveReason::Disconnected { cause });
+    }
+
+    fn fail_join(&mut self, outbox: &mut Outbox, now: Instant, cause: String) {
+        let reason = LeaveReason::Disconnected { cause };
+        self.handle_failure(outbox, now, JoinError::Left(reason));
     }
 
     fn is_resuming(&self) -> bool {
@@ -315,8 +302,9 @@ impl Lifecycle {
     fn handle_resume_failure(&mut self, outbox: &mut Outbox, now: Instant, error: &JoinError) {
         let without_media = now.duration_since(self.lost_at.max(self.last_media));
         if without_media >= MEDIA_TIMEOUT || !error.is_transient() {
-            return self.restart(outbox, now, error.to_string());
+            return self.disconnect(outbox, error.to_string());
         }
+        outbox.push(SignalOutput::Hangup);
         self.failures += 1;
         let participant_sid = self.participant_sid.clone();
         self.back_off(
@@ -325,40 +313,17 @@ impl Lifecycle {
         );
     }
 
-    fn handle_first_join_failure(&mut self, outbox: &mut Outbox, now: Instant, error: JoinError) {
+    fn handle_join_failure(&mut self, outbox: &mut Outbox, now: Instant, error: JoinError) {
+        self.say_leave(outbox);
+        outbox.push(SignalOutput::Hangup);
         self.failures += 1;
-        if !error.is_transient() || self.failures >= FIRST_JOIN_ATTEMPTS {
+        if !error.is_transient() || self.failures >= self.policy.attempts {
             self.state = State::Closed;
             return outbox.emit(SignalEvent::JoinFailed(error));
         }
-        let wait = restart_wait(self.failures, &mut self.jitter);
+        let wait = join_wait(self.failures, &mut self.jitter);
         self.back_off(now + wait, ConnectAttempt::Join);
     }
-
-    fn handle_restart_failure(&mut self, outbox: &mut Outbox, now: Instant, error: JoinError) {
-        let since = *self.restarting_since.get_or_insert(now);
-        match error {
-            JoinError::Refused { status, text } if !is_transient(status) => {
-                return self.end(outbox, LeaveReason::Refused { status, text });
-            }
-            JoinError::Left(reason) if !matches!(reason, LeaveReason::Disconnected { .. }) => {
-                return self.end(outbox, reason);
-            }
-            JoinError::WrongGrants => return self.end(outbox, LeaveReason::Removed),
-            _ => {}
-        }
-        let timeout = self.policy.timeout;
-        if now.duration_since(since) >= timeout {
-            return self.end(outbox, LeaveReason::ReconnectTimedOut(timeout));
-        }
-        self.failures += 1;
-        let until = now + restart_wait(self.failures, &mut self.jitter);
-        self.back_off(until.min(since + timeout), ConnectAttempt::Join);
-    }
-}
-
-fn is_transient(status: u16) -> bool {
-    status >= 500 || status == 429
 }
 
 #[cfg(test)]
@@ -366,7 +331,10 @@ mod tests {
     use livekit_protocol::leave_request::Action;
 
     use super::*;
-    use crate::signal::testing::{Harness, join, leave, resumed};
+    use crate::signal::{
+        Role,
+        testing::{Harness, join, leave, resumed},
+    };
 
     #[test]
     fn a_lost_websocket_is_resumed_at_once() {
@@ -394,151 +362,8 @@ mod tests {
             })
             .collect();
 
-        assert_eq!(waits, [300, 1200, 2700, 4800, 7000, 7000]);
-        assert!(
-            harness
-                .outline()
-                .iter()
-                .filter(|output| *output == "dial to join")
-                .count()
-                == 0
-        );
-    }
-
-    #[test]
-    fn a_resume_becomes_a_full_reconnect_after_15_s_without_media() {
-        let mut harness = Harness::joined();
-        harness.close();
-        harness.outline();
-
-        harness.advance(15);
-        harness.refuse(503);
-
-        assert_eq!(harness.outline(), ["hang up", "dial to join"]);
-    }
-
-    #[test]
-    fn a_refused_resume_leads_to_a_full_reconnect_with_a_new_token() {
-        for refusal in [None, Some(Action::Reconnect), Some(Action::Resume)] {
-            let mut harness = Harness::joined();
-            harness.receive(livekit_protocol::signal_response::Message::RefreshToken("fresh".into()));
-            harness.close();
-            let resume = harness.outputs().pop().unwrap();
-
-            match refusal {
-                None => harness.refuse(404),
-                Some(action) => harness.accept(leave(action)),
-            }
-            let restart = harness.outputs().pop().unwrap();
-
-            assert!(matches!(resume, SignalOutput::Dial(Dial { token: Some(_), .. })));
-            assert!(matches!(
-                restart,
-                SignalOutput::Dial(Dial {
-                    attempt: ConnectAttempt::Join,
-                    token: None
-                })
-            ));
-        }
-    }
-
-    #[test]
-    fn a_full_reconnect_to_the_same_room_keeps_subscriptions() {
-        let mut harness = Harness::joined();
-        harness.signal.subscribe(harness.now, "TR_1".into());
-        harness.outline();
-
-        harness.receive(leave(Action::Reconnect));
-        harness.accept(join("RM_1", &["TR_1"]));
-
-        assert_eq!(
-            harness.outline(),
-            [
-                "reconnecting",
-                "dial to join",
-                "joined RM_1",
-                "published TR_1",
-                "listed",
-                "subscribe TR_1"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_recreated_room_is_left() {
-        let mut harness = Harness::joined();
-
-        harness.receive(leave(Action::Reconnect));
-        harness.accept(join("RM_2", &["TR_9"]));
-
-        assert_eq!(
-            harness.outline(),
-            [
-                "reconnecting",
-                "dial to join",
-                "send leave",
-                "hang up",
-                "left: room RM_1 was replaced by room RM_2 of the same name"
-            ]
-        );
-    }
-
-    #[test]
-    fn full_reconnects_end_after_the_timeout() {
-        let mut harness = Harness::joined();
-        let start = harness.now;
-        harness.receive(leave(Action::Reconnect));
-
-        while harness.signal.deadline().is_some() {
-            harness.refuse(503);
-            if harness.signal.deadline().is_some() {
-                harness.wait();
-            }
-        }
-
-        assert_eq!(harness.outline().pop().unwrap(), "left: cannot reconnect within 60 s");
-        assert_eq!(harness.now.duration_since(start), Duration::from_secs(60));
-    }
-
-    #[test]
-    fn a_refused_full_reconnect_is_final() {
-        let mut harness = Harness::joined();
-        harness.receive(leave(Action::Reconnect));
-
-        harness.refuse(401);
-
-        assert_eq!(
-            harness.outline().pop().unwrap(),
-            "left: LiveKit refused a reconnect with status 401: no"
-        );
-    }
-
-    #[test]
-    fn a_first_join_is_attempted_three_times_if_failures_are_transient() {
-        let mut harness = Harness::new(Role::Subscriber);
-
-        for _ in 0..2 {
-            harness.refuse(503);
-            harness.wait();
-        }
-        harness.refuse(503);
-
-        let outline = harness.outline();
-        assert_eq!(outline.iter().filter(|output| *output == "dial to join").count(), 3);
-        assert_eq!(
-            outline.last().unwrap(),
-            "failed: LiveKit refused the connection with status 503: no"
-        );
-        assert_eq!(harness.signal.deadline(), None);
-    }
-
-    #[test]
-    fn a_first_join_that_is_refused_fails_at_once() {
-        let mut harness = Harness::new(Role::Subscriber);
-
-        harness.refuse(401);
-
-        assert_eq!(harness.outline().len(), 3, "dial, hang up, failed");
+        assert_eq!(waits, [100, 200, 400, 800, 1000, 1000]);
+        assert!(!harness.outline().iter().any(|output| output.starts_with("left")));
     }
 
     #[test]
@@ -551,18 +376,6 @@ mod tests {
         let greeting = harness.wait();
 
         assert_eq!((opening, greeting), (20_000, 5000));
-    }
-
-    #[test]
-    fn a_failed_media_connection_turns_a_resume_into_a_full_reconnect() {
-        let mut harness = Harness::joined();
-        harness.close();
-        harness.outline();
-
-        harness.signal.handle_media_failed(harness.now, "DTLS".into());
-        harness.signal.handle_media_failed(harness.now, "DTLS again".into());
-
-        assert_eq!(harness.outline(), ["dial to join"]);
     }
 
     #[test]
@@ -587,17 +400,147 @@ mod tests {
     }
 
     #[test]
-    fn a_publisher_does_not_join_again() {
-        let mut harness = Harness::new(Role::Publisher);
-        let livekit_protocol::signal_response::Message::Join(mut joined) = join("RM_1", &[]) else {
-            unreachable!()
-        };
-        joined.subscriber_primary = false;
-        harness.accept(livekit_protocol::signal_response::Message::Join(joined));
+    fn resumes_end_after_15_s_without_media() {
+        let mut harness = Harness::joined();
+        harness.close();
         harness.outline();
 
-        harness.receive(leave(Action::Reconnect));
+        harness.advance(15);
+        harness.refuse(503);
 
-        assert_eq!(harness.outline().last().unwrap(), "left: disconnected: unknown reason");
+        let expected = "left: disconnected: LiveKit refused the connection with status 503: no";
+        assert_eq!(harness.outline(), ["hang up", expected]);
+    }
+
+    #[test]
+    fn a_refused_resume_ends_the_connection() {
+        for refusal in [None, Some(Action::Reconnect), Some(Action::Resume)] {
+            let mut harness = Harness::joined();
+            harness.close();
+            harness.outline();
+
+            match refusal {
+                None => harness.refuse(404),
+                Some(action) => harness.accept(leave(action)),
+            }
+
+            let outline = harness.outline();
+            assert!(outline[1].starts_with("left: disconnected: "), "{outline:?}");
+        }
+    }
+
+    #[test]
+    fn a_resume_uses_the_newest_token() {
+        let mut harness = Harness::joined();
+        harness.receive(livekit_protocol::signal_response::Message::RefreshToken("fresh".into()));
+
+        harness.close();
+
+        let resume = harness.outputs().pop().unwrap();
+        assert!(matches!(resume, SignalOutput::Dial(Dial { token: Some(_), .. })));
+    }
+
+    #[test]
+    fn a_server_that_wants_a_new_join_ends_the_connection_because_the_room_may_be_gone() {
+        let mut harness = Harness::joined();
+
+        harness.receive(leave(Action::Reconnect));
+        harness.accept(join("RM_2", &["TR_9"]));
+
+        assert_eq!(
+            harness.outline(),
+            ["send leave", "hang up", "left: disconnected: unknown reason"]
+        );
+    }
+
+    #[test]
+    fn a_join_is_attempted_three_times_if_failures_are_transient() {
+        let mut harness = Harness::new(Role::Subscriber);
+
+        for _ in 0..2 {
+            harness.refuse(503);
+            harness.wait();
+        }
+        harness.refuse(503);
+
+        let outline = harness.outline();
+        assert_eq!(outline.iter().filter(|output| *output == "dial to join").count(), 3);
+        assert_eq!(
+            outline.last().unwrap(),
+            "failed: LiveKit refused the connection with status 503: no"
+        );
+        assert_eq!(harness.signal.deadline(), None);
+    }
+
+    #[test]
+    fn a_join_that_is_refused_fails_at_once() {
+        let mut harness = Harness::new(Role::Subscriber);
+
+        harness.refuse(401);
+
+        assert_eq!(harness.outline().len(), 3, "dial, hang up, failed");
+    }
+
+    #[test]
+    fn a_join_without_the_rooms_sid_is_made_again_and_reports_all_tracks() {
+        for interruption in [Some(Action::Resume), Some(Action::Reconnect), None] {
+            let mut harness = Harness::new(Role::Subscriber);
+            harness.accept(join("", &["TR_1"]));
+
+            match interruption {
+                Some(action) => harness.receive(leave(action)),
+                None => assert_eq!(harness.wait(), 5000),
+            }
+            harness.wait();
+            harness.accept(join("RM_1", &["TR_1"]));
+
+            assert_eq!(
+                harness.outline(),
+                [
+                    "dial to join",
+                    "send leave",
+                    "hang up",
+                    "dial to join",
+                    "joined RM_1",
+                    "published TR_1",
+                    "listed"
+                ],
+                "{interruption:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn joins_that_never_name_the_room_fail_in_the_end() {
+        let mut harness = Harness::new(Role::Subscriber);
+
+        for _ in 0..2 {
+            harness.accept(join("", &[]));
+            harness.wait();
+            harness.wait();
+        }
+        harness.accept(join("", &[]));
+        harness.wait();
+
+        assert_eq!(
+            harness.outline().last().unwrap(),
+            "failed: LiveKit did not answer within 5 s"
+        );
+        assert_eq!(harness.signal.deadline(), None);
+    }
+
+    #[test]
+    fn a_failed_media_connection_ends_the_connection_once_even_during_a_resume() {
+        let mut harness = Harness::joined();
+        harness.close();
+        harness.outline();
+
+        harness.signal.handle_media_failed(LeaveReason::MediaUnreachable);
+        harness.signal.handle_media_failed(LeaveReason::MediaUnreachable);
+
+        assert_eq!(
+            harness.outline(),
+            ["hang up", "left: cannot reach the media server over UDP or TCP"]
+        );
     }
 }

@@ -21,6 +21,6 @@ pub(crate) mod wire;
 
 pub(crate) use attempt::ConnectAttempt;
 pub(crate) use client::SignalClient;
-pub(crate) use events::{Dial, DialError, LocalParticipant, ReconnectPolicy, Role, SignalEvent, SignalOutput};
+pub(crate) use events::{Dial, DialError, JoinPolicy, LocalParticipant, Role, SignalEvent, SignalOutput};
 pub(crate) use participants::TrackChange;
 pub(crate) use url::signal_url;

@@ -65,14 +65,6 @@ impl Participants {
         changes
     }
 
-    /// Forgets versions, because they start again when we join again.
-    pub fn forget_versions(&mut self) {
-        self.departed.clear();
-        for participant in self.present.values_mut() {
-            participant.version = 0;
-        }
-    }
-
     /// Returns a track of any participant.
     pub fn track(&self, sid: &TrackSid) -> Option<&TrackInfo> {
         self.present

@@ -17,12 +17,6 @@ impl ResumeInfo {
         self.last_answer = Some(answer);
     }
 
-    /// Forgets the descriptions, because a new media connection begins.
-    pub fn clear_descriptions(&mut self) {
-        self.last_offer = None;
-        self.last_answer = None;
-    }
-
     pub fn set_published(&mut self, published: Vec<TrackPublishedResponse>) {
         self.published = published;
     }

@@ -14,7 +14,6 @@ use crate::{
 
 #[derive(Debug, Default)]
 pub(super) struct RoomState {
-    /// The room's sid stays the same over full reconnects; it is empty until the server names it for the first time.
     local: LocalParticipant,
     others: Participants,
     /// The next update lists all participants.
@@ -33,20 +32,15 @@ impl RoomState {
     /// Applies the answer to a join, except for the room's sid.
     pub fn handle_join(&mut self, join: &JoinResponse) -> Vec<TrackChange> {
         let local = join.participant.clone().unwrap_or_default();
+        *self = Self::default();
         self.local.sid = local.sid.into();
         self.local.identity = local.identity;
-        self.expects_full_list = false;
-        self.others.forget_versions();
         self.others.replace(&self.local.sid, &join.other_participants)
     }
 
-    /// Sets the room's sid. Fails if it is not the room that we were in before.
-    pub fn confirm_sid(&mut self, room_sid: RoomSid) -> Result<(), LeaveReason> {
-        if !self.local.room_sid.is_empty() && self.local.room_sid != room_sid {
-            return Err(self.changed_to(room_sid));
-        }
+    /// The room's sid, which the server names once.
+    pub fn set_sid(&mut self, room_sid: RoomSid) {
         self.local.room_sid = room_sid;
-        Ok(())
     }
 
     /// Returns the reason to leave if this room was replaced by another.

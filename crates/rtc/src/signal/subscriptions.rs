@@ -107,22 +107,6 @@ impl Subscriptions {
         self.tracks.keys()
     }
 
-    /// Requests all tracks, because we have joined again and the server has forgotten them.
-    pub fn restart(&mut self, now: Instant) {
-        self.next_batch = None;
-        self.queue = self
-            .tracks
-            .keys()
-            .map(|sid| Request {
-                sid: sid.clone(),
-                subscribe: true,
-            })
-            .collect();
-        for progress in self.tracks.values_mut() {
-            *progress = requested(now, 1);
-        }
-    }
-
     /// Extends the deadlines by the time that signalling was lost.
     pub fn extend_deadlines(&mut self, now: Instant) {
         for progress in self.tracks.values_mut() {
@@ -302,21 +286,5 @@ mod tests {
         subscriptions.handle_bound(&"TR_1".into());
 
         assert_eq!(subscriptions.deadline(), None);
-    }
-
-    #[test]
-    fn all_tracks_are_requested_again_after_a_restart() {
-        let now = Instant::now();
-        let mut subscriptions = Subscriptions::default();
-        subscriptions.subscribe(now, "TR_1".into());
-        subscriptions.subscribe(now, "TR_2".into());
-        subscriptions.poll(now);
-        subscriptions.unsubscribe(&"TR_2".into());
-
-        subscriptions.restart(now);
-
-        let batch = subscriptions.poll(now).unwrap();
-        assert_eq!((batch.track_sids, batch.subscribe), (vec!["TR_1".to_owned()], true));
-        assert_eq!(subscriptions.poll(now + 30 * MS), None);
     }
 }

@@ -11,7 +11,7 @@ use livekit_protocol::{
 use super::{
     attempt::ConnectAttempt,
     client::SignalClient,
-    events::{DialError, ReconnectPolicy, Role, SignalEvent, SignalOutput},
+    events::{DialError, JoinPolicy, Role, SignalEvent, SignalOutput},
     participants::TrackChange,
 };
 
@@ -24,8 +24,8 @@ pub(super) struct Harness {
 impl Harness {
     pub fn new(role: Role) -> Self {
         let now = Instant::now();
-        let policy = ReconnectPolicy {
-            timeout: Duration::from_secs(60),
+        let policy = JoinPolicy {
+            attempts: 3,
             jitter_seed: 7,
         };
         Self {

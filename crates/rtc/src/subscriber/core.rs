@@ -1,13 +1,16 @@
 //! A subscriber's decisions: from commands, signalling and media to events. No IO.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Instant,
+};
 
-use livekit_protocol::SessionDescription;
+use livekit_protocol::{SessionDescription, UpdateParticipantMetadata, signal_request::Message as Request};
 
 use super::{
     events::{RoomEvent, TrackEndReason},
     tracks::Tracks,
-    watchdog::Watchdog,
+    watchdog::{Alarm, Watchdog},
 };
 use crate::{
     client_core::{ClientCore, ClientOutput},
@@ -16,7 +19,7 @@ use crate::{
     peer::{PeerError, PeerEvent},
     rtc_engine::{EngineOutput, RtcEngine},
     sdp,
-    signal::{LocalParticipant, ReconnectPolicy, Role, SignalEvent, TrackChange},
+    signal::{JoinPolicy, Role, SignalEvent, TrackChange},
     simulate::Fault,
 };
 
@@ -24,6 +27,7 @@ use crate::{
 pub(super) enum Command {
     Subscribe(TrackSid),
     Unsubscribe(TrackSid),
+    SetAttributes(HashMap<String, String>),
     Simulate(Fault),
     Leave,
 }
@@ -33,29 +37,30 @@ pub(super) struct SubscriberCore {
     engine: RtcEngine,
     tracks: Tracks,
     watchdog: Watchdog,
+    /// Those of our participant that were set, including removed ones, which are empty.
+    attributes: HashMap<String, String>,
     outputs: VecDeque<ClientOutput<RoomEvent>>,
-    joined: bool,
     ended: bool,
 }
 
 impl SubscriberCore {
-    pub fn new(now: Instant, policy: ReconnectPolicy) -> Self {
+    pub fn new(now: Instant, policy: JoinPolicy) -> Self {
         Self {
             engine: RtcEngine::new(now, Role::Subscriber, policy),
             tracks: Tracks::default(),
             watchdog: Watchdog::new(now),
+            attributes: HashMap::new(),
             outputs: VecDeque::new(),
-            joined: false,
             ended: false,
         }
     }
 
     fn handle_signal(&mut self, now: Instant, event: SignalEvent) {
         match event {
-            SignalEvent::Joined(local) => self.handle_joined(local),
+            SignalEvent::Joined(local) => self.outputs.push_back(ClientOutput::Joined(local)),
             SignalEvent::TracksListed => self.emit(RoomEvent::Joined),
             SignalEvent::Reconnecting => self.emit(RoomEvent::Reconnecting),
-            SignalEvent::Resumed => self.emit(RoomEvent::Resumed),
+            SignalEvent::Resumed => self.handle_resumed(),
             SignalEvent::Offer(offer) => self.handle_offer(now, offer),
             SignalEvent::Track(change) => self.handle_track(now, change),
             SignalEvent::SubscriptionFailed { sid, error } => {
@@ -70,18 +75,27 @@ impl SubscriberCore {
         }
     }
 
-    fn handle_joined(&mut self, local: LocalParticipant) {
-        self.outputs.push_back(ClientOutput::Joined(local));
-        if std::mem::replace(&mut self.joined, true) {
-            self.tracks.reset_streams();
-            self.emit(RoomEvent::Reconnected);
+    fn handle_resumed(&mut self) {
+        // What was set while signalling was lost has not reached the server.
+        self.send_attributes(self.attributes.clone());
+        self.emit(RoomEvent::Resumed);
+    }
+
+    fn send_attributes(&mut self, attributes: HashMap<String, String>) {
+        if !attributes.is_empty() {
+            self.engine
+                .signal
+                .send(Request::UpdateMetadata(UpdateParticipantMetadata {
+                    attributes,
+                    ..Default::default()
+                }));
         }
     }
 
     fn handle_offer(&mut self, now: Instant, offer: SessionDescription) {
         if let Err(error) = self.answer(now, &offer) {
             tracing::error!(%error, sdp = offer.sdp, "cannot answer an offer of LiveKit");
-            self.engine.handle_bad_description(now, &error);
+            self.engine.handle_bad_description(&error);
         }
     }
 
@@ -150,9 +164,13 @@ impl SubscriberCore {
             return;
         }
         let expects_media = self.tracks.active().any(|sid| self.engine.signal.is_unmuted(sid));
-        if self.watchdog.check(now, expects_media) {
-            tracing::warn!("no media arrives although a track is unmuted; resuming");
-            self.engine.signal.handle_media_stalled(now);
+        match self.watchdog.check(now, expects_media) {
+            Alarm::None => {}
+            Alarm::Resume => {
+                tracing::warn!("no media arrives although a track is unmuted; resuming");
+                self.engine.signal.handle_media_stalled(now);
+            }
+            Alarm::GiveUp(silence) => self.engine.signal.handle_media_failed(LeaveReason::NoMedia(silence)),
         }
     }
 
@@ -190,6 +208,10 @@ impl ClientCore for SubscriberCore {
             Command::Unsubscribe(sid) => {
                 self.tracks.end(now, &sid, TrackEndReason::Unsubscribed);
                 self.engine.signal.unsubscribe(now, &sid);
+            }
+            Command::SetAttributes(attributes) => {
+                self.attributes.extend(attributes.clone());
+                self.send_attributes(attributes);
             }
             Command::Simulate(fault) => self.engine.simulate(now, fault),
             Command::Leave => self.engine.signal.leave(),

@@ -31,7 +31,7 @@ pub enum RoomEvent {
         /// The track.
         sid: TrackSid,
     },
-    /// The server has offered a subscribed track: packets may arrive. Sent again after [`RoomEvent::Reconnected`].
+    /// The server has offered a subscribed track: packets may arrive.
     TrackSubscribed {
         /// The track.
         sid: TrackSid,
@@ -68,8 +68,6 @@ pub enum RoomEvent {
     Reconnecting,
     /// Signalling is back. Media went on over the same connection: SSRCs and sequence numbers continue.
     Resumed,
-    /// Joined again, with a new media connection: SSRCs and sequence numbers are new, subscriptions are kept.
-    Reconnected,
     /// Packets and sender reports were dropped because events were read too slowly.
     Dropped {
         /// How many since the last such event.

@@ -1,5 +1,7 @@
 //! Handles on a subscriber.
 
+use std::collections::HashMap;
+
 use tokio::sync::{mpsc, watch};
 
 use super::{
@@ -69,12 +71,12 @@ pub async fn join(config: ConnectConfig) -> Result<(Subscriber, mpsc::Receiver<R
 }
 
 impl Subscriber {
-    /// Returns the sid of the room. It never changes: if the room is recreated, the subscriber leaves.
+    /// Returns the sid of the room.
     pub fn room_sid(&self) -> RoomSid {
         self.local.borrow().room_sid.clone()
     }
 
-    /// Returns the sid of our participant. It changes with [`RoomEvent::Reconnected`].
+    /// Returns the sid of our participant.
     pub fn participant_sid(&self) -> ParticipantSid {
         self.local.borrow().sid.clone()
     }
@@ -92,6 +94,13 @@ impl Subscriber {
     /// Unsubscribes from a track. [`RoomEvent::TrackEnded`] follows if the server had offered it.
     pub fn unsubscribe(&self, track_sid: impl Into<TrackSid>) {
         self.command(Command::Unsubscribe(track_sid.into()));
+    }
+
+    /// Sets attributes of our participant, which others and the server's API see; an empty value removes one. The token
+    /// must allow it (see [`ApiKey::recorder_token`](crate::token::ApiKey::recorder_token)). Those that are not named
+    /// stay as they are.
+    pub fn set_attributes(&self, attributes: HashMap<String, String>) {
+        self.command(Command::SetAttributes(attributes));
     }
 
     /// Leaves the room. Returns once the server has been informed, or after two seconds.

@@ -25,7 +25,7 @@ pub(super) struct Tracks {
 
 #[derive(Debug, Default)]
 struct OpenTrack {
-    /// `None` while the server does not send the track: between two connections, or because it stopped.
+    /// `None` while the server does not send the track.
     ssrc: Option<Ssrc>,
     /// Whether packets have arrived from this SSRC.
     active: bool,
@@ -128,16 +128,6 @@ impl Tracks {
         };
         track.ending = None;
         track.ssrc.is_some()
-    }
-
-    /// A new media connection begins: tracks stay open, their streams are gone.
-    pub fn reset_streams(&mut self) {
-        self.by_ssrc.clear();
-        self.retired.clear();
-        for track in self.open.values_mut() {
-            track.ssrc = None;
-            track.active = false;
-        }
     }
 
     /// Returns the tracks that have sent packets on this media connection.
@@ -288,20 +278,5 @@ mod tests {
         let change = tracks.apply_offer(now, &[audio("TR_1", 11), audio("", 12)], |_| false);
 
         assert_eq!(change, OfferChange::default());
-    }
-
-    #[test]
-    fn a_new_connection_starts_the_same_track_again() {
-        let now = Instant::now();
-        let mut tracks = Tracks::default();
-        started(&mut tracks, now, &[audio("TR_1", 11)]);
-
-        tracks.reset_streams();
-
-        assert_eq!(tracks.handle_packet(Ssrc(11)), None);
-        assert_eq!(
-            started(&mut tracks, now, &[audio("TR_1", 99)]),
-            [(Ssrc(99), "TR_1".into())]
-        );
     }
 }

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(6);
 /// Between two alarms. A client that resumes this often is not moved to TCP by the server.
 const ALARM_INTERVAL: Duration = Duration::from_secs(5);
+/// Alarms that ask for a resume before the connection counts as dead: a resume that helps does so within a second.
+const RESUMES: u32 = 2;
 /// Between two checks.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -19,6 +21,18 @@ pub(super) struct Watchdog {
     /// Since when media should flow.
     expecting_since: Option<Instant>,
     last_alarm: Option<Instant>,
+    /// Since media arrived for the last time.
+    alarms: u32,
+}
+
+/// What to do against silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alarm {
+    None,
+    /// Resume, which restarts ICE.
+    Resume,
+    /// Resumes have not helped: give up the connection after this time without media.
+    GiveUp(Duration),
 }
 
 impl Watchdog {
@@ -28,34 +42,42 @@ impl Watchdog {
             last_media: now,
             expecting_since: None,
             last_alarm: None,
+            alarms: 0,
         }
     }
 
     pub fn handle_media(&mut self, now: Instant) {
         self.last_media = now;
+        self.alarms = 0;
     }
 
     pub fn is_due(&self, now: Instant) -> bool {
         now >= self.next_check
     }
 
-    /// Returns whether to act against silence. `expects_media`: a track that has sent packets before is unmuted.
-    pub fn check(&mut self, now: Instant, expects_media: bool) -> bool {
+    /// Returns what to do against silence. `expects_media`: a track that has sent packets before is unmuted.
+    pub fn check(&mut self, now: Instant, expects_media: bool) -> Alarm {
         self.next_check = now + CHECK_INTERVAL;
         if !expects_media {
             self.expecting_since = None;
-            return false;
+            self.alarms = 0;
+            return Alarm::None;
         }
         let since = *self.expecting_since.get_or_insert(now);
-        let silent = now.saturating_duration_since(since.max(self.last_media)) >= SILENCE_TIMEOUT;
+        let silence = now.saturating_duration_since(since.max(self.last_media));
         let alarmed_recently = self
             .last_alarm
             .is_some_and(|at| now.saturating_duration_since(at) < ALARM_INTERVAL);
-        if silent && !alarmed_recently {
-            self.last_alarm = Some(now);
-            return true;
+        if silence < SILENCE_TIMEOUT || alarmed_recently {
+            return Alarm::None;
         }
-        false
+        self.last_alarm = Some(now);
+        self.alarms += 1;
+        if self.alarms > RESUMES {
+            Alarm::GiveUp(silence)
+        } else {
+            Alarm::Resume
+        }
     }
 
     pub fn deadline(&self) -> Instant {
@@ -69,7 +91,7 @@ mod tests {
 
     fn alarms(watchdog: &mut Watchdog, start: Instant, expects: impl Fn(u64) -> bool) -> Vec<u64> {
         (1..=20)
-            .filter(|second| watchdog.check(start + Duration::from_secs(*second), expects(*second)))
+            .filter(|second| watchdog.check(start + Duration::from_secs(*second), expects(*second)) != Alarm::None)
             .collect()
     }
 
@@ -80,6 +102,22 @@ mod tests {
         watchdog.check(start, true);
 
         assert_eq!(alarms(&mut watchdog, start, |_| true), [6, 11, 16]);
+    }
+
+    #[test]
+    fn the_connection_is_given_up_after_two_resumes_that_brought_no_media() {
+        let start = Instant::now();
+        let at = |second| start + Duration::from_secs(second);
+        let mut watchdog = Watchdog::new(start);
+        watchdog.check(start, true);
+
+        let dead = [6, 11, 16].map(|second| watchdog.check(at(second), true));
+        watchdog.handle_media(at(17));
+        let again = watchdog.check(at(23), true);
+
+        let silence = Duration::from_secs(16);
+        assert_eq!(dead, [Alarm::Resume, Alarm::Resume, Alarm::GiveUp(silence)]);
+        assert_eq!(again, Alarm::Resume);
     }
 
     #[test]

@@ -69,5 +69,4 @@ async fn a_switch_to_tcp_loses_nothing_that_follows() {
     );
     let missing = frames.iter().filter(|frame| !listener.received(&sid, frame)).count();
     assert!(missing < 50, "{missing} packets are missing");
-    assert!(!listener.has_reported("reconnected"));
 }

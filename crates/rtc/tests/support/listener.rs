@@ -137,7 +137,6 @@ impl Listener {
             RoomEvent::Joined => {}
             RoomEvent::Reconnecting => self.reported.push("reconnecting".into()),
             RoomEvent::Resumed => self.reported.push("resumed".into()),
-            RoomEvent::Reconnected => self.reported.push("reconnected".into()),
             other => self.reported.push(format!("{other:?}")),
         }
     }

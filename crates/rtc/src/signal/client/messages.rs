@@ -31,7 +31,7 @@ impl SignalClient {
                 let resuming = *attempt != ConnectAttempt::Join;
                 self.handle_first_message(now, resuming, message);
             }
-            State::AwaitingRoomSid | State::Joined => self.handle_later_message(now, message),
+            State::AwaitingRoomSid { .. } | State::Joined => self.handle_later_message(now, message),
         }
     }
 
@@ -54,27 +54,23 @@ impl SignalClient {
         }
         self.keep_alive.configure(join.ping_interval, join.ping_timeout);
         self.keep_alive.restart(now);
+        // An earlier attempt may have been accepted without being completed.
         self.outbox.discard_held();
-        self.resume_info.clear_descriptions();
         let changes = self.room.handle_join(&join);
-        self.lifecycle.handle_join(self.room.local().sid.clone());
-        self.handle_room_sid(now, room_sid(join.room));
+        self.lifecycle.handle_join(now, self.room.local().sid.clone());
+        self.handle_room_sid(room_sid(join.room));
         self.apply(changes);
         self.emit(SignalEvent::TracksListed);
         self.send_subscriptions(now);
     }
 
-    /// The server named the room's sid, in the join response or later. A room that was recreated under the same name is
-    /// not the one that we were in.
-    fn handle_room_sid(&mut self, now: Instant, room_sid: RoomSid) {
-        if room_sid.is_empty() || !matches!(self.lifecycle.state(), State::AwaitingRoomSid) {
+    /// The server named the room's sid, in the join response or later.
+    fn handle_room_sid(&mut self, room_sid: RoomSid) {
+        if room_sid.is_empty() || !matches!(self.lifecycle.state(), State::AwaitingRoomSid { .. }) {
             return;
         }
-        if let Err(reason) = self.room.confirm_sid(room_sid) {
-            return self.end(reason);
-        }
+        self.room.set_sid(room_sid);
         self.lifecycle.handle_room_confirmed();
-        self.subscriptions.restart(now);
         self.outbox.emit(SignalEvent::Joined(self.room.local().clone()));
         self.outbox.release_held();
     }
@@ -110,7 +106,7 @@ impl SignalClient {
             Response::Leave(leave) => self.handle_leave(now, &leave),
             Response::SubscriptionResponse(response) => self.handle_subscription_response(now, &response),
             Response::RoomUpdate(update) => {
-                self.handle_room_sid(now, room_sid(update.room));
+                self.handle_room_sid(room_sid(update.room));
                 self.send_subscriptions(now);
             }
             Response::RoomMoved(moved) => {
@@ -351,7 +347,7 @@ mod tests {
         assert!(
             harness
                 .outline()
-                .contains(&"left: room RM_1 was replaced by room RM_2 of the same name".to_owned())
+                .contains(&"left: we were moved from room RM_1 to room RM_2".to_owned())
         );
     }
 
