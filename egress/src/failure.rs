@@ -65,13 +65,23 @@ impl Failure {
         Self::new(format!("cannot join the room: {}", with_causes(cause)), 503)
     }
 
-    pub fn subscription(track: impl Display, cause: rtc::SubscriptionError) -> Self {
-        let code = if cause == rtc::SubscriptionError::NotFound {
-            404
-        } else {
-            503
+    /// What is wrong with a connection to the room that was lost.
+    pub fn connection(reason: &rtc::LeaveReason) -> Self {
+        let name = match reason {
+            rtc::LeaveReason::MediaUnreachable => "media_unreachable",
+            rtc::LeaveReason::NoMedia(_) => "no_media",
+            _ => "connection_lost",
         };
-        Self::new(format!("cannot subscribe to track {track}: {cause}"), code)
+        Self::new(format!("{name}: {reason}"), 503)
+    }
+
+    pub fn subscription(track: impl Display, cause: rtc::SubscriptionError) -> Self {
+        let (name, code) = match cause {
+            rtc::SubscriptionError::NotFound => return Self::track_not_found(track),
+            rtc::SubscriptionError::CodecUnsupported => ("codec", 400),
+            rtc::SubscriptionError::TimedOut => ("subscription_timed_out", 503),
+        };
+        Self::new(format!("{name}: cannot subscribe to track {track}: {cause}"), code)
     }
 
     pub fn connection_lost() -> Self {

@@ -61,3 +61,30 @@ pub fn upload_backlog(uploads: usize, bytes: u64, oldest: Duration) {
 pub fn first_packet(after: Duration) {
     histogram!("trackscribe_egress_first_packet_seconds").record(after.as_secs_f64());
 }
+
+/// Counts a connection to a room that works again: `resume` (same connection), `join` (a new one) or `track_moved` (a
+/// silent track arrives over another connection).
+pub fn room_reconnected(kind: &'static str) {
+    counter!("trackscribe_egress_room_reconnects_total", "kind" => kind).increment(1);
+}
+
+/// Counts a connection to a room that was lost.
+pub fn room_lost(reason: &'static str) {
+    counter!("trackscribe_egress_room_losses_total", "reason" => reason).increment(1);
+}
+
+/// Counts a packet that was dropped because its recording does not keep up.
+pub fn feed_dropped() {
+    counter!("trackscribe_egress_packets_dropped_total", "queue" => "track").increment(1);
+}
+
+/// Counts packets that were dropped because the room's task does not keep up.
+pub fn packets_dropped(count: u64) {
+    counter!("trackscribe_egress_packets_dropped_total", "queue" => "room").increment(count);
+}
+
+/// How many unmuted tracks send nothing, and since when the worst of them.
+pub fn silent_tracks(tracks: usize, longest: Duration) {
+    gauge!("trackscribe_egress_silent_tracks").set(tracks as f64);
+    gauge!("trackscribe_egress_last_packet_seconds_max").set(longest.as_secs_f64());
+}

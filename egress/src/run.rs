@@ -197,6 +197,6 @@ fn room_access(config: &EgressConfig) -> RoomAccess {
     RoomAccess {
         url: config.ws_url.clone(),
         api_key: ApiKey::new(&config.api_key, config.api_secret.clone()),
-        identity: format!("egress-{}", config.trackscribe.instance),
+        identity_prefix: format!("egress-{}", config.trackscribe.instance),
     }
 }

@@ -55,7 +55,7 @@ pub struct SessionLimits {
 /// Our own keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackscribeConfig {
-    /// Part of the worker's identity in rooms, `egress-{instance}`; unique among all workers.
+    /// Part of the worker's identities in rooms, `egress-{instance}-{random}`; unique among all workers.
     pub instance: String,
     /// The folder that holds recordings until they are stored.
     pub spool: PathBuf,

@@ -1,186 +1,171 @@
-//! The connection to one room: joins, subscribes to tracks, forwards their packets, and leaves once nothing is
-//! attached.
+//! The task of one room: takes commands of its feeds, runs its connections, and leaves once nothing is attached.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rtc::{
-    ConnectConfig, LeaveReason,
-    subscriber::{self, RoomEvent, Subscriber, TrackEndReason},
+use rtc::{LeaveReason, subscriber::RoomEvent};
+use tokio::{
+    sync::mpsc,
+    time::{MissedTickBehavior, interval},
 };
-use tokio::sync::mpsc;
 
 use super::{
     access::RoomAccess,
-    convert,
-    feed::{Command, FeedEnd, FeedEvent},
+    core::{RoomCore, Silence},
+    feed::{Command, FeedEnd},
+    link::LinkEvent,
+    links::{LinkId, Links},
     open_rooms::{OpenRooms, RoomKey},
-    presence::{self, Presence},
-    track_router::TrackRouter,
+    silent_tracks::SilentTracks,
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, metrics};
 
-/// The task that owns the connection to one room.
-pub struct RoomConnection {
+/// Between two checks for silent and missing tracks.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the task of a room works with.
+pub(super) struct RoomContext {
     pub key: RoomKey,
     pub open_rooms: OpenRooms,
     pub access: RoomAccess,
-    pub commands: mpsc::UnboundedReceiver<Command>,
-    pub router: TrackRouter,
+    pub silent_tracks: SilentTracks,
+}
+
+/// The task that owns the connections to one room.
+pub(super) struct RoomConnection {
+    context: RoomContext,
+    commands: mpsc::UnboundedReceiver<Command>,
+    /// The room that is joined. Its sid becomes known with the first join if the request named none.
+    room: RoomKey,
+    core: RoomCore,
+    links: Links,
+    /// Whether what the connections announce may have changed.
+    is_announcement_due: bool,
 }
 
 impl RoomConnection {
+    pub fn new(context: RoomContext, commands: mpsc::UnboundedReceiver<Command>) -> Self {
+        Self {
+            room: context.key.clone(),
+            context,
+            commands,
+            core: RoomCore::default(),
+            links: Links::default(),
+            is_announcement_due: false,
+        }
+    }
+
     /// Returns when the room has been left.
-    #[tracing::instrument(skip_all, fields(room.name = self.key.name, room.sid = %self.key.sid))]
+    #[tracing::instrument(skip_all, fields(room.name = self.context.key.name, room.sid = %self.context.key.sid))]
     pub async fn run(mut self) {
         // Joins again only if a feed attached between the last departure and `close`.
-        while !self.open_rooms.close(&self.key, &self.commands) {
-            match self.join().await {
-                Some(Ok(mut joined)) => {
-                    let end = self.forward(&mut joined).await;
-                    end.into_iter().for_each(|end| self.end_feeds(&end));
-                    joined.subscriber.leave().await;
-                }
-                Some(Err(end)) => self.end_feeds(&end),
-                None => {}
-            }
+        while !self.context.open_rooms.close(&self.context.key, &self.commands) {
+            self.serve().await;
+            self.links.leave().await;
+            self.core = RoomCore::default();
+            self.room = self.context.key.clone();
         }
+        self.context.silent_tracks.set(&self.context.key, Silence::default());
         tracing::debug!("left the room");
     }
 
-    /// Joins the room if it is still the requested one. Returns `None` once no feed is attached any more.
-    async fn join(&mut self) -> Option<Result<JoinedRoom, FeedEnd>> {
-        let (key, access) = (self.key.clone(), self.access.clone());
-        let mut joining = std::pin::pin!(join(&key, &access));
+    /// Returns once no feed is attached.
+    async fn serve(&mut self) {
+        let mut checks = interval(CHECK_INTERVAL);
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                joined = &mut joining => return Some(joined),
-                command = self.commands.recv() => {
-                    self.handle_command(command?, None);
-                    if self.router.is_empty() {
-                        return None;
-                    }
-                }
+                Some(command) = self.commands.recv() => self.handle_command(command),
+                (link, event) = self.links.next() => self.handle_event(link, event),
+                _ = checks.tick() => self.check(),
+            }
+            self.apply_effects();
+            if !self.commands.is_empty() {
+                continue;
+            }
+            if self.core.is_idle() {
+                return;
+            }
+            if std::mem::take(&mut self.is_announcement_due) {
+                self.links.announce(self.core.announcements());
             }
         }
     }
 
-    /// Forwards events until no feed is attached (`None`) or the room has ended.
-    async fn forward(&mut self, joined: &mut JoinedRoom) -> Option<FeedEnd> {
-        loop {
-            tokio::select! {
-                command = self.commands.recv() => {
-                    self.handle_command(command?, Some(&joined.subscriber));
-                    if self.router.is_empty() {
-                        return None;
-                    }
-                }
-                event = joined.events.recv() => {
-                    let Some(event) = event else { return Some(FeedEnd::ConnectionLost) };
-                    if let Some(end) = self.handle_event(event) {
-                        return Some(end);
-                    }
-                }
-            }
-        }
-    }
-
-    fn handle_command(&mut self, command: Command, subscriber: Option<&Subscriber>) {
+    fn handle_command(&mut self, command: Command) {
+        let now = Instant::now();
+        self.is_announcement_due = true;
         match command {
-            Command::Attach(feed) => self.router.attach(feed),
-            Command::Subscribe { track_sid } => {
-                // Feeds subscribe only to tracks that are published, so there is a subscriber.
-                subscriber
-                    .into_iter()
-                    .for_each(|subscriber| subscriber.subscribe(track_sid.as_str()));
-            }
-            Command::Detach { id } => {
-                let unused = self.router.detach(id);
-                subscriber
-                    .zip(unused)
-                    .into_iter()
-                    .for_each(|(subscriber, sid)| subscriber.unsubscribe(sid.as_str()));
-            }
+            Command::Attach(feed) => self.core.attach(now, feed),
+            Command::Subscribe { track_sid } => self.core.subscribe(now, track_sid.as_str()),
+            Command::Detach { id } => self.core.detach(id),
         }
     }
 
-    /// Routes an event to its feeds. Returns why the room has ended, if it has.
-    fn handle_event(&mut self, event: RoomEvent) -> Option<FeedEnd> {
+    fn handle_event(&mut self, link: LinkId, event: LinkEvent) {
         match event {
-            RoomEvent::TrackPublished(track) | RoomEvent::TrackChanged(track) => self.router.published(track),
-            RoomEvent::Joined => self.router.joined(),
-            RoomEvent::TrackMuted { sid, muted } => self.router.muted(&convert::track_sid(&sid), muted),
-            RoomEvent::TrackUnpublished { sid } => self.router.unpublished(&convert::track_sid(&sid)),
-            RoomEvent::Packet { sid, packet } => self.send(&sid, || FeedEvent::Packet(convert::packet(&packet))),
-            RoomEvent::SenderReport { sid, report } => {
-                self.send(&sid, || FeedEvent::SenderReport(convert::sender_report(&report)));
+            LinkEvent::Room(event) => self.handle_room_event(link, event),
+            LinkEvent::Entered(sid) => {
+                self.room.sid = sid;
+                self.is_announcement_due = true;
             }
-            RoomEvent::SubscriptionFailed { sid, error } => {
-                let failure = Failure::subscription(&sid, error);
-                self.send(&sid, || FeedEvent::Ended(FeedEnd::Refused(failure.clone())));
+            LinkEvent::Lost { at, reason } => self.handle_lost(link, at, &reason),
+            LinkEvent::Failed(failure) => {
+                tracing::info!("cannot join the room yet: {failure}");
+                self.core.trouble(link, &failure);
             }
-            RoomEvent::TrackEnded {
-                sid,
-                reason: TrackEndReason::Failed,
-            } => self.send(&sid, || FeedEvent::Ended(FeedEnd::ConnectionLost)),
-            // The feed got its end when the track was unpublished, or is detached if we unsubscribed.
-            RoomEvent::TrackEnded { .. } | RoomEvent::TrackSubscribed { .. } | RoomEvent::Resumed => {}
-            RoomEvent::Reconnecting => tracing::warn!("lost the connection to the room; reconnecting"),
-            RoomEvent::Dropped { count } => tracing::error!(count, "packets were dropped: this machine is too slow"),
-            RoomEvent::Left(reason) => return Some(feed_end(&reason)),
+            LinkEvent::Refused(failure) if self.core.has_joined() => self.core.trouble(link, &failure),
+            LinkEvent::Refused(failure) => self.core.end(&FeedEnd::Refused(failure)),
+            LinkEvent::Gone => {
+                let failure = Failure::room_not_found(&self.room.name);
+                self.core.end(&FeedEnd::Refused(failure));
+            }
         }
-        None
     }
 
-    fn send(&self, sid: &rtc::TrackSid, event: impl Fn() -> FeedEvent) {
-        self.router.send(&convert::track_sid(sid), event);
+    fn handle_room_event(&mut self, link: LinkId, event: RoomEvent) {
+        match event {
+            RoomEvent::Reconnecting => tracing::warn!("lost the signalling connection to the room; resuming"),
+            RoomEvent::Resumed => metrics::room_reconnected("resume"),
+            RoomEvent::Dropped { count } => {
+                metrics::packets_dropped(count);
+                tracing::error!(count, "packets were dropped: this machine is too slow");
+            }
+            RoomEvent::Joined => {
+                if self.core.has_joined() {
+                    metrics::room_reconnected("join");
+                }
+                self.core.handle_event(Instant::now(), link, RoomEvent::Joined);
+            }
+            event => self.core.handle_event(Instant::now(), link, event),
+        }
     }
 
-    /// Ends every feed. Their recordings detach later, and never attach to this router again.
-    fn end_feeds(&mut self, end: &FeedEnd) {
-        self.router.broadcast(|| FeedEvent::Ended(end.clone()));
-        self.router = TrackRouter::default();
+    fn handle_lost(&mut self, link: LinkId, at: Instant, reason: &LeaveReason) {
+        let name = match reason {
+            LeaveReason::MediaUnreachable => "media_unreachable",
+            LeaveReason::NoMedia(_) => "no_media",
+            LeaveReason::DuplicateIdentity => "duplicate_identity",
+            LeaveReason::RoomChanged { .. } => "room_changed",
+            _ => "disconnected",
+        };
+        metrics::room_lost(name);
+        tracing::warn!("lost the connection to the room, joining it again: {reason}");
+        self.core.lost(Instant::now(), link, at);
+        self.core.trouble(link, &Failure::connection(reason));
     }
-}
 
-/// A room that has been joined.
-struct JoinedRoom {
-    subscriber: Subscriber,
-    events: mpsc::Receiver<RoomEvent>,
-}
-
-async fn join(key: &RoomKey, access: &RoomAccess) -> Result<JoinedRoom, FeedEnd> {
-    let gone = || FeedEnd::Refused(Failure::room_not_found(&key.name));
-    if presence::query(access, key).await == Presence::Gone {
-        return Err(gone());
+    fn check(&mut self) {
+        let now = Instant::now();
+        self.core.handle_timeout(now);
+        self.context
+            .silent_tracks
+            .set(&self.context.key, self.core.silence(now));
     }
-    let (token_key, room, identity) = (access.api_key.clone(), key.name.clone(), access.identity.clone());
-    token_key
-        .recorder_token(&room, &identity)
-        .map_err(|error| FeedEnd::Refused(Failure::join(&error)))?;
-    let token = move || {
-        token_key
-            .recorder_token(&room, &identity)
-            .expect("the same token was created a moment ago")
-    };
-    let joined = subscriber::join(ConnectConfig::new(access.url.clone(), token)).await;
-    let (subscriber, events) = joined.map_err(|error| FeedEnd::Refused(Failure::join(&error)))?;
-    // The room may have been closed and created again between the query and the join.
-    if presence::compare(key, Some(&convert::room_sid(&subscriber.room_sid()))) == Presence::Gone {
-        subscriber.leave().await;
-        return Err(gone());
-    }
-    Ok(JoinedRoom { subscriber, events })
-}
 
-fn feed_end(reason: &LeaveReason) -> FeedEnd {
-    match reason {
-        LeaveReason::ClientInitiated
-        | LeaveReason::RoomClosed
-        | LeaveReason::Removed
-        | LeaveReason::RoomChanged { .. } => FeedEnd::SourceClosed,
-        LeaveReason::DuplicateIdentity
-        | LeaveReason::MediaUnreachable
-        | LeaveReason::NoMedia(_)
-        | LeaveReason::Disconnected { .. } => FeedEnd::ConnectionLost,
+    fn apply_effects(&mut self) {
+        for effect in self.core.take_effects() {
+            self.is_announcement_due = true;
+            self.links.apply(effect, &self.context.access, &self.room);
+        }
     }
 }

@@ -2,15 +2,11 @@
 
 use std::time::UNIX_EPOCH;
 
-use domain::{PlatformRoomSid, TrackSid, UnixNanos};
+use domain::{PlatformRoomSid, UnixNanos};
 use media::{
     RtpPacket, SenderReport,
     rtp::{SeqNo, Ssrc},
 };
-
-pub fn track_sid(sid: &rtc::TrackSid) -> TrackSid {
-    TrackSid::from(sid.as_str())
-}
 
 pub fn room_sid(sid: &rtc::RoomSid) -> PlatformRoomSid {
     PlatformRoomSid::from(sid.as_str())

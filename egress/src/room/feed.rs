@@ -7,6 +7,7 @@ use media::{MuteState, RtpPacket, SenderReport, WallClock};
 use rtc::TrackInfo;
 use tokio::sync::mpsc;
 
+use super::feed_queue::{FeedReceiver, FeedSender};
 use crate::failure::Failure;
 
 /// Which track to attach to, and for which egress.
@@ -78,11 +79,10 @@ pub(super) struct Attachment {
     pub egress_id: EgressId,
     /// Whether the track was published before, so that it has ended if the room does not list it.
     pub is_continued: bool,
+    /// Whether the feed knows that the room is joined.
+    pub is_joined: bool,
     pub events: FeedSender,
 }
-
-/// Unbounded: a disk that stalls for a minute costs 300 kB per track here and loses no packet.
-pub(super) type FeedSender = mpsc::UnboundedSender<FeedEvent>;
 
 /// A recording's attachment to one track; dropping it detaches.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ pub struct TrackFeed {
     pub(super) id: FeedId,
     pub(super) track_sid: TrackSid,
     pub(super) wall: WallClock,
-    pub(super) events: mpsc::UnboundedReceiver<FeedEvent>,
+    pub(super) events: FeedReceiver,
     pub(super) room: mpsc::UnboundedSender<Command>,
 }
 

@@ -52,6 +52,10 @@ impl OpenRooms {
         true
     }
 
+    pub fn contains(&self, key: &RoomKey) -> bool {
+        self.lock().contains_key(key)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<RoomKey, mpsc::UnboundedSender<Command>>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,11 +1,22 @@
 //! Whether the room of a request still exists. Joining a room that is gone would create it again, and the recorder
 //! would stay in it for minutes.
 
+use std::time::Duration;
+
 use domain::PlatformRoomSid;
-use livekit_api::services::room::RoomClient;
+use futures::{StreamExt, stream::FuturesUnordered};
+use livekit_api::services::{ServiceError, ServiceResult, TwirpError, TwirpErrorCode, room::RoomClient};
 use secrecy::ExposeSecret;
+use thiserror::Error;
+use tokio::time::{sleep, timeout};
 
 use super::{access::RoomAccess, open_rooms::RoomKey};
+
+/// The longest wait for an answer.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(8);
+/// How often the question is repeated on a new connection while there is no answer. A connection attempt that began while
+/// the network was down repeats itself only after seconds, and would delay us after the network is back.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Whether a room exists, as far as livekit-server says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,24 +24,51 @@ pub enum Presence {
     Exists,
     /// The room does not exist, or a different room has its name.
     Gone,
-    /// livekit-server did not answer.
-    Unknown,
 }
 
-/// Asks livekit-server whether `room` exists.
-pub async fn query(access: &RoomAccess, room: &RoomKey) -> Presence {
-    let secret = access.api_key.secret.expose_secret();
-    let client = RoomClient::with_api_key(&http_url(access), &access.api_key.key, secret);
-    match client.list_rooms(vec![room.name.clone()]).await {
-        Ok(rooms) => {
-            let found = rooms.first().map(|found| PlatformRoomSid::from(found.sid.as_str()));
-            compare(room, found.as_ref())
-        }
-        Err(error) => {
-            tracing::warn!(%error, room.name = room.name, "cannot ask livekit-server whether the room exists");
-            Presence::Unknown
+/// Why livekit-server gave no answer.
+#[derive(Debug, Error)]
+pub enum PresenceError {
+    #[error("cannot ask livekit-server whether the room exists")]
+    Failed(#[source] ServiceError),
+    #[error("livekit-server did not answer within {} s whether the room exists", QUERY_TIMEOUT.as_secs())]
+    TimedOut,
+}
+
+impl PresenceError {
+    /// Whether the same question fails every time.
+    pub fn is_final(&self) -> bool {
+        let Self::Failed(ServiceError::Twirp(TwirpError::Twirp(error))) = self else {
+            return false;
+        };
+        matches!(
+            error.code.as_str(),
+            TwirpErrorCode::UNAUTHENTICATED | TwirpErrorCode::PERMISSION_DENIED
+        )
+    }
+}
+
+/// Asks livekit-server whether `room` exists. Returns its first answer; an error is none, and says nothing about the room.
+pub async fn ask(access: &RoomAccess, room: &RoomKey) -> Result<Presence, PresenceError> {
+    let mut queries = FuturesUnordered::new();
+    loop {
+        queries.push(timeout(QUERY_TIMEOUT, query(access, room)));
+        tokio::select! {
+            Some(answer) = queries.next() => {
+                let answer = answer.map_err(|_elapsed| PresenceError::TimedOut)?;
+                return answer.map_err(PresenceError::Failed);
+            }
+            () = sleep(REPEAT_INTERVAL) => {}
         }
     }
+}
+
+async fn query(access: &RoomAccess, room: &RoomKey) -> ServiceResult<Presence> {
+    let secret = access.api_key.secret.expose_secret();
+    let client = RoomClient::with_api_key(&http_url(access), &access.api_key.key, secret);
+    let rooms = client.list_rooms(vec![room.name.clone()]).await?;
+    let found = rooms.first().map(|found| PlatformRoomSid::from(found.sid.as_str()));
+    Ok(compare(room, found.as_ref()))
 }
 
 /// Compares the room of a request with the sid of the existing room of that name. Any room matches a request without

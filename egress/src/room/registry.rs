@@ -8,16 +8,18 @@ use std::{
     time::Duration,
 };
 
+use domain::PlatformRoomSid;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::task::TaskTracker;
 
 use super::{
     access::RoomAccess,
     clocks::RoomClocks,
-    connection::RoomConnection,
+    connection::{RoomConnection, RoomContext},
     feed::{AttachRequest, Attachment, Command, TrackFeed},
+    feed_queue::feed_queue,
     open_rooms::{OpenRooms, RoomKey},
-    track_router::TrackRouter,
+    silent_tracks::SilentTracks,
 };
 
 /// The longest wait for all rooms to be left; `leave` itself takes two seconds at most.
@@ -34,6 +36,7 @@ struct Inner {
     next_feed: AtomicU64,
     open: OpenRooms,
     clocks: RoomClocks,
+    silent_tracks: SilentTracks,
     connections: TaskTracker,
 }
 
@@ -45,6 +48,7 @@ impl Rooms {
                 next_feed: AtomicU64::new(1),
                 open: OpenRooms::default(),
                 clocks: RoomClocks::default(),
+                silent_tracks: SilentTracks::default(),
                 connections: TaskTracker::new(),
             }),
         }
@@ -58,12 +62,13 @@ impl Rooms {
         };
         let id = self.inner.next_feed.fetch_add(1, Ordering::Relaxed);
         let wall = self.inner.clocks.get(&key, request.clock);
-        let (events_sender, events) = mpsc::unbounded_channel();
+        let (events_sender, events) = feed_queue();
         let command = Command::Attach(Attachment {
             id,
             track_sid: request.track_sid.clone(),
             egress_id: request.egress_id,
             is_continued: request.clock.is_some(),
+            is_joined: false,
             events: events_sender,
         });
         let room = self.inner.open.send(key, command, |key| self.connect(key));
@@ -76,6 +81,14 @@ impl Rooms {
         }
     }
 
+    /// Whether this worker is in the room, or joining it, for another recording.
+    pub fn contains(&self, room_name: &str, room_sid: &PlatformRoomSid) -> bool {
+        self.inner.open.contains(&RoomKey {
+            name: room_name.to_owned(),
+            sid: room_sid.clone(),
+        })
+    }
+
     /// Waits until every room has been left, which happens once nothing is attached any more.
     pub async fn finish(&self) {
         self.inner.connections.close();
@@ -84,13 +97,15 @@ impl Rooms {
 
     fn connect(&self, key: RoomKey) -> mpsc::UnboundedSender<Command> {
         let (queue, commands) = mpsc::unbounded_channel();
-        let connection = RoomConnection {
-            key,
-            open_rooms: self.inner.open.clone(),
-            access: self.inner.access.clone(),
+        let connection = RoomConnection::new(
+            RoomContext {
+                key,
+                open_rooms: self.inner.open.clone(),
+                access: self.inner.access.clone(),
+                silent_tracks: self.inner.silent_tracks.clone(),
+            },
             commands,
-            router: TrackRouter::default(),
-        };
+        );
         self.inner.connections.spawn(connection.run());
         queue
     }

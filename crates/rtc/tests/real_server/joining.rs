@@ -1,15 +1,17 @@
 //! Joining, leaving, and what is reported about tracks.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use rtc::{
     BindAddr, JoinError, LeaveReason, TrackKind, TrackSid, TrackSource,
     publisher::{self, AudioOptions},
+    simulate::Fault,
     subscriber::{self, TrackEndReason},
 };
 use secrecy::SecretString;
+use test_support::wait_until;
 
-use crate::support::{Listener, frames, publish, publisher, start_server};
+use crate::support::{Listener, LivekitServer, frames, publish, publisher, start_server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_servers_text_explains_a_refused_token() {
@@ -179,4 +181,41 @@ async fn a_foreign_bind_address_is_an_error() {
     let joined = subscriber::join(config).await;
 
     assert!(matches!(joined, Err(JoinError::NoSocket(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_attributes_of_a_hidden_recorder_are_listed_and_survive_a_resume() {
+    let server = start_server().await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
+    let attribute = |name: &str, value: &str| HashMap::from([(name.to_owned(), value.to_owned())]);
+
+    listener
+        .subscriber
+        .set_attributes(attribute("trackscribe.egress.EG_1", "1"));
+    wait_for_attributes(&server, &["trackscribe.egress.EG_1"]).await;
+    listener.subscriber.simulate(Fault::DropSignal);
+    listener
+        .subscriber
+        .set_attributes(attribute("trackscribe.egress.EG_2", "1"));
+    listener
+        .until("signalling is resumed", |l| l.has_reported("resumed"))
+        .await;
+    wait_for_attributes(&server, &["trackscribe.egress.EG_1", "trackscribe.egress.EG_2"]).await;
+    listener
+        .subscriber
+        .set_attributes(attribute("trackscribe.egress.EG_1", ""));
+
+    wait_for_attributes(&server, &["trackscribe.egress.EG_2"]).await;
+}
+
+/// Waits until the server's API lists one participant, with these attributes.
+async fn wait_for_attributes(server: &LivekitServer, expected: &[&str]) {
+    wait_until("the attributes are listed", Duration::from_secs(5), async || {
+        let listed = server.rooms().list_participants("room").await.ok()?;
+        let [recorder] = &listed[..] else { return None };
+        let mut names: Vec<_> = recorder.attributes.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        (names == expected).then_some(())
+    })
+    .await;
 }

@@ -143,3 +143,21 @@ async fn media_that_stops_silently_is_noticed_after_six_seconds() {
 
     playing.await.unwrap().unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_that_falls_silent_is_no_alarm_because_the_server_goes_on_reporting() {
+    let server = start_server().await;
+    let (_alice, track) = publish(&server, "room", "alice").await;
+    let mut listener = Listener::join(server.recorder_config("room")).await;
+    listener
+        .until("the track is subscribed", |l| l.subscribed.len() == 1)
+        .await;
+    listener.during(track.play(frames(1, 50))).await.unwrap();
+    let reports = listener.reports;
+
+    listener
+        .until("a silence was long enough", |l| l.reports >= reports + 4)
+        .await;
+
+    assert!(!listener.has_reported("reconnecting"));
+}

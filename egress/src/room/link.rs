@@ -1,0 +1,209 @@
+//! One connection to a room: joins it, and joins again for as long as livekit-server does not say that it is gone.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use domain::{EgressId, PlatformRoomSid};
+use rtc::{
+    LeaveReason, TrackSid,
+    subscriber::{RoomEvent, Subscriber},
+};
+use tokio::{sync::mpsc, time::sleep};
+
+use super::{
+    access::RoomAccess,
+    convert,
+    join::{JoinFailure, JoinedRoom, join},
+    open_rooms::RoomKey,
+};
+use crate::failure::Failure;
+
+/// The wait after the first failed attempt to join. It doubles with each further one.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// The longest wait: a server that answers again is joined within a second.
+const MAX_WAIT: Duration = Duration::from_secs(1);
+
+/// Attributes of our participant that name the egresses it records begin with this.
+const ATTRIBUTE_PREFIX: &str = "trackscribe.egress.";
+
+/// An event of a connection.
+#[derive(Debug)]
+pub(super) enum LinkEvent {
+    /// Joined the room with this sid; its tracks follow.
+    Entered(PlatformRoomSid),
+    Room(RoomEvent),
+    /// Lost since this time. The room is being joined again.
+    Lost {
+        at: Instant,
+        reason: LeaveReason,
+    },
+    /// The room could not be joined. Another attempt follows.
+    Failed(Failure),
+    /// livekit-server has refused us for a reason that time does not change.
+    Refused(Failure),
+    /// livekit-server has answered that the room is gone, or somebody has removed us from it.
+    Gone,
+}
+
+type Joining = Pin<Box<dyn Future<Output = Result<JoinedRoom, JoinFailure>> + Send>>;
+
+/// A connection to a room, under an identity of its own each time it joins.
+pub(super) struct Link {
+    access: RoomAccess,
+    room: RoomKey,
+    state: State,
+    /// Failed attempts in a row.
+    failures: u32,
+    /// What our participant announces now.
+    announced: BTreeSet<EgressId>,
+}
+
+enum State {
+    Joining(Joining),
+    Joined {
+        subscriber: Subscriber,
+        events: mpsc::Receiver<RoomEvent>,
+    },
+    Ended,
+}
+
+impl Link {
+    /// Begins to join.
+    pub fn open(access: RoomAccess, room: RoomKey) -> Self {
+        let state = State::Joining(Box::pin(join(access.clone(), room.clone())));
+        Self {
+            access,
+            room,
+            state,
+            failures: 0,
+            announced: BTreeSet::new(),
+        }
+    }
+
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
+        match &mut self.state {
+            State::Joining(joining) => joining.as_mut().poll(context).map(|result| self.handle_join(result)),
+            State::Joined { events, .. } => events.poll_recv(context).map(|event| match event {
+                Some(RoomEvent::Left(reason)) => self.handle_left(reason),
+                Some(event) => LinkEvent::Room(event),
+                None => self.handle_left(LeaveReason::Disconnected {
+                    cause: "the client has ended".to_owned(),
+                }),
+            }),
+            State::Ended => Poll::Pending,
+        }
+    }
+
+    pub fn subscribe(&mut self, sid: TrackSid) {
+        self.subscriber()
+            .into_iter()
+            .for_each(|subscriber| subscriber.subscribe(&sid));
+    }
+
+    pub fn unsubscribe(&mut self, sid: TrackSid) {
+        self.subscriber()
+            .into_iter()
+            .for_each(|subscriber| subscriber.unsubscribe(&sid));
+    }
+
+    /// Announces `egresses` and no others. Does nothing while the room is not joined.
+    pub fn announce(&mut self, egresses: BTreeSet<EgressId>) {
+        let Some(subscriber) = self.subscriber() else { return };
+        let attribute = |id: &EgressId, value: &str| (format!("{ATTRIBUTE_PREFIX}{id}"), value.to_owned());
+        let begun = egresses.difference(&self.announced).map(|id| attribute(id, "1"));
+        let ended = self.announced.difference(&egresses).map(|id| attribute(id, ""));
+        let changes: HashMap<_, _> = begun.chain(ended).collect();
+        if !changes.is_empty() {
+            subscriber.set_attributes(changes);
+            self.announced = egresses;
+        }
+    }
+
+    /// Leaves the room. Returns once the server knows, or after two seconds.
+    pub async fn leave(self) {
+        if let State::Joined { subscriber, events } = self.state {
+            // The subscriber would wait for somebody to read its last events.
+            drop(events);
+            subscriber.leave().await;
+        }
+    }
+
+    fn subscriber(&self) -> Option<&Subscriber> {
+        match &self.state {
+            State::Joined { subscriber, .. } => Some(subscriber),
+            State::Joining(_) | State::Ended => None,
+        }
+    }
+
+    fn handle_join(&mut self, result: Result<JoinedRoom, JoinFailure>) -> LinkEvent {
+        match result {
+            Ok(JoinedRoom { subscriber, events }) => {
+                let sid = convert::room_sid(&subscriber.room_sid());
+                // From now on only this room is meant.
+                self.room.sid = sid.clone();
+                self.failures = 0;
+                self.announced.clear();
+                self.state = State::Joined { subscriber, events };
+                LinkEvent::Entered(sid)
+            }
+            Err(JoinFailure::Gone) => self.end(LinkEvent::Gone),
+            Err(JoinFailure::Failed { failure, is_final }) => {
+                self.failures += 1;
+                self.join_again(wait_after(self.failures));
+                if is_final {
+                    LinkEvent::Refused(failure)
+                } else {
+                    LinkEvent::Failed(failure)
+                }
+            }
+        }
+    }
+
+    fn handle_left(&mut self, reason: LeaveReason) -> LinkEvent {
+        let now = Instant::now();
+        let at = match reason {
+            LeaveReason::RoomClosed | LeaveReason::Removed | LeaveReason::ClientInitiated => {
+                return self.end(LinkEvent::Gone);
+            }
+            LeaveReason::NoMedia(since) => now.checked_sub(since).unwrap_or(now),
+            _ => now,
+        };
+        self.join_again(Duration::ZERO);
+        LinkEvent::Lost { at, reason }
+    }
+
+    fn join_again(&mut self, wait: Duration) {
+        let (access, room) = (self.access.clone(), self.room.clone());
+        self.state = State::Joining(Box::pin(async move {
+            sleep(wait).await;
+            join(access, room).await
+        }));
+    }
+
+    fn end(&mut self, event: LinkEvent) -> LinkEvent {
+        self.state = State::Ended;
+        event
+    }
+}
+
+fn wait_after(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(10);
+    (FIRST_WAIT * 2u32.pow(doublings)).min(MAX_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_second() {
+        let waits: Vec<_> = (1..=6).map(|failures| wait_after(failures).as_millis()).collect();
+
+        assert_eq!(waits, [100, 200, 400, 800, 1000, 1000]);
+        assert_eq!(wait_after(u32::MAX), MAX_WAIT);
+    }
+}

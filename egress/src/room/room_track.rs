@@ -1,0 +1,126 @@
+//! One track of a room, as its feeds see it. Pure.
+
+use std::time::Instant;
+
+use media::MuteState;
+use rtc::TrackInfo;
+
+use super::{
+    feed::{Attachment, FeedEnd, FeedEvent, FeedId},
+    health::TrackHealth,
+    links::LinkId,
+};
+
+/// What is known about a track, and the feeds attached to it.
+#[derive(Debug, Default)]
+pub(super) struct RoomTrack {
+    /// `None` while the track is not published.
+    pub info: Option<TrackInfo>,
+    pub feeds: Vec<Attachment>,
+    /// The connection whose packets are forwarded; `None` until the track is subscribed to.
+    pub carrier: Option<LinkId>,
+    /// Another connection that is tried because the carrier delivers nothing. Whichever delivers first carries on.
+    pub candidate: Option<LinkId>,
+    pub health: TrackHealth,
+    /// The carrier is lost, and the feeds know.
+    pub is_lost: bool,
+    /// Since when a joined room does not list the track although it was published before.
+    pub missing_since: Option<Instant>,
+}
+
+impl RoomTrack {
+    pub fn is_carried_by(&self, link: LinkId) -> bool {
+        self.carrier == Some(link)
+    }
+
+    pub fn uses(&self, link: LinkId) -> bool {
+        self.is_carried_by(link) || self.candidate == Some(link)
+    }
+
+    /// Whether the track was published before, as far as anybody knows.
+    pub fn was_published(&self) -> bool {
+        self.info.is_some() || self.feeds.iter().any(|feed| feed.is_continued)
+    }
+
+    pub fn is_unmuted(&self) -> bool {
+        self.info.as_ref().is_some_and(|info| !info.muted)
+    }
+
+    /// Adds a feed and tells it what the others know already.
+    pub fn attach(&mut self, mut feed: Attachment, is_joined: bool) {
+        if let Some(info) = &self.info {
+            feed.events.send(FeedEvent::Published(Box::new(info.clone())));
+        }
+        self.feeds.push(feed);
+        if is_joined {
+            self.joined();
+        }
+    }
+
+    /// Removes a feed. Returns whether it was attached here.
+    pub fn detach(&mut self, id: FeedId) -> bool {
+        let before = self.feeds.len();
+        self.feeds.retain(|feed| feed.id != id);
+        self.feeds.len() < before
+    }
+
+    /// Forgets everything but what is published, because no feed is left. Returns the connections that were in use.
+    pub fn stop(&mut self) -> [Option<LinkId>; 2] {
+        let info = self.info.take();
+        let old = std::mem::take(self);
+        self.info = info;
+        [old.carrier, old.candidate]
+    }
+
+    /// The room is joined and its tracks are known: tells the feeds that wait for this.
+    pub fn joined(&mut self) {
+        for feed in self.feeds.iter_mut().filter(|feed| !feed.is_joined) {
+            feed.is_joined = true;
+            feed.events.send(FeedEvent::Joined);
+        }
+    }
+
+    /// The track is listed. Tells the feeds what is new about it.
+    pub fn published(&mut self, info: &TrackInfo) {
+        self.missing_since = None;
+        let muted_before = self.info.as_ref().map(|old| old.muted);
+        let is_known = self.info.as_ref().is_some_and(|old| {
+            *old == TrackInfo {
+                muted: old.muted,
+                ..info.clone()
+            }
+        });
+        self.info = Some(info.clone());
+        if !is_known {
+            self.send(|| FeedEvent::Published(Box::new(info.clone())));
+        }
+        if muted_before.is_some_and(|before| before != info.muted) {
+            self.send(|| FeedEvent::Mute(mute_state(info.muted)));
+        }
+    }
+
+    pub fn muted(&mut self, muted: bool) {
+        if let Some(info) = self.info.as_mut().filter(|info| info.muted != muted) {
+            info.muted = muted;
+            self.send(|| FeedEvent::Mute(mute_state(muted)));
+        }
+    }
+
+    /// The track is over for its feeds. Late packets may still follow, so its carrier stays until they detach.
+    pub fn end(&mut self, end: &FeedEnd) {
+        self.info = None;
+        self.missing_since = None;
+        self.health.rest();
+        self.send(|| FeedEvent::Ended(end.clone()));
+    }
+
+    pub fn send(&mut self, event: impl Fn() -> FeedEvent) {
+        for feed in &mut self.feeds {
+            feed.events.send(event());
+        }
+    }
+}
+
+fn mute_state(muted: bool) -> MuteState {
+    if muted { MuteState::Muted } else { MuteState::Unmuted }
+}
