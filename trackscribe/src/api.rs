@@ -3,7 +3,8 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use domain::{MeetingId, transcript::Transcript};
+use bytes::Bytes;
+use domain::{MeetingId, RecordingId, transcript::Transcript};
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -22,6 +23,7 @@ pub struct Api {
 /// How to join a room.
 #[derive(Deserialize)]
 pub struct Join {
+    pub identity: String,
     pub url: String,
     pub token: SecretString,
 }
@@ -38,13 +40,17 @@ pub struct TranscriptStatus {
     pub state: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Recording {
+    pub id: RecordingId,
     pub identity: String,
     pub track_sid: String,
     pub state: String,
     pub reason: Option<String>,
+    /// The recorder's error message.
+    pub error: Option<String>,
     pub object_key: Option<String>,
+    pub manifest_key: Option<String>,
     pub duration_ms: Option<i64>,
     pub size_bytes: Option<i64>,
     /// Known once the worker has checked object and manifest.
@@ -96,6 +102,13 @@ impl Api {
         self.get::<Page<Recording>>(&format!("/v1/meetings/{meeting}/recordings"))
             .await
             .map(|page| page.items)
+    }
+
+    /// Downloads the audio file of a recording.
+    pub async fn audio(&self, recording: RecordingId) -> Result<Bytes> {
+        let path = format!("/v1/recordings/{recording}/audio");
+        let response = check_status(self.send(Method::GET, &path, None).await?).await?;
+        response.bytes().await.context("the audio cannot be downloaded")
     }
 
     pub async fn transcript(&self, meeting: MeetingId) -> Result<Transcript> {

@@ -11,6 +11,7 @@ use crate::{
     api::Api,
     setup::{Prepared, Site},
     up::{
+        child::Child,
         programs::ProgramArgs,
         stack::{self, Stack},
     },
@@ -45,6 +46,11 @@ impl TemporaryStack {
 
     pub fn prepared(&self) -> &Prepared {
         &self.0.prepared
+    }
+
+    /// A running child, by its name in [`plan`](crate::up::plan).
+    pub fn child(&self, name: &str) -> Result<&Child> {
+        self.0.child(name).with_context(|| format!("{name} was not started"))
     }
 
     /// The stack's API, with the admin key.

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::job::{Job, Queue};
-use storage::{PgPool, StorageError, jobs::NewJobs};
+use storage::{ChangeTx, PgPool, StorageError, jobs::NewJobs};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -80,14 +80,14 @@ pub async fn wake_due(pool: &PgPool, wake_queue: &WakeQueue) -> Result<(), Relay
 async fn mark_overdue_dead(ctx: &WorkerContext) -> Result<(), RelayError> {
     const ERROR: &str = "the worker process ended during the last attempt";
     loop {
-        let mut tx = ctx.begin().await?;
-        let Some(payload) = storage::jobs::mark_overdue_dead(&mut tx, ERROR).await? else {
+        let mut tx = ChangeTx::begin(&ctx.pool).await?;
+        let Some(payload) = storage::jobs::mark_overdue_dead(tx.conn(), ERROR).await? else {
             return Ok(());
         };
         if let Ok(job) = serde_json::from_value::<Job>(payload) {
             jobs::after_death(&mut tx, &job, ERROR, ctx).await?;
         }
-        storage::pool::commit(tx).await?;
+        tx.commit().await?;
     }
 }
 

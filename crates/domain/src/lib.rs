@@ -15,6 +15,7 @@
 pub mod clock;
 pub mod event;
 pub mod ids;
+pub mod interval;
 pub mod job;
 pub mod manifest;
 pub mod meeting;

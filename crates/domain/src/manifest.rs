@@ -155,6 +155,9 @@ pub enum GapCause {
     RecorderRestarted,
     /// The recorder's disk was full, and its memory held as much as it may.
     DiskFull,
+    /// A cause that a newer program wrote.
+    #[serde(other)]
+    Other,
 }
 
 /// A muted interval.

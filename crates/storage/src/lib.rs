@@ -1,15 +1,17 @@
 //! The database: PostgreSQL, one file per entity. Outside tests, only this crate contains SQL.
 //!
 //! Functions take `&mut PgConnection`, so that callers choose the transaction. A row that does not exist is `None`; an
-//! invalid row is an error that names it.
+//! invalid row is an error that names it. Meetings are changed through [`ChangeTx`] only.
 //!
 //! Left to others: what the rows mean (`domain`), and when they are read and written (`server`, `worker`).
 
 pub mod api_keys;
+mod change_tx;
 pub mod chunks;
 pub mod connections;
 mod error;
 pub mod events;
+mod facts;
 pub mod jobs;
 pub mod locks;
 pub mod meetings;
@@ -24,6 +26,7 @@ mod support;
 pub mod tracks;
 pub mod transcripts;
 
+pub use change_tx::ChangeTx;
 pub use error::StorageError;
 pub use sqlx::{PgConnection, PgPool, PgTransaction};
 

@@ -3,13 +3,13 @@
 use domain::{
     RoomId,
     event::{EventKind, EventRoom, PlatformEvent},
-    meeting::{Env, Outcome},
+    meeting::{Env, EventContext, Outcome},
 };
 use platform::VerifiedEvent;
 use storage::{
-    PgConnection, StorageError,
+    ChangeTx, PgConnection, StorageError,
     events::{NewEvent, Remembered},
-    meetings::{self, Adopt},
+    meetings::Adopt,
 };
 use uuid::Uuid;
 
@@ -23,8 +23,8 @@ const REPEATED: &str = "repeated";
 /// A repeated event changes nothing. Events of one room are serialized by a lock on the room's row.
 pub async fn ingest(app: &AppState, verified: &VerifiedEvent) -> Result<&'static str, StorageError> {
     let id = (app.ids)();
-    let mut tx = app.begin().await?;
-    if remember(&mut tx, app, id, verified).await? == Remembered::Repeated {
+    let mut tx = ChangeTx::begin(&app.pool).await?;
+    if remember(tx.conn(), app, id, verified).await? == Remembered::Repeated {
         return Ok(REPEATED);
     }
     let event = &verified.event;
@@ -32,8 +32,8 @@ pub async fn ingest(app: &AppState, verified: &VerifiedEvent) -> Result<&'static
         Some(room) => apply(&mut tx, app, event, room).await?,
         None => outcome_without_room(event, Outcome::Ignored),
     };
-    storage::events::set_outcome(&mut tx, id, outcome).await?;
-    storage::pool::commit(tx).await?;
+    storage::events::set_outcome(tx.conn(), id, outcome).await?;
+    tx.commit().await?;
     tracing::info!(event.name = event.name, event.id = event.key.id, %outcome, "webhook stored");
     Ok(outcome.as_str())
 }
@@ -55,7 +55,7 @@ async fn remember(
 }
 
 async fn apply(
-    conn: &mut PgConnection,
+    tx: &mut ChangeTx,
     app: &AppState,
     event: &PlatformEvent,
     room: &EventRoom,
@@ -69,12 +69,13 @@ async fn apply(
     } else {
         Adopt::Never
     };
-    let Some(context) = meetings::event_context(conn, event.key.platform, room, adopt).await? else {
-        return Ok(outcome_without_room(event, Outcome::ForeignRoom));
-    };
-    let change = context.apply(event, Env { now, ids: &app.ids });
-    meetings::save(conn, &change).await?;
-    Ok(change.outcome)
+    let env = Env { now, ids: &app.ids };
+    let decide = |context: &EventContext| context.apply(event, env);
+    let change = tx.change_platform_room(event.key.platform, room, adopt, decide).await?;
+    Ok(change.map_or_else(
+        || outcome_without_room(event, Outcome::ForeignRoom),
+        |change| change.outcome,
+    ))
 }
 
 /// Returns the outcome of an event that concerns none of our rooms.

@@ -17,7 +17,7 @@ pub fn line(what: &str, values: &[f64], unit: &str, target: &str) -> String {
 }
 
 /// The smallest value that at least this share of all values does not exceed.
-fn quantile(values: &[f64], share: f64) -> f64 {
+pub fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let rank = (share * sorted.len() as f64).ceil() as usize;

@@ -5,6 +5,7 @@
 
 mod alignment;
 mod env;
+mod faults;
 mod figures;
 mod path;
 mod publisher;
@@ -51,6 +52,8 @@ enum Bench {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
         chirps: u32,
     },
+    /// Breaks one program after the other while people speak, and lists what the recordings lost
+    Faults(faults::FaultsArgs),
 }
 
 pub async fn run(args: BenchArgs, shutdown: Shutdown) -> Result<()> {
@@ -60,5 +63,6 @@ pub async fn run(args: BenchArgs, shutdown: Shutdown) -> Result<()> {
         Bench::Alignment { stack, chirps } => {
             BenchEnv::with(stack, &shutdown, async |env| alignment::run(env, chirps).await).await
         }
+        Bench::Faults(args) => faults::run(args, &shutdown).await,
     }
 }

@@ -6,7 +6,11 @@ use anyhow::Result;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{log, process::Process, spec::ChildSpec};
+use super::{
+    log,
+    process::Process,
+    spec::{ChildSpec, Environment},
+};
 use crate::setup::DataDir;
 
 /// Pause before a child is restarted. It doubles each time.
@@ -22,8 +26,18 @@ pub struct Child {
     pub spec: ChildSpec,
     log: PathBuf,
     stop: CancellationToken,
+    orders: watch::Sender<Orders>,
     exits: watch::Receiver<Option<ExitStatus>>,
     supervisor: JoinHandle<()>,
+}
+
+/// What a bench asks of the supervisor.
+#[derive(Clone, Debug, Default)]
+struct Orders {
+    /// A process that exits is not restarted.
+    stays_down: bool,
+    /// Variables of the next process, in addition to those of the spec.
+    env: Vec<(String, String)>,
 }
 
 impl Child {
@@ -35,21 +49,34 @@ impl Child {
         let log = data.logs().join(format!("{}.log", spec.name));
         let process = Process::spawn(&spec, data, &log)?;
         let (stop, (exited, exits)) = (CancellationToken::new(), watch::channel(None));
+        let (orders, new_orders) = watch::channel(Orders::default());
         let supervisor = Supervisor {
             spec: spec.clone(),
             data: data.clone(),
             log: log.clone(),
             stop: stop.clone(),
             now,
+            orders: new_orders,
             exited,
         };
         Ok(Self {
             spec,
             log,
             stop,
+            orders,
             exits,
             supervisor: tokio::spawn(supervisor.run(process)),
         })
+    }
+
+    /// Leaves the child down after its next exit, until [`Child::release`].
+    pub fn hold(&self) {
+        self.orders.send_modify(|orders| orders.stays_down = true);
+    }
+
+    /// Starts a child that was held, at once, with these variables in addition to those of its spec.
+    pub fn release(&self, env: Vec<(String, String)>) {
+        self.orders.send_replace(Orders { stays_down: false, env });
     }
 
     /// Waits for the first exit.
@@ -88,6 +115,7 @@ struct Supervisor {
     log: PathBuf,
     stop: CancellationToken,
     now: CancellationToken,
+    orders: watch::Receiver<Orders>,
     exited: watch::Sender<Option<ExitStatus>>,
 }
 
@@ -120,13 +148,34 @@ impl Supervisor {
             backoff.as_secs()
         );
         loop {
-            self.stop.run_until_cancelled(tokio::time::sleep(*backoff)).await?;
-            *backoff = (*backoff * 2).min(MAX_BACKOFF);
-            match Process::spawn(&self.spec, &self.data, &self.log) {
+            self.stop.run_until_cancelled(self.pause(backoff)).await?;
+            match Process::spawn(&self.spec(), &self.data, &self.log) {
                 Ok(process) => return Some(process),
                 Err(error) => tracing::error!("{error:#}; trying again in {} s", backoff.as_secs()),
             }
         }
+    }
+
+    /// Waits until the next start is due.
+    async fn pause(&self, backoff: &mut Duration) {
+        let mut orders = self.orders.clone();
+        if orders.borrow().stays_down {
+            *backoff = FIRST_BACKOFF;
+            // An error means that the child is being stopped.
+            let _released = orders.wait_for(|orders| !orders.stays_down).await;
+        } else {
+            tokio::time::sleep(*backoff).await;
+            *backoff = (*backoff * 2).min(MAX_BACKOFF);
+        }
+    }
+
+    /// The spec of the next process.
+    fn spec(&self) -> ChildSpec {
+        let mut spec = self.spec.clone();
+        if let Environment::With(variables) = &mut spec.env {
+            variables.extend(self.orders.borrow().env.iter().cloned());
+        }
+        spec
     }
 }
 
@@ -140,7 +189,7 @@ mod tests {
     use test_support::wait_until;
 
     use super::*;
-    use crate::up::spec::{Environment, StopPlan};
+    use crate::up::spec::StopPlan;
 
     /// Much longer than a shell needs.
     const TIMEOUT: Duration = Duration::from_secs(20);
@@ -190,6 +239,22 @@ mod tests {
         child.stop().await;
 
         assert_eq!(status.code(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_held_child_stays_down_until_it_is_released() {
+        let (_folder, data) = data();
+        let mut spec = shell("echo run $ROUND; sleep 0.1", plan(None, TIMEOUT));
+        spec.env = Environment::With(vec![("ROUND".into(), "one".into())]);
+        let child = Child::start(spec, &data, CancellationToken::new()).unwrap();
+        child.hold();
+        child.exited().await;
+        until("its log is written", || child.log_tail().contains("run one")).await;
+
+        child.release(vec![("ROUND".into(), "two".into())]);
+
+        until("it has run again", || child.log_tail().contains("run two")).await;
+        child.stop().await;
     }
 
     #[tokio::test]

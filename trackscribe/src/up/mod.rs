@@ -3,12 +3,12 @@
 //!
 //! The content of the data folder is left to `setup`.
 
-mod child;
+pub mod child;
 mod lock;
 mod log;
-mod plan;
+pub mod plan;
 pub mod ports;
-mod postgres;
+pub mod postgres;
 mod process;
 pub mod programs;
 mod ready;

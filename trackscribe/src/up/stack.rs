@@ -70,6 +70,11 @@ impl Stack {
         self.ready(plan::SERVER, Check::http(ports.api, "/readyz")).await
     }
 
+    /// A running child, by its name in [`plan`].
+    pub fn child(&self, name: &str) -> Option<&Child> {
+        self.children.iter().find(|child| child.spec.name == name)
+    }
+
     /// Stops the children one after the other.
     pub async fn stop(mut self) {
         for name in plan::STOP_ORDER {
@@ -88,7 +93,7 @@ impl Stack {
     }
 
     async fn ready(&self, name: &str, check: Check<'_>) -> Result<()> {
-        let child = self.children.iter().find(|child| child.spec.name == name);
+        let child = self.child(name);
         ready::wait(
             child.with_context(|| format!("{name} was not started"))?,
             check,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::job::Job;
 use metrics::counter;
-use storage::{StorageError, jobs::Claimed};
+use storage::{ChangeTx, StorageError, jobs::Claimed};
 use tokio::time::{Instant, sleep};
 
 use super::Attempt;
@@ -126,11 +126,11 @@ async fn write(verdict: &Verdict, job: &Job, attempt: &Attempt<'_>) -> Result<()
 
 /// Marks the job dead and saves what follows from that, in one transaction.
 async fn mark_dead(job: &Job, attempt: &Attempt<'_>, error: &str) -> Result<(), StorageError> {
-    let mut tx = attempt.ctx.begin().await?;
-    if storage::jobs::mark_dead(&mut tx, attempt.lease, error).await? {
+    let mut tx = ChangeTx::begin(&attempt.ctx.pool).await?;
+    if storage::jobs::mark_dead(tx.conn(), attempt.lease, error).await? {
         jobs::after_death(&mut tx, job, error, attempt.ctx).await?;
     }
-    storage::pool::commit(tx).await
+    tx.commit().await
 }
 
 /// Marks a job dead whose payload this version cannot read.

@@ -10,13 +10,13 @@ use domain::{
     room::Room,
 };
 use storage::{
-    PgConnection, PgTransaction,
+    ChangeTx, PgConnection,
     jobs::{Claimed, Lease},
     recordings,
 };
 use tokio::time::Instant;
 
-use crate::{change::change_meeting, context::WorkerContext, jobs::JobError};
+use crate::{context::WorkerContext, jobs::JobError};
 
 /// One run of a claimed job.
 pub struct Attempt<'a> {
@@ -58,9 +58,9 @@ impl<'a> Attempt<'a> {
     ///
     /// # Errors
     /// A retry if another worker has already claimed it.
-    pub async fn begin(&self) -> Result<PgTransaction<'static>, JobError> {
-        let mut tx = self.ctx.begin().await?;
-        if storage::jobs::fence(&mut tx, self.lease).await? {
+    pub async fn begin(&self) -> Result<ChangeTx, JobError> {
+        let mut tx = ChangeTx::begin(&self.ctx.pool).await?;
+        if storage::jobs::fence(tx.conn(), self.lease).await? {
             return Ok(tx);
         }
         Err(JobError::retry(anyhow::anyhow!(
@@ -81,8 +81,8 @@ impl<'a> Attempt<'a> {
         decide: impl FnOnce(&Room, &Meeting) -> Change,
     ) -> Result<(), JobError> {
         let mut tx = self.begin().await?;
-        change_meeting(&mut tx, meeting, decide).await?;
-        Ok(storage::pool::commit(tx).await?)
+        tx.change_meeting(meeting, decide).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Notes, in the caller's transaction, that the job got further: this attempt counts as its first, and its deadline

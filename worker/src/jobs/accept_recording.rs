@@ -16,6 +16,7 @@ use crate::{
     attempt::Attempt,
     download::{DownloadError, DownloadedObject},
     log::chain,
+    pipeline::coverage::coverage,
 };
 
 /// Longest manifest that is read. One of a whole day with a gap every second is a tenth of this.
@@ -146,6 +147,7 @@ fn compare(manifest: &Manifest, audio: &DownloadedObject, samples: SampleTime) -
         samples,
         duration_ms: samples.as_millis(),
         fit: expected.clock.fit,
+        coverage: coverage(manifest),
     })
 }
 

@@ -29,8 +29,8 @@ pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
             .await?;
     }
     let mut tx = attempt.begin().await?;
-    transcripts::mark_exported(&mut tx, id, (attempt.ctx.clock)()).await?;
-    storage::pool::commit(tx).await?;
+    transcripts::mark_exported(tx.conn(), id, (attempt.ctx.clock)()).await?;
+    tx.commit().await?;
     tracing::info!(segments = transcript.segments.len(), "transcript exported");
     Ok(())
 }

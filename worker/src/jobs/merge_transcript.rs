@@ -11,7 +11,7 @@ use domain::{
     transcript::{Missing, Segment, TranscriptState},
 };
 use storage::{
-    PgConnection, StorageError, chunks, jobs, meetings, segments,
+    ChangeTx, PgConnection, StorageError, chunks, jobs, meetings, segments,
     transcripts::{self, TranscriptHead},
 };
 
@@ -31,7 +31,7 @@ const NOT_TRANSCRIBED: &str = "transcription_failed";
 #[tracing::instrument(skip_all, fields(meeting.id = %id))]
 pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
     let mut tx = attempt.begin().await?;
-    let Some((room, meeting)) = meetings::lock(&mut tx, id).await? else {
+    let Some((room, meeting)) = meetings::lock(tx.conn(), id).await? else {
         return Ok(());
     };
     if !meeting.is_settled() {
@@ -39,30 +39,30 @@ pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
     }
     let mut tracks = Vec::new();
     for recording in &meeting.recordings {
-        tracks.extend(track(&mut tx, &meeting, recording).await?);
+        tracks.extend(track(tx.conn(), &meeting, recording).await?);
     }
     let turns = merge(&tracks);
     let head = head(&room, &meeting, &turns);
-    segments::replace(&mut tx, id, &turns).await?;
-    transcripts::save(&mut tx, &head).await?;
+    segments::replace(tx.conn(), id, &turns).await?;
+    transcripts::save(tx.conn(), &head).await?;
     if matches!(head.state, TranscriptState::Ready | TranscriptState::Empty) {
-        jobs::add(&mut tx, &[Job::ExportTranscript { meeting_id: id }]).await?;
+        jobs::add(tx.conn(), &[Job::ExportTranscript { meeting_id: id }]).await?;
     }
-    storage::pool::commit(tx).await?;
+    tx.commit().await?;
     tracing::info!(state = ?head.state, segments = turns.len(), missing = head.missing.len(), "transcript merged");
     Ok(())
 }
 
 /// Marks the transcript as failed, so that nothing waits for it.
-pub async fn after_death(conn: &mut PgConnection, id: MeetingId) -> Result<(), StorageError> {
-    let Some((room, meeting)) = meetings::lock(conn, id).await? else {
+pub async fn after_death(tx: &mut ChangeTx, id: MeetingId) -> Result<(), StorageError> {
+    let Some((room, meeting)) = meetings::lock(tx.conn(), id).await? else {
         return Ok(());
     };
     let head = TranscriptHead {
         state: TranscriptState::Failed,
         ..head(&room, &meeting, &[])
     };
-    transcripts::save(conn, &head).await
+    transcripts::save(tx.conn(), &head).await
 }
 
 /// Loads the words of one recording in meeting time; `None` if the recording failed or was not transcribed.

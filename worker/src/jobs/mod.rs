@@ -17,9 +17,9 @@ use domain::{
     job::Job,
     recording::{FailureReason, Transcription},
 };
-use storage::{PgConnection, StorageError};
+use storage::{ChangeTx, StorageError};
 
-use crate::{attempt::Attempt, change::change_meeting_of, context::WorkerContext};
+use crate::{attempt::Attempt, context::WorkerContext};
 
 /// Runs a job.
 pub async fn run(job: &Job, attempt: &Attempt<'_>) -> Result<(), JobError> {
@@ -34,31 +34,24 @@ pub async fn run(job: &Job, attempt: &Attempt<'_>) -> Result<(), JobError> {
 
 /// Saves what follows from a dead job, so that nothing waits for its result. Runs in the transaction that marks the job
 /// dead.
-pub async fn after_death(
-    conn: &mut PgConnection,
-    job: &Job,
-    error: &str,
-    ctx: &WorkerContext,
-) -> Result<(), StorageError> {
+pub async fn after_death(tx: &mut ChangeTx, job: &Job, error: &str, ctx: &WorkerContext) -> Result<(), StorageError> {
     let (now, error) = ((ctx.clock)(), error.to_owned());
     match *job {
         Job::StartRecording { recording_id: id } => {
-            change_meeting_of(conn, id, |m| {
-                m.fail_recording(id, FailureReason::StartFailed, error, now)
-            })
-            .await
+            tx.change_meeting_of(id, |_, m| m.fail_recording(id, FailureReason::StartFailed, error, now))
+                .await?;
         }
         Job::AcceptRecording { recording_id: id } => {
-            change_meeting_of(conn, id, |m| {
-                m.reject_recording(id, FailureReason::ObjectMissing, error)
-            })
-            .await
+            tx.change_meeting_of(id, |_, m| m.reject_recording(id, FailureReason::ObjectMissing, error))
+                .await?;
         }
         Job::TranscribeTrack { recording_id: id } => {
-            change_meeting_of(conn, id, |m| m.set_transcription(id, Transcription::Dead)).await
+            tx.change_meeting_of(id, |_, m| m.set_transcription(id, Transcription::Dead))
+                .await?;
         }
-        Job::MergeTranscript { meeting_id } => merge_transcript::after_death(conn, meeting_id).await,
+        Job::MergeTranscript { meeting_id } => merge_transcript::after_death(tx, meeting_id).await?,
         // The transcript is in the database; only its files are missing.
-        Job::ExportTranscript { .. } => Ok(()),
+        Job::ExportTranscript { .. } => {}
     }
+    Ok(())
 }

@@ -20,7 +20,6 @@ use tokio::{sync::mpsc, task::spawn_blocking, time::Instant};
 use super::JobError;
 use crate::{
     attempt::Attempt,
-    change::change_meeting,
     download::DownloadedObject,
     engine::{Audio, Engine, Hint},
     pipeline::{
@@ -176,20 +175,20 @@ impl Transcriber<'_> {
             words: serde_json::to_value(&filtered.words).map_err(JobError::give_up)?,
         };
         let mut tx = self.attempt.begin().await?;
-        chunks::save(&mut tx, self.recording.id, &plan.key, &chunk).await?;
-        self.attempt.progress(&mut tx).await?;
-        Ok(storage::pool::commit(tx).await?)
+        chunks::save(tx.conn(), self.recording.id, &plan.key, &chunk).await?;
+        self.attempt.progress(tx.conn()).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn finish(&self, plan: &Plan) -> Result<(), JobError> {
         let recording = self.recording;
         let mut tx = self.attempt.begin().await?;
-        chunks::delete_others(&mut tx, recording.id, &plan.key).await?;
-        change_meeting(&mut tx, recording.meeting_id, |_, meeting| {
+        chunks::delete_others(tx.conn(), recording.id, &plan.key).await?;
+        tx.change_meeting(recording.meeting_id, |_, meeting| {
             meeting.set_transcription(recording.id, Transcription::Done)
         })
         .await?;
-        storage::pool::commit(tx).await?;
+        tx.commit().await?;
         tracing::info!(chunks = plan.chunks.len(), "recording transcribed");
         Ok(())
     }

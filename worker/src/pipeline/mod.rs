@@ -19,6 +19,7 @@
 
 pub mod align;
 pub mod audio;
+pub mod coverage;
 pub mod filter;
 pub mod merge;
 pub mod vad;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use domain::{event::EventRoom, meeting::LiveRoom};
-use platform::{Platform, PlatformError};
-use storage::{
-    StorageError,
-    meetings::{self, Adopt},
+use domain::{
+    event::EventRoom,
+    meeting::{EventContext, LiveRoom},
 };
+use platform::{Platform, PlatformError};
+use storage::{ChangeTx, StorageError, meetings::Adopt};
 
 use super::ReconcileError;
 use crate::{context::WorkerContext, log::chain};
@@ -31,12 +31,12 @@ pub async fn reconcile(
 }
 
 async fn reconcile_room(ctx: &WorkerContext, platform: &Arc<dyn Platform>, live: LiveRoom) -> Result<(), StorageError> {
-    let mut tx = ctx.begin().await?;
-    let Some(context) = meetings::event_context(&mut tx, platform.kind(), &live.room, adopt(ctx)).await? else {
-        return Ok(());
-    };
-    let change = context.reconcile(&live, ctx.env());
-    if !change.is_empty() {
+    let mut tx = ChangeTx::begin(&ctx.pool).await?;
+    let decide = |context: &EventContext| context.reconcile(&live, ctx.env());
+    let change = tx
+        .change_platform_room(platform.kind(), &live.room, adopt(ctx), decide)
+        .await?;
+    if let Some(change) = change.filter(|change| !change.is_empty()) {
         let (room, jobs) = (&live.room.name, change.jobs.len());
         tracing::info!(
             room,
@@ -44,9 +44,8 @@ async fn reconcile_room(ctx: &WorkerContext, platform: &Arc<dyn Platform>, live:
             recordings = change.recordings.len(),
             "found changes without a webhook"
         );
-        meetings::save(&mut tx, &change).await?;
     }
-    storage::pool::commit(tx).await
+    tx.commit().await
 }
 
 fn adopt(ctx: &WorkerContext) -> Adopt {

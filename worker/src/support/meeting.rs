@@ -93,11 +93,13 @@ impl WorkerTest {
             started_at: None,
             ended_at: Some(self.now()),
         };
-        let mut tx = self.ctx.begin().await.unwrap();
-        let locked = storage::meetings::lock(&mut tx, recording.meeting_id).await.unwrap();
-        let change = locked.unwrap().1.apply_report(&report, self.ctx.env());
-        storage::meetings::save(&mut tx, &change).await.unwrap();
-        storage::pool::commit(tx).await.unwrap();
+        let mut tx = storage::ChangeTx::begin(&self.ctx.pool).await.unwrap();
+        tx.change_meeting(recording.meeting_id, |_, meeting| {
+            meeting.apply_report(&report, self.ctx.env())
+        })
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// Removes the room from the platform and reconciles until the meeting is closed.

@@ -4,8 +4,8 @@ use domain::{
     EgressId, ObjectKey, SampleTime, UnixNanos,
     event::EgressStatus,
     manifest::{
-        End, Fit, Manifest, ManifestClock, ManifestFile, ManifestParticipant, PacketCounts, TrackscribeManifest,
-        VERSION,
+        End, Fit, Listened, Manifest, ManifestClock, ManifestFile, ManifestParticipant, PacketCounts,
+        TrackscribeManifest, VERSION,
     },
     recording::Recording,
 };
@@ -69,12 +69,21 @@ fn measurements(recording: &Recording, started_at: UnixNanos, file: &[u8]) -> Tr
         clock: exact_clock(started_at),
         gaps: Vec::new(),
         mutes: Vec::new(),
-        listened: Vec::new(),
+        listened: vec![connected_throughout(recording, started_at)],
         counts: PacketCounts::default(),
         end: End {
             status: "EGRESS_COMPLETE".to_owned(),
             details: String::new(),
         },
+    }
+}
+
+/// A recorder that was connected to the track from the request to the track's end.
+fn connected_throughout(recording: &Recording, ended_at: UnixNanos) -> Listened {
+    const AN_HOUR_NS: i64 = 3_600_000_000_000;
+    Listened {
+        from_ns: UnixNanos::from_datetime(recording.requested_at),
+        to_ns: ended_at.saturating_add(AN_HOUR_NS),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is to be written: the difference between a meeting before and after.
 
+use super::fact::{Fact, facts};
 use super::{Meeting, MeetingHead};
 use crate::RecordingId;
 use crate::job::Job;
@@ -47,6 +48,8 @@ pub struct Change {
     pub recordings: Vec<Recording>,
     /// Jobs to queue.
     pub jobs: Vec<Job>,
+    /// What happens by this change, to be published when it is committed.
+    pub facts: Vec<Fact>,
 }
 
 impl Change {
@@ -61,6 +64,7 @@ impl Change {
             withdrawn: Vec::new(),
             recordings: Vec::new(),
             jobs: Vec::new(),
+            facts: Vec::new(),
         }
     }
 
@@ -90,6 +94,7 @@ impl Change {
                 .filter(|id| after.recording(*id).is_none()),
         );
         self.jobs.extend(new_jobs(before, after));
+        self.facts.extend(facts(before, after));
     }
 }
 

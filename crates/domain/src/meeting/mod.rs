@@ -7,6 +7,7 @@
 
 mod change;
 mod event_context;
+mod fact;
 mod intervals;
 mod job_results;
 mod lifecycle;
@@ -21,5 +22,6 @@ mod tests;
 
 pub use change::{Change, Outcome};
 pub use event_context::EventContext;
+pub use fact::{Fact, FactKind};
 pub use reconcile::{LiveParticipant, LiveRoom};
 pub use state::{Env, Meeting, MeetingHead, MeetingState};

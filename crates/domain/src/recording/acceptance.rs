@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::Coverage;
 use crate::SampleTime;
 use crate::manifest::Fit;
 
@@ -18,6 +19,8 @@ pub struct VerifiedRecording {
     pub duration_ms: i64,
     /// How samples map to wall time.
     pub fit: Fit,
+    /// What the recorder heard and what it missed.
+    pub coverage: Coverage,
 }
 
 /// The result of verifying a recording: a [`VerifiedRecording`] and its place on the meeting's clock.
@@ -37,6 +40,8 @@ pub struct Acceptance {
     pub offset_ms: i64,
     /// How samples map to wall time.
     pub fit: Fit,
+    /// What the recorder heard and what it missed; `None` if the recording was accepted before this was stored.
+    pub coverage: Option<Coverage>,
 }
 
 impl Acceptance {
@@ -47,6 +52,7 @@ impl Acceptance {
             samples,
             duration_ms,
             fit,
+            coverage,
         } = verified;
         Self {
             accepted_at,
@@ -56,6 +62,7 @@ impl Acceptance {
             duration_ms,
             offset_ms: offset_ms(fit, meeting_start),
             fit,
+            coverage: Some(coverage),
         }
     }
 

@@ -20,6 +20,11 @@ pub fn meeting_time_ms(fit: &Fit, meeting_start: UnixNanos, sample: SampleTime) 
     (from_start_ns / 1e6).round() as i64
 }
 
+/// Returns the wall time of `sample`, by the recorder's clock.
+pub fn wall_time(fit: &Fit, sample: SampleTime) -> UnixNanos {
+    fit.a_ns.saturating_add((fit.b_ns * sample.0 as f64).round() as i64)
+}
+
 /// Returns the milliseconds from the meeting's start to the first sample, rounded: the `offset_ms` of a recording.
 pub fn offset_ms(fit: &Fit, meeting_start: UnixNanos) -> i64 {
     meeting_time_ms(fit, meeting_start, SampleTime::ZERO)
@@ -44,6 +49,10 @@ mod tests {
             meeting_time_ms(&fit, meeting_start.saturating_add(10_000_000_000), SampleTime::SECOND),
             -6500
         );
+        assert_eq!(
+            wall_time(&fit, SampleTime(-48_000)),
+            UnixNanos(1_800_000_001_500_000_000)
+        );
     }
 
     #[test]
@@ -54,5 +63,6 @@ mod tests {
         };
 
         assert_eq!(meeting_time_ms(&fit, UnixNanos(i64::MAX), SampleTime(i64::MAX)), 0);
+        assert_eq!(wall_time(&fit, SampleTime(i64::MAX)), fit.a_ns);
     }
 }

@@ -8,7 +8,8 @@ mod row;
 mod write;
 
 pub use read::{MeetingView, find, list, list_open, view};
-pub use write::{Adopt, event_context, lock, save};
+pub use write::{Adopt, lock};
+pub(crate) use write::{event_context, save};
 
 #[cfg(test)]
 mod tests;

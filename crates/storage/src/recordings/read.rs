@@ -12,7 +12,7 @@ pub async fn find(conn: &mut PgConnection, id: RecordingId) -> Result<Option<Rec
         RecordingRow,
         "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
                 egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
-                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription
+                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription, coverage
          FROM recordings
          WHERE id = $1",
         id.0,
@@ -28,7 +28,7 @@ pub async fn find_by_egress(conn: &mut PgConnection, egress: &EgressId) -> Resul
         RecordingRow,
         "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
                 egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
-                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription
+                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription, coverage
          FROM recordings
          WHERE egress_id = $1",
         egress.as_str(),
@@ -44,7 +44,7 @@ pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Re
         RecordingRow,
         "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
                 egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
-                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription
+                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription, coverage
          FROM recordings
          WHERE meeting_id = $1
          ORDER BY id",
@@ -66,7 +66,7 @@ pub async fn page_for_meeting(
         RecordingRow,
         "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
                 egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
-                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription
+                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription, coverage
          FROM recordings
          WHERE meeting_id = $1 AND ($2::uuid IS NULL OR id > $2)
          ORDER BY id
@@ -86,7 +86,7 @@ pub async fn list_open(conn: &mut PgConnection) -> Result<Vec<Recording>, Storag
         RecordingRow,
         "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
                 egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
-                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription
+                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription, coverage
          FROM recordings
          WHERE state IN ('requested', 'active')
          ORDER BY id",

@@ -39,6 +39,7 @@ pub(super) struct RecordingRow {
     pub ended_at: Option<DateTime<Utc>>,
     pub accepted_at: Option<DateTime<Utc>>,
     pub transcription: String,
+    pub coverage: Option<serde_json::Value>,
 }
 
 /// The data of a state as columns.
@@ -146,6 +147,7 @@ fn acceptance(row: &RecordingRow, accepted_at: DateTime<Utc>) -> Result<Acceptan
             a_ns: UnixNanos(known(row, "fit_a_ns", row.fit_a_ns)?),
             b_ns: known(row, "fit_b_ns", row.fit_b_ns)?,
         },
+        coverage: at(row).read_optional("coverage", row.coverage.clone().map(serde_json::from_value))?,
     })
 }
 

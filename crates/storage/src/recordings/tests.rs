@@ -1,7 +1,9 @@
 use domain::{
     ObjectKey, SampleTime, UnixNanos,
-    manifest::Fit,
-    recording::{Acceptance, Active, Complete, Failed, FailureReason, Recording, RecordingState, Transcription},
+    manifest::{Fit, GapCause, Listened},
+    recording::{
+        Acceptance, Active, Complete, Coverage, Failed, FailureReason, Hole, Recording, RecordingState, Transcription,
+    },
 };
 use sqlx::{PgConnection, PgPool};
 
@@ -32,6 +34,17 @@ fn acceptance() -> Acceptance {
             a_ns: UnixNanos(1_800_000_000_000_000_000),
             b_ns: 20_833.333,
         },
+        coverage: Some(Coverage {
+            listened: vec![Listened {
+                from_ns: UnixNanos(5),
+                to_ns: UnixNanos(9),
+            }],
+            holes: vec![Hole {
+                from_ns: UnixNanos(6),
+                to_ns: UnixNanos(7),
+                cause: GapCause::DiskFull,
+            }],
+        }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Writes recordings.
 
 use domain::{RecordingId, recording::Recording};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, types::Json};
 
 use super::row::StateColumns;
 use crate::StorageError;
@@ -17,9 +17,9 @@ pub async fn save(conn: &mut PgConnection, recording: &Recording) -> Result<(), 
         "INSERT INTO recordings (id, meeting_id, track_id, identity, platform_room_sid, track_sid, egress_id,
                                  requested_at, state, reason, error, truncated, object_key, manifest_key, started_at,
                                  ended_at, transcription, size_bytes, accepted_at, sha256, samples, duration_ms,
-                                 offset_ms, fit_a_ns, fit_b_ns)
+                                 offset_ms, fit_a_ns, fit_b_ns, coverage)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                 $23, $24, $25)
+                 $23, $24, $25, $26)
          ON CONFLICT (id) DO UPDATE
          SET egress_id = EXCLUDED.egress_id, state = EXCLUDED.state, reason = EXCLUDED.reason,
              error = EXCLUDED.error, truncated = EXCLUDED.truncated,
@@ -28,7 +28,7 @@ pub async fn save(conn: &mut PgConnection, recording: &Recording) -> Result<(), 
              started_at = EXCLUDED.started_at, ended_at = EXCLUDED.ended_at, transcription = EXCLUDED.transcription,
              size_bytes = EXCLUDED.size_bytes, accepted_at = EXCLUDED.accepted_at, sha256 = EXCLUDED.sha256,
              samples = EXCLUDED.samples, duration_ms = EXCLUDED.duration_ms, offset_ms = EXCLUDED.offset_ms,
-             fit_a_ns = EXCLUDED.fit_a_ns, fit_b_ns = EXCLUDED.fit_b_ns",
+             fit_a_ns = EXCLUDED.fit_a_ns, fit_b_ns = EXCLUDED.fit_b_ns, coverage = EXCLUDED.coverage",
         recording.id.0,
         recording.meeting_id.0,
         recording.track_id.0,
@@ -54,6 +54,7 @@ pub async fn save(conn: &mut PgConnection, recording: &Recording) -> Result<(), 
         accepted.map(|a| a.offset_ms),
         accepted.map(|a| a.fit.a_ns.0),
         accepted.map(|a| a.fit.b_ns),
+        accepted.and_then(|a| a.coverage.as_ref()).map(Json) as _,
     )
     .execute(conn)
     .await?;

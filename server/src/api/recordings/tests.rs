@@ -1,5 +1,9 @@
 use axum::http::{Method, StatusCode};
-use domain::{MeetingId, ObjectKey, SampleTime, UnixNanos, manifest::Fit, recording::VerifiedRecording};
+use domain::{
+    MeetingId, ObjectKey, SampleTime, UnixNanos,
+    manifest::Fit,
+    recording::{Coverage, VerifiedRecording},
+};
 use insta::assert_snapshot;
 use storage::PgPool;
 use uuid::Uuid;
@@ -37,25 +41,25 @@ async fn with_audio(pool: PgPool) -> (TestApp, String) {
 async fn a_recording_has_its_timing_and_digest_once_it_is_accepted(pool: PgPool) {
     let (app, meeting, recording) = after(pool, 10).await;
     let before = app.get(&format!("/v1/recordings/{recording}")).await;
-    let mut tx = app.pool.begin().await.unwrap();
-    let (_, whole) = storage::meetings::lock(&mut tx, MeetingId(meeting))
-        .await
-        .unwrap()
-        .unwrap();
-    let fit = Fit {
-        a_ns: UnixNanos::from_datetime(whole.head.started_at).saturating_add(2_500_000_000),
-        b_ns: 20_833.3,
-    };
-    let verified = VerifiedRecording {
-        sha256: "ab".repeat(32),
-        size_bytes: 10,
-        samples: SampleTime(48_000),
-        duration_ms: 1_000,
-        fit,
+    let now = app.now();
+    let accept = |_: &domain::room::Room, whole: &domain::meeting::Meeting| {
+        let fit = Fit {
+            a_ns: UnixNanos::from_datetime(whole.head.started_at).saturating_add(2_500_000_000),
+            b_ns: 20_833.3,
+        };
+        let verified = VerifiedRecording {
+            sha256: "ab".repeat(32),
+            size_bytes: 10,
+            samples: SampleTime(48_000),
+            duration_ms: 1_000,
+            fit,
+            coverage: Coverage::default(),
+        };
+        whole.accept_recording(recording.into(), verified, now)
     };
 
-    let change = whole.accept_recording(recording.into(), verified, app.now());
-    storage::meetings::save(&mut tx, &change).await.unwrap();
+    let mut tx = storage::ChangeTx::begin(&app.pool).await.unwrap();
+    tx.change_meeting(MeetingId(meeting), accept).await.unwrap();
     tx.commit().await.unwrap();
 
     assert_snapshot!(before.to_snapshot(), @r#"

@@ -1,6 +1,7 @@
 //! Tests of a meeting as a whole: events in, rows and jobs out.
 
 mod event_order;
+mod facts;
 mod opening;
 mod policy;
 mod reconcile;

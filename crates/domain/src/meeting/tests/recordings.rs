@@ -5,7 +5,7 @@ use crate::event::{EgressStatus, EventKind};
 use crate::job::Job;
 use crate::manifest::Fit;
 use crate::meeting::{Meeting, Outcome};
-use crate::recording::{FailureReason, RecordingState, Transcription, VerifiedRecording};
+use crate::recording::{Coverage, FailureReason, RecordingState, Transcription, VerifiedRecording};
 use crate::track::NotRecorded;
 use crate::{RecordingId, SampleTime, UnixNanos};
 
@@ -250,6 +250,7 @@ fn verified() -> VerifiedRecording {
         samples: SampleTime(144_000),
         duration_ms: 3000,
         fit,
+        coverage: Coverage::default(),
     }
 }
 

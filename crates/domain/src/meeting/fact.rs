@@ -1,0 +1,104 @@
+//! What happened in a meeting, for those who are told: logs, metrics, and later live events, outgoing webhooks and audit.
+
+use super::Meeting;
+use crate::recording::{Recording, RecordingState, Transcription};
+use crate::text_enum::text_enum;
+use crate::{MeetingId, RecordingId};
+
+text_enum! {
+    /// The kinds of facts. The words are stable.
+    FactKind {
+        /// A meeting has begun.
+        MeetingOpened = "meeting_opened",
+        /// A meeting is over. It stays so.
+        MeetingClosed = "meeting_closed",
+        /// A recording of a track was requested.
+        RecordingRequested = "recording_requested",
+        /// A request was withdrawn before an egress was asked for.
+        RecordingWithdrawn = "recording_withdrawn",
+        /// An egress is connected to the track.
+        RecordingStarted = "recording_started",
+        /// The recorder has reported the end of a recording with a file.
+        RecordingCompleted = "recording_completed",
+        /// Object and manifest of a recording were verified.
+        RecordingAccepted = "recording_accepted",
+        /// There is no recording, and its state says why.
+        RecordingFailed = "recording_failed",
+        /// We believe that the recorder is gone. A guess, which later knowledge may overrule.
+        RecordingLost = "recording_lost",
+        /// The words of a recording are known.
+        RecordingTranscribed = "recording_transcribed",
+        /// The transcript can be read.
+        TranscriptReady = "transcript_ready",
+        /// There is no transcript.
+        TranscriptFailed = "transcript_failed",
+    }
+}
+
+/// Something that happened. It is published once, after the transaction that made it true has been committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// What happened.
+    pub kind: FactKind,
+    /// Where it happened.
+    pub meeting_id: MeetingId,
+    /// The recording that the fact is about, if it is about one.
+    pub recording_id: Option<RecordingId>,
+}
+
+impl Fact {
+    /// Creates a fact about a whole meeting.
+    pub fn of_meeting(kind: FactKind, meeting_id: MeetingId) -> Self {
+        Self {
+            kind,
+            meeting_id,
+            recording_id: None,
+        }
+    }
+
+    fn of_recording(kind: FactKind, recording: &Recording) -> Self {
+        Self {
+            kind,
+            meeting_id: recording.meeting_id,
+            recording_id: Some(recording.id),
+        }
+    }
+}
+
+/// Returns what happened between `before` and `after`.
+pub(super) fn facts(before: Option<&Meeting>, after: &Meeting) -> Vec<Fact> {
+    let was_open = before.map(|b| b.head.is_open());
+    let mut facts = Vec::new();
+    if was_open.is_none() {
+        facts.push(Fact::of_meeting(FactKind::MeetingOpened, after.head.id));
+    }
+    for recording in &after.recordings {
+        facts.extend(of_recording(before.and_then(|b| b.recording(recording.id)), recording));
+    }
+    let withdrawn = before.iter().flat_map(|b| &b.recordings);
+    let withdrawn = withdrawn.filter(|r| after.recording(r.id).is_none());
+    facts.extend(withdrawn.map(|r| Fact::of_recording(FactKind::RecordingWithdrawn, r)));
+    if !after.head.is_open() && was_open != Some(false) {
+        facts.push(Fact::of_meeting(FactKind::MeetingClosed, after.head.id));
+    }
+    facts
+}
+
+fn of_recording(before: Option<&Recording>, after: &Recording) -> Vec<Fact> {
+    let is_new_state = before.map(|b| b.state.as_str()) != Some(after.state.as_str());
+    let state = match &after.state {
+        RecordingState::Requested if before.is_none() => Some(FactKind::RecordingRequested),
+        RecordingState::Active(_) => Some(FactKind::RecordingStarted),
+        RecordingState::Complete(_) => Some(FactKind::RecordingCompleted),
+        RecordingState::Failed(_) => Some(FactKind::RecordingFailed),
+        RecordingState::Requested => None,
+    };
+    let is_new = |holds: fn(&Recording) -> bool| holds(after) && !before.is_some_and(holds);
+    let accepted = is_new(|r| r.acceptance.is_some()).then_some(FactKind::RecordingAccepted);
+    let transcribed = is_new(|r| r.transcription == Transcription::Done).then_some(FactKind::RecordingTranscribed);
+    [state.filter(|_| is_new_state), accepted, transcribed]
+        .into_iter()
+        .flatten()
+        .map(|kind| Fact::of_recording(kind, after))
+        .collect()
+}

@@ -1,0 +1,54 @@
+//! Each fact is told once, however often its event arrives.
+
+use super::support::{Call, RoomStore, microphone, zoe};
+use crate::event::{EgressStatus, PlatformEvent};
+use crate::meeting::FactKind;
+
+/// Applies the events in order and returns the kinds of the facts.
+fn told(store: &mut RoomStore, events: &[PlatformEvent]) -> Vec<FactKind> {
+    let changes = events.iter().map(|event| store.apply(event));
+    changes.flat_map(|change| change.facts).map(|fact| fact.kind).collect()
+}
+
+#[test]
+fn a_meeting_with_one_recording_tells_its_story_once() {
+    let (call, track) = (Call::new("RM_1"), microphone("TR_1"));
+    let events = [
+        call.joined(1, &zoe()),
+        call.published(2, &zoe(), &track),
+        call.egress(3, "EG_1", &track, EgressStatus::Active),
+        call.egress(9, "EG_1", &track, EgressStatus::Complete),
+        call.finished(20),
+    ];
+    let mut store = RoomStore::new();
+
+    let first = told(&mut store, &events);
+    let again = told(&mut store, &events);
+
+    assert_eq!(
+        first,
+        [
+            FactKind::MeetingOpened,
+            FactKind::RecordingRequested,
+            FactKind::RecordingStarted,
+            FactKind::RecordingCompleted,
+            FactKind::MeetingClosed
+        ]
+    );
+    assert_eq!(again, []);
+}
+
+#[test]
+fn an_egress_that_fails_at_once_is_one_failed_recording() {
+    let (call, track) = (Call::new("RM_1"), microphone("TR_1"));
+    let mut store = RoomStore::with(&[call.published(2, &zoe(), &track)]);
+
+    let facts = store.apply(&call.egress(3, "EG_1", &track, EgressStatus::Failed)).facts;
+
+    let recording = &store.meeting("RM_1").unwrap().recordings[0];
+    assert_eq!(facts.len(), 1);
+    assert_eq!(
+        (facts[0].kind, facts[0].recording_id),
+        (FactKind::RecordingFailed, Some(recording.id))
+    );
+}

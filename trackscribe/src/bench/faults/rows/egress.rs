@@ -1,0 +1,58 @@
+//! The recorder dies, or is replaced.
+
+use anyhow::Result;
+use rustix::process::Signal;
+use tokio::time::sleep;
+
+use super::{END_TIMEOUT, Length, MOMENT_S, MUTED_BEFORE, Play, SPEAKING};
+use crate::{
+    bench::faults::{account::Fault, meeting::Meeting},
+    up::plan::EGRESS,
+};
+
+/// Faults in one meeting: the same files have to survive all of them.
+const FAULTS_PER_MEETING: u32 = 10;
+
+pub async fn kill(play: &mut Play<'_>) -> Result<()> {
+    play_all(play, Signal::KILL).await
+}
+
+pub async fn terminate(play: &mut Play<'_>) -> Result<()> {
+    play_all(play, Signal::TERM).await
+}
+
+async fn play_all(play: &mut Play<'_>, signal: Signal) -> Result<()> {
+    let mut left = play.seeds;
+    while left > 0 {
+        let count = left.min(FAULTS_PER_MEETING);
+        play_meeting(play, signal, count).await?;
+        left -= count;
+        if play.length == Length::Long {
+            println!("  {} of {} faults played", play.seeds - left, play.seeds);
+        }
+    }
+    Ok(())
+}
+
+async fn play_meeting(play: &mut Play<'_>, signal: Signal, count: u32) -> Result<()> {
+    let stack = play.stack;
+    let meeting = Meeting::start(stack).await?;
+    let mut faults = Vec::new();
+    for _ in 0..count {
+        sleep(SPEAKING).await;
+        meeting.set_last_muted(true);
+        sleep(MUTED_BEFORE).await;
+        play.random_pause(MOMENT_S).await;
+        let (at, answered) = match signal {
+            Signal::KILL => stack.crash(EGRESS).await?,
+            _ => (stack.take_down(EGRESS, signal).await?, stack.bring_up(EGRESS).await?),
+        };
+        faults.push(Fault { at, answered });
+        sleep(SPEAKING).await;
+        meeting.set_last_muted(false);
+    }
+    sleep(SPEAKING).await;
+    let ended = meeting.end(END_TIMEOUT).await?;
+    play.add(&ended, &faults);
+    Ok(())
+}

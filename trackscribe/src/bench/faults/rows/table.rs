@@ -1,0 +1,77 @@
+//! What each row breaks, and what may be lost.
+
+use super::{Limits, Row};
+
+const NOTHING: Limits = Limits {
+    heard_before_ms: None,
+    missing_ms: None,
+    hole_ms: None,
+    again_ms: None,
+    apart_ms: None,
+};
+
+/// No running recording may lose anything.
+const COMPLETE: Limits = Limits {
+    missing_ms: Some(0.0),
+    ..NOTHING
+};
+
+pub const ROWS: [Row; 7] = [
+    Row {
+        name: "no-fault",
+        fault: "nothing, which checks the measurement itself",
+        limits: Limits {
+            apart_ms: Some(50.0),
+            ..COMPLETE
+        },
+        seeds: (1, 1),
+    },
+    Row {
+        name: "egress-kill",
+        fault: "egress `kill -9`, restarted by its supervisor",
+        limits: Limits {
+            heard_before_ms: Some(1000.0),
+            hole_ms: Some(3000.0),
+            ..NOTHING
+        },
+        seeds: (2, 200),
+    },
+    Row {
+        name: "egress-term",
+        fault: "egress SIGTERM, new process",
+        limits: Limits {
+            heard_before_ms: Some(1000.0),
+            hole_ms: Some(2000.0),
+            ..NOTHING
+        },
+        seeds: (1, 20),
+    },
+    Row {
+        name: "livekit-kill",
+        fault: "livekit-server `kill -9` and restart",
+        limits: Limits {
+            heard_before_ms: Some(1000.0),
+            again_ms: Some(3000.0),
+            ..NOTHING
+        },
+        seeds: (1, 20),
+    },
+    Row {
+        name: "server-down",
+        fault: "our server down",
+        limits: COMPLETE,
+        seeds: (1, 3),
+    },
+    Row {
+        name: "postgres-down",
+        fault: "PostgreSQL down",
+        limits: COMPLETE,
+        seeds: (1, 3),
+    },
+    Row {
+        name: "redis-flush",
+        fault: "Redis restarted and flushed",
+        limits: COMPLETE,
+        seeds: (1, 5),
+    },
+];
