@@ -1,5 +1,6 @@
 //! `storage`: the store of recordings whose request names none.
 
+use domain::object_key::{MAX_PREFIX_LEN, fit};
 use objects::{Credentials, FolderConfig, Keys, S3Config};
 use url::Url;
 
@@ -74,10 +75,11 @@ fn storage_section(mut storage: Section, warnings: &mut Vec<String>) -> Result<S
 /// Reads the prefix, without slashes at its ends.
 fn prefix(storage: &mut Section) -> Result<String, ConfigError> {
     let prefix = storage.text("prefix")?.unwrap_or_default().trim_matches('/').to_owned();
-    if prefix.is_empty() || domain::ObjectKey::parse(prefix.as_str()).is_ok() {
+    let is_short = prefix.len() <= MAX_PREFIX_LEN && fit(&prefix, "") == prefix;
+    if prefix.is_empty() || is_short && domain::ObjectKey::parse(prefix.as_str()).is_ok() {
         return Ok(prefix);
     }
-    Err(storage.invalid("prefix", "a path without '..'", "recordings"))
+    Err(storage.invalid("prefix", "a short path without '..'", "recordings"))
 }
 
 fn folder_config(mut file: Section, warnings: &mut Vec<String>) -> Result<FolderConfig, ConfigError> {

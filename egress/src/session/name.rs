@@ -4,7 +4,7 @@
 use chrono::{DateTime, Local, Utc};
 use domain::{
     EgressId, Identity, ObjectKey, TrackSid,
-    object_key::{BadObjectKey, encode_value},
+    object_key::{BadObjectKey, encode_value, fit},
 };
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -14,6 +14,9 @@ const MEDIA_EXTENSIONS: [&str; 8] = [".raw", ".mp3", ".ivf", ".mp4", ".ts", ".we
 
 /// The extension of an Opus recording.
 const EXTENSION: &str = ".ogg";
+
+/// The longest identity that matters: a longer one is cut.
+const MAX_IDENTITY: usize = 256;
 
 /// A path that results in no valid key.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -70,11 +73,11 @@ impl NameTemplate {
             path: fill_in(&path, values),
             prefix: prefix.to_owned(),
         };
-        // Encoded values can make a key invalid only by their length. Every other error is found now, while the caller
-        // still waits for the answer.
+        // Values can make a key invalid only by their length. Every error is found now, while the caller still waits for
+        // the answer, and none later, when the recording would have no name.
         template.resolve(&TrackValues {
-            track_source: "microphone",
-            publisher_identity: &Identity::from("x"),
+            track_source: "screen_share_audio",
+            publisher_identity: &Identity::from("x".repeat(MAX_IDENTITY).as_str()),
         })?;
         Ok(template)
     }
@@ -86,7 +89,7 @@ impl NameTemplate {
             ("{track_source}", encode_value(values.track_source)),
             ("{publisher_identity}", encode_value(values.publisher_identity.as_str())),
         ];
-        let filename = with_extension(replace_all(&self.path, &pairs));
+        let filename = fit(&with_extension(replace_all(&self.path, &pairs)), &self.prefix);
         let key = if self.prefix.is_empty() {
             filename.clone()
         } else {
@@ -270,5 +273,46 @@ mod tests {
             (name.filename.as_str(), name.key.as_str()),
             ("x.ogg", "calls/audio/x.ogg")
         );
+    }
+
+    #[test]
+    fn every_accepted_path_has_a_key_for_every_identity() {
+        let (egress_id, track_id) = ("EG_1".into(), "TR_1".into());
+        let prefix = "p".repeat(domain::object_key::MAX_PREFIX_LEN);
+        let paths = [
+            "{publisher_identity}",
+            "{publisher_identity}/{publisher_identity}/{publisher_identity}/{publisher_identity}",
+            "{room_name}/{publisher_identity}-{publisher_identity}-{time}.ogg",
+        ];
+        let long = |part: &str| part.repeat(1000);
+
+        for path in paths {
+            let values = RequestValues {
+                room_name: &long("🦀"),
+                ..values(&egress_id, &track_id)
+            };
+            let template = NameTemplate::new(path, &prefix, &values).unwrap();
+            for identity in [
+                "".to_owned(),
+                "..".to_owned(),
+                long("x"),
+                long("/"),
+                long("é"),
+                long("🦀"),
+            ] {
+                let track = TrackValues {
+                    track_source: "microphone",
+                    publisher_identity: &identity.as_str().into(),
+                };
+                let name = template.resolve(&track).unwrap();
+                let segments = || name.filename.split('/');
+                assert!(segments().all(|segment| segment.len() <= 250), "{name:?}");
+                assert!(
+                    name.key.manifest().as_str().len() <= 1024 && name.filename.ends_with(".ogg"),
+                    "{name:?}"
+                );
+                assert_eq!(segments().count(), path.split('/').count(), "{name:?}");
+            }
+        }
     }
 }

@@ -1,17 +1,20 @@
 //! Keys of objects in the store.
 
+mod fit;
+
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::{EgressId, Identity, MeetingId, RoomName, TrackSid};
 
-/// Characters of a template value that are not escaped: `[A-Za-z0-9._-]`.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
+pub use fit::{encode_value, fit};
 
 /// Longest key that every store accepts, in bytes (S3's limit).
 const MAX_LEN: usize = 1024;
+
+/// Longest prefix of all keys of a recorder, in bytes. It leaves room for the longest path that is recorded.
+pub const MAX_PREFIX_LEN: usize = 400;
 
 /// A key below the store's root: segments separated by slashes, none of them empty, `.` or `..`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -64,21 +67,22 @@ impl ObjectKey {
     /// # Errors
     /// The template does not give a valid key.
     pub fn recording(template: &str, egress: &EgressId) -> Result<Self, BadObjectKey> {
-        Self::parse(template.replace("{egress_id}", &encode_value(egress.as_str())))
+        Self::parse(fit(
+            &template.replace("{egress_id}", &encode_value(egress.as_str())),
+            "",
+        ))
+    }
+
+    /// Whether an egress that was asked to write to `requested` writes to this key: the same, or below the prefix that
+    /// the recorder puts before all keys.
+    pub fn is_below_prefix(&self, requested: &Self) -> bool {
+        let prefix = self.0.strip_suffix(requested.as_str());
+        prefix.is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('/'))
     }
 
     /// Returns the key of a meeting's transcript in the format with this file extension.
     pub fn transcript(meeting: MeetingId, extension: &str) -> Self {
         Self(format!("transcripts/{meeting}/transcript.{extension}"))
-    }
-}
-
-/// Encodes a value as one segment of a key: percent-encoded outside `[A-Za-z0-9._-]`, and so are `.` and `..`.
-pub fn encode_value(value: &str) -> String {
-    match value {
-        "." => "%2E".to_owned(),
-        ".." => "%2E%2E".to_owned(),
-        value => utf8_percent_encode(value, PLAIN).to_string(),
     }
 }
 
@@ -144,5 +148,18 @@ mod tests {
             dots.manifest().as_str(),
             format!("recordings/standup/{meeting}/%2E%2E/TR_1-EG_1.json")
         );
+    }
+
+    #[test]
+    fn a_requested_key_is_known_below_any_prefix() {
+        let key = |key: &str| ObjectKey::parse(key).unwrap();
+        let requested = key("recordings/a.ogg");
+
+        for same in ["recordings/a.ogg", "calls/recordings/a.ogg", "x/y/recordings/a.ogg"] {
+            assert!(key(same).is_below_prefix(&requested), "{same}");
+        }
+        for other in ["recordings/b.ogg", "a.ogg", "myrecordings/a.ogg", "recordings/a.ogg/b"] {
+            assert!(!key(other).is_below_prefix(&requested), "{other}");
+        }
     }
 }
