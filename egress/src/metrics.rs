@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use domain::{
+    SampleTime,
+    manifest::{Gap, PacketCounts, SAMPLE_RATE},
+};
 use livekit_protocol::EgressStatus;
-use metrics::{counter, gauge, histogram};
+use metrics::{Gauge, counter, gauge, histogram};
 
 /// How many recordings are running, and whether more are accepted.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +27,70 @@ pub fn occupancy(now: Occupancy) {
 
 pub fn refused(kind: &'static str) {
     counter!("trackscribe_egress_refused_total", "type" => kind).increment(1);
+}
+
+/// The share of one session in a gauge. Dropping it takes it away.
+pub struct Share {
+    gauge: Gauge,
+    value: f64,
+}
+
+impl Share {
+    /// Of the seconds that were heard and are not in the store yet.
+    pub fn of_seconds_at_risk() -> Self {
+        Self::of(gauge!("trackscribe_egress_at_risk_seconds"))
+    }
+
+    /// Of the egresses whose state livekit-server has not acknowledged although it was reported.
+    pub fn of_unacknowledged() -> Self {
+        Self::of(gauge!("trackscribe_egress_report_backlog"))
+    }
+
+    pub fn set(&mut self, value: f64) {
+        self.gauge.increment(value - self.value);
+        self.value = value;
+    }
+
+    fn of(gauge: Gauge) -> Self {
+        Self { gauge, value: 0.0 }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.set(0.0);
+    }
+}
+
+/// What a finished recording consists of.
+pub fn recorded(gaps: &[Gap], counts: &PacketCounts) {
+    for gap in gaps {
+        let cause = serde_json::to_value(gap.cause).ok();
+        let cause = cause
+            .as_ref()
+            .and_then(|cause| cause.as_str())
+            .unwrap_or("unknown")
+            .to_owned();
+        // Counters are integers.
+        let milliseconds = gap.samples.samples() * 1000 / u64::from(SAMPLE_RATE);
+        counter!("trackscribe_egress_gap_milliseconds_total", "cause" => cause).increment(milliseconds);
+    }
+    let outcomes = [
+        ("written", counts.written),
+        ("lost", counts.lost),
+        ("late", counts.late),
+        ("duplicate", counts.duplicate),
+        ("overlapping", counts.overlapping),
+        ("malformed", counts.malformed),
+    ];
+    for (outcome, packets) in outcomes {
+        counter!("trackscribe_egress_packets_total", "outcome" => outcome).increment(packets);
+    }
+}
+
+/// The length of `samples` in seconds.
+pub fn seconds(samples: SampleTime) -> f64 {
+    samples.0 as f64 / f64::from(SAMPLE_RATE)
 }
 
 /// A session failed by a panic.

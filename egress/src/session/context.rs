@@ -12,6 +12,7 @@ use super::{
 use crate::{
     config::SessionLimits,
     failure::Failure,
+    metrics::Share,
     psrpc::Server,
     room::Rooms,
     spool::{EgressFolder, Spool},
@@ -53,6 +54,8 @@ pub struct Session {
     pub seat: Seat,
     /// What an earlier process left; taken by the phase that continues it.
     pub left: Option<LeftRecording>,
+    /// What was heard and is not in the store yet, for the metrics.
+    pub at_risk: Share,
     /// Whether livekit-server has accepted the egress.
     pub is_started: bool,
     /// Finds out whether another egress has replaced this one.

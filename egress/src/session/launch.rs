@@ -18,6 +18,7 @@ use super::{
     updates::{Known, UpdateQueue},
 };
 use crate::{
+    metrics::Share,
     psrpc::{Code, RpcError},
     spool::{EgressFolder, UnfinishedEgress},
 };
@@ -162,6 +163,7 @@ fn new_session(
         seat: seat.clone(),
         folder,
         left: None,
+        at_risk: Share::of_seconds_at_risk(),
         is_started: true,
         _watch: None,
     }

@@ -84,6 +84,7 @@ impl<'a> Listener<'a> {
         if is_continued && limit_at.is_some_and(|at| at <= Instant::now()) {
             return Ok(Failure::interrupted("the limit was reached while the recorder was away").into());
         }
+        let mut signal = std::pin::pin!(signals.received());
         loop {
             let WriterState::WaitUntil(wake_at) = self.write() else {
                 unreachable!("the recorder is not finished")
@@ -93,13 +94,13 @@ impl<'a> Listener<'a> {
             }
             let packet_deadline = self.is_starting().then_some(self.first_packet_deadline);
             tokio::select! {
-                signal = signals.received() => match signal.end() {
+                signal = &mut signal => match signal.end() {
                     Some(end) => return Ok(end),
                     None => return Err(self.suspend().await),
                 },
                 () = until(limit_at) => return Ok(RecordingEnd::LimitReached),
                 () = until(packet_deadline) => return Ok(self.no_packets()),
-                () = until(Some(wake_at)) => self.writer.handle_timeout(Instant::now()),
+                () = until(Some(wake_at)) => self.handle_timeout(),
                 event = feed.next() => if let Some(end) = self.handle_event(event) {
                     return Ok(end);
                 },
@@ -133,6 +134,12 @@ impl<'a> Listener<'a> {
             self.measure_first_packet();
         }
         state
+    }
+
+    fn handle_timeout(&mut self) {
+        self.writer.handle_timeout(Instant::now());
+        let heard = metrics::seconds(self.writer.recorder.samples());
+        self.session.at_risk.set(heard);
     }
 
     /// Returns why the recording ends, if `event` ends it.

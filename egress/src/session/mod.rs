@@ -1,12 +1,19 @@
 //! Sessions. A session is the task that carries out one egress: it records one track, stores the file and reports each
 //! state to livekit-server.
 //!
-//! - `registry`: all sessions of this worker, by egress id; `handle`: one of them, seen from outside
-//! - `run`: the phases of a session; `find`, `record`, `store`: one phase each; `outcome`: what they return
+//! Whatever it decides is in the folder of the egress before it is reported. A new request, a recording that was suspended
+//! and one whose recorder was killed therefore take the same path, which begins where the folder says.
+//!
+//! - `registry`: all sessions of this worker, by egress id; `launch`: how they begin; `supervise`: what follows a panic;
+//!   `seat`, `handle`: a session seen from outside
+//! - `phase`: what the folder says, pure; `run`: the phases in their order; `record` → `find`, `listen` and
+//!   `store` → `conclude`: one phase each
+//! - `saved`: the files of the folder
+//! - `presence`, `takeover`: what a recorder that was away may conclude, pure
 //! - `state`, `info`: the states of an egress and how LiveKit sees them, pure
-//! - `reporter`, `io_info`: report the states to livekit-server
+//! - `reporter`, `updates`, `io_info`, `room_list`: report the states to livekit-server, and ask it for them
 //! - `egress_methods`: receives the stop request
-//! - `spec`, `name`, `track`, `manifest`: what is recorded, under which name, and how it is described, pure
+//! - `spec`, `name`, `track`, `manifest`, `outcome`: what is recorded, under which name, and how it is described, pure
 //! - `track_writer`: from the recorder to the spool
 
 mod backoff;

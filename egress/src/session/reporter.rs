@@ -68,8 +68,10 @@ impl StateReporter {
 
     /// Changes what is saved besides the state of the egress.
     pub fn save(&self, change: impl FnOnce(&mut SavedState)) {
-        self.file.update(change);
-        let is_recording = self.file.get().end.is_none();
+        let is_recording = self.file.update(|saved| {
+            change(saved);
+            saved.end.is_none()
+        });
         self.snapshot
             .send_if_modified(|snapshot| std::mem::replace(&mut snapshot.is_recording, is_recording) != is_recording);
     }

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     clock,
     failure::Failure,
+    metrics,
     spool::SpooledFile,
     upload::{StoredObjects, Upload},
 };
@@ -50,8 +51,11 @@ pub(super) async fn store(session: &mut Session) -> Result<(), Suspended> {
         manifest: manifest_json(session, &track, &recorded, &file, &end),
         audio: file.clone(),
     };
+    session.at_risk.set(metrics::seconds(recorded.samples));
     let cancel = session.signals.shutdown.suspend.clone();
     let stored = session.context.uploader.store(upload, &cancel).await.ok_or(Suspended)?;
+    session.at_risk.set(0.0);
+    metrics::recorded(&recorded.gaps, &recorded.counts);
     let file = stored_file(&track, &recorded, &file, stored);
     conclude(&mut session.reporter, &end, Some(file));
     Ok(())

@@ -5,6 +5,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{backoff::Backoff, handle::is_terminal, io_info::IoInfoClient};
+use crate::metrics::Share;
 
 /// The updates of one egress that livekit-server has not acknowledged. They are lost if the queue is dropped: the next
 /// process compares its state with livekit-server's.
@@ -85,7 +86,9 @@ fn changes(stored: &EgressInfo, info: &EgressInfo) -> bool {
 /// states no longer matter.
 async fn send(client: &IoInfoClient, mut info: EgressInfo, queue: &mut mpsc::UnboundedReceiver<EgressInfo>) {
     let mut backoff = Backoff::default();
+    let mut backlog = Share::of_unacknowledged();
     while let Err(error) = client.update(&info).await {
+        backlog.set(1.0);
         tracing::warn!(%error, egress.id = info.egress_id, status = info.status().as_str_name(),
             "UpdateEgress failed; trying again");
         backoff.wait().await;

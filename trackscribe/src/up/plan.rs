@@ -17,11 +17,11 @@ pub const SERVER: &str = "server";
 pub const WORKER: &str = "worker";
 pub const EGRESS: &str = "egress";
 
-/// The order in which children are stopped: the egress uploads while LiveKit and the server can still be notified, and
-/// Redis and PostgreSQL come last.
+/// The order in which children are stopped: the egress suspends its recordings, or with `drain: finish` stores and reports
+/// them, while LiveKit and the server can still be notified. Redis and PostgreSQL come last.
 pub const STOP_ORDER: [&str; 6] = [EGRESS, WORKER, SERVER, LIVEKIT, REDIS, postgres::NAME];
 
-/// The egress uploads its recordings first.
+/// Suspending takes two seconds. With `drain: finish` in `egress.yaml`, the egress uploads its recordings first.
 const EGRESS_TIMEOUT: Duration = Duration::from_secs(60);
 /// Jobs that do not finish in time are repeated by the next worker.
 const WORKER_TIMEOUT: Duration = Duration::from_secs(20);

@@ -48,11 +48,13 @@ impl StateFile {
     }
 
     /// Changes the state and queues it for writing.
-    pub fn update(&self, change: impl FnOnce(&mut SavedState)) {
+    pub fn update<T>(&self, change: impl FnOnce(&mut SavedState) -> T) -> T {
+        let mut outcome = None;
         self.current.send_modify(|revision| {
             revision.number += 1;
-            change(&mut revision.state);
+            outcome = Some(change(&mut revision.state));
         });
+        outcome.expect("the closure was called")
     }
 
     /// Waits until every change is on stable storage, at most [`SAVE_TIMEOUT`].
