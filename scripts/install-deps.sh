@@ -46,6 +46,7 @@ has_library() { # checks the linker's cache if there is one, and the usual folde
 has_model() { compgen -G "/usr/share/pocketsphinx/model/$1/*.lm.bin" >/dev/null; }
 has_libclang() { [[ -n ${LIBCLANG_PATH:-} ]] || compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null; }
 has_sdk() { [[ -e $TRACKSCRIBE_TOOLS/python/livekit-$SDK_VERSION ]]; }
+has_faketime() { compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; }
 has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
 # group | check | Debian package | reason
@@ -66,6 +67,7 @@ tests|has ffmpeg|ffmpeg|ffmpeg and ffprobe: decode recordings independently of o
 tests|has opusdec|opus-tools|opusdec: the reference decoder for recordings
 tests|has shellcheck|shellcheck|checks the scripts
 tests|has_libclang|libclang-dev|generates the bindings of the whisper feature
+tests|has_faketime|faketime|libfaketime: steps the clock of one program
 tests|has_venv|python3-venv|the environment of LiveKit's Python SDK
 TABLE
 }

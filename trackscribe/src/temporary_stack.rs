@@ -1,6 +1,10 @@
 //! A stack for a command that ends by itself: `demo` and `bench`.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
+};
 
 use anyhow::{Context, Result, bail};
 use boot::Shutdown;
@@ -74,4 +78,10 @@ pub async fn until_shutdown<T>(shutdown: &Shutdown, work: impl Future<Output = R
 /// A room name that was not used before.
 pub fn new_room(prefix: &str) -> String {
     format!("{prefix}-{}", hex::encode(rand::random::<[u8; 6]>()))
+}
+
+/// A TCP port that nothing listens on.
+pub fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no TCP port is free")?;
+    Ok(listener.local_addr()?.port())
 }

@@ -36,7 +36,7 @@ pub struct Child {
 struct Orders {
     /// A process that exits is not restarted.
     stays_down: bool,
-    /// Variables of the next process, in addition to those of the spec.
+    /// Variables of the next process, in addition to those of the spec. One without a value removes that of the spec.
     env: Vec<(String, String)>,
 }
 
@@ -74,7 +74,8 @@ impl Child {
         self.orders.send_modify(|orders| orders.stays_down = true);
     }
 
-    /// Starts a child that was held, at once, with these variables in addition to those of its spec.
+    /// Starts a child that was held, at once, with these variables in addition to those of its spec. A variable
+    /// without a value is removed.
     pub fn release(&self, env: Vec<(String, String)>) {
         self.orders.send_replace(Orders { stays_down: false, env });
     }
@@ -173,7 +174,9 @@ impl Supervisor {
     fn spec(&self) -> ChildSpec {
         let mut spec = self.spec.clone();
         if let Environment::With(variables) = &mut spec.env {
-            variables.extend(self.orders.borrow().env.iter().cloned());
+            let changed = self.orders.borrow().env.clone();
+            variables.retain(|(name, _)| !changed.iter().any(|(other, _)| other == name));
+            variables.extend(changed.into_iter().filter(|(_, value)| !value.is_empty()));
         }
         spec
     }

@@ -12,7 +12,7 @@ pub mod postgres;
 mod process;
 pub mod programs;
 mod ready;
-mod spec;
+pub mod spec;
 pub mod stack;
 
 use std::{

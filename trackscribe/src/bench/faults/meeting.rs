@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fs,
     time::{Duration, Instant},
 };
 
@@ -30,6 +29,8 @@ const OFFSET_STEP: i64 = 375;
 pub struct Meeting<'a> {
     pub room: String,
     pub speakers: Vec<Speaker>,
+    /// What those who left had sent.
+    sent: Vec<Sent>,
     stack: &'a FaultStack,
 }
 
@@ -63,6 +64,7 @@ impl<'a> Meeting<'a> {
         Ok(Self {
             room,
             speakers: Vec::new(),
+            sent: Vec::new(),
             stack,
         })
     }
@@ -133,28 +135,25 @@ impl<'a> Meeting<'a> {
         Ok(found)
     }
 
-    /// Everyone leaves. Waits until all recordings are settled, but no longer than `timeout`, and reads the files.
-    pub async fn end(self, timeout: Duration) -> Result<Ended> {
-        let (stack, room) = (self.stack, self.room.clone());
-        let mut sent = Vec::new();
-        let (speakers, meeting) = self.without_speakers();
-        for speaker in speakers {
-            sent.push(speaker.leave().await);
+    /// Everyone leaves.
+    pub async fn leave(&mut self) {
+        for speaker in self.speakers.drain(..) {
+            self.sent.push(speaker.leave().await);
         }
+    }
+
+    /// Everyone leaves. Waits until all recordings are settled, but no longer than `timeout`, and reads the files.
+    pub async fn end(mut self, timeout: Duration) -> Result<Ended> {
+        self.leave().await;
         // What is not settled by then shows in the states.
         let _settled = wait_for("all recordings are settled", timeout, async || {
-            let recordings = meeting.recordings().await.ok()?;
+            let recordings = self.recordings().await.ok()?;
             recordings.iter().all(is_settled).then_some(())
         })
         .await;
-        let recordings = meeting.recordings().await?;
-        tracing::debug!("the meeting in {room} has ended");
-        let speakers = read_files(stack, sent, &recordings).await?;
+        let recordings = self.recordings().await?;
+        let speakers = read_files(self.stack, self.sent, &recordings).await?;
         Ok(Ended { speakers, recordings })
-    }
-
-    fn without_speakers(mut self) -> (Vec<Speaker>, Self) {
-        (std::mem::take(&mut self.speakers), self)
     }
 }
 
@@ -248,13 +247,5 @@ impl Ended {
             Some((least.min(delay), most.max(delay)))
         });
         bounds.map_or(0.0, |(least, most)| most - least)
-    }
-}
-
-impl FaultStack {
-    /// Reads an object from the stack's folder.
-    pub async fn read_object(&self, key: &str) -> Result<Vec<u8>> {
-        let path = self.prepared().site.data.objects().join(key);
-        fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
     }
 }

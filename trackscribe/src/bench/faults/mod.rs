@@ -6,7 +6,9 @@
 
 mod account;
 mod file;
+mod garage;
 mod meeting;
+mod proxy;
 mod report;
 mod rows;
 mod sent;

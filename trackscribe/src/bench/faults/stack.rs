@@ -1,6 +1,8 @@
 //! A running stack whose programs can be killed, kept down and started again.
 
 use std::{
+    cell::RefCell,
+    collections::HashMap,
     fs,
     sync::Arc,
     time::{Duration, Instant},
@@ -8,13 +10,15 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use boot::Shutdown;
+use domain::ObjectKey;
+use objects::Objects;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 
 use super::tones::Tones;
 use crate::{
     api::Api,
-    setup::Prepared,
+    setup::{Prepared, write_secret},
     temporary_stack::{StackArgs, TemporaryStack},
     up::plan,
 };
@@ -36,7 +40,14 @@ pub struct FaultStack {
     pub api: Api,
     pub tones: Arc<Tones>,
     stack: TemporaryStack,
+    /// What [`FaultStack::configure`] set, for every later start.
+    env: RefCell<HashMap<String, Vec<Variable>>>,
+    /// Where objects are, if not in the data folder.
+    bucket: RefCell<Option<Objects>>,
 }
+
+/// Longest object that is read.
+const MAX_OBJECT_BYTES: u64 = 256 * 1024 * 1024;
 
 /// An environment variable for one program.
 pub type Variable = (String, String);
@@ -48,6 +59,8 @@ impl FaultStack {
             api: stack.api()?,
             tones,
             stack,
+            env: RefCell::default(),
+            bucket: RefCell::default(),
         })
     }
 
@@ -55,8 +68,50 @@ impl FaultStack {
         self.stack.prepared()
     }
 
+    /// Stops everything. The next row starts with unchanged settings.
     pub async fn stop(self) {
+        let edited = self.prepared().site.data.egress_yaml();
         self.stack.stop().await;
+        // It is written anew at the next start.
+        let _may_be_missing = fs::remove_file(edited);
+    }
+
+    /// Restarts a program with additional environment variables, before a meeting. A variable without a value is
+    /// removed.
+    pub async fn configure(&self, name: &str, env: Vec<Variable>) -> Result<()> {
+        self.take_down(name, Signal::TERM).await?;
+        self.env.borrow_mut().insert(name.to_owned(), env);
+        self.bring_up(name).await.map(drop)
+    }
+
+    /// Restarts the recorder with another configuration file. `between` runs while it is down.
+    pub async fn configure_egress(
+        &self,
+        edit: impl FnOnce(String) -> String,
+        between: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        let path = self.prepared().site.data.egress_yaml();
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        self.take_down(plan::EGRESS, Signal::TERM).await?;
+        write_secret(&path, &edit(text))?;
+        between()?;
+        self.bring_up(plan::EGRESS).await.map(drop)
+    }
+
+    /// Says that objects are in a bucket.
+    pub fn use_bucket(&self, bucket: Objects) {
+        self.bucket.replace(Some(bucket));
+    }
+
+    /// Reads an object.
+    pub async fn read_object(&self, key: &str) -> Result<Vec<u8>> {
+        let bucket = self.bucket.borrow().clone();
+        if let Some(bucket) = bucket {
+            let object = bucket.get(&ObjectKey::parse(key)?, None).await?;
+            return Ok(object.read(MAX_OBJECT_BYTES).await?.to_vec());
+        }
+        let path = self.prepared().site.data.objects().join(key);
+        fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
     }
 
     /// Ends a program with this signal and keeps it down. Returns the moment of the signal.
@@ -78,11 +133,7 @@ impl FaultStack {
 
     /// Starts a program that is down, and waits until it answers. Returns the moment at which it did.
     pub async fn bring_up(&self, name: &str) -> Result<Instant> {
-        self.bring_up_with(name, Vec::new()).await
-    }
-
-    /// The same with additional environment variables.
-    pub async fn bring_up_with(&self, name: &str, env: Vec<Variable>) -> Result<Instant> {
+        let env = self.env.borrow().get(name).cloned().unwrap_or_default();
         self.stack.child(name)?.release(env);
         self.wait_until_ready(name).await
     }

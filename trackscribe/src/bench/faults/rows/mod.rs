@@ -1,9 +1,13 @@
 //! The rows of the table: each plays one fault and says what may be lost.
 
+mod clock;
+mod disk;
 mod egress;
 mod livekit;
+mod network;
 mod none;
 mod services;
+mod store;
 mod table;
 
 use std::time::Duration;
@@ -132,6 +136,14 @@ pub async fn play(row: &Row, stack: &FaultStack, length: Length, seeds: u32) -> 
         "egress-kill" => egress::kill(&mut play).await?,
         "egress-term" => egress::terminate(&mut play).await?,
         "livekit-kill" => livekit::kill(&mut play).await?,
+        "store" => store::fail(&mut play).await?,
+        "disk-full" => disk::full(&mut play).await?,
+        "signal-cut" => network::signal_cut(&mut play).await?,
+        "udp-blocked" => network::udp_blocked(&mut play).await?,
+        "media-blocked" => network::media_blocked(&mut play).await?,
+        "udp-never" => network::udp_never(&mut play).await?,
+        "media-never" => network::media_never(&mut play).await?,
+        "clock-step" => clock::step(&mut play).await?,
         "server-down" => services::server(&mut play).await?,
         "postgres-down" => services::postgres(&mut play).await?,
         "redis-flush" => services::redis(&mut play).await?,

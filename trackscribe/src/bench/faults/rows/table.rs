@@ -16,7 +16,7 @@ const COMPLETE: Limits = Limits {
     ..NOTHING
 };
 
-pub const ROWS: [Row; 7] = [
+pub const ROWS: [Row; 15] = [
     Row {
         name: "no-fault",
         fault: "nothing, which checks the measurement itself",
@@ -47,6 +47,18 @@ pub const ROWS: [Row; 7] = [
         seeds: (1, 20),
     },
     Row {
+        name: "store",
+        fault: "store denied, 503 one time in three, connection cut in the body, down; prefix set",
+        limits: COMPLETE,
+        seeds: (1, 1),
+    },
+    Row {
+        name: "disk-full",
+        fault: "disk full",
+        limits: COMPLETE,
+        seeds: (1, 3),
+    },
+    Row {
         name: "livekit-kill",
         fault: "livekit-server `kill -9` and restart",
         limits: Limits {
@@ -55,6 +67,44 @@ pub const ROWS: [Row; 7] = [
             ..NOTHING
         },
         seeds: (1, 20),
+    },
+    Row {
+        name: "signal-cut",
+        fault: "signalling of the recorder cut 20 times",
+        limits: COMPLETE,
+        seeds: (1, 5),
+    },
+    Row {
+        name: "udp-blocked",
+        fault: "UDP of the recorder blocked for 10 s",
+        limits: Limits {
+            heard_before_ms: Some(1000.0),
+            again_ms: Some(3000.0),
+            ..NOTHING
+        },
+        seeds: (1, 5),
+    },
+    Row {
+        name: "media-blocked",
+        fault: "UDP and TCP media of the recorder blocked for 10 s",
+        limits: Limits {
+            heard_before_ms: Some(1000.0),
+            again_ms: Some(3000.0),
+            ..NOTHING
+        },
+        seeds: (1, 5),
+    },
+    Row {
+        name: "udp-never",
+        fault: "UDP of the recorder blocked from the start; TCP works",
+        limits: COMPLETE,
+        seeds: (1, 3),
+    },
+    Row {
+        name: "media-never",
+        fault: "all media of the recorder blocked for ever",
+        limits: NOTHING,
+        seeds: (1, 3),
     },
     Row {
         name: "server-down",
@@ -72,6 +122,15 @@ pub const ROWS: [Row; 7] = [
         name: "redis-flush",
         fault: "Redis restarted and flushed",
         limits: COMPLETE,
+        seeds: (1, 5),
+    },
+    Row {
+        name: "clock-step",
+        fault: "clock of the recorder's machine stepped by ±30 s",
+        limits: Limits {
+            apart_ms: Some(50.0),
+            ..COMPLETE
+        },
         seeds: (1, 5),
     },
 ];

@@ -1,0 +1,131 @@
+//! WebSocket messages in a stream of bytes (RFC 6455), for the proxy in front of LiveKit's signalling.
+
+use super::tcp::{Direction, Rewrite};
+
+/// End of the HTTP messages that open a WebSocket.
+const END_OF_HEAD: &[u8] = b"\r\n\r\n";
+
+/// Finds the messages in one direction of a WebSocket and rewrites them.
+pub struct Frames {
+    direction: Direction,
+    rewrite: Rewrite,
+    /// Bytes that are not a whole frame yet.
+    buffer: Vec<u8>,
+    is_open: bool,
+}
+
+impl Frames {
+    pub fn new(direction: Direction, rewrite: Rewrite) -> Self {
+        Self {
+            direction,
+            rewrite,
+            buffer: Vec::new(),
+            is_open: false,
+        }
+    }
+
+    /// Adds bytes and returns those that can be passed on.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.buffer.extend_from_slice(bytes);
+        let mut ready = Vec::new();
+        if !self.is_open {
+            let Some(end) = find(&self.buffer, END_OF_HEAD) else {
+                return ready;
+            };
+            ready.extend(self.buffer.drain(..end + END_OF_HEAD.len()));
+            self.is_open = true;
+        }
+        while let Some(frame) = Frame::first(&self.buffer) {
+            let mut bytes: Vec<u8> = self.buffer.drain(..frame.end).collect();
+            let payload = &mut bytes[frame.start..];
+            toggle_mask(payload, frame.mask);
+            (self.rewrite)(self.direction, payload);
+            toggle_mask(payload, frame.mask);
+            ready.extend(bytes);
+        }
+        ready
+    }
+}
+
+/// Where a frame's payload is in the buffer.
+struct Frame {
+    start: usize,
+    end: usize,
+    mask: [u8; 4],
+}
+
+impl Frame {
+    /// The frame at the start of the buffer, if all of it is there.
+    fn first(buffer: &[u8]) -> Option<Self> {
+        let second = *buffer.get(1)?;
+        let (length, mut start) = match second & 0x7f {
+            126 => (u64::from(u16::from_be_bytes(buffer.get(2..4)?.try_into().ok()?)), 4),
+            127 => (u64::from_be_bytes(buffer.get(2..10)?.try_into().ok()?), 10),
+            short => (u64::from(short), 2),
+        };
+        let mut mask = [0; 4];
+        if second & 0x80 != 0 {
+            mask = buffer.get(start..start + 4)?.try_into().ok()?;
+            start += 4;
+        }
+        let end = start.checked_add(usize::try_from(length).ok()?)?;
+        (buffer.len() >= end).then_some(Self { start, end, mask })
+    }
+}
+
+fn toggle_mask(payload: &mut [u8], mask: [u8; 4]) {
+    for (byte, mask) in payload.iter_mut().zip(mask.into_iter().cycle()) {
+        *byte ^= mask;
+    }
+}
+
+pub fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
+    bytes.windows(pattern.len()).position(|window| window == pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn upper_case() -> Frames {
+        let rewrite: Rewrite = Arc::new(|_, payload| payload.make_ascii_uppercase());
+        Frames::new(Direction::ToServer, rewrite)
+    }
+
+    fn masked(payload: &[u8]) -> Vec<u8> {
+        let mask = [1, 2, 3, 4];
+        let mut masked = payload.to_vec();
+        toggle_mask(&mut masked, mask);
+        [&[0x82, 0x80 | payload.len() as u8], &mask[..], &masked].concat()
+    }
+
+    #[test]
+    fn messages_are_rewritten_wherever_the_stream_is_torn() {
+        let stream = [b"GET / HTTP/1.1\r\n\r\n", &masked(b"hello")[..], &masked(b"you")[..]].concat();
+        let expected = [b"GET / HTTP/1.1\r\n\r\n", &masked(b"HELLO")[..], &masked(b"YOU")[..]].concat();
+
+        for piece in 1..stream.len() {
+            let mut frames = upper_case();
+
+            let passed: Vec<u8> = stream.chunks(piece).flat_map(|bytes| frames.push(bytes)).collect();
+
+            assert_eq!(passed, expected, "in pieces of {piece} bytes");
+        }
+    }
+
+    #[test]
+    fn long_messages_and_absurd_lengths_are_handled() {
+        let mut frames = upper_case();
+        frames.push(b"HTTP/1.1 101 Switching Protocols\r\n\r\n");
+        let long = [&[0x82, 126, 1, 44][..], &[b'a'; 300]].concat();
+
+        assert_eq!(frames.push(&long)[4..], [b'A'; 300]);
+        assert!(
+            frames
+                .push(&[0x82, 127, 255, 255, 255, 255, 255, 255, 255, 255])
+                .is_empty()
+        );
+    }
+}
