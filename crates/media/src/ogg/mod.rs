@@ -11,5 +11,6 @@ mod writer;
 
 pub use page::{MAX_PACKET_BYTES, OggPage};
 pub use reader::{Damage, OggReader, PacketPage};
+pub(crate) use recover::TailPacket;
 pub use recover::{FileTail, RecoverError, recover};
 pub use writer::OggWriter;

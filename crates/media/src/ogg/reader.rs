@@ -18,6 +18,8 @@ const MAX_CONTINUED_BYTES: usize = 4 * 1024 * 1024;
 pub struct OggReader<R> {
     source: R,
     buffer: BytesMut,
+    /// Where the buffer starts in the source.
+    offset: u64,
     at_end: bool,
     serial: Option<u32>,
     next_sequence: Option<u32>,
@@ -65,6 +67,7 @@ impl<R: Read> OggReader<R> {
         Self {
             source,
             buffer: BytesMut::new(),
+            offset: 0,
             at_end: false,
             serial: None,
             next_sequence: None,
@@ -97,7 +100,13 @@ impl<R: Read> OggReader<R> {
         self.damage
     }
 
-    fn next_raw_page(&mut self) -> io::Result<Option<OggPage>> {
+    /// Returns where the page that was returned last ends in the source.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Returns the next valid page of any stream; `None` at the end of the source.
+    pub(super) fn next_raw_page(&mut self) -> io::Result<Option<OggPage>> {
         loop {
             self.skip_to_capture();
             match OggPage::parse(&self.buffer) {
@@ -194,6 +203,7 @@ impl<R: Read> OggReader<R> {
 
     fn skip(&mut self, bytes: usize) {
         let _ = self.buffer.split_to(bytes);
+        self.offset += bytes as u64;
     }
 
     /// Reads enough bytes for a whole page.

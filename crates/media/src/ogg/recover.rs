@@ -1,9 +1,21 @@
 //! Finds where a file that was cut anywhere can be continued.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use bytes::Bytes;
+use domain::UnixNanos;
 use thiserror::Error;
+
+use super::OggReader;
+use super::page::OggPage;
+use crate::opus::{looks_like_filler, packet_samples};
+
+/// Packets of the file's end that are remembered, 82 s of 20 ms: a journal is at most seconds older than the pages.
+const MAX_RECENT: usize = 4096;
+
+/// A granule position beyond this, 92 years, is damaged.
+const MAX_GRANULE: u64 = 1 << 47;
 
 /// The end of a file of one Ogg/Opus stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,12 +33,27 @@ pub struct FileTail {
     /// Packets of the last page, if that ends the stream: the next page starts with them and replaces it. Each with its
     /// samples.
     pub held: Vec<(Bytes, u32)>,
+    /// When the file was last written, if known. It places later packets if there is no journal.
+    pub modified: Option<UnixNanos>,
+    /// The last packets.
+    pub(crate) recent: VecDeque<TailPacket>,
+    /// Packets of the whole file, and how many of them look like fillers.
+    pub(crate) packets: u64,
+    pub(crate) fillers: u64,
+}
+
+/// A packet near the end of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TailPacket {
+    pub(crate) start: u64,
+    pub(crate) samples: u32,
+    pub(crate) looks_like_filler: bool,
 }
 
 /// Why a file cannot be continued.
 #[derive(Debug, Error)]
 pub enum RecoverError {
-    /// The file contains audio pages, but does not start with `OpusHead`.
+    /// The file contains pages, but does not start with `OpusHead`.
     #[error("the file does not start with a page that contains OpusHead")]
     NotOpus,
     /// The source failed.
@@ -34,11 +61,228 @@ pub enum RecoverError {
     Io(#[from] io::Error),
 }
 
-/// Finds the last whole page, in bounded memory.
+/// Finds the last whole page, in bounded memory. Damage before it is left as it is, because readers skip it.
 ///
 /// # Errors
-/// The source fails, or contains audio but does not start with `OpusHead`.
+/// The source fails, or contains pages but does not start with `OpusHead`.
 pub fn recover(source: impl Read) -> Result<FileTail, RecoverError> {
-    let _ = source;
-    Err(RecoverError::NotOpus)
+    let mut reader = OggReader::new(source);
+    let mut tail = FileTail::default();
+    let mut is_first = true;
+    while let Some(page) = reader.next_raw_page()? {
+        let start = reader.offset() - page.len() as u64;
+        if is_first {
+            if start != 0 || !page.body.starts_with(b"OpusHead") {
+                return Err(RecoverError::NotOpus);
+            }
+            tail.serial = page.serial;
+            is_first = false;
+        }
+        tail.extend(&page, start);
+    }
+    if tail.samples == 0 {
+        let serial = tail.serial;
+        return Ok(FileTail {
+            serial,
+            ..FileTail::default()
+        });
+    }
+    Ok(tail)
+}
+
+impl FileTail {
+    /// Takes the next page, which starts at byte `start`.
+    fn extend(&mut self, page: &OggPage, start: u64) {
+        let is_plausible = (self.samples..=MAX_GRANULE).contains(&page.granule);
+        if page.serial != self.serial || !is_plausible {
+            return;
+        }
+        let packets = packets(page);
+        self.whole_bytes = start + page.len() as u64;
+        if page.is_last {
+            self.valid_bytes = start;
+            self.next_page = page.sequence;
+        } else {
+            self.valid_bytes = self.whole_bytes;
+            self.next_page = page.sequence.wrapping_add(1);
+        }
+        self.samples = page.granule;
+        self.remember(&packets, page.granule);
+        self.held = if page.is_last { packets } else { Vec::new() };
+    }
+
+    fn remember(&mut self, packets: &[(Bytes, u32)], granule: u64) {
+        let samples: u64 = packets.iter().map(|(_, samples)| u64::from(*samples)).sum();
+        let mut start = granule.saturating_sub(samples);
+        for (packet, samples) in packets.iter().filter(|(_, samples)| *samples > 0) {
+            let looks_like_filler = looks_like_filler(packet);
+            self.packets += 1;
+            self.fillers += u64::from(looks_like_filler);
+            self.recent.push_back(TailPacket {
+                start,
+                samples: *samples,
+                looks_like_filler,
+            });
+            start += u64::from(*samples);
+        }
+        let excess = self.recent.len().saturating_sub(MAX_RECENT);
+        self.recent.drain(..excess);
+    }
+}
+
+/// Returns the packets of a page with their samples; headers and malformed packets have none.
+fn packets(page: &OggPage) -> Vec<(Bytes, u32)> {
+    let mut packets = Vec::new();
+    let (mut start, mut end) = (0, 0);
+    for &length in &page.segments {
+        end += usize::from(length);
+        if length < 255 {
+            let packet = page.body.slice(start..end);
+            let is_header = page.granule == 0;
+            let samples = if is_header {
+                0
+            } else {
+                packet_samples(&packet).unwrap_or(0)
+            };
+            packets.push((packet, samples));
+            start = end;
+        }
+    }
+    packets
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ogg::OggWriter;
+    use crate::opus::{OpusHead, OpusTags, probe};
+
+    /// Returns a file of 20 ms packets, two per page, and where each page ends.
+    fn file(packets: usize) -> (Vec<u8>, Vec<u64>) {
+        let mut writer = OggWriter::new(5);
+        let mut pages = vec![
+            writer.header(&OpusHead::for_rtp(2).to_bytes()),
+            writer.header(&OpusTags::default().to_bytes()),
+        ];
+        for number in 0..packets {
+            pages.extend(writer.push(packet(number), 960, 1920));
+        }
+        pages.extend(writer.finish());
+        let mut file = Vec::new();
+        let ends = pages.iter().map(|page| {
+            file.extend_from_slice(page);
+            file.len() as u64
+        });
+        let ends = ends.collect();
+        (file, ends)
+    }
+
+    fn packet(number: usize) -> Bytes {
+        [&[0x78, b'#'][..], &number.to_be_bytes()].concat().into()
+    }
+
+    /// Writes two more packets to a file that was cut, and ends it.
+    fn continued(cut: &[u8]) -> Vec<u8> {
+        let tail = recover(cut).unwrap();
+        let mut file = cut[..tail.valid_bytes as usize].to_vec();
+        let mut writer = OggWriter::resume(&tail);
+        for number in 100..102 {
+            file.extend(writer.push(packet(number), 960, 9600).unwrap_or_default());
+        }
+        file.extend(writer.finish().unwrap());
+        file
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_continues_after_its_last_whole_page() {
+        let (file, ends) = file(7);
+
+        for cut in 0..file.len() {
+            let tail = recover(&file[..cut]).unwrap();
+
+            let whole = ends.iter().filter(|&&end| end <= cut as u64).count();
+            let expected = if whole <= 2 { 0 } else { ends[whole - 1] };
+            assert_eq!(
+                (tail.valid_bytes, tail.whole_bytes),
+                (expected, expected),
+                "cut at {cut}"
+            );
+            assert_eq!(tail.samples, (whole as u64).saturating_sub(2) * 1920);
+        }
+    }
+
+    #[test]
+    fn a_continued_file_is_one_whole_stream() {
+        let (file, ends) = file(7);
+
+        for cut in ends[2] as usize..=file.len() {
+            let continued = continued(&file[..cut]);
+
+            let summary = probe(&continued[..]).unwrap();
+            assert_eq!(summary.damage, Default::default(), "cut at {cut}");
+            assert_eq!(summary.granule, summary.samples.samples());
+        }
+    }
+
+    #[test]
+    fn the_page_that_ended_a_stream_is_written_again() {
+        let (file, ends) = file(7);
+
+        let tail = recover(&file[..]).unwrap();
+        let last = OggWriter::resume(&tail).finish().unwrap();
+
+        assert_eq!(tail.valid_bytes, ends[ends.len() - 2]);
+        assert_eq!(tail.whole_bytes, file.len() as u64);
+        assert_eq!(file[tail.valid_bytes as usize..], last[..]);
+    }
+
+    #[test]
+    fn a_file_that_ended_on_a_page_without_packets_continues_before_it() {
+        let mut writer = OggWriter::new(5);
+        let mut file = writer.header(&OpusHead::for_rtp(2).to_bytes()).to_vec();
+        writer.push(packet(1), 960, 1920);
+        file.extend(writer.close_page().unwrap());
+        let end = file.len() as u64;
+        file.extend(writer.finish().unwrap());
+
+        let tail = recover(&file[..]).unwrap();
+
+        assert_eq!((tail.valid_bytes, tail.samples, tail.held.len()), (end, 960, 0));
+    }
+
+    #[test]
+    fn damage_in_the_middle_does_not_cost_what_follows() {
+        let (mut file, ends) = file(9);
+        file[ends[3] as usize + 30] ^= 1;
+
+        let tail = recover(&file[..file.len() - 1]).unwrap();
+
+        assert_eq!(tail.valid_bytes, ends[ends.len() - 2]);
+        assert_eq!(tail.samples, 4 * 1920);
+    }
+
+    #[test]
+    fn audio_without_its_header_is_refused_and_garbage_alone_is_no_audio() {
+        let (file, ends) = file(4);
+
+        assert!(matches!(recover(&file[ends[0] as usize..]), Err(RecoverError::NotOpus)));
+        assert_eq!(recover(&[0; 9000][..]).unwrap(), FileTail::default());
+    }
+
+    proptest! {
+        #[test]
+        fn any_damage_is_tolerated(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..20)) {
+            let (mut file, _) = file(20);
+            for (at, byte) in changes {
+                let at = at.index(file.len());
+                file[at] = byte;
+            }
+
+            if let Ok(tail) = recover(&file[..]) {
+                prop_assert!(tail.valid_bytes <= tail.whole_bytes && tail.whole_bytes <= file.len() as u64);
+            }
+        }
+    }
 }

@@ -2,12 +2,13 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::FileTail;
 use super::page::{MAX_PACKET_BYTES, MAX_SEGMENTS, OggPage, lacing};
 
 /// Collects the packets of one stream into pages (RFC 3533).
 ///
-/// A packet never spans two pages. The last packet is always held back, because the page that ends the stream must be
-/// marked as such.
+/// A packet never spans two pages. If no packet is open when the stream ends, a page without packets ends it
+/// (RFC 3533 section 4).
 #[derive(Debug)]
 pub struct OggWriter {
     serial: u32,
@@ -33,6 +34,19 @@ impl OggWriter {
         }
     }
 
+    /// Continues a file at its end.
+    pub fn resume(tail: &FileTail) -> Self {
+        let open_samples = tail.held.iter().map(|(_, samples)| u64::from(*samples)).sum();
+        Self {
+            serial: tail.serial,
+            sequence: tail.next_page,
+            granule: tail.samples.saturating_sub(open_samples),
+            open_segments: tail.held.iter().map(|(packet, _)| packet.len() / 255 + 1).sum(),
+            open: tail.held.clone(),
+            open_samples,
+        }
+    }
+
     /// Returns a header packet on its own page (RFC 7845 section 3); the first such page starts the stream. A packet longer
     /// than [`MAX_PACKET_BYTES`] is cut.
     pub fn header(&mut self, packet: &[u8]) -> Bytes {
@@ -52,21 +66,25 @@ impl OggWriter {
         debug_assert!(packet.len() <= MAX_PACKET_BYTES);
         let segments = packet.len() / 255 + 1;
         let is_full = self.open_samples >= page_samples || self.open_segments + segments > MAX_SEGMENTS;
-        let page = if is_full { self.close(self.open.len()) } else { None };
+        let page = if is_full { self.close_page() } else { None };
         self.open_segments += segments;
         self.open_samples += u64::from(samples);
         self.open.push((packet, samples));
         page
     }
 
-    /// Returns a page with all open packets but the last; `None` if there are fewer than two.
-    pub fn close_all_but_last(&mut self) -> Option<Bytes> {
-        self.close(self.open.len().saturating_sub(1))
+    /// Returns a page with all open packets; `None` if there are none.
+    pub fn close_page(&mut self) -> Option<Bytes> {
+        self.take_page().map(|page| page.to_bytes())
     }
 
     /// Returns the last page, marked as the end of the stream; `None` if no packet was added.
     pub fn finish(&mut self) -> Option<Bytes> {
-        let page = self.take_page(self.open.len())?;
+        let page = match self.take_page() {
+            Some(page) => page,
+            None if self.has_audio_pages() => self.next_page(),
+            None => return None,
+        };
         Some(OggPage { is_last: true, ..page }.to_bytes())
     }
 
@@ -85,24 +103,20 @@ impl OggWriter {
         self.granule + self.open_samples
     }
 
-    fn close(&mut self, packets: usize) -> Option<Bytes> {
-        self.take_page(packets).map(|page| page.to_bytes())
-    }
-
-    /// Removes the first `packets` open packets and returns them as a page.
-    fn take_page(&mut self, packets: usize) -> Option<OggPage> {
-        if packets == 0 {
+    /// Removes the open packets and returns them as a page.
+    fn take_page(&mut self) -> Option<OggPage> {
+        if self.open.is_empty() {
             return None;
         }
         let mut body = BytesMut::new();
         let mut segments = Vec::new();
-        for (packet, samples) in self.open.drain(..packets) {
+        for (packet, samples) in self.open.drain(..) {
             segments.extend(lacing(packet.len()));
             body.extend_from_slice(&packet);
             self.granule += u64::from(samples);
-            self.open_samples -= u64::from(samples);
         }
-        self.open_segments -= segments.len();
+        self.open_samples = 0;
+        self.open_segments = 0;
         Some(OggPage {
             segments,
             body: body.freeze(),
@@ -127,6 +141,7 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
+    use crate::ogg::page::Parsed;
 
     fn packet(byte: u8, length: usize) -> Bytes {
         Bytes::from(vec![byte; length])
@@ -160,18 +175,21 @@ mod tests {
     }
 
     #[test]
-    fn the_last_packet_is_held_back_for_the_end_mark() {
+    fn a_page_without_packets_ends_a_stream_whose_packets_are_all_on_pages() {
         let mut writer = OggWriter::new(1);
         writer.push(packet(1, 3), 960, 9600);
         writer.push(packet(2, 3), 960, 9600);
 
-        let early = writer.close_all_but_last();
+        let early = writer.close_page();
+        let nothing = writer.close_page();
+        let last = writer.finish().unwrap();
 
-        assert!(early.is_some());
-        assert_eq!(writer.open_packets(), 1);
-        assert!(writer.close_all_but_last().is_none());
-        assert!(writer.finish().is_some());
-        assert_eq!(writer.samples(), 1920);
+        assert!(early.is_some() && nothing.is_none());
+        let Parsed::Page(last) = OggPage::parse(&last) else {
+            panic!("not a page")
+        };
+        assert!(last.is_last && last.segments.is_empty());
+        assert_eq!((last.granule, last.sequence), (1920, 1));
     }
 
     #[test]

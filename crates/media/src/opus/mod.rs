@@ -10,6 +10,7 @@ mod stream;
 mod toc;
 
 pub use head::{HeadError, OpusHead, OpusTags};
+pub(crate) use silence::looks_like_filler;
 pub use silence::{Filler, FillerKind, is_injected};
 pub use stream::{PacketStream, StreamError, StreamPacket, StreamSummary, probe};
 pub use toc::{MAX_PACKET_SAMPLES, MalformedPacket, Toc, packet_samples};

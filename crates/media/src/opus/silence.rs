@@ -77,6 +77,11 @@ impl Iterator for Filler {
     }
 }
 
+/// Whether a packet looks like one of a [`Filler`]. A publisher may send the same bytes.
+pub(crate) fn looks_like_filler(payload: &[u8]) -> bool {
+    payload.len() == 1 || SILENCE.iter().any(|frame| frame[..] == *payload)
+}
+
 fn frame_length(toc: Toc) -> SampleTime {
     SampleTime(toc.frame_samples().into())
 }

@@ -4,6 +4,7 @@ use domain::manifest::{Anchor, Gap, Mute};
 use domain::{SampleTime, UnixNanos};
 
 use super::output::MuteState;
+use super::tracked_list::TrackedList;
 use crate::SAMPLE_RATE;
 
 /// Gaps listed one by one. An hour of discontinuous transmission by a silent participant has 8600. Beyond this, gaps of
@@ -19,47 +20,55 @@ const CLOCK_STEP_NS: i64 = 1_000_000_000;
 
 /// Intervals that the recorder filled.
 #[derive(Debug, Default)]
-pub(super) struct Gaps(Vec<Gap>);
+pub(super) struct Gaps(pub(super) TrackedList<Gap>);
 
 impl Gaps {
     pub(super) fn add(&mut self, gap: Gap) {
-        let is_full = self.0.len() >= MAX_EXACT_GAPS;
-        match self.0.last_mut() {
-            Some(last) if is_full && last.cause == gap.cause && is_near(last, &gap) => {
-                last.samples = gap.start_sample + gap.samples - last.start_sample;
-                last.lost_packets += gap.lost_packets;
-            }
-            _ => self.0.push(gap),
+        let items = self.0.items();
+        let distance = if items.len() < MAX_EXACT_GAPS {
+            SampleTime::ZERO
+        } else {
+            JOIN_DISTANCE
+        };
+        if items.last().is_none_or(|last| !can_join(last, &gap, distance)) {
+            self.0.push(gap);
+        } else if let Some(last) = self.0.last_mut() {
+            last.samples = gap.start_sample + gap.samples - last.start_sample;
+            last.lost_packets += gap.lost_packets;
         }
     }
 
     pub(super) fn list(&self) -> Vec<Gap> {
-        self.0.clone()
+        self.0.items().to_vec()
     }
 }
 
-fn is_near(last: &Gap, gap: &Gap) -> bool {
-    gap.start_sample - (last.start_sample + last.samples) <= JOIN_DISTANCE
+fn can_join(last: &Gap, gap: &Gap, distance: SampleTime) -> bool {
+    last.cause == gap.cause && gap.start_sample - (last.start_sample + last.samples) <= distance
 }
 
 /// Muted intervals as the platform reported them.
 #[derive(Debug, Default)]
-pub(super) struct Mutes(Vec<Mute>);
+pub(super) struct Mutes(pub(super) TrackedList<Mute>);
 
 impl Mutes {
     /// `sample` is `None` before the first packet: a track that starts muted is muted from sample 0.
     pub(super) fn add(&mut self, state: MuteState, sample: Option<SampleTime>) {
-        let open = self.0.last_mut().filter(|mute| mute.end_sample.is_none());
-        match (state, open, sample) {
-            (MuteState::Muted, None, _) => {
+        let is_open = self.0.items().last().is_some_and(|mute| mute.end_sample.is_none());
+        match (state, is_open, sample) {
+            (MuteState::Muted, false, _) => {
                 self.0.push(Mute {
                     start_sample: sample.unwrap_or_default(),
                     end_sample: None,
                 });
             }
-            (MuteState::Unmuted, Some(open), Some(end)) => open.end_sample = Some(end.max(open.start_sample)),
-            (MuteState::Unmuted, Some(_), None) => self.0.clear(),
-            (MuteState::Muted, Some(_), _) | (MuteState::Unmuted, None, _) => {}
+            (MuteState::Unmuted, true, Some(end)) => {
+                if let Some(open) = self.0.last_mut() {
+                    open.end_sample = Some(end.max(open.start_sample));
+                }
+            }
+            (MuteState::Unmuted, true, None) => self.0.clear(),
+            (MuteState::Muted, true, _) | (MuteState::Unmuted, false, _) => {}
         }
     }
 
@@ -69,31 +78,34 @@ impl Mutes {
             start_sample: mute.start_sample.min(length),
             end_sample: mute.end_sample.map(|end| end.min(length)),
         };
-        self.0.iter().map(within).collect()
+        self.0.items().iter().map(within).collect()
     }
 }
 
 /// Sender reports. Of each interval the earliest by the publisher's clock is kept, because reports of publishers that
 /// send redundant audio are 0 to 18 ms late.
 #[derive(Debug, Default)]
-pub(super) struct Anchors(Vec<Anchor>);
+pub(super) struct Anchors(pub(super) TrackedList<Anchor>);
 
 impl Anchors {
     pub(super) fn add(&mut self, anchor: Anchor) {
-        let Some(last) = self.0.last_mut().filter(|last| is_same_interval(last, &anchor)) else {
+        let last = self.0.items().last().copied();
+        let Some(last) = last.filter(|last| is_same_interval(last, &anchor)) else {
             self.0.push(anchor);
             return;
         };
-        let later_ns = time_of_sample_0(&anchor).nanos_since(time_of_sample_0(last));
+        let later_ns = time_of_sample_0(&anchor).nanos_since(time_of_sample_0(&last));
         if later_ns.saturating_abs() > CLOCK_STEP_NS {
             self.0.push(anchor);
-        } else if later_ns < 0 {
+        } else if later_ns < 0
+            && let Some(last) = self.0.last_mut()
+        {
             *last = anchor;
         }
     }
 
     pub(super) fn list(&self) -> Vec<Anchor> {
-        self.0.clone()
+        self.0.items().to_vec()
     }
 }
 

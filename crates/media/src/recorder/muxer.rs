@@ -7,6 +7,7 @@ use domain::SampleTime;
 use domain::manifest::{Anchor, Fit, Gap, GapCause, ManifestClock};
 
 use super::annotations::Gaps;
+use super::holes::{Holes, Piece};
 use super::pages::Pages;
 use super::timestamps::{Basis, Continuity, Position, TimestampMapper};
 use super::{FirstPacket, RecorderConfig};
@@ -48,11 +49,12 @@ pub(super) enum WriteOutcome {
 /// Builds the file from packets in order.
 #[derive(Debug)]
 pub(super) struct Muxer {
-    config: RecorderConfig,
+    pub(super) config: RecorderConfig,
     pub(super) timestamps: TimestampMapper,
     pub(super) pages: Pages,
-    envelope: Envelope,
+    pub(super) envelope: Envelope,
     pub(super) gaps: Gaps,
+    pub(super) holes: Holes,
     last_toc: Option<Toc>,
     /// The new connection may deliver packets that the old one had delivered.
     expects_duplicates: bool,
@@ -66,6 +68,7 @@ impl Muxer {
             timestamps: TimestampMapper::default(),
             envelope: Envelope::default(),
             gaps: Gaps::default(),
+            holes: Holes::default(),
             last_toc: None,
             expects_duplicates: false,
             dropped_run: 0,
@@ -81,7 +84,7 @@ impl Muxer {
     /// Writes a packet at its position, unless that is taken.
     pub(super) fn write(&mut self, packet: OrderedPacket) -> WriteOutcome {
         let position = self.position(&packet);
-        self.expects_duplicates |= packet.continuity == Continuity::Reconnected && position.basis == Basis::Timestamp;
+        self.expects_duplicates |= packet.continuity >= Continuity::Reconnected && position.basis == Basis::Timestamp;
         match self.classify(&packet, position) {
             WriteOutcome::Written => self.append(packet, position),
             dropped if self.dropped_run < MAX_DROPPED_RUN => {
@@ -143,6 +146,7 @@ impl Muxer {
         self.timestamps
             .advance(packet.timestamp, packet.arrival, position.sample);
         self.fill_gap_before(&packet, position);
+        self.holes.clear();
         self.record_arrival(&packet, position);
         self.expects_duplicates = false;
         self.dropped_run = 0;
@@ -155,16 +159,28 @@ impl Muxer {
         if missing < Filler::GRAIN {
             return;
         }
-        let cause = gap_cause(packet, position.basis);
+        let natural = gap_cause(packet, position.basis);
+        let mut lost_packets = packet.lost_before;
+        for piece in self.holes.divide(self.written(), position.sample, natural) {
+            let is_lost = piece.cause != GapCause::Silence || natural == GapCause::Silence;
+            let lost_packets = if is_lost { std::mem::take(&mut lost_packets) } else { 0 };
+            self.fill(piece, lost_packets);
+        }
+    }
+
+    fn fill(&mut self, piece: Piece, lost_packets: u64) {
         let start_sample = self.written();
-        let samples = self
-            .pages
-            .push_filler(Filler::new(self.filler_kind(cause, missing), missing));
+        let missing = piece.end - start_sample;
+        if missing < Filler::GRAIN {
+            return;
+        }
+        let kind = self.filler_kind(piece.cause, missing);
+        let samples = self.pages.push_filler(Filler::new(kind, missing));
         self.gaps.add(Gap {
             start_sample,
             samples,
-            cause,
-            lost_packets: packet.lost_before,
+            cause: piece.cause,
+            lost_packets,
         });
     }
 
@@ -186,7 +202,7 @@ impl Muxer {
         }
     }
 
-    fn written(&self) -> SampleTime {
+    pub(super) fn written(&self) -> SampleTime {
         self.pages.length()
     }
 }
@@ -194,6 +210,7 @@ impl Muxer {
 fn gap_cause(packet: &OrderedPacket, basis: Basis) -> GapCause {
     match (packet.continuity, basis) {
         (Continuity::Reconnected, _) => GapCause::ConnectionLost,
+        (Continuity::Resumed, _) => GapCause::RecorderRestarted,
         (_, Basis::Arrival) => GapCause::TimestampJump,
         (_, Basis::Timestamp) if packet.lost_before > 0 => GapCause::Loss,
         (_, Basis::Timestamp) => GapCause::Silence,

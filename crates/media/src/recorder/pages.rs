@@ -7,10 +7,10 @@ use bytes::Bytes;
 use domain::SampleTime;
 
 use super::RecorderConfig;
-use crate::ogg::OggWriter;
+use crate::ogg::{FileTail, OggWriter};
 use crate::opus::{Filler, OpusHead, OpusTags};
 
-/// A page holds 200 ms of the publisher's packets: with one more packet, the most that a crash may lose.
+/// A page holds 200 ms of the publisher's packets.
 const PAGE_SAMPLES: u64 = 9600;
 
 /// The first page is closed by the second packet, so that a recording is soon seen to be running.
@@ -19,7 +19,9 @@ const FIRST_PAGE_SAMPLES: u64 = 960;
 /// Losing fillers costs nothing, so they go on pages of 1 s, the longest that RFC 7845 section 6 recommends.
 const FILLER_PAGE_SAMPLES: u64 = 48_000;
 
-/// A page is closed after this time even if it is not full, because the publisher may have stopped sending.
+/// A page is closed after this time even if it is not full, because the publisher may have stopped sending. With the
+/// initial hold of 100 ms every packet is on a page 400 ms after its arrival. Only packets behind a missing one take
+/// longer: they wait for it first, see `RecorderConfig::reorder_wait`.
 const MAX_PAGE_AGE: Duration = Duration::from_millis(300);
 
 /// Takes packets and fillers in order and returns pages one at a time. Fillers are expanded into packets only as pages
@@ -33,7 +35,20 @@ pub(super) struct Pages {
     length: SampleTime,
     /// When the open page got its first packet.
     open_since: Option<Instant>,
-    is_finished: bool,
+    end: End,
+    /// The page that ends the file was returned.
+    is_ended: bool,
+}
+
+/// What happens to the packets of the open page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// They wait for more.
+    Open,
+    /// They go on a page at once.
+    Flush,
+    /// They go on the page that ends the file.
+    Finished,
 }
 
 #[derive(Debug)]
@@ -51,7 +66,17 @@ impl Pages {
             queue: VecDeque::new(),
             length: SampleTime::ZERO,
             open_since: None,
-            is_finished: false,
+            end: End::Open,
+            is_ended: false,
+        }
+    }
+
+    /// Continues a file at its end.
+    pub(super) fn resume(tail: &FileTail) -> Self {
+        Self {
+            writer: OggWriter::resume(tail),
+            length: SampleTime::from_samples(tail.samples),
+            ..Self::new(tail.serial)
         }
     }
 
@@ -85,7 +110,12 @@ impl Pages {
 
     /// Ends the file; call after the last packet.
     pub(super) fn finish(&mut self) {
-        self.is_finished = true;
+        self.end = End::Finished;
+    }
+
+    /// Returns everything on pages at once, without ending the file.
+    pub(super) fn flush(&mut self) {
+        self.end = End::Flush;
     }
 
     /// Returns the next page that is full, old enough or the last.
@@ -102,22 +132,37 @@ impl Pages {
                 return page;
             }
         }
-        if self.is_finished {
-            return self.writer.finish();
+        match self.end {
+            End::Open => self.close_old_page(now),
+            End::Flush => {
+                self.end = End::Open;
+                self.close_page()
+            }
+            End::Finished => self.finish_stream(),
         }
-        self.close_old_page(now)
     }
 
     /// Returns when [`next_page`](Self::next_page) will return a page even if no packet is pushed.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let since = self.open_since.filter(|_| self.writer.open_packets() > 1)?;
+        let since = self.open_since.filter(|_| self.writer.open_packets() > 0)?;
         Some(since + MAX_PAGE_AGE)
     }
 
     fn close_old_page(&mut self, now: Instant) -> Option<Bytes> {
         self.deadline().filter(|&deadline| deadline <= now)?;
-        self.open_since = Some(now);
-        self.writer.close_all_but_last()
+        self.close_page()
+    }
+
+    fn close_page(&mut self) -> Option<Bytes> {
+        self.open_since = None;
+        self.writer.close_page()
+    }
+
+    /// Returns the last page once.
+    fn finish_stream(&mut self) -> Option<Bytes> {
+        let page = if self.is_ended { None } else { self.writer.finish() };
+        self.is_ended = true;
+        page
     }
 
     /// Returns a packet, its samples, and the most samples that the page before it may hold.

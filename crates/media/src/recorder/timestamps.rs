@@ -13,6 +13,9 @@ const SOURCE_TOLERANCE: SampleTime = SampleTime(30 * SampleTime::SECOND.0);
 /// The same after a reconnect: 200 ms, and a round trip of 50 ms.
 const RECONNECT_TOLERANCE: SampleTime = SampleTime(SampleTime::SECOND.0 / 4);
 
+/// The publisher's clock may run fast or slow by one in this many, 500 ppm, while there is no connection.
+const MAX_DRIFT: i64 = 2000;
+
 /// A timestamp step of up to 240 ms, two of the longest packets, is trusted without looking at arrival times. After a
 /// stall of the network such packets arrive long after the one before, and still belong directly behind it.
 const SMOOTH_STEP: SampleTime = SampleTime(2 * 5760);
@@ -31,7 +34,13 @@ pub(super) enum Continuity {
     SequenceJump,
     /// The recorder reconnected: sequence numbers are unrelated, timestamps may be.
     Reconnected,
+    /// The same, and an earlier process wrote what was before: its clock may have been another.
+    Resumed,
 }
+
+/// The longest step by arrival times after another process, 24 h. A longer one means that the machine restarted with a
+/// wrong clock.
+const MAX_RESUMED_STEP: SampleTime = SampleTime(24 * 3600 * SampleTime::SECOND.0);
 
 /// Which clock a position was derived from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,16 +62,28 @@ pub(super) struct Position {
 pub(super) struct TimestampMapper {
     first: Option<MappedPacket>,
     last: Option<MappedPacket>,
+    /// Where `latest` counts from: the first packet that this process received.
+    origin: Option<MappedPacket>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct MappedPacket {
-    timestamp: u32,
-    arrival: Instant,
-    sample: SampleTime,
+/// A packet and its position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MappedPacket {
+    pub(super) timestamp: u32,
+    pub(super) arrival: Instant,
+    pub(super) sample: SampleTime,
 }
 
 impl TimestampMapper {
+    /// Continues the mapping of another process.
+    pub(super) fn resume(first: MappedPacket, last: MappedPacket) -> Self {
+        Self {
+            first: Some(first),
+            last: Some(last),
+            origin: None,
+        }
+    }
+
     /// Returns a packet's position; the first packet is at 0. The file is `written` samples long so far.
     pub(super) fn position(
         &self,
@@ -77,17 +98,22 @@ impl TimestampMapper {
                 basis: Basis::Timestamp,
             };
         };
-        let by_arrival = samples_between(last.arrival, arrival);
+        let by_arrival = match continuity {
+            Continuity::Resumed => samples_between(last.arrival, arrival).clamp(SampleTime::ZERO, MAX_RESUMED_STEP),
+            _ => samples_between(last.arrival, arrival),
+        };
         let by_timestamp = timestamp_step(last.timestamp, timestamp, by_arrival);
         let sample = last.sample + by_timestamp;
-        if is_trusted(continuity, by_timestamp, by_arrival) && (sample <= written || sample <= self.latest(arrival)) {
+        if is_trusted(continuity, by_timestamp, by_arrival)
+            && (sample <= written || sample <= self.latest(arrival, written))
+        {
             return Position {
                 sample,
                 basis: Basis::Timestamp,
             };
         }
         // the arrival time is only an estimate, so it never moves a packet onto audio that is written
-        let sample = (last.sample + by_arrival.max(SampleTime::ZERO)).min(self.latest(arrival));
+        let sample = (last.sample + by_arrival.max(SampleTime::ZERO)).min(self.latest(arrival, written));
         Position {
             sample: sample.max(written),
             basis: Basis::Arrival,
@@ -102,6 +128,7 @@ impl TimestampMapper {
             sample,
         };
         self.first.get_or_insert(packet);
+        self.origin.get_or_insert(packet);
         self.last = Some(packet);
     }
 
@@ -117,6 +144,14 @@ impl TimestampMapper {
         Some((last.sample + samples_between(last.arrival, now)).max(SampleTime::ZERO))
     }
 
+    pub(super) fn first(&self) -> Option<MappedPacket> {
+        self.first
+    }
+
+    pub(super) fn last(&self) -> Option<MappedPacket> {
+        self.last
+    }
+
     pub(super) fn first_packet(&self, wall: crate::WallClock) -> Option<FirstPacket> {
         let first = self.first?;
         Some(FirstPacket {
@@ -127,11 +162,12 @@ impl TimestampMapper {
     }
 
     /// Returns the latest position allowed for a packet that arrives at `arrival`.
-    fn latest(&self, arrival: Instant) -> SampleTime {
-        let elapsed = self
-            .first
-            .map_or(SampleTime::ZERO, |first| samples_between(first.arrival, arrival));
-        elapsed + SampleTime(elapsed.0 / 1000) + MAX_AHEAD
+    fn latest(&self, arrival: Instant, written: SampleTime) -> SampleTime {
+        let Some(origin) = self.origin else {
+            return written + MAX_RESUMED_STEP;
+        };
+        let elapsed = samples_between(origin.arrival, arrival);
+        origin.sample + elapsed + SampleTime(elapsed.0 / 1000) + MAX_AHEAD
     }
 }
 
@@ -142,7 +178,9 @@ fn is_trusted(continuity: Continuity, by_timestamp: SampleTime, by_arrival: Samp
         Continuity::SameSource => {
             (SampleTime::ZERO..=SMOOTH_STEP).contains(&by_timestamp) || difference <= SOURCE_TOLERANCE
         }
-        Continuity::SequenceJump | Continuity::Reconnected => difference <= RECONNECT_TOLERANCE,
+        Continuity::SequenceJump | Continuity::Reconnected | Continuity::Resumed => {
+            difference <= RECONNECT_TOLERANCE + SampleTime(by_arrival.0.max(0) / MAX_DRIFT)
+        }
     }
 }
 

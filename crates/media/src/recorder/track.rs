@@ -6,7 +6,9 @@ use domain::SampleTime;
 use domain::manifest::{Anchor, GapCause, PacketCounts};
 
 use super::annotations::{Anchors, Mutes};
+use super::journal_state::Scalars;
 use super::muxer::{Muxer, OrderedPacket, WriteOutcome};
+use super::resume::resume;
 use super::timestamps::Continuity;
 use super::{FirstPacket, JournalEntry, MuteState, Output, RecorderConfig, Summary};
 use crate::WallClock;
@@ -71,20 +73,22 @@ const CLOSING_PAUSE: SampleTime = SampleTime::SECOND;
 pub struct TrackRecorder {
     wall: WallClock,
     now: Instant,
+    /// What the journal has of the figures that replace each other.
+    journaled: Scalars,
     ssrc: Option<Ssrc>,
     reorder: ReorderBuffer,
     /// How the next packet relates to the one before.
-    continuity: Continuity,
+    pub(super) continuity: Continuity,
     /// Packets lost since the last valid one.
     lost: u64,
     /// Silence injected by the server, held back because the track may have ended.
     closing: Vec<OrderedPacket>,
     /// The server has injected more silence than it does when a track ends.
     is_muted_by_server: bool,
-    muxer: Muxer,
-    mutes: Mutes,
-    anchors: Anchors,
-    counts: PacketCounts,
+    pub(super) muxer: Muxer,
+    pub(super) mutes: Mutes,
+    pub(super) anchors: Anchors,
+    pub(super) counts: PacketCounts,
     is_finished: bool,
 }
 
@@ -94,6 +98,7 @@ impl TrackRecorder {
         Self {
             wall: config.wall,
             now: config.wall.instant,
+            journaled: Scalars::default(),
             ssrc: None,
             reorder: ReorderBuffer::new(config.reorder_wait, config.initial_hold),
             continuity: Continuity::SameSource,
@@ -114,38 +119,69 @@ impl TrackRecorder {
     /// The next packets are placed by their RTP timestamps if these continue, else by their arrival. The interval before
     /// them is filled; the part in which nobody listened is listed as [`GapCause::RecorderRestarted`]. It ends with
     /// [`handle_reconnect`](Self::handle_reconnect), else with the next packet. A file without audio is started anew.
+    ///
+    /// The first entry of [`take_journal`](Self::take_journal) says how far the old entries are valid, so it is to be
+    /// written at once. The entries of a file without audio must not be kept.
     pub fn resume(config: RecorderConfig, journal: Vec<JournalEntry>, tail: FileTail) -> Self {
-        let _ = (journal, tail);
-        Self::new(config)
+        resume(config, &journal, &tail)
     }
 
     /// Returns what changed since the last call and is not in the pages; `None` if nothing did. To be called once a
     /// second after [`handle_timeout`](Self::handle_timeout), which says that the recorder still listens, and before a
     /// page is appended while [`has_new_gaps`](Self::has_new_gaps).
     pub fn take_journal(&mut self) -> Option<JournalEntry> {
-        None
+        self.muxer.first_packet()?;
+        let listened_until = (!self.muxer.holes.is_open()).then(|| self.wall.unix_nanos_at(self.now));
+        let scalars = Scalars::of(&self.muxer, self.counts, listened_until);
+        let entry = JournalEntry {
+            points: self.muxer.envelope.take_new(),
+            gaps: self.muxer.gaps.0.take_change(),
+            mutes: self.mutes.0.take_change(),
+            anchors: self.anchors.0.take_change(),
+            holes: self.muxer.holes.take_change(),
+            ..self.journaled.replace(scalars)
+        };
+        (entry != JournalEntry::default()).then_some(entry)
     }
 
-    /// Whether gaps were filled that no journal entry lists yet.
+    /// Whether the next page holds gaps that no journal entry lists yet, or no entry was taken yet.
     pub fn has_new_gaps(&self) -> bool {
-        false
+        self.journaled == Scalars::default() || self.muxer.gaps.0.is_changed()
     }
 
     /// Notes that a packet which arrived at `now` is kept from the recorder. The gap that it leaves has this cause.
     pub fn note_hole(&mut self, now: Instant, cause: GapCause) {
-        let _ = (now, cause);
+        if self.is_finished {
+            return;
+        }
+        self.advance(now);
+        self.release_all();
+        if let Some(sample) = self.muxer.timestamps.sample_at(now) {
+            self.muxer.holes.add_moment(sample, cause);
+        }
     }
 
     /// Notes that the connection is lost: from now on nothing is heard, until
     /// [`handle_reconnect`](Self::handle_reconnect).
     pub fn handle_lost(&mut self, now: Instant) {
-        let _ = now;
+        if self.is_finished {
+            return;
+        }
+        self.advance(now);
+        self.release_all();
+        if let Some(sample) = self.muxer.timestamps.sample_at(now) {
+            self.muxer.holes.open(sample, GapCause::ConnectionLost);
+        }
     }
 
     /// Puts everything that was received on pages without ending the file; another recorder will continue it. Take the
     /// pages and the last journal entry afterwards.
     pub fn suspend(&mut self, now: Instant) {
-        let _ = now;
+        if !self.is_finished {
+            self.advance(now);
+            self.release_all();
+            self.muxer.pages.flush();
+        }
     }
 
     /// Handles a packet at its arrival. A packet with a new SSRC starts a new source, as after
@@ -173,7 +209,8 @@ impl TrackRecorder {
         let Some(sample) = self.muxer.timestamps.sample_of(report.rtp_timestamp) else {
             return;
         };
-        if self.ssrc == Some(report.ssrc) && !self.is_finished {
+        let is_mapped = self.continuity < Continuity::Reconnected;
+        if self.ssrc == Some(report.ssrc) && is_mapped && !self.is_finished {
             self.anchors.add(Anchor {
                 sample,
                 publisher_ns: report.publisher_time,
@@ -182,12 +219,18 @@ impl TrackRecorder {
         }
     }
 
-    /// Continues the file with packets of a new connection, whose SSRC and sequence numbers are unrelated.
+    /// Continues the file with packets of a new connection, whose SSRC and sequence numbers are unrelated. Nothing was
+    /// heard since [`handle_lost`](Self::handle_lost), or else since the last packet.
     pub fn handle_reconnect(&mut self, now: Instant) {
         if !self.is_finished {
             self.advance(now);
             self.start_source(Continuity::Reconnected);
             self.ssrc = None;
+            let muxer = &mut self.muxer;
+            if let Some(sample) = muxer.timestamps.sample_at(now) {
+                muxer.holes.open(muxer.pages.length(), GapCause::ConnectionLost);
+                muxer.holes.close(sample);
+            }
         }
     }
 
@@ -255,7 +298,7 @@ impl TrackRecorder {
     fn start_source(&mut self, continuity: Continuity) {
         self.release_all();
         self.reorder.reset();
-        self.continuity = continuity;
+        self.continuity = self.continuity.max(continuity);
     }
 
     fn release_due(&mut self) {

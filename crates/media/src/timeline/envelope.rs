@@ -13,6 +13,8 @@ const MAX_POINTS: usize = 8192;
 pub(crate) struct Envelope {
     interval: SampleTime,
     points: Vec<Point>,
+    /// The last point when `take_new` was called.
+    taken: Option<Point>,
 }
 
 impl Default for Envelope {
@@ -20,6 +22,7 @@ impl Default for Envelope {
         Self {
             interval: SampleTime::SECOND,
             points: Vec::new(),
+            taken: None,
         }
     }
 }
@@ -30,6 +33,28 @@ impl Envelope {
             self.double_interval();
         }
         push_least_delayed(&mut self.points, point, self.interval);
+    }
+
+    /// Adds the points of a journal, which need not be taken again.
+    pub(crate) fn restore(points: Vec<Point>) -> Self {
+        let mut envelope = Self::default();
+        for point in points {
+            envelope.add(point);
+        }
+        envelope.taken = envelope.points.last().copied();
+        envelope
+    }
+
+    /// Returns the points that were added or replaced since the last call. Adding them to a copy from before gives this
+    /// envelope, except that the copy may merge other points when it is full.
+    pub(crate) fn take_new(&mut self) -> Vec<Point> {
+        let number = |point: &Point| point.sample.0.div_euclid(self.interval.0);
+        let is_new = |point: &&Point| self.taken.is_none_or(|taken| number(point) >= number(&taken));
+        let mut new: Vec<_> = self.points.iter().rev().take_while(is_new).copied().collect();
+        new.retain(|point| Some(*point) != self.taken);
+        new.reverse();
+        self.taken = self.points.last().copied();
+        new
     }
 
     pub(crate) fn points(&self) -> &[Point] {
@@ -84,6 +109,19 @@ mod tests {
         }
 
         assert_eq!(envelope.points(), [point(20, 3), point(1980, 7)]);
+    }
+
+    #[test]
+    fn what_is_taken_restores_the_envelope() {
+        let mut envelope = Envelope::default();
+        let mut taken = Vec::new();
+        for (ms, late_ms) in [(0, 9), (20, 3), (980, 5), (1000, 8), (1980, 7), (2000, 9)] {
+            envelope.add(point(ms, late_ms));
+            taken.extend(envelope.take_new());
+        }
+
+        assert_eq!(envelope.take_new(), []);
+        assert_eq!(Envelope::restore(taken).points(), envelope.points());
     }
 
     #[test]

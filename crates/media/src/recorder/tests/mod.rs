@@ -5,6 +5,7 @@ mod ends;
 mod gaps;
 mod hostile;
 mod pages;
+mod resume;
 #[cfg(feature = "decode")]
 mod sound;
 mod sources;

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use domain::{SampleTime, UnixNanos};
 
 use crate::WallClock;
+use crate::ogg::recover;
 use crate::opus::{PacketStream, packet_samples};
-use crate::recorder::{MuteState, Output, RecorderConfig, Summary, TrackRecorder};
+use crate::recorder::{JournalEntry, MuteState, Output, RecorderConfig, Summary, TrackRecorder};
 use crate::rtp::{RtpPacket, SenderReport, SeqNo, Ssrc};
 
 /// Wall time at the start of every scenario.
@@ -21,6 +22,7 @@ const FRAME_SAMPLES: u32 = 960;
 /// One publisher and its recorder. Sequence number and timestamp advance with each packet.
 pub struct Scenario {
     pub start: Instant,
+    pub wall: WallClock,
     pub recorder: TrackRecorder,
     pub now_ms: u64,
     pub ssrc: u32,
@@ -53,16 +55,15 @@ impl Scenario {
 
     pub fn with_config(change: impl FnOnce(&mut RecorderConfig)) -> Self {
         let start = Instant::now();
-        let mut config = RecorderConfig::new(
-            7,
-            WallClock {
-                instant: start,
-                unix_nanos: START,
-            },
-        );
+        let wall = WallClock {
+            instant: start,
+            unix_nanos: START,
+        };
+        let mut config = RecorderConfig::new(7, wall);
         change(&mut config);
         Self {
             start,
+            wall,
             recorder: TrackRecorder::new(config),
             now_ms: 0,
             ssrc: 1,
@@ -186,6 +187,33 @@ impl Scenario {
         });
     }
 
+    /// Another recorder continues `file` after `down_ms`, with a new connection.
+    pub fn restart(&mut self, file: Vec<u8>, journal: Vec<JournalEntry>, down_ms: u64) {
+        let tail = recover(&file[..]).unwrap();
+        let kept = file[..tail.valid_bytes as usize].to_vec();
+        self.now_ms += down_ms;
+        self.timestamp = self.timestamp.wrapping_add(down_ms as u32 * 48);
+        let config = RecorderConfig::new(8, self.wall);
+        self.recorder = TrackRecorder::resume(config, journal, tail);
+        self.pages = vec![Page {
+            at_ms: self.now_ms,
+            bytes: kept.into(),
+        }];
+        self.ssrc += 1;
+        self.seq_no = 7;
+    }
+
+    /// The connection is made.
+    pub fn joined(&mut self) {
+        self.recorder.handle_reconnect(self.now());
+        self.drain();
+    }
+
+    /// Steps the clock that later recorders read.
+    pub fn shift_clock(&mut self, seconds: i64) {
+        self.wall.unix_nanos = self.wall.unix_nanos.saturating_add(seconds * 1_000_000_000);
+    }
+
     pub fn file(&self) -> Vec<u8> {
         self.pages.iter().flat_map(|page| page.bytes.iter().copied()).collect()
     }
@@ -259,8 +287,13 @@ fn positions(file: &[u8]) -> Vec<(u64, Bytes)> {
 fn last_granule(file: &[u8]) -> u64 {
     let mut reader = ogg::PacketReader::new(Cursor::new(file));
     let packets: Vec<_> = std::iter::from_fn(|| reader.read_packet().unwrap()).collect();
-    assert!(packets.last().unwrap().last_in_stream());
+    assert!(ends_with_last_page(file), "the last page is marked as the last");
     packets.last().unwrap().absgp_page()
+}
+
+fn ends_with_last_page(file: &[u8]) -> bool {
+    let last = file.windows(4).rposition(|bytes| bytes == b"OggS").unwrap();
+    file[last + 5] & 4 != 0
 }
 
 /// Returns a packet of 20 ms that contains `number`.
