@@ -1,6 +1,6 @@
 //! Why a spool folder cannot be used.
 
-use std::io;
+use std::{io, path::Path};
 
 /// A spool folder that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -13,4 +13,13 @@ pub enum SpoolError {
          worker needs its own"
     )]
     InUse { path: String },
+}
+
+impl SpoolError {
+    pub(super) fn unusable(path: &Path, source: io::Error) -> Self {
+        Self::Unusable {
+            path: path.display().to_string(),
+            source,
+        }
+    }
 }

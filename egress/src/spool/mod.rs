@@ -1,11 +1,31 @@
-//! Keeps recordings on disk until they are stored, in one folder per egress: the request, the audio, a journal and the last
-//! acknowledged state.
+//! Keeps recordings on disk until they are stored. `<root>/<egress id>/` holds:
+//!
+//! - `request.json`: what was asked for; `credentials.json`: only if the request brought its own
+//! - `recording.ogg`: the audio, page by page
+//! - `journal.ndjson`: a line per second with what the pages do not tell
+//! - `state.json`: how far the egress is; replaced as a whole
+//!
+//! A killed process loses nothing that was appended, because the operating system has it; a power failure loses a second.
+//! The next process finds the folders with [`Spool::unfinished`], which repairs what was torn. A folder is removed only by
+//! [`EgressFolder::remove`]; one that cannot be read is kept and named in the log.
+//!
+//! One thread (`writer`) writes for all folders, and another (`syncer`) brings what was written to stable storage once a
+//! second, so a slow disk delays neither recordings nor the writing of pages.
 
+mod create;
+mod disk;
 mod error;
 mod folder;
+mod open_folder;
+mod repair;
 mod root;
+mod root_files;
 mod space;
 mod spooled_file;
+mod syncer;
+#[cfg(test)]
+mod tests;
+mod writer;
 
 pub use error::SpoolError;
 pub use folder::EgressFolder;
