@@ -153,7 +153,8 @@ impl EgressStack {
 
     /// The number of recordings in the spool of a worker.
     pub fn spooled(&self, worker: &str) -> usize {
-        std::fs::read_dir(self.spool(worker)).unwrap().count()
+        let entries = std::fs::read_dir(self.spool(worker)).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().path().is_dir()).count()
     }
 
     fn objects(&self) -> PathBuf {

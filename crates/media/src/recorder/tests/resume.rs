@@ -368,7 +368,7 @@ fn speak_unevenly(life: &mut Life, steps: &[(u8, u32)]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn a_recorder_killed_anywhere_is_continued(
@@ -399,7 +399,7 @@ proptest! {
 
 proptest! {
     // each may fill 24 h
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn any_journal_is_tolerated(
