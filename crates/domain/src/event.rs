@@ -132,8 +132,14 @@ pub struct EgressReport {
     pub room_sid: Option<PlatformRoomSid>,
     /// `None` for an egress that does not record a single track.
     pub track_sid: Option<TrackSid>,
+    /// The path of the file in the request. Its template values are not filled in.
+    #[serde(default)]
+    pub requested_file: Option<String>,
     /// The status of the egress.
     pub status: EgressStatus,
+    /// When the recorder wrote this report, by its clock.
+    #[serde(default)]
+    pub updated_at: Option<DateTime<Utc>>,
     /// Why it failed, in the platform's words.
     pub error: Option<String>,
     /// How it ended, in the platform's words.

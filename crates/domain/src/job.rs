@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::meeting::RECORDER_MAY_RETURN;
 use crate::{MeetingId, RecordingId};
 
 /// A job's payload. In JSON, the tag `job` is the name of the job and of its queue.
@@ -14,6 +15,11 @@ pub enum Job {
     StartRecording {
         /// The requested recording.
         recording_id: RecordingId,
+    },
+    /// Asks the platform who is in a room, and requests recordings whose recorder has left.
+    CheckRoom {
+        /// The open meeting.
+        meeting_id: MeetingId,
     },
     /// Checks that object and manifest of an ended egress exist and agree.
     AcceptRecording {
@@ -42,6 +48,8 @@ pub enum Job {
 pub enum Queue {
     /// Queue of [`Job::StartRecording`].
     StartRecording,
+    /// Queue of [`Job::CheckRoom`].
+    CheckRoom,
     /// Queue of [`Job::AcceptRecording`].
     AcceptRecording,
     /// Queue of [`Job::TranscribeTrack`].
@@ -67,8 +75,9 @@ pub struct JobLimits {
 
 impl Queue {
     /// All queues, in the order of a recording's path.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::StartRecording,
+        Self::CheckRoom,
         Self::AcceptRecording,
         Self::TranscribeTrack,
         Self::MergeTranscript,
@@ -79,6 +88,7 @@ impl Queue {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::StartRecording => "start_recording",
+            Self::CheckRoom => "check_room",
             Self::AcceptRecording => "accept_recording",
             Self::TranscribeTrack => "transcribe_track",
             Self::MergeTranscript => "merge_transcript",
@@ -97,6 +107,8 @@ impl Queue {
         match self {
             // Somebody may be talking: when the platform returns, recording starts within seconds.
             Self::StartRecording => limits(8, 60, 8, 1),
+            // The reconciler checks every room anyway, every 15 s.
+            Self::CheckRoom => limits(3, 60, 8, 1),
             Self::AcceptRecording => limits(12, 120, 60, 14),
             Self::TranscribeTrack => limits(6, 6 * 3600, 60, 14),
             Self::MergeTranscript | Self::ExportTranscript => limits(10, 300, 60, 14),
@@ -106,6 +118,14 @@ impl Queue {
     /// Returns how many attempts a job gets before it is dead.
     pub fn max_attempts(self) -> i32 {
         self.limits().max_attempts
+    }
+
+    /// Returns how long a job waits after it was queued before it is due.
+    pub fn delay(self) -> Duration {
+        match self {
+            Self::CheckRoom => RECORDER_MAY_RETURN.to_std().unwrap_or_default(),
+            _ => Duration::ZERO,
+        }
     }
 
     /// Returns how long one attempt may take.
@@ -119,6 +139,7 @@ impl Job {
     pub fn queue(&self) -> Queue {
         match self {
             Self::StartRecording { .. } => Queue::StartRecording,
+            Self::CheckRoom { .. } => Queue::CheckRoom,
             Self::AcceptRecording { .. } => Queue::AcceptRecording,
             Self::TranscribeTrack { .. } => Queue::TranscribeTrack,
             Self::MergeTranscript { .. } => Queue::MergeTranscript,

@@ -70,6 +70,13 @@ impl FakePlatform {
         self.state().rooms.insert(room.room.name.clone(), room);
     }
 
+    /// Adds a participant to a room.
+    pub fn join_room(&self, name: &str, participant: LiveParticipant) {
+        let mut state = self.state();
+        let room = state.rooms.get_mut(name).expect("the room was set");
+        room.participants.push(participant);
+    }
+
     pub fn remove_room(&self, name: &str) {
         self.state().rooms.remove(name);
     }
@@ -180,7 +187,9 @@ impl Platform for FakePlatform {
             egress_id: Some(format!("EG_fake{}", state.started.len() + 1).into()),
             room_sid: Some(sid),
             track_sid: Some(track.clone()),
+            requested_file: Some(file.to_owned()),
             status: EgressStatus::Starting,
+            updated_at: None,
             error: None,
             details: None,
             file: None,
@@ -245,6 +254,7 @@ mod tests {
         };
         fake.set_room(LiveRoom {
             room,
+            listed_at: DateTime::UNIX_EPOCH,
             participants: Vec::new(),
         });
 

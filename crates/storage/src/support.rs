@@ -99,7 +99,10 @@ fn recording(meeting: &MeetingHead, participant: &Participant, track: &Track) ->
         track_sid: track.sid.clone(),
         egress_id: None,
         requested_at: now(),
+        reported_at: None,
         state: RecordingState::Requested,
+        missing_since: None,
+        last_error: None,
         acceptance: None,
         transcription: Transcription::Pending,
     }

@@ -26,6 +26,9 @@ pub struct CapturedWebhook {
 }
 
 impl CapturedWebhook {
+    /// The egress of the captured call.
+    pub const EGRESS_ID: &str = "EG_mdeZn6iC2ZDL";
+
     pub fn read(name: &str) -> Self {
         let base = fixtures().join(name);
         let headers = fs::read_to_string(base.with_extension("headers")).unwrap();

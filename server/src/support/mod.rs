@@ -154,6 +154,18 @@ impl TestApp {
         self.send(captured.request()).await
     }
 
+    /// Replays the first webhooks of the captured call. Its egress answers our request, although it writes elsewhere.
+    pub async fn replay_call(&self, webhooks: usize) {
+        for name in &CapturedWebhook::of_a_call()[..webhooks] {
+            assert_eq!(self.replay(name).await.status, StatusCode::OK, "{name}");
+            sqlx::query("UPDATE recordings SET egress_id = $1")
+                .bind(CapturedWebhook::EGRESS_ID)
+                .execute(&self.pool)
+                .await
+                .unwrap();
+        }
+    }
+
     /// Sends a body with a valid signature.
     pub async fn webhook(&self, body: &Value) -> TestResponse {
         self.send(signed(body.to_string(), self.now())).await

@@ -2,10 +2,12 @@
 //!
 //! Harmless to repeat: it only reads the store, and an accepted recording is left unchanged.
 
+use std::time::Duration;
+
 use domain::{
     EgressId, ObjectKey, RecordingId, SampleTime, TrackSid,
     manifest::{Manifest, ManifestError},
-    recording::{Complete, FailureReason, Recording, RecordingState, VerifiedRecording},
+    recording::{FailureReason, RecordedFile, Recording, VerifiedRecording},
 };
 use media::opus::StreamError;
 use objects::ObjectError;
@@ -21,6 +23,9 @@ use crate::{
 
 /// Longest manifest that is read. One of a whole day with a gap every second is a tenth of this.
 const MAX_MANIFEST_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Pause after the store has answered that an object is missing.
+const ASK_STORE_AGAIN: Duration = Duration::from_secs(60);
 
 /// Why a recording is not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -54,17 +59,19 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
     let Some(recording) = attempt.recording(id).await? else {
         return Ok(());
     };
-    let (RecordingState::Complete(complete), None) = (&recording.state, &recording.acceptance) else {
+    let Some(file) = recording.state.file().filter(|_| recording.awaits_acceptance()) else {
         return Ok(());
     };
-    match check(complete, &recording, attempt).await {
+    match check(file, &recording, attempt).await {
         Ok(verified) => accept(&recording, verified, attempt).await,
-        // A missing object may still arrive: the store may be slow, or the recorder may have been restarted.
-        Err(CheckError::Rejected(rejection)) if rejection.is_missing() && !attempt.is_last() => {
-            Err(JobError::retry(rejection))
+        Err(CheckError::Rejected(rejection)) => reject(&recording, rejection, attempt).await,
+        Err(CheckError::Failed(error)) => {
+            let why = Some(error.to_string());
+            attempt
+                .change(recording.meeting_id, |_, meeting| meeting.note_error(id, why))
+                .await?;
+            Err(error)
         }
-        Err(CheckError::Rejected(rejection)) => reject(&recording, &rejection, attempt).await,
-        Err(CheckError::Failed(error)) => Err(error),
     }
 }
 
@@ -82,25 +89,37 @@ async fn accept(recording: &Recording, verified: VerifiedRecording, attempt: &At
         .await
 }
 
-async fn reject(recording: &Recording, rejection: &Rejection, attempt: &Attempt<'_>) -> Result<(), JobError> {
-    let (reason, error) = (rejection.reason(), chain(rejection));
-    tracing::error!(reason = reason.as_str(), error, "recording rejected");
+/// Rejects a recording. A missing object may still arrive, so the domain wants a second answer, and the job runs again.
+async fn reject(recording: &Recording, rejection: Rejection, attempt: &Attempt<'_>) -> Result<(), JobError> {
+    let (reason, error) = (rejection.reason(), chain(&rejection));
+    let now = (attempt.ctx.clock)();
+    let mut is_rejected = false;
     attempt
         .change(recording.meeting_id, |_, meeting| {
-            meeting.reject_recording(recording.id, reason, error)
+            let change = meeting.reject_recording(recording.id, reason, error.clone(), now);
+            is_rejected = change.recordings.iter().any(|recording| !recording.awaits_acceptance());
+            change
         })
-        .await
+        .await?;
+    if !is_rejected {
+        return Err(JobError::Outage {
+            after: Some(ASK_STORE_AGAIN),
+            why: rejection.into(),
+        });
+    }
+    tracing::error!(reason = reason.as_str(), error, "recording rejected");
+    Ok(())
 }
 
 /// Reads the manifest and the object, and compares them.
 async fn check(
-    complete: &Complete,
+    file: &RecordedFile,
     recording: &Recording,
     attempt: &Attempt<'_>,
 ) -> Result<VerifiedRecording, CheckError> {
-    let manifest = read_manifest(&complete.manifest, attempt).await?;
+    let manifest = read_manifest(&file.manifest, attempt).await?;
     check_origin(&manifest, recording)?;
-    let audio = DownloadedObject::fetch(attempt.ctx.recordings.as_ref(), &complete.object)
+    let audio = DownloadedObject::fetch(attempt.ctx.recordings.as_ref(), &file.object)
         .await
         .map_err(CheckError::download)?;
     let samples = count_samples(&audio).await?;
@@ -171,14 +190,6 @@ impl Rejection {
             Self::OtherRecording { .. } | Self::ObjectUnreadable(_) | Self::Mismatch { .. } => FailureReason::Mismatch,
         }
     }
-
-    /// Whether the manifest or the object is missing, or was not written whole.
-    fn is_missing(&self) -> bool {
-        matches!(
-            self.reason(),
-            FailureReason::ObjectMissing | FailureReason::ManifestMissing
-        )
-    }
 }
 
 impl CheckError {
@@ -206,6 +217,8 @@ impl From<JobError> for CheckError {
 #[cfg(test)]
 mod tests {
     use sqlx::PgPool;
+
+    use domain::recording::RecordingState;
 
     use super::*;
     use crate::support::{Tone, WorkerTest, ogg};
@@ -263,11 +276,18 @@ mod tests {
             .await;
 
         test.run_jobs().await;
-        let waiting = test.count_jobs("ready").await;
-        test.run_jobs_to_the_end().await;
+        test.advance(299);
+        test.make_jobs_due().await;
+        test.run_jobs().await;
+        let waiting = test.recording_of("ada").await;
+        test.advance(1);
+        test.make_jobs_due().await;
+        test.run_jobs().await;
 
-        assert_eq!(waiting, 1);
+        assert_eq!(waiting.state.as_str(), "complete");
+        assert!(waiting.last_error.unwrap().contains("missing"));
         assert_eq!(reason(&test).await.0, FailureReason::ManifestMissing);
+        assert_eq!(test.count_jobs("ready").await, 0);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
@@ -280,7 +300,7 @@ mod tests {
         let RecordingState::Complete(complete) = test.recording_of("ada").await.state else {
             panic!("complete")
         };
-        std::fs::write(test.object_path(&complete.object), "not Ogg").unwrap();
+        std::fs::write(test.object_path(&complete.file.object), "not Ogg").unwrap();
         test.run_jobs().await;
 
         let (reason, error) = reason(&test).await;

@@ -6,7 +6,7 @@ use domain::{
     MeetingId, RecordingId, SampleTime,
     job::Job,
     meeting::Meeting,
-    recording::{FailureReason, Recording, RecordingState, Transcription},
+    recording::{FailureReason, Recording, Transcription},
     room::Room,
     transcript::{Missing, Segment, TranscriptState},
 };
@@ -71,7 +71,7 @@ async fn track(
     meeting: &Meeting,
     recording: &Recording,
 ) -> Result<Option<TrackTranscript>, JobError> {
-    let (Some(acceptance), None) = (&recording.acceptance, missing_reason(recording)) else {
+    let Some(acceptance) = recording.acceptance.as_ref().filter(|_| is_transcribed(recording)) else {
         return Ok(None);
     };
     let mut recognized: Vec<RecognizedWord> = Vec::new();
@@ -119,12 +119,13 @@ fn missing(recording: &Recording) -> Option<Missing> {
 }
 
 fn missing_reason(recording: &Recording) -> Option<&'static str> {
-    match &recording.state {
+    match recording.state.failure() {
         // A track that carried no packet has nothing missing.
-        RecordingState::Failed(failed) if failed.reason == FailureReason::NoAudio => None,
-        RecordingState::Failed(failed) => Some(failed.reason.as_str()),
-        _ if recording.transcription == Transcription::Dead => Some(NOT_TRANSCRIBED),
-        _ => None,
+        Some(FailureReason::NoAudio) => None,
+        // What a recorder stored before it failed is in the transcript.
+        Some(reason) => Some(reason.as_str()),
+        None if recording.transcription == Transcription::Dead => Some(NOT_TRANSCRIBED),
+        None => None,
     }
 }
 

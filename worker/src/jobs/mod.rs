@@ -5,6 +5,7 @@
 //! rows themselves. Every writing transaction is fenced by the job's lease.
 
 mod accept_recording;
+mod check_room;
 mod error;
 mod export_transcript;
 mod merge_transcript;
@@ -25,6 +26,7 @@ use crate::{attempt::Attempt, context::WorkerContext};
 pub async fn run(job: &Job, attempt: &Attempt<'_>) -> Result<(), JobError> {
     match *job {
         Job::StartRecording { recording_id } => start_recording::run(recording_id, attempt).await,
+        Job::CheckRoom { meeting_id } => check_room::run(meeting_id, attempt).await,
         Job::AcceptRecording { recording_id } => accept_recording::run(recording_id, attempt).await,
         Job::TranscribeTrack { recording_id } => transcribe_track::run(recording_id, attempt).await,
         Job::MergeTranscript { meeting_id } => merge_transcript::run(meeting_id, attempt).await,
@@ -42,16 +44,15 @@ pub async fn after_death(tx: &mut ChangeTx, job: &Job, error: &str, ctx: &Worker
                 .await?;
         }
         Job::AcceptRecording { recording_id: id } => {
-            tx.change_meeting_of(id, |_, m| m.reject_recording(id, FailureReason::ObjectMissing, error))
-                .await?;
+            tx.change_meeting_of(id, |_, m| m.give_up_acceptance(id, error)).await?;
         }
         Job::TranscribeTrack { recording_id: id } => {
             tx.change_meeting_of(id, |_, m| m.set_transcription(id, Transcription::Dead))
                 .await?;
         }
         Job::MergeTranscript { meeting_id } => merge_transcript::after_death(tx, meeting_id).await?,
-        // The transcript is in the database; only its files are missing.
-        Job::ExportTranscript { .. } => {}
+        // The transcript is in the database; only its files are missing. Rooms are checked again by the reconciler.
+        Job::ExportTranscript { .. } | Job::CheckRoom { .. } => {}
     }
     Ok(())
 }

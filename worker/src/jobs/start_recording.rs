@@ -1,17 +1,19 @@
 //! Asks the platform to record a track, unless an egress already records it.
 //!
-//! Harmless to repeat: each run first lists the active egresses and adopts one of this track. The start request is never
-//! repeated without that check, because an egress may be running after a timeout.
+//! Harmless to repeat: each run first lists the active egresses and adopts the one that answers this request. The start
+//! request is never repeated without that check, because an egress may be running after a timeout. It is repeated until the
+//! track ends or the job's deadline is over, because somebody may be talking.
 
 use std::sync::Arc;
 
 use domain::{
     ObjectKey, RecordingId,
     event::EgressReport,
+    meeting::{Change, Outcome},
     recording::{FailureReason, Recording, RecordingState},
     room::Room,
 };
-use platform::{Platform, RecordingFilter};
+use platform::{Platform, PlatformError, RecordingFilter};
 use storage::{meetings, participants, rooms};
 
 use super::JobError;
@@ -30,12 +32,13 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
     let Some(request) = prepare(id, attempt).await? else {
         return Ok(());
     };
-    if !request.is_wanted().await? {
+    if !request.is_wanted().await? || request.adopt().await? {
         return Ok(());
     }
-    if let Some(running) = request.find_running().await? {
-        tracing::info!(egress.id = ?running.egress_id, "adopting a running egress");
-        return request.apply_report(running).await;
+    if request.track_has_ended().await? {
+        return request
+            .fail(FailureReason::TrackGone, "the track has ended".to_owned())
+            .await;
     }
     request.start().await
 }
@@ -76,11 +79,11 @@ impl Request<'_> {
         if self.publisher_is_known().await? {
             return Ok(true);
         }
-        match self
+        let found = self
             .platform
             .get_participant(self.room.name.as_str(), &self.recording.identity)
-            .await?
-        {
+            .await;
+        match self.answered(found).await? {
             Some(publisher) => {
                 let env = self.attempt.ctx.env();
                 self.attempt
@@ -106,15 +109,40 @@ impl Request<'_> {
             .any(|p| p.identity == self.recording.identity && p.kind.is_some()))
     }
 
-    /// Returns an egress of this track that has not ended.
-    async fn find_running(&self) -> Result<Option<EgressReport>, JobError> {
-        let reports = self
+    /// Adopts an egress that answers this request: it writes to the requested path, and no other recording is made by it. One
+    /// whose recorder is lost makes another recording, although the platform goes on listing it as active.
+    async fn adopt(&self) -> Result<bool, JobError> {
+        let listed = self
             .platform
             .list_recordings(self.room.name.as_str(), RecordingFilter::Active)
+            .await;
+        let mut reports = self.answered(listed).await?;
+        reports.retain(|report| report.track_sid.as_ref() == Some(&self.recording.track_sid));
+        if reports.is_empty() {
+            return Ok(false);
+        }
+        let (env, mut adopted) = (self.attempt.ctx.env(), None);
+        self.attempt
+            .change(self.recording.meeting_id, |_, meeting| {
+                adopted = reports.iter().find(|report| meeting.answers(&self.recording, report));
+                adopted.map_or(Change::new(Outcome::Applied), |report| {
+                    meeting.apply_report(report, env)
+                })
+            })
             .await?;
-        Ok(reports
-            .into_iter()
-            .find(|report| report.track_sid.as_ref() == Some(&self.recording.track_sid)))
+        if let Some(running) = adopted {
+            tracing::info!(egress.id = ?running.egress_id, "adopting a running egress");
+        }
+        Ok(adopted.is_some())
+    }
+
+    /// Whether the platform has reported the end of the track or of its meeting.
+    async fn track_has_ended(&self) -> Result<bool, JobError> {
+        let mut conn = self.attempt.ctx.conn().await?;
+        let track = storage::tracks::find(&mut conn, self.recording.track_id).await?;
+        let meeting = meetings::find(&mut conn, self.recording.meeting_id).await?;
+        Ok(track.is_some_and(|track| track.unpublished_at.is_some())
+            || meeting.is_none_or(|meeting| !meeting.is_open()))
     }
 
     async fn start(&self) -> Result<(), JobError> {
@@ -125,17 +153,12 @@ impl Request<'_> {
             ..
         } = self.recording;
         let file = ObjectKey::recording_template(&self.room.name, meeting_id, identity, track_sid);
-        match self
+        let started = self
             .platform
             .start_track_recording(self.room.name.as_str(), track_sid, &file)
-            .await
-        {
-            Ok(report) => {
-                tracing::info!(egress.id = ?report.egress_id, track.sid = %track_sid, "egress requested");
-                self.apply_report(report).await
-            }
-            Err(error) if error.is_transient() => Err(error.into()),
-            Err(error) => {
+            .await;
+        match started {
+            Err(error) if !is_outage(&error) => {
                 let reason = if error.is_not_found() {
                     FailureReason::TrackGone
                 } else {
@@ -143,7 +166,27 @@ impl Request<'_> {
                 };
                 self.fail(reason, format!("{:#}", anyhow::Error::new(error))).await
             }
+            started => {
+                let report = self.answered(started).await?;
+                tracing::info!(egress.id = ?report.egress_id, track.sid = %track_sid, "egress requested");
+                self.apply_report(report).await
+            }
         }
+    }
+
+    /// Passes on an answer of the platform. Without one, the recording says why it is waiting.
+    async fn answered<T>(&self, result: Result<T, PlatformError>) -> Result<T, JobError> {
+        let error = match result {
+            Ok(answer) => return Ok(answer),
+            Err(error) => anyhow::Error::new(error),
+        };
+        let (id, why) = (self.recording.id, format!("{error:#}"));
+        self.attempt
+            .change(self.recording.meeting_id, |_, meeting| {
+                meeting.note_error(id, Some(why))
+            })
+            .await?;
+        Err(JobError::outage(error))
     }
 
     /// Applies an egress report. The response to a start request may omit the room and the track.
@@ -172,8 +215,15 @@ impl Request<'_> {
     }
 }
 
+/// Whether the platform has not decided about a request: it did not answer, has no free recorder, or does not know our key,
+/// which people repair. What it refuses, it refuses again.
+fn is_outage(error: &PlatformError) -> bool {
+    error.is_transient() || matches!(error, PlatformError::Unauthorized(..))
+}
+
 #[cfg(test)]
 mod tests {
+    use domain::event::EgressStatus;
     use platform::fake::Availability;
     use sqlx::PgPool;
 
@@ -206,20 +256,45 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn an_egress_left_running_by_a_lost_response_is_adopted(pool: PgPool) {
+    async fn an_egress_left_running_by_a_lost_response_is_adopted_and_a_customers_is_not(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.people_join(&["ada"]);
         test.reconcile().await;
-        let running = test
-            .platform
-            .start_track_recording("standup", &"TR_ada".into(), "lost.ogg")
-            .await
-            .unwrap();
+        let meeting = test.meeting().await.head.id;
+        let requested = format!("recordings/standup/{meeting}/ada/TR_ada-{{egress_id}}.ogg");
+        let start = |file: String| async {
+            let file = file;
+            let platform = test.platform.clone();
+            platform
+                .start_track_recording("standup", &"TR_ada".into(), &file)
+                .await
+                .unwrap()
+        };
+        start("{room_name}/{track_id}.ogg".to_owned()).await;
+        let ours = start(requested).await;
 
         test.run_jobs().await;
 
-        assert_eq!(test.platform.started().len(), 1);
-        assert_eq!(test.recording_of("ada").await.egress_id, running.egress_id);
+        assert_eq!(test.platform.started().len(), 2);
+        assert_eq!(test.recording_of("ada").await.egress_id, ours.egress_id);
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn an_egress_whose_recorder_is_lost_is_not_adopted_although_it_is_listed(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
+        let lost = test.recording_of("ada").await;
+        test.report_egress(&lost, EgressStatus::Active, None).await;
+        test.recorder_joins(&["EG_other"]);
+
+        test.reconcile().await;
+        test.advance(5);
+        test.reconcile().await;
+        test.run_jobs().await;
+
+        let recordings = test.meeting().await.recordings;
+        assert_eq!(recordings[0].state.failure(), Some(FailureReason::Lost));
+        assert_eq!(recordings[1].egress_id, Some("EG_fake2".into()));
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
@@ -239,20 +314,46 @@ mod tests {
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn a_recording_without_any_recorder_fails_with_its_reason(pool: PgPool) {
+    async fn a_recording_without_a_recorder_says_why_and_waits_for_one(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.people_join(&["ada"]);
         test.reconcile().await;
 
         test.platform.set_availability(Availability::NoRecorder);
-        test.run_jobs_to_the_end().await;
+        for _ in 0..2 * domain::job::Queue::StartRecording.max_attempts() {
+            test.make_jobs_due().await;
+            test.run_jobs().await;
+        }
+        let waiting = test.recording_of("ada").await;
+        test.platform.set_availability(Availability::Up);
+        test.make_jobs_due().await;
+        test.run_jobs().await;
 
-        let RecordingState::Failed(failed) = test.recording_of("ada").await.state else {
-            panic!("failed")
-        };
-        assert_eq!(failed.reason, FailureReason::StartFailed);
-        assert!(failed.error.unwrap().contains("the fake has no egress worker"));
-        assert_eq!(test.count_jobs("dead").await, 1);
+        let why = waiting.last_error.unwrap();
+        assert!(why.contains("the fake has no egress worker"), "{why}");
+        assert_eq!(waiting.state, RecordingState::Requested);
+        let requested = test.recording_of("ada").await;
+        assert_eq!(
+            (requested.egress_id, requested.last_error),
+            (Some("EG_fake1".into()), None)
+        );
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_request_is_given_up_when_its_track_has_ended(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
+        test.people_join(&["ada"]);
+        test.reconcile().await;
+
+        test.platform.set_availability(Availability::NoRecorder);
+        test.run_jobs().await;
+        test.execute("UPDATE tracks SET unpublished_at = now()").await;
+        test.make_jobs_due().await;
+        test.run_jobs().await;
+
+        let recording = test.recording_of("ada").await;
+        assert_eq!(recording.state.failure(), Some(FailureReason::TrackGone));
+        assert!(recording.is_guess());
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]

@@ -7,7 +7,7 @@ use std::{collections::HashSet, fs::File, io::BufReader, ops::ControlFlow, time:
 
 use domain::{
     RecordingId, SampleTime,
-    recording::{Acceptance, Complete, Recording, RecordingState, Transcription},
+    recording::{Acceptance, RecordedFile, Recording, Transcription},
 };
 use media::opus::decode::DecodeError;
 use metrics::counter;
@@ -64,7 +64,7 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
     let Some(recording) = attempt.recording(id).await? else {
         return Ok(());
     };
-    let (RecordingState::Complete(complete), Some(acceptance)) = (&recording.state, &recording.acceptance) else {
+    let (Some(file), Some(acceptance)) = (recording.state.file(), &recording.acceptance) else {
         return Ok(());
     };
     if recording.transcription == Transcription::Done {
@@ -77,7 +77,7 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
     };
     let transcriber = Transcriber {
         recording: &recording,
-        audio: download(complete, acceptance, attempt).await?,
+        audio: download(file, acceptance, attempt).await?,
         engine,
         attempt,
     };
@@ -87,15 +87,15 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
 }
 
 async fn download(
-    complete: &Complete,
+    file: &RecordedFile,
     acceptance: &Acceptance,
     attempt: &Attempt<'_>,
 ) -> Result<DownloadedObject, JobError> {
-    let audio = DownloadedObject::fetch(attempt.ctx.recordings.as_ref(), &complete.object).await?;
+    let audio = DownloadedObject::fetch(attempt.ctx.recordings.as_ref(), &file.object).await?;
     if audio.sha256 != acceptance.sha256 {
         return Err(JobError::give_up(anyhow::anyhow!(
             "{} has changed since it was accepted",
-            complete.object
+            file.object
         )));
     }
     Ok(audio)

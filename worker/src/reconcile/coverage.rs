@@ -1,4 +1,5 @@
-//! Compares live participants and tracks with ours: adds those whose webhooks were lost, and requests missing recordings.
+//! Compares live participants, tracks and recorders with ours: adds those whose webhooks were lost, notices recorders that
+//! have left, and requests missing recordings.
 
 use std::sync::Arc;
 
@@ -6,31 +7,38 @@ use domain::{
     event::EventRoom,
     meeting::{EventContext, LiveRoom},
 };
-use platform::{Platform, PlatformError};
-use storage::{ChangeTx, StorageError, meetings::Adopt};
+use futures::StreamExt;
+use platform::Platform;
+use storage::{ChangeTx, meetings::Adopt};
 
-use super::ReconcileError;
-use crate::{context::WorkerContext, log::chain};
+use super::{ReconcileError, skip};
+use crate::context::WorkerContext;
+
+/// Rooms that are reconciled at the same time, so that one that the platform answers slowly does not delay the rest.
+const PARALLEL_ROOMS: usize = 4;
 
 /// Reconciles every live room that is ours. A room whose participants cannot be listed is left for the next run.
-pub async fn reconcile(
-    ctx: &WorkerContext,
-    platform: &Arc<dyn Platform>,
-    rooms: &[EventRoom],
-) -> Result<(), ReconcileError> {
-    for room in rooms {
-        match platform.list_participants(&room.name).await {
-            Ok(participants) => {
-                let room = room.clone();
-                reconcile_room(ctx, platform, LiveRoom { room, participants }).await?;
-            }
-            Err(error) => log_skipped(room, &error),
-        }
-    }
-    Ok(())
+pub async fn reconcile(ctx: &WorkerContext, platform: &Arc<dyn Platform>, rooms: &[EventRoom]) {
+    futures::stream::iter(rooms)
+        .for_each_concurrent(PARALLEL_ROOMS, async |room| {
+            skip("coverage", &room.name, reconcile_room(ctx, platform, room).await);
+        })
+        .await;
 }
 
-async fn reconcile_room(ctx: &WorkerContext, platform: &Arc<dyn Platform>, live: LiveRoom) -> Result<(), StorageError> {
+/// Reconciles one live room. If the platform does not answer, nothing is concluded.
+pub async fn reconcile_room(
+    ctx: &WorkerContext,
+    platform: &Arc<dyn Platform>,
+    room: &EventRoom,
+) -> Result<(), ReconcileError> {
+    let listed_at = (ctx.clock)();
+    let participants = platform.list_participants(&room.name).await?;
+    let live = LiveRoom {
+        room: room.clone(),
+        listed_at,
+        participants,
+    };
     let mut tx = ChangeTx::begin(&ctx.pool).await?;
     let decide = |context: &EventContext| context.reconcile(&live, ctx.env());
     let change = tx
@@ -45,7 +53,7 @@ async fn reconcile_room(ctx: &WorkerContext, platform: &Arc<dyn Platform>, live:
             "found changes without a webhook"
         );
     }
-    tx.commit().await
+    Ok(tx.commit().await?)
 }
 
 fn adopt(ctx: &WorkerContext) -> Adopt {
@@ -57,9 +65,4 @@ fn adopt(ctx: &WorkerContext) -> Adopt {
     } else {
         Adopt::Never
     }
-}
-
-fn log_skipped(room: &EventRoom, error: &PlatformError) {
-    let error = chain(error);
-    tracing::warn!(room = room.name, error, "cannot list the participants of a room");
 }

@@ -1,52 +1,70 @@
-//! Compares open recordings with the platform's egresses, to notice ends whose webhooks were lost.
+//! Compares recordings that are open, or that we guess to have failed, with the platform's egresses, to notice ends whose
+//! webhooks were lost.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{MeetingId, event::EgressReport, recording::Recording};
 use platform::{Platform, RecordingFilter};
 use storage::{StorageError, meetings, recordings, rooms};
 
-use super::ReconcileError;
-use crate::{change::change_and_commit, context::WorkerContext, log::chain};
+use super::{ReconcileError, skip};
+use crate::{change::change_and_commit, context::WorkerContext};
 
 /// Younger recordings are left to their job and their webhooks.
 const GRACE_PERIOD: TimeDelta = TimeDelta::seconds(30);
 
-/// Lists the egresses of each meeting that has open recordings, and applies their reports.
+/// How long we ask for the true end of a recording that we guess to have failed. LiveKit lists an ended egress for a day.
+const GUESS_DEADLINE: TimeDelta = TimeDelta::days(2);
+
+/// How often we ask for it, once the guess is no longer young.
+const GUESS_INTERVAL: TimeDelta = TimeDelta::minutes(5);
+
+/// Lists the egresses of each meeting that has such recordings, and applies their reports.
 pub async fn reconcile(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(), ReconcileError> {
-    for (meeting, open) in old_open_recordings(ctx).await? {
-        let Some(room) = room_of(ctx, meeting, platform).await? else {
-            continue;
-        };
-        match platform.list_recordings(&room, RecordingFilter::All).await {
-            Ok(reports) => {
-                let is_ours = |report: &&EgressReport| open.iter().any(|recording| is_of(recording, report));
-                for report in reports.iter().filter(is_ours) {
-                    apply(ctx, meeting, report).await?;
-                }
-            }
-            Err(error) => {
-                let error = chain(&error);
-                tracing::warn!(meeting.id = %meeting, error, "cannot list the egresses of a room");
-            }
-        }
+    for (meeting, unconfirmed) in unconfirmed_recordings(ctx).await? {
+        let result = reconcile_meeting(ctx, platform, meeting, &unconfirmed).await;
+        skip("egresses", &meeting, result);
     }
     Ok(())
 }
 
-async fn old_open_recordings(ctx: &WorkerContext) -> Result<BTreeMap<MeetingId, Vec<Recording>>, StorageError> {
-    let mut conn = ctx.conn().await?;
-    let requested_before = (ctx.clock)() - GRACE_PERIOD;
+async fn reconcile_meeting(
+    ctx: &WorkerContext,
+    platform: &Arc<dyn Platform>,
+    meeting: MeetingId,
+    unconfirmed: &[Recording],
+) -> Result<(), ReconcileError> {
+    let Some(room) = room_of(ctx, meeting, platform).await? else {
+        return Ok(());
+    };
+    let reports = platform.list_recordings(&room, RecordingFilter::All).await?;
+    let is_news = |report: &&EgressReport| unconfirmed.iter().any(|recording| is_news_of(recording, report));
+    for report in reports.iter().filter(is_news) {
+        apply(ctx, meeting, report).await?;
+    }
+    Ok(())
+}
+
+async fn unconfirmed_recordings(ctx: &WorkerContext) -> Result<BTreeMap<MeetingId, Vec<Recording>>, StorageError> {
+    let now = (ctx.clock)();
+    let listed = recordings::list_unconfirmed(&mut *ctx.conn().await?, now - GUESS_DEADLINE).await?;
     let mut by_meeting: BTreeMap<MeetingId, Vec<Recording>> = BTreeMap::new();
-    for recording in recordings::list_open(&mut conn)
-        .await?
-        .into_iter()
-        .filter(|r| r.requested_at < requested_before)
-    {
+    for recording in listed.into_iter().filter(|recording| is_due(recording, now)) {
         by_meeting.entry(recording.meeting_id).or_default().push(recording);
     }
     Ok(by_meeting)
+}
+
+/// Whether to ask for a recording in this run.
+fn is_due(recording: &Recording, now: DateTime<Utc>) -> bool {
+    match recording.state.ended_at() {
+        None => recording.requested_at < now - GRACE_PERIOD,
+        Some(ended_at) if now - ended_at < GUESS_INTERVAL => true,
+        Some(ended_at) => {
+            (now - ended_at).num_seconds() % GUESS_INTERVAL.num_seconds() <= super::INTERVAL.as_secs() as i64
+        }
+    }
 }
 
 /// Returns the name of the meeting's room, if it is on this platform.
@@ -67,11 +85,17 @@ async fn room_of(
         .map(|room| room.name.to_string()))
 }
 
-fn is_of(recording: &Recording, report: &EgressReport) -> bool {
-    match &recording.egress_id {
-        Some(id) => report.egress_id.as_ref() == Some(id),
-        None => report.track_sid.as_ref() == Some(&recording.track_sid),
-    }
+/// Whether a report is of the egress of a recording and says more than is known. The domain knows whether an egress
+/// without a recording is one of ours.
+fn is_news_of(recording: &Recording, report: &EgressReport) -> bool {
+    let is_new = recording
+        .reported_at
+        .is_none_or(|known| report.updated_at.is_none_or(|at| at > known));
+    is_new
+        && match &recording.egress_id {
+            Some(id) => report.egress_id.as_ref() == Some(id),
+            None => report.track_sid.as_ref() == Some(&recording.track_sid),
+        }
 }
 
 async fn apply(ctx: &WorkerContext, meeting: MeetingId, report: &EgressReport) -> Result<(), StorageError> {

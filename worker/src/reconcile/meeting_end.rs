@@ -9,7 +9,7 @@ use domain::{
 };
 use storage::{StorageError, meetings};
 
-use super::ReconcileError;
+use super::{ReconcileError, skip};
 use crate::{change::change_and_commit, context::WorkerContext};
 
 /// Compares the open meetings of a platform with the rooms that it lists. Must not be called after a failed poll: it does
@@ -20,11 +20,13 @@ pub async fn reconcile(ctx: &WorkerContext, platform: PlatformKind, rooms: &[Eve
     let open = meetings::list_open(&mut conn).await?;
     drop(conn);
     for meeting in open.into_iter().filter(|meeting| meeting.platform == platform) {
-        if !listed.contains(&meeting.platform_room_sid) {
-            save_listing(ctx, meeting.id, Listing::Missing).await?;
-        } else if was_missing(&meeting) {
-            save_listing(ctx, meeting.id, Listing::Listed).await?;
-        }
+        let listing = match listed.contains(&meeting.platform_room_sid) {
+            false => Listing::Missing,
+            true if was_missing(&meeting) => Listing::Listed,
+            true => continue,
+        };
+        let saved = save_listing(ctx, meeting.id, listing).await;
+        skip("meeting_end", &meeting.id, saved.map_err(Into::into));
     }
     Ok(())
 }

@@ -7,11 +7,12 @@ mod egresses;
 mod meeting_end;
 mod stuck;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
-use domain::event::EventRoom;
+use domain::{MeetingId, event::EventRoom, meeting::MeetingHead};
+use metrics::counter;
 use platform::{Platform, PlatformError};
-use storage::{PgTransaction, StorageError, locks};
+use storage::{PgTransaction, StorageError, locks, meetings};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +68,23 @@ pub async fn run_once(ctx: &WorkerContext) -> Result<(), ReconcileError> {
     result
 }
 
+/// Looks for recorders that have left the room of a meeting, as the reconciler does for all rooms. Does nothing if the
+/// platform no longer lists the room: only [`meeting_end`] judges that.
+pub async fn check_room(ctx: &WorkerContext, meeting: MeetingId) -> Result<(), ReconcileError> {
+    let found = meetings::find(&mut *ctx.conn().await?, meeting).await?;
+    let Some(meeting) = found.filter(MeetingHead::is_open) else {
+        return Ok(());
+    };
+    let Some(platform) = ctx.platforms.get(meeting.platform) else {
+        return Ok(());
+    };
+    let rooms = platform.list_rooms().await?;
+    match rooms.iter().find(|room| room.sid == meeting.platform_room_sid) {
+        Some(room) => coverage::reconcile_room(ctx, platform, room).await,
+        None => Ok(()),
+    }
+}
+
 /// Reconciles all platforms; one that does not answer does not prevent the rest. Returns the first error.
 async fn reconcile_all(ctx: &WorkerContext) -> Result<(), ReconcileError> {
     let mut first_error = Ok(());
@@ -74,15 +92,24 @@ async fn reconcile_all(ctx: &WorkerContext) -> Result<(), ReconcileError> {
         let result = reconcile_platform(ctx, platform).await;
         first_error = first_error.and(result);
     }
-    stuck::reconcile(ctx).await?;
-    first_error
+    first_error.and(stuck::reconcile(ctx).await)
 }
 
 async fn reconcile_platform(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(), ReconcileError> {
     let rooms: Vec<EventRoom> = platform.list_rooms().await?;
-    meeting_end::reconcile(ctx, platform.kind(), &rooms).await?;
-    coverage::reconcile(ctx, platform, &rooms).await?;
-    egresses::reconcile(ctx, platform).await
+    let ended = meeting_end::reconcile(ctx, platform.kind(), &rooms).await;
+    coverage::reconcile(ctx, platform, &rooms).await;
+    ended.and(egresses::reconcile(ctx, platform).await)
+}
+
+/// Logs and counts an error that concerns one room or meeting. The others are reconciled all the same, and this one in the
+/// next run.
+fn skip(reconciler: &'static str, what: impl Display, result: Result<(), ReconcileError>) {
+    if let Err(error) = result {
+        let error = chain(&error);
+        tracing::warn!(reconciler, %what, error, "cannot reconcile; trying again in the next run");
+        counter!("trackscribe_reconcile_errors_total", "reconciler" => reconciler).increment(1);
+    }
 }
 
 async fn release(lock: PgTransaction<'_>) -> Result<(), StorageError> {

@@ -6,22 +6,25 @@ use std::collections::BTreeSet;
 use domain::MeetingId;
 use storage::{StorageError, meetings, recordings};
 
+use super::{ReconcileError, skip};
 use crate::{change::change_and_commit, context::WorkerContext};
 
 /// Fails stuck recordings, so that the transcript does not wait for them.
-pub async fn reconcile(ctx: &WorkerContext) -> Result<(), StorageError> {
-    let mut conn = ctx.conn().await?;
-    let open = recordings::list_open(&mut conn).await?;
+pub async fn reconcile(ctx: &WorkerContext) -> Result<(), ReconcileError> {
+    let open = recordings::list_open(&mut *ctx.conn().await?).await?;
     let meetings: BTreeSet<MeetingId> = open.into_iter().map(|recording| recording.meeting_id).collect();
     for id in meetings {
-        if meetings::find(&mut conn, id)
-            .await?
-            .is_some_and(|meeting| !meeting.is_open())
-        {
-            fail_stuck(ctx, id).await?;
-        }
+        skip("stuck", &id, fail_if_over(ctx, id).await.map_err(Into::into));
     }
     Ok(())
+}
+
+async fn fail_if_over(ctx: &WorkerContext, id: MeetingId) -> Result<(), StorageError> {
+    let found = meetings::find(&mut *ctx.conn().await?, id).await?;
+    match found.is_some_and(|meeting| !meeting.is_open()) {
+        true => fail_stuck(ctx, id).await,
+        false => Ok(()),
+    }
 }
 
 async fn fail_stuck(ctx: &WorkerContext, id: MeetingId) -> Result<(), StorageError> {

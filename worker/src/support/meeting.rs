@@ -25,7 +25,11 @@ impl WorkerTest {
             sid: "RM_1".into(),
             created_at: Some(self.now()),
         };
-        self.platform.set_room(LiveRoom { room, participants });
+        self.platform.set_room(LiveRoom {
+            room,
+            listed_at: self.now(),
+            participants,
+        });
     }
 
     fn live_participant(&self, identity: &str) -> LiveParticipant {
@@ -44,6 +48,7 @@ impl WorkerTest {
                 mime_type: "audio/opus".to_owned(),
                 encrypted: false,
             }],
+            egress_ids: Vec::new(),
         }
     }
 
@@ -76,14 +81,25 @@ impl WorkerTest {
         self.meeting().await
     }
 
-    /// Applies an egress report, as a webhook would.
+    /// Lets a recorder join that announces egresses.
+    pub fn recorder_joins(&self, egresses: &[&str]) {
+        let mut recorder = self.live_participant("egress-1");
+        recorder.participant.kind = ParticipantKind::Egress;
+        recorder.tracks.clear();
+        recorder.egress_ids = egresses.iter().map(|id| (*id).into()).collect();
+        self.platform.join_room(ROOM, recorder);
+    }
+
+    /// Applies an egress report, as a webhook would. An egress ends because its track has ended.
     pub async fn report_egress(&self, recording: &Recording, status: EgressStatus, key: Option<&ObjectKey>) {
         let report = EgressReport {
             egress_id: recording.egress_id.clone(),
             room_sid: Some(recording.platform_room_sid.clone()),
             track_sid: Some(recording.track_sid.clone()),
+            requested_file: None,
             status,
-            error: None,
+            updated_at: None,
+            error: (status == EgressStatus::Aborted).then(|| "no_audio: it ended before it sent a packet".to_owned()),
             details: None,
             file: key.map(|key| EgressFile {
                 key: Some(key.to_string()),
@@ -93,6 +109,11 @@ impl WorkerTest {
             started_at: None,
             ended_at: Some(self.now()),
         };
+        if status.is_terminal() {
+            let ended = sqlx::query("UPDATE tracks SET unpublished_at = $2 WHERE id = $1");
+            let ended = ended.bind(recording.track_id.0).bind(self.now());
+            ended.execute(&self.ctx.pool).await.unwrap();
+        }
         let mut tx = storage::ChangeTx::begin(&self.ctx.pool).await.unwrap();
         tx.change_meeting(recording.meeting_id, |_, meeting| {
             meeting.apply_report(&report, self.ctx.env())

@@ -113,14 +113,6 @@ impl WorkerTest {
         sqlx::query(sql).execute(&self.ctx.pool).await.unwrap();
     }
 
-    /// Runs jobs until all are done or dead, however many attempts that takes.
-    pub async fn run_jobs_to_the_end(&self) {
-        while self.count_jobs("ready").await > 0 {
-            self.make_jobs_due().await;
-            self.run_jobs().await;
-        }
-    }
-
     pub async fn count_jobs(&self, state: &str) -> i64 {
         let count = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE state = $1").bind(state);
         count.fetch_one(&self.ctx.pool).await.unwrap()

@@ -73,6 +73,14 @@ impl Change {
         *self == Self::new(self.outcome)
     }
 
+    /// Adds a job, unless it is queued already.
+    pub(super) fn with_job(mut self, job: Job) -> Self {
+        if !self.jobs.contains(&job) {
+            self.jobs.push(job);
+        }
+        self
+    }
+
     /// Adds the difference between `before` and `after`.
     pub(super) fn add(&mut self, before: Option<&Meeting>, after: &Meeting) {
         if before.map(|b| &b.head) != Some(&after.head) {
@@ -104,16 +112,14 @@ fn changed<T: Clone + PartialEq, Id: PartialEq>(before: Option<&Vec<T>>, after: 
 }
 
 fn new_jobs(before: Option<&Meeting>, after: &Meeting) -> Vec<Job> {
-    let old = |r: &Recording| before.and_then(|b| b.recording(r.id)).cloned();
-    let mut jobs: Vec<Job> = after
-        .recordings
-        .iter()
-        .filter_map(|r| next_job(old(r).as_ref(), r))
-        .collect();
+    let meeting_id = after.head.id;
+    let old = |r: &Recording| before.and_then(|b| b.recording(r.id));
+    let mut jobs: Vec<Job> = after.recordings.iter().filter_map(|r| next_job(old(r), r)).collect();
+    if after.head.is_open() && after.recordings.iter().any(|r| needs_check(old(r), r, after)) {
+        jobs.push(Job::CheckRoom { meeting_id });
+    }
     if after.is_settled() && !before.is_some_and(|b| b.is_settled() && same_transcript(b, after)) {
-        jobs.push(Job::MergeTranscript {
-            meeting_id: after.head.id,
-        });
+        jobs.push(Job::MergeTranscript { meeting_id });
     }
     jobs
 }
@@ -121,18 +127,40 @@ fn new_jobs(before: Option<&Meeting>, after: &Meeting) -> Vec<Job> {
 /// Returns the job that a recording needs next, if it has just reached the state that calls for it.
 fn next_job(before: Option<&Recording>, after: &Recording) -> Option<Job> {
     let recording_id = after.id;
-    let was_complete = before.is_some_and(|r| matches!(r.state, RecordingState::Complete(_)));
-    match after.state {
-        RecordingState::Requested if before.is_none() => Some(Job::StartRecording { recording_id }),
-        RecordingState::Complete(_) if !was_complete => Some(Job::AcceptRecording { recording_id }),
-        RecordingState::Complete(_) if after.acceptance.is_some() && before.is_some_and(|r| r.acceptance.is_none()) => {
-            Some(Job::TranscribeTrack { recording_id })
-        }
-        _ => None,
+    let is_new = |calls_for: fn(&Recording) -> bool| calls_for(after) && !before.is_some_and(calls_for);
+    if is_new(|r| r.state == RecordingState::Requested) {
+        return Some(Job::StartRecording { recording_id });
     }
+    if is_new(Recording::awaits_acceptance) {
+        return Some(Job::AcceptRecording { recording_id });
+    }
+    is_new(Recording::awaits_transcription).then_some(Job::TranscribeTrack { recording_id })
+}
+
+/// Whether the platform should be asked who is in the room: a recorder may have left, or has ended while its track is
+/// live.
+fn needs_check(before: Option<&Recording>, after: &Recording, meeting: &Meeting) -> bool {
+    let was_missing = before.is_some_and(|r| r.missing_since.is_some());
+    if after.is_open() {
+        return after.missing_since.is_some() && !was_missing;
+    }
+    before.is_some_and(Recording::is_open)
+        && meeting.live_tracks().any(|track| track == after.track_id)
+        && !meeting.recordings_of(after.track_id).any(Recording::is_open)
 }
 
 /// Whether both meetings would give the same transcript.
 fn same_transcript(before: &Meeting, after: &Meeting) -> bool {
-    before.recordings == after.recordings && before.head.started_at == after.head.started_at
+    before.head.started_at == after.head.started_at
+        && before.recordings.len() == after.recordings.len()
+        && before
+            .recordings
+            .iter()
+            .zip(&after.recordings)
+            .all(|(b, a)| same_words(b, a))
+}
+
+fn same_words(before: &Recording, after: &Recording) -> bool {
+    (before.id, &before.state, &before.acceptance, before.transcription)
+        == (after.id, &after.state, &after.acceptance, after.transcription)
 }

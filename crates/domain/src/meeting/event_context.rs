@@ -3,7 +3,7 @@
 use super::lifecycle::{MeetingDraft, close_older_meeting, open_meeting};
 use super::{Change, Env, Meeting, Outcome};
 use crate::event::{EventKind, EventRoom, PlatformEvent, TrackEvent};
-use crate::participant::{ObservedParticipant, ParticipantKind};
+use crate::participant::ParticipantKind;
 use crate::room::Room;
 
 /// What an event of one platform room is judged against.
@@ -85,7 +85,7 @@ impl EventContext {
             .filter(|e| e.kind == EventKind::MeetingStarted)
             .map(|e| e.occurred_at);
         meeting.end_intervals(&starts.collect::<Vec<_>>());
-        meeting.mark_silent_tracks();
+        meeting.mark_unrecorded_tracks();
     }
 
     /// A meeting opens on the first person, or the first track whose publisher's kind is unknown.
@@ -130,11 +130,21 @@ impl Meeting {
                 self.close(at);
                 Outcome::Applied
             }
+            // Recorders are not participants: they come and go with our own work.
+            EventKind::ParticipantJoined(participant) if participant.kind == ParticipantKind::Egress => {
+                Outcome::Ignored
+            }
             EventKind::ParticipantJoined(participant) => {
-                self.unless_recorder(participant, |meeting| meeting.joined(participant, at, room, env))
+                self.joined(participant, at, room, env);
+                Outcome::Applied
+            }
+            EventKind::ParticipantLeft(participant) if participant.kind == ParticipantKind::Egress => {
+                self.recorder_left(env.now);
+                Outcome::Applied
             }
             EventKind::ParticipantLeft(participant) => {
-                self.unless_recorder(participant, |meeting| meeting.left(participant, at, room, env))
+                self.left(participant, at, room, env);
+                Outcome::Applied
             }
             EventKind::TrackPublished(track) => self.published(track, at, room, env),
             EventKind::TrackUnpublished(track) => self.unpublished(track, at, room, env),
@@ -143,15 +153,6 @@ impl Meeting {
             | EventKind::RecordingEnded(report) => self.handle_report(report, env),
             EventKind::ParticipantAborted | EventKind::Unknown => Outcome::Ignored,
         }
-    }
-
-    /// Ignores recorders: they are not participants, and they come and go with our own work.
-    fn unless_recorder(&mut self, participant: &ObservedParticipant, apply: impl FnOnce(&mut Self)) -> Outcome {
-        if participant.kind == ParticipantKind::Egress {
-            return Outcome::Ignored;
-        }
-        apply(self);
-        Outcome::Applied
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Change, Env, Meeting};
 use crate::RecordingId;
 use crate::event::EgressReport;
 use crate::participant::ObservedParticipant;
+use crate::recording::conclusion::Observation;
 use crate::recording::{FailureReason, Recording, Transcription, VerifiedRecording};
 use crate::room::Room;
 
@@ -23,11 +24,11 @@ impl Meeting {
     pub fn apply_report(&self, report: &EgressReport, env: Env<'_>) -> Change {
         self.edited(|meeting| {
             meeting.handle_report(report, env);
-            meeting.mark_silent_tracks();
+            meeting.mark_unrecorded_tracks();
         })
     }
 
-    /// Fails an open recording for which no egress will run.
+    /// Infers that an open recording has failed.
     pub fn fail_recording(
         &self,
         recording: RecordingId,
@@ -35,18 +36,41 @@ impl Meeting {
         error: String,
         now: DateTime<Utc>,
     ) -> Change {
-        self.edit_recording(recording, |recording| recording.fail(reason, Some(error), now))
+        self.edit_recording(recording, |recording| {
+            recording.infer_failure(reason, Some(error), now);
+        })
     }
 
-    /// Accepts a complete recording whose object and manifest were verified, and places it on the meeting's clock.
+    /// Notes why the latest attempt to request a recording, or to verify its file, failed; `None` if it succeeded. It
+    /// will be repeated.
+    pub fn note_error(&self, recording: RecordingId, error: Option<String>) -> Change {
+        self.edit_recording(recording, |recording| recording.last_error = error)
+    }
+
+    /// Accepts a recording whose object and manifest were verified, and places it on the meeting's clock.
     pub fn accept_recording(&self, recording: RecordingId, verified: VerifiedRecording, now: DateTime<Utc>) -> Change {
         let meeting_start = self.head.started_at;
         self.edit_recording(recording, |recording| recording.accept(verified, meeting_start, now))
     }
 
-    /// Fails a complete recording whose object or manifest is missing or wrong.
-    pub fn reject_recording(&self, recording: RecordingId, reason: FailureReason, error: String) -> Change {
-        self.edit_recording(recording, |recording| recording.reject(reason, error))
+    /// Notes that the store refuses a recording's object or manifest. What it holds can be wrong at once
+    /// ([`FailureReason::Mismatch`]); that it holds nothing is concluded from a second answer, minutes after the first.
+    /// Until then, the recording stays as it is.
+    pub fn reject_recording(
+        &self,
+        recording: RecordingId,
+        reason: FailureReason,
+        error: String,
+        now: DateTime<Utc>,
+    ) -> Change {
+        self.edit_recording(recording, |recording| recording.refuse(reason, error, now))
+    }
+
+    /// Gives up verifying the file of a recording; a guess.
+    pub fn give_up_acceptance(&self, recording: RecordingId, error: String) -> Change {
+        self.edit_recording(recording, |recording| {
+            recording.conclude(Observation::NotVerified(error));
+        })
     }
 
     /// Sets the status of a recording's transcription.
@@ -54,7 +78,7 @@ impl Meeting {
         self.edit_recording(recording, |recording| recording.transcription = transcription)
     }
 
-    fn edit_recording(&self, id: RecordingId, edit: impl FnOnce(&mut Recording)) -> Change {
+    pub(super) fn edit_recording(&self, id: RecordingId, edit: impl FnOnce(&mut Recording)) -> Change {
         self.edited(|meeting| {
             if let Some(recording) = meeting.recordings.iter_mut().find(|r| r.id == id) {
                 edit(recording);

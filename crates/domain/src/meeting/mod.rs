@@ -6,6 +6,7 @@
 //! in one transaction. The order in which a meeting's events arrive, and how often, makes no difference to the result.
 
 mod change;
+mod coverage;
 mod event_context;
 mod fact;
 mod intervals;
@@ -14,6 +15,7 @@ mod lifecycle;
 mod participants;
 mod reconcile;
 mod recordings;
+mod reopen;
 mod state;
 mod tracks;
 
@@ -21,7 +23,9 @@ mod tracks;
 mod tests;
 
 pub use change::{Change, Outcome};
+pub(crate) use coverage::RECORDER_MAY_RETURN;
 pub use event_context::EventContext;
 pub use fact::{Fact, FactKind};
 pub use reconcile::{LiveParticipant, LiveRoom};
+pub use reopen::CannotReopen;
 pub use state::{Env, Meeting, MeetingHead, MeetingState};

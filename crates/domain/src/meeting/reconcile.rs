@@ -4,11 +4,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::lifecycle::open_meeting;
 use super::{Change, Env, EventContext, Meeting, MeetingState, Outcome};
+use crate::EgressId;
 use crate::event::{EventRoom, TrackEvent};
 use crate::participant::{ObservedParticipant, ParticipantKind};
-use crate::recording::{FailureReason, Recording};
+use crate::recording::FailureReason;
 use crate::room::Room;
-use crate::track::{NotRecorded, ObservedTrack};
+use crate::track::ObservedTrack;
 
 /// A meeting closes once two successful polls, at least this far apart, do not list its room.
 const UNLISTED_TO_CLOSE: TimeDelta = TimeDelta::seconds(15);
@@ -16,18 +17,14 @@ const UNLISTED_TO_CLOSE: TimeDelta = TimeDelta::seconds(15);
 /// An egress that is still open this long after its meeting closed is stuck.
 const STUCK_AFTER: TimeDelta = TimeDelta::minutes(5);
 
-/// How often recording a track is requested again after the first request.
-const MAX_REPEATS: usize = 5;
-
-/// Least time from the first request to the second; doubled with each repeat.
-const REPEAT_AFTER: TimeDelta = TimeDelta::seconds(15);
-
 /// A platform room as the platform describes it now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LiveRoom {
     /// The platform room.
     pub room: EventRoom,
-    /// Everyone who is connected now.
+    /// When the platform was asked.
+    pub listed_at: DateTime<Utc>,
+    /// Everyone who is connected now, recorders included.
     pub participants: Vec<LiveParticipant>,
 }
 
@@ -38,11 +35,13 @@ pub struct LiveParticipant {
     pub participant: ObservedParticipant,
     /// The tracks that they publish.
     pub tracks: Vec<ObservedTrack>,
+    /// The egresses that it records, if it is a recorder that announces them.
+    pub egress_ids: Vec<EgressId>,
 }
 
 impl EventContext {
-    /// Adds participants and tracks whose webhooks were lost, and requests missing recordings. Removes nothing: the list
-    /// may be stale.
+    /// Adds participants and tracks whose webhooks were lost, notices recorders that have left, and requests missing
+    /// recordings. Removes nothing: the list may be stale.
     pub fn reconcile(&self, live: &LiveRoom, env: Env<'_>) -> Change {
         let mut draft = self.draft();
         if draft.meeting.is_none() && live.participants.iter().any(|p| p.participant.kind.is_person()) {
@@ -99,7 +98,7 @@ impl Meeting {
                 .ended_at()
                 .is_some_and(|ended_at| now - ended_at >= STUCK_AFTER);
             for recording in meeting.recordings.iter_mut().filter(|r| is_over && r.is_open()) {
-                recording.fail(FailureReason::Stuck, None, now);
+                recording.infer_failure(FailureReason::Stuck, None, now);
             }
         })
     }
@@ -108,45 +107,41 @@ impl Meeting {
         if let Some(created_at) = live.room.created_at {
             self.set_start(created_at);
         }
-        for LiveParticipant { participant, tracks } in &live.participants {
-            if participant.kind == ParticipantKind::Egress {
-                continue;
-            }
+        for LiveParticipant {
+            participant, tracks, ..
+        } in live.people()
+        {
             self.joined(participant, env.now, room, env);
             for track in tracks {
-                self.observe_track(participant, track, room, env);
+                self.published(&published(participant, track), env.now, room, env);
             }
         }
+        self.cover(live, room, env);
+    }
+}
+
+impl LiveRoom {
+    /// Everyone but recorders.
+    pub(super) fn people(&self) -> impl Iterator<Item = &LiveParticipant> {
+        self.participants
+            .iter()
+            .filter(|p| p.participant.kind != ParticipantKind::Egress)
     }
 
-    fn observe_track(&mut self, publisher: &ObservedParticipant, track: &ObservedTrack, room: &Room, env: Env<'_>) {
-        let published = TrackEvent {
-            identity: publisher.identity.clone(),
-            participant_sid: publisher.sid.clone(),
-            track: track.clone(),
-        };
-        self.published(&published, env.now, room, env);
-        let Some(index) = self.tracks.iter().position(|t| t.sid == track.sid) else {
-            return;
-        };
-        if self.lacks_recording(index, room, env.now) {
-            self.tracks[index].not_recorded = None;
-            self.request_recording(index, env);
-        }
+    /// Whether a connected recorder records for this egress. One that announces nothing, such as a recorder that we do not
+    /// know, may record anything.
+    pub(super) fn has_recorder_of(&self, egress: &EgressId) -> bool {
+        self.participants
+            .iter()
+            .filter(|p| p.participant.kind == ParticipantKind::Egress)
+            .any(|p| p.egress_ids.is_empty() || p.egress_ids.contains(egress))
     }
+}
 
-    /// Whether a live track should be recorded, is not, and a request (or the next one) is due.
-    fn lacks_recording(&self, track: usize, room: &Room, now: DateTime<Utc>) -> bool {
-        if self.tracks[track].not_recorded == Some(NotRecorded::NoAudio) || self.refusal(track, room).is_some() {
-            return false;
-        }
-        let requests: Vec<&Recording> = self.recordings_of(self.tracks[track].id).collect();
-        if requests.len() > MAX_REPEATS || requests.iter().any(|r| r.is_open()) {
-            return false;
-        }
-        let Some(last) = requests.iter().map(|r| r.requested_at).max() else {
-            return true;
-        };
-        now - last >= REPEAT_AFTER * (1 << (requests.len() - 1))
+fn published(publisher: &ObservedParticipant, track: &ObservedTrack) -> TrackEvent {
+    TrackEvent {
+        identity: publisher.identity.clone(),
+        participant_sid: publisher.sid.clone(),
+        track: track.clone(),
     }
 }

@@ -67,8 +67,8 @@ impl Meeting {
                 .retain(|r| r.track_id != id || r.state != RecordingState::Requested || r.egress_id.is_some());
         }
         let has_recording = self.recordings_of(id).next().is_some();
-        let silent = self.is_silent(id).then_some(NotRecorded::NoAudio);
-        self.tracks[track].not_recorded = refusal.filter(|_| !has_recording).or(silent);
+        let said = self.refused_by_recorder(id).or_else(|| self.silent(id));
+        self.tracks[track].not_recorded = refusal.filter(|_| !has_recording).or(said);
         if refusal.is_none() && !has_recording {
             self.request_recording(track, env);
         }
@@ -79,27 +79,37 @@ impl Meeting {
         track.refusal(self.publisher(track.participant_id).and_then(|p| p.kind), room)
     }
 
-    /// Marks tracks that ended before their first packet as having no audio.
-    pub(super) fn mark_silent_tracks(&mut self) {
+    /// Notes what recorders said about tracks that have no recording: that they had no audio, or cannot be recorded.
+    pub(super) fn mark_unrecorded_tracks(&mut self) {
         for track in 0..self.tracks.len() {
-            let is_silent = self.is_silent(self.tracks[track].id);
-            let not_recorded = &mut self.tracks[track].not_recorded;
-            match (*not_recorded, is_silent) {
-                (None, true) => *not_recorded = Some(NotRecorded::NoAudio),
-                (Some(NotRecorded::NoAudio), false) => *not_recorded = None,
-                _ => {}
+            let id = self.tracks[track].id;
+            if self.recordings_of(id).next().is_some() {
+                self.tracks[track].not_recorded = self.refused_by_recorder(id).or_else(|| self.silent(id));
             }
         }
     }
 
-    fn is_silent(&self, track: TrackId) -> bool {
-        let mut any_silent = false;
-        for recording in self.recordings_of(track) {
-            match &recording.state {
-                RecordingState::Failed(failed) => any_silent |= failed.reason == FailureReason::NoAudio,
-                _ => return false,
-            }
-        }
-        any_silent
+    /// Returns the tracks that are published now, as far as we know.
+    pub(super) fn live_tracks(&self) -> impl Iterator<Item = TrackId> {
+        self.tracks.iter().filter(|t| t.unpublished_at.is_none()).map(|t| t.id)
+    }
+
+    /// Returns why no recorder can record a track, if one has said so. It would say so again.
+    pub(super) fn refused_by_recorder(&self, track: TrackId) -> Option<NotRecorded> {
+        self.recordings_of(track)
+            .find_map(|recording| match recording.state.failure()? {
+                FailureReason::E2ee => Some(NotRecorded::E2ee),
+                FailureReason::Video => Some(NotRecorded::Video),
+                FailureReason::Codec => Some(NotRecorded::Codec),
+                _ => None,
+            })
+    }
+
+    /// Returns [`NotRecorded::NoAudio`] if the recorders of a track say that it had none.
+    fn silent(&self, track: TrackId) -> Option<NotRecorded> {
+        let mut recordings = self.recordings_of(track).peekable();
+        let any = recordings.peek().is_some();
+        let all = recordings.all(|r| r.state.failure() == Some(FailureReason::NoAudio));
+        (any && all).then_some(NotRecorded::NoAudio)
     }
 }

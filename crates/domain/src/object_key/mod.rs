@@ -58,8 +58,7 @@ impl ObjectKey {
     /// Returns the file path of a `StartTrackEgress` request. `{egress_id}` is left for the egress to fill in, because
     /// LiveKit assigns that id only then.
     pub fn recording_template(room: &RoomName, meeting: MeetingId, identity: &Identity, track: &TrackSid) -> String {
-        let (identity, track) = (encode_value(identity.as_str()), encode_value(track.as_str()));
-        format!("recordings/{room}/{meeting}/{identity}/{track}-{{egress_id}}.ogg")
+        format!("recordings/{room}/{}", recording_tail(meeting, identity, track))
     }
 
     /// Returns the key of the object that an egress writes to the path of `template`.
@@ -84,6 +83,32 @@ impl ObjectKey {
     pub fn transcript(meeting: MeetingId, extension: &str) -> Self {
         Self(format!("transcripts/{meeting}/transcript.{extension}"))
     }
+}
+
+/// Whether `path` is the file that was requested for a track in a meeting: the template of the request, or the key that
+/// the recorder of `egress` made of it, below any prefix. The meeting's id makes it unique.
+pub(crate) fn is_recording_path(
+    path: &str,
+    meeting: MeetingId,
+    identity: &Identity,
+    track: &TrackSid,
+    egress: &EgressId,
+) -> bool {
+    let Ok(path) = ObjectKey::parse(path) else {
+        return false;
+    };
+    let template = recording_tail(meeting, identity, track);
+    let key = template.replace("{egress_id}", &encode_value(egress.as_str()));
+    [template, key]
+        .map(ObjectKey)
+        .iter()
+        .any(|ours| path.is_below_prefix(ours))
+}
+
+/// Returns the part of a recording's template after the room.
+fn recording_tail(meeting: MeetingId, identity: &Identity, track: &TrackSid) -> String {
+    let (identity, track) = (encode_value(identity.as_str()), encode_value(track.as_str()));
+    format!("{meeting}/{identity}/{track}-{{egress_id}}.ogg")
 }
 
 impl fmt::Display for ObjectKey {
@@ -122,6 +147,30 @@ mod tests {
             &"x".repeat(1025),
         ] {
             assert!(ObjectKey::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_ours_only_as_we_requested_it_below_any_prefix() {
+        let (meeting, identity) = (MeetingId(Uuid::nil()), Identity::from("zo\u{eb}"));
+        let is_ours = |path: &str| is_recording_path(path, meeting, &identity, &"TR_1".into(), &"EG_1".into());
+        let room = RoomName::parse("standup").unwrap();
+        let template = ObjectKey::recording_template(&room, meeting, &identity, &"TR_1".into());
+        let key = template.replace("{egress_id}", "EG_1");
+
+        for ours in [template.clone(), key.clone(), format!("tenant/a/{key}")] {
+            assert!(is_ours(&ours), "{ours}");
+        }
+        for foreign in [
+            String::new(),
+            "{room_name}/{track_id}.ogg".to_owned(),
+            key.replace("EG_1", "EG_2"),
+            key.replace("TR_1", "TR_2"),
+            key.replace("zo%C3%AB", "ada"),
+            format!("{key}.part"),
+            template.replace(&Uuid::nil().to_string(), &Uuid::max().to_string()),
+        ] {
+            assert!(!is_ours(&foreign), "{foreign}");
         }
     }
 

@@ -1,55 +1,68 @@
-//! The state of a recording that an egress report describes.
+//! What an egress report says about a recording.
 
-use super::state::{Active, Complete, Failed, FailureReason, RecordingState};
+use super::conclusion::Observation;
+use super::state::{Active, Complete, Failed, FailureReason, RecordedFile};
 use crate::ObjectKey;
 use crate::event::{EgressReport, EgressStatus};
 
-/// Returns the state that a report describes; `None` if it only says that an egress was requested.
-pub(super) fn reported_state(report: &EgressReport) -> Option<RecordingState> {
+/// The first words of our recorder's errors, before the colon, that are reasons of their own.
+const WORDS: [FailureReason; 7] = [
+    FailureReason::NoAudio,
+    FailureReason::Interrupted,
+    FailureReason::E2ee,
+    FailureReason::Video,
+    FailureReason::Codec,
+    FailureReason::MediaUnreachable,
+    FailureReason::NoPackets,
+];
+
+/// Returns what a report says; `None` if it only says that an egress was requested.
+pub(super) fn observation(report: &EgressReport) -> Option<Observation> {
     match report.status {
         EgressStatus::Starting | EgressStatus::Unknown => None,
-        EgressStatus::Active | EgressStatus::Ending => Some(RecordingState::Active(active(report))),
+        EgressStatus::Active | EgressStatus::Ending => Some(Observation::Recording(Active {
+            started_at: first_packet(report).or(report.started_at),
+        })),
         EgressStatus::Complete | EgressStatus::LimitReached => Some(complete(report)),
-        EgressStatus::Failed => Some(failed(report, FailureReason::EgressFailed)),
-        EgressStatus::Aborted if first_packet(report).is_some() => Some(failed(report, FailureReason::Aborted)),
-        EgressStatus::Aborted => Some(failed(report, FailureReason::NoAudio)),
+        EgressStatus::Failed => Some(Observation::Ended(failed(report, FailureReason::EgressFailed))),
+        EgressStatus::Aborted => Some(Observation::Ended(failed(report, FailureReason::Aborted))),
     }
 }
 
-fn active(report: &EgressReport) -> Active {
-    Active {
-        started_at: first_packet(report).or(report.started_at),
-    }
-}
-
-fn complete(report: &EgressReport) -> RecordingState {
-    let key = report
-        .file
-        .as_ref()
-        .and_then(|file| file.key.clone())
-        .map(ObjectKey::parse);
-    let Some(Ok(object)) = key else {
-        return failed(report, FailureReason::NoFile);
+fn complete(report: &EgressReport) -> Observation {
+    let Some(file) = file(report) else {
+        return Observation::Ended(failed(report, FailureReason::NoFile));
     };
-    RecordingState::Complete(Complete {
-        manifest: object.manifest(),
-        object,
+    Observation::Stored(Complete {
+        file,
         started_at: first_packet(report).or(report.started_at),
         ended_at: ended_at(report),
-        size_bytes: report.file.as_ref().and_then(|file| file.size_bytes),
         truncated: report.status == EgressStatus::LimitReached,
     })
 }
 
-fn failed(report: &EgressReport, reason: FailureReason) -> RecordingState {
+fn failed(report: &EgressReport, otherwise: FailureReason) -> Failed {
     let error = report.error.clone().or_else(|| report.details.clone());
-    let started_at = first_packet(report).or(report.started_at);
-    RecordingState::Failed(Failed {
-        reason,
+    Failed {
+        reason: reason(error.as_deref()).unwrap_or(otherwise),
         error,
-        started_at,
+        // A recorder may name its file before it has stored it; its size is known only afterwards.
+        file: file(report).filter(|file| file.size_bytes.is_some()),
+        started_at: first_packet(report).or(report.started_at),
         ended_at: ended_at(report),
-    })
+    }
+}
+
+/// Returns the reason that the first word of an error names.
+fn reason(error: Option<&str>) -> Option<FailureReason> {
+    let (word, _) = error?.split_once(':')?;
+    WORDS.into_iter().find(|reason| reason.as_str() == word)
+}
+
+fn file(report: &EgressReport) -> Option<RecordedFile> {
+    let file = report.file.as_ref()?;
+    let object = ObjectKey::parse(file.key.clone()?).ok()?;
+    Some(RecordedFile::new(object, file.size_bytes))
 }
 
 fn first_packet(report: &EgressReport) -> Option<chrono::DateTime<chrono::Utc>> {

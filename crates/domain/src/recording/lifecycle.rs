@@ -1,12 +1,18 @@
 //! The recording itself, and what moves it from state to state.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::egress_report::reported_state;
-use super::{Acceptance, Failed, FailureReason, RecordingState, VerifiedRecording};
+use super::conclusion::Observation;
+use super::egress_report::observation;
+use super::{Acceptance, Failed, FailureReason, ReasonSource, RecordingState, VerifiedRecording};
 use crate::event::EgressReport;
+use crate::object_key::is_recording_path;
 use crate::text_enum::text_enum;
 use crate::{EgressId, Identity, MeetingId, PlatformRoomSid, RecordingId, TrackId, TrackSid};
+
+/// A store has to say twice, at least this far apart, that an object is missing: the first answer may come from a
+/// replica that does not have it yet, or from a store that is being restored.
+const MISSING_TO_CONCLUDE: TimeDelta = TimeDelta::minutes(5);
 
 text_enum! {
     /// The status of a recording's transcription.
@@ -39,8 +45,15 @@ pub struct Recording {
     pub egress_id: Option<EgressId>,
     /// When we decided to record the track.
     pub requested_at: DateTime<Utc>,
+    /// When the recorder wrote the newest report that we know, by its clock. An older one tells nothing new.
+    pub reported_at: Option<DateTime<Utc>>,
     /// The state of the recording.
     pub state: RecordingState,
+    /// While the recording is open: since when the platform's list lacks its recorder. After that: since when the store
+    /// lacks its object.
+    pub missing_since: Option<DateTime<Utc>>,
+    /// Why the latest attempt to request it, or to verify its file, failed. `None` once one has succeeded.
+    pub last_error: Option<String>,
     /// `None` until the worker has verified object and manifest.
     pub acceptance: Option<Acceptance>,
     /// The status of the transcription.
@@ -53,67 +66,100 @@ impl Recording {
         self.state.is_open()
     }
 
-    /// Whether a transcript need not wait for this recording: it failed, or its transcription is done or dead.
+    /// Whether it counts as failed only because we inferred it.
+    pub fn is_guess(&self) -> bool {
+        self.state.failure().is_some_and(FailureReason::is_guess)
+    }
+
+    /// Whether the recorder has reported a file, whole or cut, that the store was not asked for or did not refuse.
+    pub fn has_usable_file(&self) -> bool {
+        self.state.file().is_some()
+            && self
+                .state
+                .failure()
+                .is_none_or(|reason| reason.source() == ReasonSource::Recorder)
+    }
+
+    /// Whether object and manifest are still to be verified.
+    pub fn awaits_acceptance(&self) -> bool {
+        self.has_usable_file() && self.acceptance.is_none() && self.transcription == Transcription::Pending
+    }
+
+    /// Whether a verified file is still to be transcribed.
+    pub fn awaits_transcription(&self) -> bool {
+        self.has_usable_file() && self.acceptance.is_some() && self.transcription == Transcription::Pending
+    }
+
+    /// Whether a transcript need not wait for this recording: there is no usable file, or its transcription is done or
+    /// dead.
     pub fn is_settled(&self) -> bool {
-        match self.state {
-            RecordingState::Requested | RecordingState::Active(_) => false,
-            RecordingState::Failed(_) => true,
-            RecordingState::Complete(_) => self.transcription != Transcription::Pending,
-        }
+        !self.is_open() && !self.awaits_acceptance() && !self.awaits_transcription()
     }
 
-    /// Moves to the state that a report describes, unless the current state is a later one.
+    /// Whether `path` names the file that was requested for this recording, as requested or as a recorder of `egress`
+    /// reports it. Another egress of the same track writes elsewhere, and is not ours.
+    pub(crate) fn is_requested_path(&self, path: &str, egress: &EgressId) -> bool {
+        is_recording_path(path, self.meeting_id, &self.identity, &self.track_sid, egress)
+    }
+
+    /// Concludes what a report allows.
     pub(crate) fn apply_report(&mut self, report: &EgressReport) {
-        if let Some(state) = self.state_after(report) {
-            self.state = state;
+        if let Some(observation) = self.observation(report) {
+            self.conclude(observation);
         }
+        self.reported_at = self.reported_at.max(report.updated_at);
     }
 
-    /// Whether a report would make this recording complete.
-    pub(crate) fn would_complete(&self, report: &EgressReport) -> bool {
-        matches!(self.state_after(report), Some(RecordingState::Complete(_)))
+    /// Whether a report would open this recording again.
+    pub(crate) fn is_reopened_by(&self, report: &EgressReport) -> bool {
+        !self.is_open()
+            && self
+                .observation(report)
+                .is_some_and(|o| matches!(o, Observation::Recording(_)) && self.is_decided_by(&o))
     }
 
-    /// Fails the recording, unless its state does not allow it.
-    pub(crate) fn fail(&mut self, reason: FailureReason, error: Option<String>, now: DateTime<Utc>) {
-        let failed = Failed {
+    /// Infers that the recording failed.
+    pub(crate) fn infer_failure(&mut self, reason: FailureReason, error: Option<String>, now: DateTime<Utc>) {
+        self.conclude(Observation::Inferred(Failed {
             reason,
             error,
-            started_at: self.state.started_at(),
+            file: None,
+            started_at: None,
             ended_at: Some(now),
-        };
-        if let Ok(state) = self.state.clone().fail(failed) {
-            self.state = state;
-        }
+        }));
     }
 
-    /// Stores what was verified, once, if the recording is complete.
+    /// Stores what was verified, once.
     pub(crate) fn accept(
         &mut self,
         verified: VerifiedRecording,
         meeting_start: DateTime<Utc>,
         accepted_at: DateTime<Utc>,
     ) {
-        let is_complete = matches!(self.state, RecordingState::Complete(_));
-        if is_complete && self.acceptance.is_none() {
+        if self.is_decided_by(&Observation::Verified) {
+            self.conclude(Observation::Verified);
             self.acceptance = Some(Acceptance::new(verified, meeting_start, accepted_at));
         }
     }
 
-    /// Fails a complete recording whose object or manifest is missing or wrong.
-    pub(crate) fn reject(&mut self, reason: FailureReason, error: String) {
-        if let Ok(state) = self.state.clone().reject(reason, error) {
-            self.state = state;
+    /// Notes that the store refuses the file: at once if what it holds is wrong, after a second answer if it holds nothing.
+    pub(crate) fn refuse(&mut self, reason: FailureReason, error: String, now: DateTime<Utc>) {
+        let is_absent = matches!(reason, FailureReason::ObjectMissing | FailureReason::ManifestMissing);
+        let is_second = self
+            .missing_since
+            .is_some_and(|since| now - since >= MISSING_TO_CONCLUDE);
+        if !is_absent || is_second {
+            self.conclude(Observation::Refused(reason, error));
+        } else if self.awaits_acceptance() {
+            self.missing_since = self.missing_since.or(Some(now));
+            self.last_error = Some(error);
         }
     }
 
-    fn state_after(&self, report: &EgressReport) -> Option<RecordingState> {
-        let state = self.state.clone();
-        match reported_state(report)? {
-            RecordingState::Requested => None,
-            RecordingState::Active(active) => state.activate(active).ok(),
-            RecordingState::Complete(complete) => state.complete(complete).ok(),
-            RecordingState::Failed(failed) => state.fail(failed).ok(),
-        }
+    /// Returns what a report says. The platform repeats the latest one for as long as it lists the egress, also when the
+    /// recorder is gone, so that an old one does not disprove a guess.
+    fn observation(&self, report: &EgressReport) -> Option<Observation> {
+        let is_new = self.reported_at.is_none_or(|known| report.updated_at > Some(known));
+        observation(report).filter(|said| is_new || !self.is_guess() || !matches!(said, Observation::Recording(_)))
     }
 }

@@ -1,4 +1,5 @@
-//! The states of a recording. Transitions consume the state and may be illegal; a repeated report changes nothing.
+//! The states of a recording, and why one can fail. What moves a recording from state to state is in
+//! [`conclusion`](super::conclusion).
 
 use chrono::{DateTime, Utc};
 
@@ -6,22 +7,38 @@ use crate::ObjectKey;
 use crate::text_enum::text_enum;
 
 text_enum! {
-    /// Why there is no usable recording. The words are stable.
+    /// Why a recording failed. The words are stable.
     FailureReason {
-        /// The track ended before its first packet.
+        /// The recorder saw the whole life of the track, and no packet came.
         NoAudio = "no_audio",
-        /// The egress was aborted after its first packet.
+        /// The egress was aborted.
         Aborted = "aborted",
-        /// The recorder failed.
+        /// The recorder failed for a reason that has no word of its own.
         EgressFailed = "egress_failed",
         /// The egress reported success without a file, or with one that is not a valid object key.
         NoFile = "no_file",
-        /// The platform refused to start an egress, or no egress worker accepted it.
+        /// The recorder did not see the end of the track. Its file ends early.
+        Interrupted = "interrupted",
+        /// The track is end-to-end encrypted.
+        E2ee = "e2ee",
+        /// The track carries video.
+        Video = "video",
+        /// The track is not Opus.
+        Codec = "codec",
+        /// The recorder's media connection to the platform was never established.
+        MediaUnreachable = "media_unreachable",
+        /// The track was not muted, and the platform forwarded no packet of it to the recorder.
+        NoPackets = "no_packets",
+        /// The recorder has left the room while the track was live.
+        Lost = "lost",
+        /// The platform started no egress.
         StartFailed = "start_failed",
-        /// The track ended before an egress could be requested.
+        /// The platform no longer knew the track when an egress was requested.
         TrackGone = "track_gone",
         /// The egress was still open long after its meeting had closed.
         Stuck = "stuck",
+        /// The file could not be verified before the deadline.
+        NotAccepted = "not_accepted",
         /// The object is not in the store.
         ObjectMissing = "object_missing",
         /// The manifest is not in the store or cannot be read.
@@ -31,10 +48,39 @@ text_enum! {
     }
 }
 
+/// Who says why a recording failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReasonSource {
+    /// The recorder reported it.
+    Recorder,
+    /// The store answered, or what it holds was read.
+    Store,
+    /// We inferred it. Later knowledge overrules it.
+    Guess,
+}
+
 impl FailureReason {
-    /// Whether the reason is our inference. A later report of the recorder overrides it.
-    fn is_inferred(self) -> bool {
-        matches!(self, Self::Stuck | Self::StartFailed | Self::TrackGone)
+    /// Returns who says so.
+    pub fn source(self) -> ReasonSource {
+        match self {
+            Self::NoAudio
+            | Self::Aborted
+            | Self::EgressFailed
+            | Self::NoFile
+            | Self::Interrupted
+            | Self::E2ee
+            | Self::Video
+            | Self::Codec
+            | Self::MediaUnreachable
+            | Self::NoPackets => ReasonSource::Recorder,
+            Self::ObjectMissing | Self::ManifestMissing | Self::Mismatch => ReasonSource::Store,
+            Self::Lost | Self::StartFailed | Self::TrackGone | Self::Stuck | Self::NotAccepted => ReasonSource::Guess,
+        }
+    }
+
+    /// Whether the reason is our inference, which later knowledge overrules.
+    pub fn is_guess(self) -> bool {
+        self.source() == ReasonSource::Guess
     }
 }
 
@@ -45,9 +91,9 @@ pub enum RecordingState {
     Requested,
     /// An egress is connected to the track.
     Active(Active),
-    /// The file is stored.
+    /// The file is stored, and whole.
     Complete(Complete),
-    /// There will be no usable file.
+    /// There is no file, or not all of it.
     Failed(Failed),
 }
 
@@ -61,16 +107,12 @@ pub struct Active {
 /// Data of [`RecordingState::Complete`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complete {
-    /// The audio.
-    pub object: ObjectKey,
-    /// The manifest.
-    pub manifest: ObjectKey,
+    /// The recorded audio.
+    pub file: RecordedFile,
     /// Wall time of the first packet.
     pub started_at: Option<DateTime<Utc>>,
     /// Wall time of the end.
     pub ended_at: Option<DateTime<Utc>>,
-    /// Size of the object as the egress reported it.
-    pub size_bytes: Option<i64>,
     /// The recorder reached a limit before the track ended.
     pub truncated: bool,
 }
@@ -80,22 +122,36 @@ pub struct Complete {
 pub struct Failed {
     /// Why it failed.
     pub reason: FailureReason,
-    /// The error text of the recorder or the platform.
+    /// The error text of the recorder, the platform or the store.
     pub error: Option<String>,
+    /// What was recorded before the failure, or the file that was not accepted.
+    pub file: Option<RecordedFile>,
     /// Wall time of the first packet, if there was one.
     pub started_at: Option<DateTime<Utc>>,
     /// When it failed.
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-/// A transition that the state does not allow.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a recording that is {from} cannot become {to}")]
-pub struct IllegalTransition {
-    /// The current state.
-    pub from: &'static str,
-    /// The state that was asked for.
-    pub to: &'static str,
+/// A stored file as the recorder reported it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedFile {
+    /// The audio.
+    pub object: ObjectKey,
+    /// The manifest.
+    pub manifest: ObjectKey,
+    /// Size of the object.
+    pub size_bytes: Option<i64>,
+}
+
+impl RecordedFile {
+    /// Describes an object and the manifest beside it.
+    pub fn new(object: ObjectKey, size_bytes: Option<i64>) -> Self {
+        Self {
+            manifest: object.manifest(),
+            object,
+            size_bytes,
+        }
+    }
 }
 
 impl RecordingState {
@@ -114,6 +170,23 @@ impl RecordingState {
         matches!(self, Self::Requested | Self::Active(_))
     }
 
+    /// Returns why the recording failed, if it did.
+    pub fn failure(&self) -> Option<FailureReason> {
+        match self {
+            Self::Failed(failed) => Some(failed.reason),
+            _ => None,
+        }
+    }
+
+    /// Returns the recorded file, if the recorder has reported one. A failed recording may have one.
+    pub fn file(&self) -> Option<&RecordedFile> {
+        match self {
+            Self::Requested | Self::Active(_) => None,
+            Self::Complete(complete) => Some(&complete.file),
+            Self::Failed(failed) => failed.file.as_ref(),
+        }
+    }
+
     /// Returns the wall time of the first packet, if it is known.
     pub fn started_at(&self) -> Option<DateTime<Utc>> {
         match self {
@@ -124,152 +197,11 @@ impl RecordingState {
         }
     }
 
-    /// Notes that the egress is running. Reports arrive in any order, so a terminal state stays.
-    ///
-    /// # Errors
-    /// The recording is complete or has failed.
-    pub fn activate(self, active: Active) -> Result<Self, IllegalTransition> {
+    /// Returns when the recording ended, if it has and that is known.
+    pub fn ended_at(&self) -> Option<DateTime<Utc>> {
         match self {
-            Self::Requested => Ok(Self::Active(active)),
-            Self::Active(known) => Ok(Self::Active(Active {
-                started_at: active.started_at.or(known.started_at),
-            })),
-            Self::Complete(_) | Self::Failed(_) => Err(self.cannot("active")),
-        }
-    }
-
-    /// Notes that the egress has stored its object, even if no earlier report of it arrived. Overrides a failure that was
-    /// only inferred: the audio exists.
-    ///
-    /// # Errors
-    /// The recorder or the store reported a failure before.
-    pub fn complete(self, complete: Complete) -> Result<Self, IllegalTransition> {
-        match self {
-            Self::Requested | Self::Active(_) => Ok(Self::Complete(complete)),
-            Self::Failed(failed) if failed.reason.is_inferred() => Ok(Self::Complete(complete)),
-            Self::Complete(_) => Ok(self),
-            Self::Failed(_) => Err(self.cannot("complete")),
-        }
-    }
-
-    /// Notes that there will be no usable file. A reported failure overrides an inferred one.
-    ///
-    /// # Errors
-    /// The recording is complete.
-    pub fn fail(self, failed: Failed) -> Result<Self, IllegalTransition> {
-        match self {
-            Self::Requested | Self::Active(_) => Ok(Self::Failed(failed)),
-            Self::Failed(known) if known.reason.is_inferred() && !failed.reason.is_inferred() => {
-                Ok(Self::Failed(failed))
-            }
-            Self::Failed(_) => Ok(self),
-            Self::Complete(_) => Err(self.cannot("failed")),
-        }
-    }
-
-    /// Notes that object or manifest of a complete recording are missing or wrong.
-    ///
-    /// # Errors
-    /// The recording is still open.
-    pub fn reject(self, reason: FailureReason, error: String) -> Result<Self, IllegalTransition> {
-        match self {
-            Self::Complete(Complete {
-                started_at, ended_at, ..
-            }) => Ok(Self::Failed(Failed {
-                reason,
-                error: Some(error),
-                started_at,
-                ended_at,
-            })),
-            Self::Failed(_) => Ok(self),
-            Self::Requested | Self::Active(_) => Err(self.cannot("rejected")),
-        }
-    }
-
-    fn cannot(&self, to: &'static str) -> IllegalTransition {
-        IllegalTransition {
-            from: self.as_str(),
-            to,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_transition_reaches_its_state_or_is_refused() {
-        let to_active: fn(RecordingState) -> _ = |s| s.activate(Active { started_at: None });
-        let to_complete: fn(RecordingState) -> _ = |s| s.complete(done());
-        let to_failed: fn(RecordingState) -> _ = |s| s.fail(broken(FailureReason::EgressFailed));
-        let table = [
-            (RecordingState::Requested, ["active", "complete", "failed"]),
-            (
-                RecordingState::Active(Active { started_at: None }),
-                ["active", "complete", "failed"],
-            ),
-            (RecordingState::Complete(done()), ["refused", "complete", "refused"]),
-            (
-                RecordingState::Failed(broken(FailureReason::EgressFailed)),
-                ["refused", "refused", "failed"],
-            ),
-            (
-                RecordingState::Failed(broken(FailureReason::Stuck)),
-                ["refused", "complete", "failed"],
-            ),
-        ];
-
-        for (state, expected) in table {
-            let got = [to_active, to_complete, to_failed].map(|to| to(state.clone()).map_or("refused", |s| s.as_str()));
-            assert_eq!(got, expected, "{state:?}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_names_both_states() {
-        let refused = RecordingState::Complete(done())
-            .fail(broken(FailureReason::Stuck))
-            .unwrap_err();
-
-        assert_eq!(refused.to_string(), "a recording that is complete cannot become failed");
-    }
-
-    #[test]
-    fn a_reported_failure_overrides_an_inferred_one_and_not_the_other_way_round() {
-        let reason = |from, to| match RecordingState::Failed(broken(from)).fail(broken(to)) {
-            Ok(RecordingState::Failed(failed)) => failed.reason,
-            other => panic!("{other:?}"),
-        };
-
-        assert_eq!(
-            reason(FailureReason::Stuck, FailureReason::EgressFailed),
-            FailureReason::EgressFailed
-        );
-        assert_eq!(
-            reason(FailureReason::EgressFailed, FailureReason::Stuck),
-            FailureReason::EgressFailed
-        );
-    }
-
-    fn done() -> Complete {
-        let object = ObjectKey::parse("a.ogg").unwrap();
-        Complete {
-            manifest: object.manifest(),
-            object,
-            started_at: None,
-            ended_at: None,
-            size_bytes: None,
-            truncated: false,
-        }
-    }
-
-    fn broken(reason: FailureReason) -> Failed {
-        Failed {
-            reason,
-            error: None,
-            started_at: None,
-            ended_at: None,
+            Self::Requested | Self::Active(_) => None,
+            Self::Complete(Complete { ended_at, .. }) | Self::Failed(Failed { ended_at, .. }) => *ended_at,
         }
     }
 }

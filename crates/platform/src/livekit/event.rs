@@ -133,7 +133,13 @@ fn report(sent: &wire::Egress) -> EgressReport {
             .as_ref()
             .and_then(|track| non_empty(&track.track_id))
             .map(Into::into),
+        requested_file: sent
+            .track
+            .as_ref()
+            .and_then(|t| non_empty(&t.file.filepath))
+            .map(str::to_owned),
         status: egress_status(&sent.status),
+        updated_at: nanos(sent.updated_at),
         error: non_empty(&sent.error).map(str::to_owned),
         details: non_empty(&sent.details).map(str::to_owned),
         file: file.map(egress_file),

@@ -58,8 +58,10 @@ fn report(sent: proto::EgressInfo) -> EgressReport {
     EgressReport {
         egress_id: non_empty(&sent.egress_id).map(Into::into),
         room_sid: non_empty(&sent.room_id).map(Into::into),
-        track_sid: track(&sent).and_then(non_empty).map(Into::into),
+        track_sid: track(&sent).and_then(|t| non_empty(&t.track_id)).map(Into::into),
+        requested_file: track(&sent).and_then(requested_file).map(str::to_owned),
         status: egress_status(status),
+        updated_at: nanos(sent.updated_at),
         error: non_empty(&sent.error).map(str::to_owned),
         details: non_empty(&sent.details).map(str::to_owned),
         file: sent.file_results.first().map(file),
@@ -69,9 +71,16 @@ fn report(sent: proto::EgressInfo) -> EgressReport {
     }
 }
 
-fn track(sent: &proto::EgressInfo) -> Option<&str> {
+fn track(sent: &proto::EgressInfo) -> Option<&proto::TrackEgressRequest> {
     match &sent.request {
-        Some(Request::Track(request)) => Some(&request.track_id),
+        Some(Request::Track(request)) => Some(request),
+        _ => None,
+    }
+}
+
+fn requested_file(request: &proto::TrackEgressRequest) -> Option<&str> {
+    match &request.output {
+        Some(proto::track_egress_request::Output::File(file)) => non_empty(&file.filepath),
         _ => None,
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use domain::Identity;
 use domain::event::{EventRoom, PlatformKind};
 use domain::meeting::LiveParticipant;
 use domain::participant::{ObservedParticipant, ParticipantKind};
 use domain::track::ObservedTrack;
+use domain::{EgressId, Identity};
 use livekit_api::services::ServiceError;
 use livekit_api::services::room::RoomClient;
 use livekit_api::services::{ServerError, ServerErrorCode};
@@ -17,6 +17,12 @@ use crate::PlatformError;
 
 /// Timeout of a call. LiveKit answers from its store and itself gives up after 3 s when it waits for another node.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the names of the attributes begin with by which our recorder announces the egresses that it records.
+const EGRESS_ATTRIBUTE: &str = "trackscribe.egress.";
+
+/// What LiveKit's egress ids begin with.
+const EGRESS_ID_PREFIX: &str = "EG_";
 
 /// No room of ours can have this name. Listing it is a cheap call that checks our key.
 const UNUSED_ROOM_NAME: &str = "-";
@@ -100,12 +106,22 @@ fn live_room(room: proto::Room) -> EventRoom {
     }
 }
 
-/// Returns `None` unless the participant is `ACTIVE`: webhooks do not report others either.
+/// Returns `None` for a participant who is not `ACTIVE`: webhooks do not report others either. A recorder counts as soon
+/// as it joins.
 fn live_participant(sent: proto::ParticipantInfo) -> Option<LiveParticipant> {
-    if sent.state() != proto::participant_info::State::Active {
-        return None;
-    }
     let is_recorder = sent.permission.as_ref().is_some_and(is_recorder);
+    match sent.state() {
+        proto::participant_info::State::Disconnected => return None,
+        proto::participant_info::State::Joining | proto::participant_info::State::Joined if !is_recorder => {
+            return None;
+        }
+        _ => {}
+    }
+    let egress_ids = if is_recorder {
+        recorded_egresses(&sent)
+    } else {
+        Vec::new()
+    };
     let kind_name = proto::participant_info::Kind::try_from(sent.kind).map_or("UNKNOWN", |kind| kind.as_str_name());
     let participant = ObservedParticipant {
         kind: if is_recorder {
@@ -121,7 +137,21 @@ fn live_participant(sent: proto::ParticipantInfo) -> Option<LiveParticipant> {
     Some(LiveParticipant {
         participant,
         tracks: sent.tracks.into_iter().map(live_track).collect(),
+        egress_ids,
     })
+}
+
+/// Returns the egresses that a recorder announces. LiveKit's own recorder carries out one egress and joins under its id.
+fn recorded_egresses(sent: &proto::ParticipantInfo) -> Vec<EgressId> {
+    let announced = sent
+        .attributes
+        .keys()
+        .filter_map(|name| name.strip_prefix(EGRESS_ATTRIBUTE));
+    let mut ids: Vec<EgressId> = announced.map(EgressId::from).collect();
+    if ids.is_empty() && sent.identity.starts_with(EGRESS_ID_PREFIX) {
+        ids.push(sent.identity.as_str().into());
+    }
+    ids
 }
 
 #[expect(deprecated, reason = "webhooks mark recorders by this field as well")]

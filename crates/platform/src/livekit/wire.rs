@@ -104,6 +104,8 @@ pub struct Egress {
     pub started_at: i64,
     #[serde(alias = "ended_at", deserialize_with = "number")]
     pub ended_at: i64,
+    #[serde(alias = "updated_at", deserialize_with = "number")]
+    pub updated_at: i64,
     #[serde(deserialize_with = "lenient")]
     pub track: Option<TrackRequest>,
     #[serde(alias = "file_results", deserialize_with = "lenient")]
@@ -125,6 +127,16 @@ pub struct Egress {
 pub struct TrackRequest {
     #[serde(alias = "track_id", deserialize_with = "lenient")]
     pub track_id: String,
+    #[serde(deserialize_with = "lenient")]
+    pub file: FileRequest,
+}
+
+/// Where a request asks for the file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct FileRequest {
+    #[serde(deserialize_with = "lenient")]
+    pub filepath: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -5,23 +5,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::DateTime;
-use domain::RoomName;
 use domain::clock::IdSource;
-use domain::event::{PlatformEvent, PlatformKind};
+use domain::event::{EventKind, PlatformEvent, PlatformKind};
 use domain::meeting::{Change, Env, EventContext, Meeting, Outcome};
 use domain::recording::RecordingState;
 use domain::room::Room;
+use domain::{MeetingId, ObjectKey, RoomName};
 use platform::Platform;
 use uuid::Uuid;
 
 use crate::support::{livekit, webhooks};
+
+/// The id of the only meeting: the first that is made after the room's.
+const MEETING: MeetingId = MeetingId(Uuid::from_u64_pair(0, 2));
 
 /// Number of shuffled orders per folder.
 const ORDERS: u64 = 200;
 
 #[test]
 fn the_captured_call_is_one_meeting_with_one_recording_in_any_order() {
-    let events = events_of("");
+    let events = requested_by_us(events_of(""));
 
     let meeting = replay(&events).expect("a meeting");
 
@@ -48,7 +51,7 @@ fn the_captured_call_is_one_meeting_with_one_recording_in_any_order() {
 
 #[test]
 fn the_captured_crash_is_one_meeting_with_two_connections_in_any_order() {
-    let events = events_of("server-crash/");
+    let events = requested_by_us(events_of("server-crash/"));
 
     let meeting = replay(&events).expect("a meeting");
 
@@ -69,6 +72,39 @@ fn the_captured_crash_is_one_meeting_with_two_connections_in_any_order() {
         "an egress of an unknown track creates no recording"
     );
     assert_any_order(&events);
+}
+
+#[test]
+fn the_captured_egress_writes_to_a_path_that_we_did_not_request_and_is_not_adopted() {
+    let events = events_of("");
+
+    let meeting = replay(&events).expect("a meeting");
+
+    let recordings: Vec<_> = meeting.recordings.iter().map(|r| (&r.state, &r.egress_id)).collect();
+    assert_eq!(recordings, [(&RecordingState::Requested, &None)]);
+    assert_any_order(&events);
+}
+
+/// Puts the path that we request into the reports of the captured egresses.
+fn requested_by_us(mut events: Vec<PlatformEvent>) -> Vec<PlatformEvent> {
+    let mut publishers = BTreeMap::new();
+    for event in &events {
+        if let EventKind::TrackPublished(track) = &event.kind {
+            publishers.insert(track.track.sid.clone(), track.identity.clone());
+        }
+    }
+    let room = RoomName::parse("standup").unwrap();
+    for event in &mut events {
+        if let EventKind::RecordingStarted(report)
+        | EventKind::RecordingUpdated(report)
+        | EventKind::RecordingEnded(report) = &mut event.kind
+            && let Some(sid) = &report.track_sid
+            && let Some(identity) = publishers.get(sid)
+        {
+            report.requested_file = Some(ObjectKey::recording_template(&room, MEETING, identity, sid));
+        }
+    }
+    events
 }
 
 fn events_of(folder: &str) -> Vec<PlatformEvent> {

@@ -186,6 +186,14 @@ fn egress_reports_are_parsed_from_start_to_end() {
     );
     assert_eq!(file.size_bytes, Some(12345));
     assert_eq!(
+        ended.requested_file.as_deref(),
+        Some("livekit/{room_name}/{publisher_identity}-{track_id}.ogg")
+    );
+    assert_eq!(
+        ended.updated_at,
+        Some(DateTime::from_timestamp_nanos(1_795_248_739_970_236_735))
+    );
+    assert_eq!(
         report("extra/05-egress_ended-failed-auto-egress-no-worker").egress_id,
         None
     );

@@ -26,13 +26,14 @@ pub async fn add(conn: &mut PgConnection, jobs: &[Job]) -> Result<(), StorageErr
         let queue = job.queue();
         let payload = serde_json::to_value(job).expect("a job consists of ids and a tag, which JSON can represent");
         sqlx::query!(
-            "INSERT INTO jobs (id, queue, payload, max_attempts)
-             VALUES ($1, $2, $3, $4)
+            "INSERT INTO jobs (id, queue, payload, max_attempts, run_at)
+             VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))
              ON CONFLICT (queue, payload) WHERE state = 'ready' DO NOTHING",
             Uuid::now_v7(),
             queue.as_str(),
             payload,
             queue.max_attempts(),
+            queue.delay().as_secs_f64(),
         )
         .execute(&mut *conn)
         .await?;

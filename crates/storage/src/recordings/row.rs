@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     EgressId, Identity, MeetingId, ObjectKey, PlatformRoomSid, RecordingId, SampleTime, TrackId, TrackSid, UnixNanos,
     manifest::Fit,
-    recording::{Acceptance, Active, Complete, Failed, FailureReason, Recording, RecordingState},
+    recording::{Acceptance, Active, Complete, Failed, FailureReason, RecordedFile, Recording, RecordingState},
 };
 
 use crate::{StorageError, row::Row};
@@ -40,6 +40,9 @@ pub(super) struct RecordingRow {
     pub accepted_at: Option<DateTime<Utc>>,
     pub transcription: String,
     pub coverage: Option<serde_json::Value>,
+    pub reported_at: Option<DateTime<Utc>>,
+    pub missing_since: Option<DateTime<Utc>>,
+    pub last_error: Option<String>,
 }
 
 /// The data of a state as columns.
@@ -67,19 +70,28 @@ impl<'a> From<&'a RecordingState> for StateColumns<'a> {
                 reason: complete.truncated.then_some(TRUNCATED),
                 error: None,
                 truncated: complete.truncated,
-                object_key: Some(complete.object.as_str()),
-                manifest_key: Some(complete.manifest.as_str()),
-                size_bytes: complete.size_bytes,
                 started_at: complete.started_at,
                 ended_at: complete.ended_at,
+                ..Self::file(Some(&complete.file))
             },
             RecordingState::Failed(failed) => Self {
                 reason: Some(failed.reason.as_str()),
                 error: failed.error.as_deref(),
                 started_at: failed.started_at,
                 ended_at: failed.ended_at,
-                ..Self::default()
+                ..Self::file(failed.file.as_ref())
             },
+        }
+    }
+}
+
+impl<'a> StateColumns<'a> {
+    fn file(file: Option<&'a RecordedFile>) -> Self {
+        Self {
+            object_key: file.map(|file| file.object.as_str()),
+            manifest_key: file.map(|file| file.manifest.as_str()),
+            size_bytes: file.and_then(|file| file.size_bytes),
+            ..Self::default()
         }
     }
 }
@@ -103,7 +115,10 @@ impl TryFrom<RecordingRow> for Recording {
             track_sid: TrackSid(row.track_sid),
             egress_id: row.egress_id.map(EgressId),
             requested_at: row.requested_at,
+            reported_at: row.reported_at,
             state,
+            missing_since: row.missing_since,
+            last_error: row.last_error,
             acceptance,
             transcription,
         })
@@ -116,11 +131,9 @@ fn state(row: &RecordingRow) -> Result<RecordingState, StorageError> {
         "requested" => Ok(RecordingState::Requested),
         "active" => Ok(RecordingState::Active(Active { started_at })),
         "complete" => Ok(RecordingState::Complete(Complete {
-            object: key(row, "object_key", row.object_key.as_deref())?,
-            manifest: key(row, "manifest_key", row.manifest_key.as_deref())?,
+            file: file(row)?,
             started_at,
             ended_at,
-            size_bytes: row.size_bytes,
             truncated: row.truncated,
         })),
         "failed" => Ok(RecordingState::Failed(Failed {
@@ -128,11 +141,20 @@ fn state(row: &RecordingRow) -> Result<RecordingState, StorageError> {
                 .parse::<FailureReason>()
                 .or_else(|why| at(row).read("reason", Err(why)))?,
             error: row.error.clone(),
+            file: row.object_key.is_some().then(|| file(row)).transpose()?,
             started_at,
             ended_at,
         })),
         other => at(row).read("state", Err(format!("{other:?} is not a state of a recording"))),
     }
+}
+
+fn file(row: &RecordingRow) -> Result<RecordedFile, StorageError> {
+    Ok(RecordedFile {
+        object: key(row, "object_key", row.object_key.as_deref())?,
+        manifest: key(row, "manifest_key", row.manifest_key.as_deref())?,
+        size_bytes: row.size_bytes,
+    })
 }
 
 fn acceptance(row: &RecordingRow, accepted_at: DateTime<Utc>) -> Result<Acceptance, StorageError> {

@@ -2,7 +2,8 @@ use domain::{
     ObjectKey, SampleTime, UnixNanos,
     manifest::{Fit, GapCause, Listened},
     recording::{
-        Acceptance, Active, Complete, Coverage, Failed, FailureReason, Hole, Recording, RecordingState, Transcription,
+        Acceptance, Active, Complete, Coverage, Failed, FailureReason, Hole, RecordedFile, Recording, RecordingState,
+        Transcription,
     },
 };
 use sqlx::{PgConnection, PgPool};
@@ -13,11 +14,9 @@ use crate::{StorageError, support};
 fn complete() -> RecordingState {
     let object = ObjectKey::parse("recordings/standup/m/ada/TR_1-EG_1.ogg").unwrap();
     RecordingState::Complete(Complete {
-        manifest: object.manifest(),
-        object,
+        file: RecordedFile::new(object, Some(4_000)),
         started_at: Some(support::now()),
         ended_at: Some(support::now()),
-        size_bytes: Some(4_000),
         truncated: true,
     })
 }
@@ -60,6 +59,7 @@ async fn every_state_reads_back_as_it_was_written(pool: PgPool) {
     let failed = Failed {
         reason: FailureReason::EgressFailed,
         error: Some("no space".to_owned()),
+        file: None,
         started_at: None,
         ended_at: Some(support::now()),
     };

@@ -6,7 +6,7 @@ use sqlx::{PgConnection, types::Json};
 use super::row::StateColumns;
 use crate::StorageError;
 
-/// Inserts or updates a recording as a whole. The keys of a rejected object are kept, so that it can be inspected.
+/// Inserts or updates a recording as a whole.
 ///
 /// # Errors
 /// [`StorageError::Taken`] with `recordings_one_open` if another recording of the track is open.
@@ -17,18 +17,20 @@ pub async fn save(conn: &mut PgConnection, recording: &Recording) -> Result<(), 
         "INSERT INTO recordings (id, meeting_id, track_id, identity, platform_room_sid, track_sid, egress_id,
                                  requested_at, state, reason, error, truncated, object_key, manifest_key, started_at,
                                  ended_at, transcription, size_bytes, accepted_at, sha256, samples, duration_ms,
-                                 offset_ms, fit_a_ns, fit_b_ns, coverage)
+                                 offset_ms, fit_a_ns, fit_b_ns, reported_at, missing_since, last_error, coverage)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                 $23, $24, $25, $26)
+                 $23, $24, $25, $26, $27, $28, $29)
          ON CONFLICT (id) DO UPDATE
-         SET egress_id = EXCLUDED.egress_id, state = EXCLUDED.state, reason = EXCLUDED.reason,
+         SET egress_id = EXCLUDED.egress_id, requested_at = EXCLUDED.requested_at, state = EXCLUDED.state, reason = EXCLUDED.reason,
              error = EXCLUDED.error, truncated = EXCLUDED.truncated,
-             object_key = COALESCE(EXCLUDED.object_key, recordings.object_key),
-             manifest_key = COALESCE(EXCLUDED.manifest_key, recordings.manifest_key),
+             object_key = EXCLUDED.object_key,
+             manifest_key = EXCLUDED.manifest_key,
              started_at = EXCLUDED.started_at, ended_at = EXCLUDED.ended_at, transcription = EXCLUDED.transcription,
              size_bytes = EXCLUDED.size_bytes, accepted_at = EXCLUDED.accepted_at, sha256 = EXCLUDED.sha256,
              samples = EXCLUDED.samples, duration_ms = EXCLUDED.duration_ms, offset_ms = EXCLUDED.offset_ms,
-             fit_a_ns = EXCLUDED.fit_a_ns, fit_b_ns = EXCLUDED.fit_b_ns, coverage = EXCLUDED.coverage",
+             fit_a_ns = EXCLUDED.fit_a_ns, fit_b_ns = EXCLUDED.fit_b_ns, reported_at = EXCLUDED.reported_at,
+             missing_since = EXCLUDED.missing_since, last_error = EXCLUDED.last_error,
+             coverage = EXCLUDED.coverage",
         recording.id.0,
         recording.meeting_id.0,
         recording.track_id.0,
@@ -54,6 +56,9 @@ pub async fn save(conn: &mut PgConnection, recording: &Recording) -> Result<(), 
         accepted.map(|a| a.offset_ms),
         accepted.map(|a| a.fit.a_ns.0),
         accepted.map(|a| a.fit.b_ns),
+        recording.reported_at,
+        recording.missing_since,
+        recording.last_error.as_deref(),
         accepted.and_then(|a| a.coverage.as_ref()).map(Json) as _,
     )
     .execute(conn)

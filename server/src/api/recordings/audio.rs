@@ -6,10 +6,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{
-    ObjectKey,
-    recording::{Recording, RecordingState},
-};
+use domain::{ObjectKey, recording::Recording};
 use objects::{ByteRange, Object, ObjectError};
 use utoipa::ToSchema;
 
@@ -53,7 +50,7 @@ pub struct OggOpus(());
         (status = 302, description = "`Location` is a signed URL of the object store"),
         (status = 404, body = Problem, description = "`not-found`: no recording has this id, or its file is missing in the store"),
         (status = 409, body = Problem,
-         description = "`audio-not-ready`: the recording is not complete; `state` is its current state"),
+         description = "`audio-not-ready`: the recording has no file, or none yet; `state` is its current state"),
         (status = 416, body = Problem, description = "`bad-range`: the range lies outside the file; `Content-Range` has its size"),
     ),
 )]
@@ -82,10 +79,8 @@ pub async fn get(
 }
 
 fn object_key(recording: &Recording) -> ApiResult<&ObjectKey> {
-    match &recording.state {
-        RecordingState::Complete(complete) => Ok(&complete.object),
-        state => Err(ApiError::AudioNotReady(state.as_str())),
-    }
+    let not_ready = ApiError::AudioNotReady(recording.state.as_str());
+    recording.state.file().map(|file| &file.object).ok_or(not_ready)
 }
 
 fn stream_response(object: Object, requested: Option<ByteRange>) -> Response {

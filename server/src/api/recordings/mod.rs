@@ -46,13 +46,18 @@ pub struct RecordingBody {
     pub state: RecordingStatus,
     /// Stable code: why the recording failed, or `truncated` if a recording limit ended it before the track ended.
     pub reason: Option<&'static str>,
-    /// The recorder's error message, for people.
+    /// Whether `reason` was inferred: nobody has reported it, and what is learned later overrules it. For example, a
+    /// recorder that is `lost` may come back and deliver its file.
+    pub guess: bool,
+    /// Error message, for people: the recorder's if the recording failed, otherwise why the latest attempt to request it or
+    /// to verify its file failed.
     pub error: Option<String>,
-    /// Key of the audio file in the object store. Null until the recording is complete.
+    /// Key of the audio file in the object store. Null until the recording has ended. A failed recording has a file if
+    /// something was recorded before it failed.
     #[schema(value_type = Option<String>)]
     pub object_key: Option<ObjectKey>,
-    /// Key of the manifest in the object store: a JSON file with the timing, gaps and digest of the audio. Null until
-    /// the recording is complete.
+    /// Key of the manifest in the object store: a JSON file with the timing, gaps and digest of the audio. Null without an
+    /// audio file.
     #[schema(value_type = Option<String>)]
     pub manifest_key: Option<ObjectKey>,
     /// When the first packet arrived, or when the egress started if none has arrived yet.
@@ -71,7 +76,8 @@ pub struct RecordingBody {
 }
 
 /// `requested`: the platform has been or will be asked to record the track. `active`: the track is being recorded.
-/// `complete`: the audio is in the object store. `failed`: the recording failed; `reason` and `error` say why.
+/// `complete`: the audio is in the object store. `failed`: the recording failed; `reason` and `error` say why, and
+/// `object_key` names what was recorded, if anything.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = RecordingState)]
@@ -84,56 +90,47 @@ pub enum RecordingStatus {
 
 impl From<Recording> for RecordingBody {
     fn from(recording: Recording) -> Self {
+        let (guess, state) = (recording.is_guess(), &recording.state);
+        let file = state.file().cloned();
+        let (status, reason, error) = status(state);
         let accepted = recording.acceptance;
-        let body = Self {
+        Self {
             id: recording.id,
             meeting_id: recording.meeting_id,
             identity: recording.identity,
             track_sid: recording.track_sid,
             egress_id: recording.egress_id,
-            state: RecordingStatus::Requested,
-            reason: None,
-            error: None,
-            object_key: None,
-            manifest_key: None,
-            started_at: None,
-            ended_at: None,
+            state: status,
+            reason,
+            guess,
+            error: error.or(recording.last_error),
+            started_at: state.started_at(),
+            ended_at: state.ended_at(),
             offset_ms: accepted.as_ref().map(|a| a.offset_ms),
             duration_ms: accepted.as_ref().map(|a| a.duration_ms),
-            size_bytes: accepted.as_ref().map(|a| a.size_bytes),
+            size_bytes: accepted
+                .as_ref()
+                .map(|a| a.size_bytes)
+                .or(file.as_ref().and_then(|file| file.size_bytes)),
+            object_key: file.as_ref().map(|file| file.object.clone()),
+            manifest_key: file.map(|file| file.manifest),
             sha256: accepted.map(|a| a.sha256),
-        };
-        body.with_state(recording.state)
+        }
     }
 }
 
-impl RecordingBody {
-    fn with_state(self, state: RecordingState) -> Self {
-        match state {
-            RecordingState::Requested => self,
-            RecordingState::Active(active) => Self {
-                state: RecordingStatus::Active,
-                started_at: active.started_at,
-                ..self
-            },
-            RecordingState::Complete(complete) => Self {
-                state: RecordingStatus::Complete,
-                reason: complete.truncated.then_some("truncated"),
-                object_key: Some(complete.object),
-                manifest_key: Some(complete.manifest),
-                started_at: complete.started_at,
-                ended_at: complete.ended_at,
-                size_bytes: self.size_bytes.or(complete.size_bytes),
-                ..self
-            },
-            RecordingState::Failed(failed) => Self {
-                state: RecordingStatus::Failed,
-                reason: Some(failed.reason.as_str()),
-                error: failed.error,
-                started_at: failed.started_at,
-                ended_at: failed.ended_at,
-                ..self
-            },
+/// Returns status, reason and error of a state.
+fn status(state: &RecordingState) -> (RecordingStatus, Option<&'static str>, Option<String>) {
+    match state {
+        RecordingState::Requested => (RecordingStatus::Requested, None, None),
+        RecordingState::Active(_) => (RecordingStatus::Active, None, None),
+        RecordingState::Complete(complete) => {
+            let reason = complete.truncated.then_some("truncated");
+            (RecordingStatus::Complete, reason, None)
+        }
+        RecordingState::Failed(failed) => {
+            let reason = Some(failed.reason.as_str());
+            (RecordingStatus::Failed, reason, failed.error.clone())
         }
     }
 }

@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use storage::PgPool;
 use uuid::Uuid;
 
-use crate::support::{CapturedWebhook, TestApp};
+use crate::support::TestApp;
 
 /// Object key of the captured call's recording.
 const KEY: &str = "livekit/standup-fixture/zoe-4b82ed-TR_AMx23cZGKLrKR5.ogg";
@@ -17,9 +17,7 @@ const KEY: &str = "livekit/standup-fixture/zoe-4b82ed-TR_AMx23cZGKLrKR5.ogg";
 async fn after(pool: PgPool, webhooks: usize) -> (TestApp, Uuid, Uuid) {
     let app = TestApp::new(pool).await;
     app.create_room("standup-fixture").await;
-    for name in &CapturedWebhook::of_a_call()[..webhooks] {
-        app.replay(name).await;
-    }
+    app.replay_call(webhooks).await;
     let id = |value: &serde_json::Value| value["items"][0]["id"].as_str().unwrap().parse::<Uuid>().unwrap();
     let meeting = id(&app.get("/v1/meetings").await.json());
     let recording = id(&app.get(&format!("/v1/meetings/{meeting}/recordings")).await.json());
@@ -69,6 +67,7 @@ async fn a_recording_has_its_timing_and_digest_once_it_is_accepted(pool: PgPool)
       "egress_id": "EG_mdeZn6iC2ZDL",
       "ended_at": "2026-11-21T08:12:19.970244Z",
       "error": null,
+      "guess": false,
       "id": "00000000-0000-7000-8000-00000000000d",
       "identity": "zoe-4b82ed",
       "manifest_key": "livekit/standup-fixture/zoe-4b82ed-TR_AMx23cZGKLrKR5.json",

@@ -64,9 +64,7 @@ fn event(name: &str, id: &str, room: &str) -> Value {
 async fn a_call_becomes_a_meeting_with_participants_tracks_and_recordings(pool: PgPool) {
     let app = with_room(pool).await;
 
-    for name in CapturedWebhook::of_a_call() {
-        assert_eq!(app.replay(&name).await.status, StatusCode::OK, "{name}");
-    }
+    app.replay_call(CapturedWebhook::of_a_call().len()).await;
 
     assert_snapshot!(content(&app).await, @r"
     connection PA_fQTFL6szZMNk 2026-11-21 08:12:15.456+00 2026-11-21 08:12:23+00
@@ -75,7 +73,7 @@ async fn a_call_becomes_a_meeting_with_participants_tracks_and_recordings(pool: 
     recording TR_AMx23cZGKLrKR5 EG_mdeZn6iC2ZDL complete livekit/standup-fixture/zoe-4b82ed-TR_AMx23cZGKLrKR5.ogg 12345 2026-11-21 08:12:17.120383+00 2026-11-21 08:12:19.970244+00
     track TR_AMx23cZGKLrKR5 microphone audio/red - 2026-11-21 08:12:15+00 2026-11-21 08:12:22+00
     ");
-    assert_snapshot!(rows(&app, "queue", "jobs").await.join(" "), @"accept_recording start_recording");
+    assert_snapshot!(rows(&app, "queue", "jobs").await.join(" "), @"accept_recording check_room start_recording");
     let outcomes = rows(
         &app,
         "to_char(received_at, 'MI:SS') || ' ' || name || ' ' || outcome",
@@ -94,6 +92,22 @@ async fn a_call_becomes_a_meeting_with_participants_tracks_and_recordings(pool: 
     12:23 participant_left applied
     12:28 room_finished applied
     ");
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_customers_own_egress_of_a_track_is_not_adopted(pool: PgPool) {
+    let app = with_room(pool).await;
+
+    for name in CapturedWebhook::of_a_call() {
+        app.replay(&name).await;
+    }
+
+    let recordings = rows(&app, "state || ' ' || coalesce(egress_id, '-')", "recordings").await;
+    assert_eq!(recordings, ["requested -"]);
+    assert_eq!(
+        rows(&app, "outcome", "events WHERE name LIKE 'egress%'").await,
+        ["ignored"; 4]
+    );
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]

@@ -146,7 +146,7 @@ fn a_call() -> Vec<PlatformEvent> {
 
 /// The platform crashes and restarts; no event reports the end of the first connection and its track.
 fn a_restart() -> Vec<PlatformEvent> {
-    let call = Call::new("RM_1");
+    let call = Call::new("RM_1").of("ann");
     let (before, after) = (person("ann", "PA_1", 2), person("ann", "PA_2", 8));
     let (first, second) = (microphone("TR_1"), microphone("TR_2"));
     vec![

@@ -79,49 +79,6 @@ fn reconciling_neither_reopens_a_closed_meeting_nor_requests_recordings_in_it() 
 }
 
 #[test]
-fn a_missing_recording_is_requested_again_at_growing_intervals_five_times_at_most() {
-    let call = Call::new("RM_1");
-    let track = microphone("TR_1");
-    let mut store = RoomStore::with(&[call.joined(1, &zoe()), call.published(2, &zoe(), &track)]);
-    let mut requested_at = Vec::new();
-
-    for second in 0..2000 {
-        store.now = at(second);
-        for recording in store.meeting("RM_1").unwrap().recordings.clone() {
-            store.change("RM_1", |m, s| {
-                m.fail_recording(
-                    recording.id,
-                    FailureReason::StartFailed,
-                    "no egress worker".to_owned(),
-                    s.now,
-                )
-            });
-        }
-        let change = store.reconcile(&call.live(&[(&zoe(), std::slice::from_ref(&track))]));
-        requested_at.extend(change.jobs.iter().map(|_| second));
-    }
-
-    assert_eq!(requested_at, [15, 45, 105, 225, 465]);
-}
-
-#[test]
-fn a_recorded_or_silent_track_is_not_requested_again() {
-    let call = Call::new("RM_1");
-    let track = microphone("TR_1");
-    for status in [EgressStatus::Active, EgressStatus::Aborted] {
-        let mut store = RoomStore::with(&[
-            call.published(2, &zoe(), &track),
-            call.egress(3, "EG_1", &track, status),
-        ]);
-        store.later(1000);
-
-        let change = store.reconcile(&call.live(&[(&zoe(), std::slice::from_ref(&track))]));
-
-        assert_eq!(change.jobs, [], "{status}");
-    }
-}
-
-#[test]
 fn a_track_whose_recorder_stopped_early_is_requested_again() {
     let call = Call::new("RM_1");
     let track = microphone("TR_1");

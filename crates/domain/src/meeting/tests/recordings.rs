@@ -21,6 +21,7 @@ fn a_published_track_queues_one_start_and_its_end_one_acceptance() {
         EgressStatus::Ending,
         EgressStatus::LimitReached,
     ] {
+        store.apply(&call.unpublished(8, &zoe(), &microphone("TR_1")));
         store.apply(&call.egress(9, "EG_1", &microphone("TR_1"), status));
     }
 
@@ -35,7 +36,7 @@ fn a_published_track_queues_one_start_and_its_end_one_acceptance() {
         panic!()
     };
     assert!(complete.truncated);
-    assert_eq!(complete.manifest.as_str(), "recordings/EG_1.json");
+    assert_eq!(complete.file.manifest.as_str(), "recordings/EG_1.json");
 }
 
 #[test]
@@ -221,8 +222,8 @@ fn a_rejected_object_fails_its_recording() {
     let mut store = RoomStore::with(&recorded());
     let id = only_recording(&store);
 
-    store.change("RM_1", |meeting, _| {
-        meeting.reject_recording(id, FailureReason::Mismatch, "another digest".to_owned())
+    store.change("RM_1", |meeting, env| {
+        meeting.reject_recording(id, FailureReason::Mismatch, "another digest".to_owned(), env.now)
     });
 
     assert_eq!(failure(&store), Some(FailureReason::Mismatch));

@@ -2,19 +2,22 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::at;
+use super::{FIRST_MEETING, at};
 use crate::event::{
     EgressFile, EgressReport, EgressStatus, EventKey, EventKind, EventRoom, PlatformEvent, PlatformKind, TrackEvent,
 };
 use crate::meeting::{LiveParticipant, LiveRoom};
 use crate::participant::{ObservedParticipant, ParticipantKind};
 use crate::track::{ObservedTrack, TrackKind, TrackSource};
+use crate::{ObjectKey, RoomName};
 
 /// Makes the events of one platform room. Times are in seconds after its creation.
 #[derive(Clone)]
 pub struct Call {
     pub sid: String,
     pub created_at: DateTime<Utc>,
+    /// Whose tracks are recorded.
+    pub speaker: String,
 }
 
 impl Call {
@@ -22,6 +25,7 @@ impl Call {
         Self {
             sid: sid.to_owned(),
             created_at: at(0),
+            speaker: "zoe".to_owned(),
         }
     }
 
@@ -29,6 +33,15 @@ impl Call {
         Self {
             sid: sid.to_owned(),
             created_at: at(seconds),
+            ..Self::new(sid)
+        }
+    }
+
+    /// The same call, in which somebody else is recorded.
+    pub fn of(self, speaker: &str) -> Self {
+        Self {
+            speaker: speaker.to_owned(),
+            ..self
         }
     }
 
@@ -94,14 +107,20 @@ impl Call {
             egress_id: Some(id.into()),
             room_sid: Some(self.sid.as_str().into()),
             track_sid: Some(track.sid.clone()),
+            requested_file: Some(self.requested_file(track)),
             status,
-            error: (status == EgressStatus::Failed).then(|| "disk full".to_owned()),
+            updated_at: Some(at(seconds)),
+            error: match status {
+                EgressStatus::Failed => Some("disk full".to_owned()),
+                EgressStatus::Aborted => Some("no_audio: the track ended before it sent a packet".to_owned()),
+                _ => None,
+            },
             details: None,
             file: has_audio.then(|| EgressFile {
                 key: Some(format!("recordings/{id}.ogg")),
                 started_at: Some(at(4)),
                 ended_at: status.is_terminal().then(|| at(seconds)),
-                size_bytes: status.is_terminal().then_some(12345),
+                size_bytes: (status.is_terminal() && status != EgressStatus::Failed).then_some(12345),
             }),
             manifest_location: None,
             started_at: Some(at(3)),
@@ -109,13 +128,21 @@ impl Call {
         }
     }
 
+    /// What `start_recording` asks for in the first meeting of a store.
+    pub fn requested_file(&self, track: &ObservedTrack) -> String {
+        let room = RoomName::parse("standup").unwrap();
+        ObjectKey::recording_template(&room, FIRST_MEETING, &self.speaker.as_str().into(), &track.sid)
+    }
+
     pub fn live(&self, people: &[(&ObservedParticipant, &[ObservedTrack])]) -> LiveRoom {
         let participants = people.iter().map(|(participant, tracks)| LiveParticipant {
             participant: (*participant).clone(),
             tracks: tracks.to_vec(),
+            egress_ids: Vec::new(),
         });
         LiveRoom {
             room: self.room(true),
+            listed_at: at(0),
             participants: participants.collect(),
         }
     }
@@ -135,6 +162,26 @@ fn track_event(who: &ObservedParticipant, track: &ObservedTrack) -> TrackEvent {
         identity: who.identity.clone(),
         participant_sid: who.sid.clone(),
         track: track.clone(),
+    }
+}
+
+impl LiveRoom {
+    /// Adds somebody who is connected.
+    pub fn with(mut self, participant: LiveParticipant) -> Self {
+        self.participants.push(participant);
+        self
+    }
+}
+
+/// A connected recorder that announces egresses.
+pub fn recorder(egresses: &[&str]) -> LiveParticipant {
+    LiveParticipant {
+        participant: ObservedParticipant {
+            kind: ParticipantKind::Egress,
+            ..person("egress-1", "PA_9", 3)
+        },
+        tracks: Vec::new(),
+        egress_ids: egresses.iter().map(|id| (*id).into()).collect(),
     }
 }
 

@@ -4,12 +4,17 @@ mod call;
 mod room_store;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
-pub use call::{Call, microphone, person};
+pub use call::{Call, microphone, person, recorder};
 pub use room_store::RoomStore;
 
+use crate::MeetingId;
 use crate::participant::{ObservedParticipant, ParticipantKind};
 use crate::track::NotRecorded;
+
+/// The id of the first meeting of a [`RoomStore`].
+pub const FIRST_MEETING: MeetingId = MeetingId(Uuid::from_u64_pair(0, 2));
 
 /// Seconds after the room's creation.
 pub fn at(seconds: i64) -> DateTime<Utc> {

@@ -63,7 +63,16 @@ impl RoomStore {
     }
 
     pub fn reconcile(&mut self, live: &LiveRoom) -> Change {
-        let change = self.context(&live.room.sid.0).reconcile(live, self.env());
+        self.reconcile_late(live, self.now)
+    }
+
+    /// Reconciles with a list that was made at `listed_at`.
+    pub fn reconcile_late(&mut self, live: &LiveRoom, listed_at: DateTime<Utc>) -> Change {
+        let live = LiveRoom {
+            listed_at,
+            ..live.clone()
+        };
+        let change = self.context(&live.room.sid.0).reconcile(&live, self.env());
         self.write(&live.room.sid.0, change)
     }
 
@@ -203,12 +212,15 @@ fn state(state: &RecordingState) -> String {
             let truncated = if c.truncated { ", truncated" } else { "" };
             format!(
                 "{} of {} to {}{truncated}",
-                c.object,
+                c.file.object,
                 ended(c.started_at),
                 ended(c.ended_at)
             )
         }
-        RecordingState::Failed(f) => format!("failed: {} {:?}", f.reason, f.error),
+        RecordingState::Failed(f) => {
+            let file = f.file.as_ref().map(|file| format!(", {}", file.object));
+            format!("failed: {} {:?}{}", f.reason, f.error, file.unwrap_or_default())
+        }
     }
 }
 

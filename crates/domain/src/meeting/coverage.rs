@@ -1,0 +1,129 @@
+//! A live track that should be recorded has a recorder in the room, or gets one.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Env, LiveRoom, Meeting};
+use crate::recording::conclusion::Observation;
+use crate::recording::{FailureReason, Recording, RecordingState};
+use crate::room::Room;
+use crate::{RecordingId, TrackSid};
+
+/// How long a recorder that has left the room may take to come back before its recordings count as lost. A recorder that
+/// was killed and is restarted by its supervisor is back within 3 s.
+pub(crate) const RECORDER_MAY_RETURN: TimeDelta = TimeDelta::seconds(5);
+
+/// How long an egress that was requested may take to join the room: it is offered for up to 25 s, then it joins.
+const RECORDER_MAY_JOIN: TimeDelta = TimeDelta::seconds(40);
+
+/// Least time from a request that failed to the next one; doubled with each further failure.
+const FIRST_BACKOFF: TimeDelta = TimeDelta::seconds(1);
+
+/// Most time from a request that failed to the next one.
+const MAX_BACKOFF: TimeDelta = TimeDelta::seconds(30);
+
+impl Meeting {
+    /// Compares the recordings of the listed tracks with the listed recorders, and requests what is missing.
+    pub(super) fn cover(&mut self, live: &LiveRoom, room: &Room, env: Env<'_>) {
+        let listed: BTreeSet<&TrackSid> = live.people().flat_map(|p| &p.tracks).map(|t| &t.sid).collect();
+        let tracks: Vec<usize> = (0..self.tracks.len())
+            .filter(|i| listed.contains(&self.tracks[*i].sid) && self.tracks[*i].unpublished_at.is_none())
+            .collect();
+        for track in tracks {
+            self.look_for_recorders(track, live);
+            if self.lacks_recording(track, room, env.now) {
+                self.tracks[track].not_recorded = None;
+                self.request_recording(track, env);
+            }
+        }
+    }
+
+    /// Notes that a recorder has left the room. Which one, and whether another has taken over, is found out by asking the
+    /// platform ([`Job::CheckRoom`](crate::job::Job::CheckRoom)).
+    pub(super) fn recorder_left(&mut self, now: DateTime<Utc>) {
+        let live: BTreeSet<_> = self.live_tracks().collect();
+        let is_open = self.head.is_open();
+        for recording in &mut self.recordings {
+            if is_open && live.contains(&recording.track_id) && recording.is_open() && recording.egress_id.is_some() {
+                recording.missing_since = recording.missing_since.or(Some(now));
+            }
+        }
+    }
+
+    /// Marks recordings as lost whose recorder is not in the room, and opens those again whose recorder is back.
+    fn look_for_recorders(&mut self, track: usize, live: &LiveRoom) {
+        let track = self.tracks[track].id;
+        let ids: Vec<RecordingId> = self.recordings_of(track).map(|r| r.id).collect();
+        for id in ids {
+            let Some(recording) = self.recordings.iter_mut().find(|r| r.id == id) else {
+                continue; // it has made way for an earlier one
+            };
+            let Some(egress_id) = &recording.egress_id else {
+                continue;
+            };
+            match (live.has_recorder_of(egress_id), recording.is_open()) {
+                (true, true) => recording.missing_since = recording.missing_since.filter(|at| *at > live.listed_at),
+                (false, true) => recording.recorder_is_missing(live.listed_at),
+                (true, false) => self.recorder_is_back(id, live.listed_at),
+                (false, false) => {}
+            }
+        }
+    }
+
+    fn recorder_is_back(&mut self, id: RecordingId, listed_at: DateTime<Utc>) {
+        let disproves = |r: &Recording| {
+            r.is_decided_by(&Observation::Seen) && r.state.ended_at().is_none_or(|lost_at| listed_at > lost_at)
+        };
+        if self.recording(id).is_some_and(disproves) && self.make_way_for(id) {
+            self.recordings
+                .iter_mut()
+                .filter(|r| r.id == id)
+                .for_each(|r| r.conclude(Observation::Seen));
+        }
+    }
+
+    /// Whether a live track should be recorded, is not, and a request (or the next one) is due.
+    fn lacks_recording(&self, track: usize, room: &Room, now: DateTime<Utc>) -> bool {
+        let id = self.tracks[track].id;
+        if self.refusal(track, room).is_some() || self.refused_by_recorder(id).is_some() {
+            return false;
+        }
+        if self.recordings_of(id).any(Recording::is_open) {
+            return false;
+        }
+        let failures = self.recordings_of(id).collect::<Vec<_>>();
+        let failures = failures.iter().rev().take_while(|r| has_failed(r)).count();
+        let last = self.recordings_of(id).map(|r| r.requested_at).max();
+        last.is_none_or(|last| now - last >= backoff(failures))
+    }
+}
+
+impl Recording {
+    /// Notes that a list lacks the recorder of this open recording. Two lists that are far enough apart conclude a loss.
+    fn recorder_is_missing(&mut self, listed_at: DateTime<Utc>) {
+        if self.state == RecordingState::Requested && listed_at - self.requested_at < RECORDER_MAY_JOIN {
+            return;
+        }
+        match self.missing_since {
+            Some(since) if listed_at - since >= RECORDER_MAY_RETURN => {
+                let error = "its recorder is no longer in the room".to_owned();
+                self.infer_failure(FailureReason::Lost, Some(error), listed_at);
+            }
+            since => self.missing_since = since.or(Some(listed_at)),
+        }
+    }
+}
+
+/// Whether a recording ended without a file. Only such recordings slow down further requests.
+fn has_failed(recording: &Recording) -> bool {
+    !recording.is_open() && recording.state.file().is_none()
+}
+
+/// Returns the least time between two requests after this many failures in a row.
+fn backoff(failures: usize) -> TimeDelta {
+    match failures {
+        0 => TimeDelta::zero(),
+        n => (FIRST_BACKOFF * (1 << (n - 1).min(10))).min(MAX_BACKOFF),
+    }
+}

@@ -1,0 +1,109 @@
+//! What can be tried again after it was given up.
+
+use super::{Change, Env, Meeting, Outcome};
+use crate::RecordingId;
+use crate::job::Job;
+use crate::recording::{FailureReason, Recording, RecordingState, Transcription};
+
+/// Why something is not tried again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotReopen {
+    /// The recording was withdrawn.
+    #[error("the recording no longer exists")]
+    Gone,
+    /// The request was answered.
+    #[error("the recording is {0}; there is nothing to request")]
+    Requested(&'static str),
+    /// The track is over.
+    #[error("the track has ended; it can no longer be recorded")]
+    TrackEnded,
+    /// The track is recorded.
+    #[error("another recording of the track is open")]
+    RecordedElsewhere,
+    /// There is nothing to verify.
+    #[error("the recording has no file: it is {0}")]
+    NoFile(String),
+    /// There is nothing to transcribe yet.
+    #[error("the file has not been verified; retry its acceptance first")]
+    NotAccepted,
+    /// Nothing is left to do.
+    #[error("the recording has already been {0}")]
+    Done(&'static str),
+    /// The meeting's recordings are not ready.
+    #[error("recordings of the meeting are still being processed; the transcript is made when they are done")]
+    NotSettled,
+    /// The meeting is over.
+    #[error("the meeting is closed")]
+    MeetingClosed,
+}
+
+impl Meeting {
+    /// Returns what queues a dead job of this meeting again, and undoes what was concluded from its death.
+    ///
+    /// # Errors
+    /// The job can no longer have an effect.
+    pub fn reopen(&self, job: &Job, env: Env<'_>) -> Result<Change, CannotReopen> {
+        let change = match *job {
+            Job::StartRecording { recording_id: id } => self.reopen_start(id, env)?,
+            Job::AcceptRecording { recording_id: id } => self.reopen_acceptance(id)?,
+            Job::TranscribeTrack { recording_id: id } => self.reopen_transcription(id)?,
+            Job::CheckRoom { .. } if !self.head.is_open() => return Err(CannotReopen::MeetingClosed),
+            Job::MergeTranscript { .. } if !self.is_settled() => return Err(CannotReopen::NotSettled),
+            Job::CheckRoom { .. } | Job::MergeTranscript { .. } | Job::ExportTranscript { .. } => {
+                Change::new(Outcome::Applied)
+            }
+        };
+        Ok(change.with_job(job.clone()))
+    }
+
+    fn reopen_start(&self, id: RecordingId, env: Env<'_>) -> Result<Change, CannotReopen> {
+        let recording = self.recording(id).ok_or(CannotReopen::Gone)?;
+        let is_unanswered = recording.egress_id.is_none() && (recording.is_guess() || recording.is_open());
+        if !is_unanswered {
+            return Err(CannotReopen::Requested(recording.state.as_str()));
+        }
+        let is_live = self.live_tracks().any(|track| track == recording.track_id);
+        if !is_live || !self.head.is_open() {
+            return Err(CannotReopen::TrackEnded);
+        }
+        if self
+            .recordings_of(recording.track_id)
+            .any(|r| r.id != id && r.is_open())
+        {
+            return Err(CannotReopen::RecordedElsewhere);
+        }
+        Ok(self.edit_recording(id, |recording| {
+            recording.state = RecordingState::Requested;
+            recording.requested_at = env.now;
+        }))
+    }
+
+    fn reopen_acceptance(&self, id: RecordingId) -> Result<Change, CannotReopen> {
+        let recording = self.recording(id).ok_or(CannotReopen::Gone)?;
+        if recording.acceptance.is_some() {
+            return Err(CannotReopen::Done("accepted"));
+        }
+        if recording.state.file().is_none() {
+            return Err(CannotReopen::NoFile(described(recording)));
+        }
+        Ok(self.edit_recording(id, Recording::believe_in_file))
+    }
+
+    fn reopen_transcription(&self, id: RecordingId) -> Result<Change, CannotReopen> {
+        let recording = self.recording(id).ok_or(CannotReopen::Gone)?;
+        match recording.transcription {
+            _ if recording.acceptance.is_none() => Err(CannotReopen::NotAccepted),
+            Transcription::Done => Err(CannotReopen::Done("transcribed")),
+            Transcription::Pending | Transcription::Dead => {
+                Ok(self.edit_recording(id, |recording| recording.transcription = Transcription::Pending))
+            }
+        }
+    }
+}
+
+fn described(recording: &Recording) -> String {
+    let reason = recording.state.failure().map(FailureReason::as_str);
+    reason.map_or(recording.state.as_str().to_owned(), |reason| {
+        format!("failed ({reason})")
+    })
+}
