@@ -5,5 +5,6 @@
 
 mod bus;
 mod recording;
+mod recovery;
 mod refusal;
 mod support;

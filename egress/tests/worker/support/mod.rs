@@ -1,6 +1,8 @@
-//! Helpers of these tests.
+//! The servers, workers and clients of the tests.
 
 pub mod bus_client;
+mod child;
 mod stack;
 
+pub use child::ChildWorker;
 pub use stack::{EgressStack, ROOM, TIMEOUT};

@@ -14,9 +14,11 @@ use livekit_api::services::{
 use livekit_protocol::{DirectFileOutput, EgressInfo, EgressStatus};
 use rtc::publisher::AudioOptions;
 use tempfile::TempDir;
-use test_support::{LivekitServer, RedisServer, TrackPublisher, WebhookRelay, wait_until};
+use test_support::{LivekitServer, Participant, RedisServer, TrackPublisher, WebhookRelay, wait_until};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use super::child::ChildWorker;
 
 /// The room of every test.
 pub const ROOM: &str = "standup";
@@ -76,6 +78,21 @@ impl EgressStack {
         let listening = async || (self.listeners().await > before).then_some(());
         wait_until("the worker listens", TIMEOUT, listening).await;
         Worker { shutdown, task }
+    }
+
+    /// Starts a worker in a process of its own. Returns once it receives requests.
+    pub async fn child(&self, name: &str, extra: &str) -> ChildWorker {
+        let before = self.listeners().await;
+        let config = self.config_with(name, "suspend", extra);
+        let worker = ChildWorker::start(name, &config, self.folder.path());
+        let listening = async || (self.listeners().await > before).then_some(());
+        wait_until("the worker process listens", TIMEOUT, listening).await;
+        worker
+    }
+
+    /// Joins a participant whose microphone sends all the time.
+    pub async fn participant(&self, identity: &str) -> Participant {
+        Participant::join(&self.livekit, ROOM, identity).await
     }
 
     /// Joins a participant whose track sends nothing until it plays a tone.
@@ -153,11 +170,12 @@ impl EgressStack {
 
     /// The number of recordings in the spool of a worker.
     pub fn spooled(&self, worker: &str) -> usize {
-        let entries = std::fs::read_dir(self.spool(worker)).unwrap();
-        entries.filter(|entry| entry.as_ref().unwrap().path().is_dir()).count()
+        let entries = std::fs::read_dir(self.spool(worker)).unwrap().flatten();
+        entries.filter(|entry| entry.path().is_dir()).count()
     }
 
-    fn objects(&self) -> PathBuf {
+    /// The folder of the store.
+    pub fn objects(&self) -> PathBuf {
         self.folder.path().join("objects")
     }
 
@@ -166,11 +184,15 @@ impl EgressStack {
     }
 
     fn config(&self, name: &str, extra: &str) -> String {
+        self.config_with(name, "finish", extra)
+    }
+
+    fn config_with(&self, name: &str, drain: &str, extra: &str) -> String {
         let show = |path: &Path| path.display().to_string();
         format!(
             "api_key: {}\napi_secret: \"{}\"\nws_url: {}\nredis: {{address: '{}', password: '{}'}}\n\
              storage: {{file: {{root: {}}}}}\n\
-             trackscribe:\n  instance: {name}\n  spool: {}\n  drain: finish\n  drain_timeout: 0s\n{extra}",
+             trackscribe:\n  instance: {name}\n  spool: {}\n  drain: {drain}\n  drain_timeout: 0s\n{extra}",
             self.livekit.api_key().key,
             self.livekit.api_secret(),
             self.livekit.url(),
