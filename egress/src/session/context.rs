@@ -72,6 +72,12 @@ pub struct LeftRecording {
     pub may_continue: bool,
 }
 
+impl LeftRecording {
+    pub fn has_audio(&self) -> bool {
+        self.audio.as_ref().is_some_and(|tail| tail.samples > 0)
+    }
+}
+
 /// What interrupts a session from outside.
 #[derive(Clone)]
 pub struct Signals {

@@ -126,7 +126,7 @@ pub async fn serve_again(context: &SessionContext, handle: &SessionHandle) -> Eg
 pub async fn confirm(session: &mut Session) -> Result<bool, Suspended> {
     let (io_info, egress_id) = (&session.context.io_info, session.spec.meta.egress_id.as_str());
     let stored = session.until_suspended(io_info.find(egress_id)).await?;
-    let has_audio = session.left.as_ref().is_some_and(|left| left.audio.is_some());
+    let has_audio = session.left.as_ref().is_some_and(LeftRecording::has_audio);
     let is_ours = has_audio || stored.is_some_and(|info| info.started_at == session.spec.started_at.0);
     session.is_started = is_ours;
     if is_ours {

@@ -38,6 +38,7 @@ pub struct Listener<'a> {
     writer: TrackWriter,
     presence: Presence,
     wall: WallClock,
+    mute: MuteState,
     first_packet_deadline: Instant,
     /// Why no packets arrive, as the room last said.
     trouble: Option<Failure>,
@@ -59,6 +60,7 @@ impl<'a> Listener<'a> {
             track,
             presence,
             wall: feed.wall(),
+            mute: MuteState::Unmuted,
             first_packet_deadline: Instant::now() + FIRST_PACKET_TIMEOUT,
             trouble: None,
             is_returning: false,
@@ -168,13 +170,14 @@ impl<'a> Listener<'a> {
         let arrived_at = self.wall.unix_nanos_at(packet.arrival);
         self.is_returning = false;
         self.trouble = None;
+        self.presence.hear();
         self.writer.handle_packet(packet);
         self.note_file(arrived_at);
     }
 
     fn handle_lost(&mut self, at: Instant) {
         self.writer.recorder.handle_lost(at);
-        self.presence.lose(self.wall.unix_nanos_at(at));
+        self.presence.lose(self.wall.unix_nanos_at(at), self.mute);
         self.save_presence();
     }
 
@@ -187,6 +190,7 @@ impl<'a> Listener<'a> {
     /// muted track again as soon as it is subscribed to.
     fn handle_mute(&mut self, state: MuteState) {
         let now = Instant::now();
+        self.mute = state;
         if state == MuteState::Muted && std::mem::take(&mut self.is_returning) {
             self.writer.recorder.handle_reconnect(now);
         }

@@ -1,6 +1,7 @@
 //! What the recorder witnessed of its track, and what it may therefore say about the end. Pure.
 
 use domain::{UnixNanos, manifest::Listened};
+use media::MuteState;
 use serde::{Deserialize, Serialize};
 
 use super::{outcome::RecordingEnd, state::EndReason};
@@ -14,13 +15,20 @@ pub struct Presence {
     since: Option<UnixNanos>,
     /// It was away: its connection was lost, or its process was replaced.
     was_away: bool,
+    /// When it went away the track was not muted, and it has heard nothing since: the end of the file may be missing.
+    is_cut: bool,
 }
 
 impl Presence {
     /// The presence of a recorder whose process was replaced. `heard_until` is its last sign of life.
-    pub fn after_restart(mut self, heard_until: Option<UnixNanos>) -> Self {
-        self.lose(heard_until.unwrap_or_default());
+    pub fn after_restart(mut self, heard_until: Option<UnixNanos>, mute: MuteState) -> Self {
+        self.lose(heard_until.unwrap_or_default(), mute);
         self
+    }
+
+    /// A packet was heard. What was missed before is a hole within the file.
+    pub fn hear(&mut self) {
+        self.is_cut = false;
     }
 
     /// The track is there, and its packets are delivered from now on.
@@ -28,9 +36,10 @@ impl Presence {
         self.since.get_or_insert(at);
     }
 
-    /// The connection was lost at `at`.
-    pub fn lose(&mut self, at: UnixNanos) {
+    /// The connection to a track in this mute state was lost at `at`.
+    pub fn lose(&mut self, at: UnixNanos, mute: MuteState) {
         self.was_away = true;
+        self.is_cut |= mute == MuteState::Unmuted;
         self.close(at);
     }
 
@@ -42,7 +51,8 @@ impl Presence {
     }
 
     /// Returns the end that may be reported for the `observed` one. A recording whose end was not witnessed is
-    /// interrupted, and so is one without audio that was not witnessed as a whole: the person may have spoken.
+    /// interrupted. So is one that was not heard again before its end, and one without audio that was not witnessed as a
+    /// whole: the person may have spoken.
     pub fn judge(&self, observed: RecordingEnd, has_audio: bool) -> RecordingEnd {
         let is_away = self.was_away && self.since.is_none();
         match &observed {
@@ -50,6 +60,9 @@ impl Presence {
             _ if is_away => Failure::interrupted(format!("{} while the recorder was away", describe(&observed))).into(),
             RecordingEnd::Stopped(_) if self.was_away && !has_audio => {
                 Failure::interrupted("nothing was heard, but the recorder was away for a part of the time").into()
+            }
+            RecordingEnd::Stopped(_) | RecordingEnd::LimitReached if self.is_cut => {
+                Failure::interrupted(format!("{} before anything was heard again", describe(&observed))).into()
             }
             _ => observed,
         }
@@ -92,23 +105,38 @@ mod tests {
 
     fn lost() -> Presence {
         let mut presence = connected();
-        presence.lose(UnixNanos(20));
+        presence.lose(UnixNanos(20), MuteState::Unmuted);
         presence
     }
 
     fn restored() -> Presence {
         let mut presence = lost();
         presence.begin(UnixNanos(30));
+        presence.hear();
         presence
     }
 
     fn restarted() -> Presence {
-        connected().after_restart(Some(UnixNanos(20)))
+        connected().after_restart(Some(UnixNanos(20)), MuteState::Unmuted)
+    }
+
+    /// The track is there, but nothing has been heard again.
+    fn returned() -> Presence {
+        let mut presence = restarted();
+        presence.begin(UnixNanos(30));
+        presence
+    }
+
+    /// The same of a track that was muted all the time.
+    fn muted() -> Presence {
+        let mut presence = connected().after_restart(None, MuteState::Muted);
+        presence.begin(UnixNanos(30));
+        presence
     }
 
     fn continued() -> Presence {
-        let mut presence = restarted();
-        presence.begin(UnixNanos(30));
+        let mut presence = returned();
+        presence.hear();
         presence
     }
 
@@ -141,6 +169,15 @@ mod tests {
                 false,
             ),
             ("recorder down, never a packet", restarted(), CLOSED, !audio, false),
+            ("recorder back, nothing heard", returned(), CLOSED, audio, false),
+            (
+                "recorder back, nothing heard, limit",
+                returned(),
+                RecordingEnd::LimitReached,
+                audio,
+                false,
+            ),
+            ("recorder back, muted all the time", muted(), CLOSED, audio, true),
             ("recorder back", continued(), CLOSED, audio, true),
             ("recorder back, stopped", continued(), STOPPED, audio, true),
             (

@@ -1,7 +1,9 @@
 //! The phase in which a track is found and recorded, until an end is decided.
 
+use std::time::Instant;
+
 use domain::UnixNanos;
-use media::{RecorderConfig, SavedClock, WallClock};
+use media::{MuteState, RecorderConfig, SavedClock, WallClock};
 
 use super::{
     context::{LeftRecording, Session, Suspended},
@@ -9,7 +11,7 @@ use super::{
     listen::Listener,
     outcome::{FoundTrack, RecordingEnd},
     presence::Presence,
-    saved::{Recorded, SavedEnd},
+    saved::SavedEnd,
     track,
     track_writer::TrackWriter,
 };
@@ -45,9 +47,11 @@ pub(super) async fn record(session: &mut Session) -> Result<(), Suspended> {
     let mut listener = Listener::new(session, found, writer, presence, &feed);
     listener.begin(&track, is_continued);
     let observed = listener.until_end(&mut feed, is_continued).await?;
+    let at = feed.wall().unix_nanos_at(Instant::now());
     let recorded = listener.finish(&observed, &mut feed).await;
     let presence = listener.into_presence();
-    decide(session, &presence, observed, recorded).await;
+    let end = presence.judge(observed, recorded.is_some());
+    decide(session, &presence, SavedEnd { end, at, recorded }).await;
     Ok(())
 }
 
@@ -58,21 +62,22 @@ async fn give_up(
     presence: &Presence,
     observed: RecordingEnd,
 ) -> Result<(), Suspended> {
+    let has_audio = left.as_ref().is_some_and(LeftRecording::has_audio);
     session.left = left;
-    decide(session, presence, observed, None).await;
+    let end = SavedEnd {
+        end: presence.judge(observed, has_audio),
+        at: unix_now(),
+        recorded: None,
+    };
+    decide(session, presence, end).await;
     Ok(())
 }
 
-/// Decides and saves the end.
-async fn decide(session: &Session, presence: &Presence, observed: RecordingEnd, recorded: Option<Recorded>) {
-    let end = presence.judge(observed, recorded.is_some());
+/// Saves the end, from which there is no return.
+async fn decide(session: &Session, presence: &Presence, end: SavedEnd) {
     session.reporter.save(|saved| {
         saved.presence = presence.clone();
-        saved.end = Some(SavedEnd {
-            end,
-            at: unix_now(),
-            recorded,
-        });
+        saved.end = Some(end);
     });
     session.reporter.flush().await;
 }
@@ -81,13 +86,22 @@ async fn decide(session: &Session, presence: &Presence, observed: RecordingEnd, 
 fn presence(session: &Session, left: Option<&LeftRecording>) -> Presence {
     let saved = session.reporter.saved().presence;
     match left {
-        Some(left) => saved.after_restart(heard_until(left)),
+        Some(left) => saved.after_restart(heard_until(left), mute_state(left)),
         None => saved,
     }
 }
 
 fn heard_until(left: &LeftRecording) -> Option<UnixNanos> {
     left.journal.iter().filter_map(|entry| entry.listened_until_ns).max()
+}
+
+/// Whether the track was muted when the journal ends.
+fn mute_state(left: &LeftRecording) -> MuteState {
+    let changes = left.journal.iter().filter_map(|entry| entry.mutes.as_ref());
+    match changes.last().and_then(|change| change.items.last()) {
+        Some(mute) if mute.end_sample.is_none() => MuteState::Muted,
+        _ => MuteState::Unmuted,
+    }
 }
 
 fn attach(session: &Session) -> TrackFeed {

@@ -86,7 +86,9 @@ fn is_whole(left: &LeftRecording, recorded: &Recorded) -> bool {
 
 /// Ends the file that an earlier process left. Returns `None` if it holds no audio.
 fn close(session: &Session, left: LeftRecording) -> Option<Recorded> {
-    left.audio.as_ref().filter(|tail| tail.samples > 0)?;
+    if !left.has_audio() {
+        return None;
+    }
     let saved = session.reporter.saved().track;
     let wall = saved
         .and_then(|track| clock::restore(&track.clock))

@@ -43,10 +43,6 @@ impl ChildWorker {
         let status = self.process.stop();
         (status, began.elapsed())
     }
-
-    pub fn log(&self) -> String {
-        self.process.log()
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

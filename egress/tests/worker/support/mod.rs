@@ -4,5 +4,4 @@ pub mod bus_client;
 mod child;
 mod stack;
 
-pub use child::ChildWorker;
 pub use stack::{EgressStack, ROOM, TIMEOUT};
