@@ -25,8 +25,9 @@ pub fn occupancy(now: Occupancy) {
     gauge!("livekit_egress_is_terminating").set(flag(now.is_stopping));
 }
 
-pub fn refused(kind: &'static str) {
-    counter!("trackscribe_egress_refused_total", "type" => kind).increment(1);
+/// Counts a request that is not served: one that is answered with an error, or for which no offer is made.
+pub fn refused(reason: &'static str) {
+    counter!("trackscribe_egress_refused_total", "reason" => reason).increment(1);
 }
 
 /// The share of one session in a gauge. Dropping it takes it away.

@@ -9,7 +9,10 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     config::{Drain, EgressConfig},
-    control::worker_methods::{Start, WorkerMethods, serve_worker},
+    control::{
+        admission::Load,
+        worker_methods::{Start, WorkerMethods, serve_worker},
+    },
     health, probe,
     psrpc::{Bus, Client, Server},
     room::{RoomAccess, Rooms},
@@ -30,6 +33,9 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(45);
 /// Together with [`GRANT_LINGER`] a suspended worker is gone within two seconds.
 const SUSPEND_TIMEOUT: Duration = Duration::from_millis(900);
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(400);
+
+/// Between two updates of the gauges: shorter than Prometheus' usual interval of 15 s.
+const GAUGE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The parts of a running worker.
 struct Worker {
@@ -58,6 +64,7 @@ pub async fn run(config: EgressConfig, shutdown: CancellationToken) -> anyhow::R
     health::serve(&config, worker.health_check(), &stop_health).await?;
     let methods = worker.serve(&config).await?;
     let _stop_probe_on_return = probe_store(&config, &shutdown);
+    let _stop_gauges_on_return = AbortOnDropHandle::new(tokio::spawn(update_gauges(worker.sessions.clone())));
     tracing::info!(redis = config.redis.address(), livekit = %config.ws_url, "the egress worker is ready");
 
     shutdown.cancelled().await;
@@ -86,6 +93,7 @@ impl Worker {
     async fn serve(&self, config: &EgressConfig) -> anyhow::Result<WorkerMethods> {
         let start = Start {
             sessions: self.sessions.clone(),
+            rooms: self.rooms.clone(),
             spool: self.spool.clone(),
             storage: config.storage.clone(),
             max_recordings: config.trackscribe.max_recordings,
@@ -139,6 +147,14 @@ impl Worker {
     }
 }
 
+/// Keeps the gauges true while no session begins or ends: the disk fills up or is freed by others.
+async fn update_gauges(sessions: Sessions) {
+    loop {
+        sessions.update_occupancy();
+        sleep(GAUGE_INTERVAL).await;
+    }
+}
+
 /// Starts writing the probe object, if a store is configured. Dropping the handle stops the task.
 fn probe_store(config: &EgressConfig, shutdown: &CancellationToken) -> Option<AbortOnDropHandle<()>> {
     let store = config.storage.as_ref()?.store.clone()?;
@@ -172,6 +188,7 @@ async fn connect(config: &EgressConfig, spool: Spool, stopping: CancellationToke
         },
     );
     let sessions = Sessions::new(SessionContext {
+        has_capacity: has_capacity(spool.clone(), config.trackscribe.max_recordings),
         io_info: IoInfoClient::new(client),
         room_lists: RoomLists::default(),
         server: server.clone(),
@@ -190,6 +207,20 @@ async fn connect(config: &EgressConfig, spool: Spool, stopping: CancellationToke
         uploader,
         sessions,
         shutdown,
+    })
+}
+
+/// Returns the rule by which requests are accepted, for the metrics.
+fn has_capacity(spool: Spool, max_recordings: usize) -> Box<dyn Fn(usize) -> bool + Send + Sync> {
+    Box::new(move |recording| {
+        let load = Load {
+            recording,
+            max_recordings,
+            is_stopping: false,
+            space: spool.space().level,
+            declines: false,
+        };
+        load.refusal().is_none()
     })
 }
 

@@ -23,6 +23,10 @@ use crate::{
 /// From the first session description until ICE and DTLS are connected. The server gives up after the same time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long signalling may still say why the media connection was closed: the server closes both at once when it removes
+/// a participant.
+const FAILURE_GRACE: Duration = Duration::from_millis(300);
+
 /// Something to do on the sockets.
 #[derive(Debug)]
 pub(crate) enum IoAction {
@@ -55,6 +59,8 @@ pub(crate) struct RtcEngine {
     pub peer: Option<PeerConnection>,
     /// When the media connection must be established.
     connect_deadline: Option<Instant>,
+    /// Why the media connection failed, and when to give up because of it.
+    failure: Option<(Instant, LeaveReason)>,
     loss: PacketLoss,
     outputs: VecDeque<EngineOutput>,
 }
@@ -66,6 +72,7 @@ impl RtcEngine {
             signal: SignalClient::new(now, role, policy),
             peer: None,
             connect_deadline: None,
+            failure: None,
             loss: PacketLoss::default(),
             outputs: VecDeque::new(),
         }
@@ -114,11 +121,15 @@ impl RtcEngine {
             self.connect_deadline = None;
             self.signal.handle_media_failed(LeaveReason::MediaUnreachable);
         }
+        if let Some((_, reason)) = self.failure.take_if(|(at, _)| now >= *at) {
+            self.signal.handle_media_failed(reason);
+        }
     }
 
     pub fn deadline(&self) -> Option<Instant> {
         let peer = self.peer.as_ref().map(PeerConnection::deadline);
-        [self.signal.deadline(), peer, self.connect_deadline]
+        let failure = self.failure.as_ref().map(|(at, _)| *at);
+        [self.signal.deadline(), peer, self.connect_deadline, failure]
             .into_iter()
             .flatten()
             .min()
@@ -214,7 +225,7 @@ impl RtcEngine {
             PeerEvent::Connected => self.connect_deadline = None,
             PeerEvent::Disconnected => self.signal.handle_media_stalled(now),
             PeerEvent::Packet(_) | PeerEvent::SenderReport(_) => self.signal.handle_media(now),
-            PeerEvent::Failed(error) => self.signal.handle_media_failed(media_failed(error)),
+            PeerEvent::Failed(error) => self.failure = Some((now + FAILURE_GRACE, media_failed(error))),
         }
         self.outputs.push_back(EngineOutput::Media(event));
     }

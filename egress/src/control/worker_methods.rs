@@ -6,16 +6,17 @@ use chrono::Utc;
 use livekit_protocol::EgressInfo;
 
 use super::{
-    admission::{self, Load},
+    admission::{Load, Refusal},
     start_request::{self, RequestContext},
     wire::{ListActiveEgressRequest, ListActiveEgressResponse, StartEgressRequest},
 };
 use crate::{
     config::StorageConfig,
     metrics,
-    psrpc::{BusError, Delivery, Handler, Method, RpcError, Server, Serving},
-    session::Sessions,
-    spool::{SpaceLevel, Spool},
+    psrpc::{BusError, Code, Delivery, Handler, Method, Offer, RpcError, Server, Serving},
+    room::Rooms,
+    session::{RecordingSpec, Sessions},
+    spool::Spool,
 };
 
 const SERVICE: &str = "EgressInternal";
@@ -23,6 +24,7 @@ const SERVICE: &str = "EgressInternal";
 /// `StartEgress`.
 pub struct Start {
     pub sessions: Sessions,
+    pub rooms: Rooms,
     pub spool: Spool,
     pub storage: Option<StorageConfig>,
     pub max_recordings: usize,
@@ -66,12 +68,49 @@ pub async fn serve_worker(server: &Server, start: Start) -> Result<WorkerMethods
 impl Start {
     fn load(&self) -> Load {
         Load {
-            running: self.sessions.recording(),
-            is_disk_low: self.spool.space().level != SpaceLevel::Enough,
+            recording: self.sessions.recording(),
             max_recordings: self.max_recordings,
             is_stopping: self.sessions.is_stopping(),
+            space: self.spool.space().level,
             declines: self.declines,
         }
+    }
+
+    fn parse(&self, request: StartEgressRequest, received: Instant) -> Result<RecordingSpec, RpcError> {
+        let context = RequestContext {
+            storage: self.storage.as_ref(),
+            now: Utc::now(),
+            received,
+        };
+        start_request::parse(request, context)
+    }
+
+    fn judge(&self, request: &StartEgressRequest) -> Result<Offer, Refusal> {
+        let load = self.load();
+        match self.parse(request.clone(), Instant::now()) {
+            Ok(spec) => load.offer(Ok(()), self.rooms.contains(&spec.meta.room_name, &spec.meta.room_sid)),
+            Err(error) => load.offer(Err(reason(&error, load)), false),
+        }
+    }
+
+    /// Starts a session. An offer may be granted after the state on which it was based has changed.
+    async fn start(&self, request: StartEgressRequest, received: Instant) -> Result<EgressInfo, RpcError> {
+        let is_known = self.sessions.contains(&request.egress_id);
+        let spec = self.parse(request, received)?;
+        if !is_known && self.load().refusal() == Some(Refusal::DiskLow) {
+            let text = "the disk of this worker is almost full";
+            return Err(RpcError::new(Code::ResourceExhausted, text));
+        }
+        self.sessions.start(spec, self.max_recordings).await
+    }
+}
+
+/// Why a request was answered with an error.
+fn reason(error: &RpcError, load: Load) -> Refusal {
+    match error.code {
+        Code::Unimplemented => Refusal::Unsupported,
+        Code::InvalidArgument | Code::MalformedRequest => Refusal::Invalid,
+        _ => load.refusal().unwrap_or(Refusal::NotStarted),
     }
 }
 
@@ -79,28 +118,21 @@ impl Handler for Start {
     type Request = StartEgressRequest;
     type Response = EgressInfo;
 
-    fn affinity(&self, request: &StartEgressRequest) -> Option<f32> {
+    fn offer(&self, request: &StartEgressRequest) -> Option<Offer> {
         if self.sessions.contains(&request.egress_id) {
             // The request is repeated because our answer was late. No other worker should get it.
-            return Some(1.0);
+            return Some(Offer::NOW);
         }
-        admission::affinity(request.request.as_ref(), self.load())
+        let offer = self.judge(request);
+        offer.inspect_err(|refusal| metrics::refused(refusal.as_str())).ok()
     }
 
     async fn handle(&self, request: StartEgressRequest, received: Instant) -> Result<EgressInfo, RpcError> {
         let kind = request.request.as_ref().map_or("none", |request| request.kind());
         let egress_id = request.egress_id.clone();
-        let context = RequestContext {
-            storage: self.storage.as_ref(),
-            now: Utc::now(),
-            received,
-        };
-        let started = match start_request::parse(request, context) {
-            Ok(spec) => self.sessions.start(spec, self.max_recordings).await,
-            Err(refusal) => Err(refusal),
-        };
+        let started = self.start(request, received).await;
         if let Err(refusal) = &started {
-            metrics::refused(kind);
+            metrics::refused(reason(refusal, self.load()).as_str());
             tracing::warn!(
                 egress.id = egress_id,
                 kind,
@@ -115,10 +147,6 @@ impl Handler for Start {
 impl Handler for List {
     type Request = ListActiveEgressRequest;
     type Response = ListActiveEgressResponse;
-
-    fn affinity(&self, _request: &ListActiveEgressRequest) -> Option<f32> {
-        Some(1.0)
-    }
 
     async fn handle(&self, _request: ListActiveEgressRequest, _received: Instant) -> Result<Self::Response, RpcError> {
         Ok(ListActiveEgressResponse {

@@ -19,6 +19,10 @@ use super::{
 };
 use crate::clock::unix_now;
 
+/// How far livekit-server's clock may be ahead of ours: it drops a request whose expiry has passed by its own clock. It
+/// still does nothing late, because it waits for our grant, which ends with the call.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+
 /// The caller's side of one service.
 pub struct Client {
     service: &'static str,
@@ -143,12 +147,13 @@ impl Call<'_> {
 
     async fn publish_request(&self, method: &str, raw_request: Vec<u8>, timeout: Duration) -> Result<(), CallError> {
         let Client { service, bus, .. } = self.client;
-        let now = unix_now().0;
+        let now = unix_now();
+        let window = i64::try_from((timeout + CLOCK_TOLERANCE).as_nanos()).unwrap_or(i64::MAX);
         let request = Request {
             request_id: self.request_id.clone(),
             client_id: self.client.client_id.clone(),
-            sent_at: now,
-            expiry: now.saturating_add(i64::try_from(timeout.as_nanos()).unwrap_or(i64::MAX)),
+            sent_at: now.0,
+            expiry: now.saturating_add(window).0,
             raw_request: raw_request.into(),
         };
         let channel = channel::request(service, method, "");

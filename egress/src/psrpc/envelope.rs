@@ -1,5 +1,7 @@
 //! The messages of psrpc and the envelope in which each is published.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use prost::Message;
 
@@ -31,6 +33,16 @@ pub struct Request {
     pub expiry: i64,
     #[prost(bytes = "bytes", tag = "8")]
     pub raw_request: Bytes,
+}
+
+impl Request {
+    /// How long the caller waits, from when it sent the request; `None` if that is no time.
+    ///
+    /// Only the caller's clock counts. Ours may be set to another time, and Redis delivers a message at once or never.
+    pub fn window(&self) -> Option<Duration> {
+        let nanos = u64::try_from(self.expiry.saturating_sub(self.sent_at)).ok()?;
+        (nanos > 0).then_some(Duration::from_nanos(nanos))
+    }
 }
 
 /// The response to a call. An empty `error` means success, whatever `code` is.
@@ -251,5 +263,22 @@ mod tests {
             Err(OpenError::Unexpected { .. })
         ));
         assert!(open::<Request>(&Bytes::new()).is_err());
+    }
+
+    #[test]
+    fn the_window_of_a_request_is_what_its_caller_says_whatever_our_clock_says() {
+        let window = |sent_at, expiry| {
+            let request = Request {
+                sent_at,
+                expiry,
+                ..Default::default()
+            };
+            request.window().map(|window| window.as_secs())
+        };
+
+        assert_eq!(window(1_000_000_000, 11_000_000_000), Some(10));
+        assert_eq!(window(5, 5), None);
+        assert_eq!(window(0, i64::MIN), None);
+        assert_eq!(window(i64::MIN, i64::MAX), Some(9_223_372_036));
     }
 }

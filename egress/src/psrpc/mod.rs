@@ -22,4 +22,4 @@ pub use bus::{Bus, BusError};
 pub use client::{CallError, Client};
 pub use error::{Code, RpcError};
 pub use redis_client::{RedisConfig, RedisTls};
-pub use server::{Delivery, Handler, Method, Server, Serving};
+pub use server::{Delivery, Handler, Method, Offer, Server, Serving};

@@ -9,7 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use prost::Message;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout},
+};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -48,13 +51,32 @@ pub enum Delivery {
     Queued,
 }
 
+/// An offer to handle a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Offer {
+    /// Above 0; 1.0 is granted at once.
+    pub affinity: f32,
+    /// How long to wait before the offer is made, so that a better server comes first.
+    pub delay: Duration,
+}
+
+impl Offer {
+    /// The best offer, without delay.
+    pub const NOW: Self = Self {
+        affinity: 1.0,
+        delay: Duration::ZERO,
+    };
+}
+
 /// The implementation of a method.
 pub trait Handler: Send + Sync + 'static {
     type Request: Message + Default;
     type Response: Message;
 
-    /// The affinity to offer, above 0; an offer of 1.0 is granted at once. `None` makes no offer.
-    fn affinity(&self, request: &Self::Request) -> Option<f32>;
+    /// Whether to offer to handle the call. By default every call is offered for.
+    fn offer(&self, _request: &Self::Request) -> Option<Offer> {
+        Some(Offer::NOW)
+    }
 
     /// Handles the call. `received` is when its message arrived.
     fn handle(
@@ -160,10 +182,10 @@ impl<H: Handler> Service<H> {
             Ok(request) => request,
             Err(error) => return tracing::debug!(%error, method = self.method.name, "skipped a message on the bus"),
         };
-        let Some(left) = time_left(request.expiry) else { return };
+        let Some(window) = request.window() else { return };
         let outcome = match H::Request::decode(request.raw_request.clone()) {
             Ok(call) => {
-                if self.method.delivery != Delivery::AllServers && !self.is_granted(&request, &call, left).await {
+                if self.method.delivery != Delivery::AllServers && !self.is_granted(&request, &call, window).await {
                     return;
                 }
                 self.handler.handle(call, received).await
@@ -177,10 +199,11 @@ impl<H: Handler> Service<H> {
     }
 
     /// Makes an offer and waits until the caller has chosen. Returns whether it chose this server.
-    async fn is_granted(&self, request: &Request, call: &H::Request, left: Duration) -> bool {
-        let Some(affinity) = self.handler.affinity(call) else {
+    async fn is_granted(&self, request: &Request, call: &H::Request, window: Duration) -> bool {
+        let Some(Offer { affinity, delay }) = self.handler.offer(call) else {
             return false;
         };
+        sleep(delay).await;
         let (choose, choice) = oneshot::channel();
         // Before the offer is published, because the choice may arrive within a millisecond.
         lock(&self.offers).insert(request.request_id.clone(), choose);
@@ -192,7 +215,8 @@ impl<H: Handler> Service<H> {
         };
         let offers = channel::offer(self.method.service, &request.client_id);
         let published = self.server.bus.publish(&offers, &seal(&offer)).await.is_ok();
-        let granted = published && matches!(timeout(left, choice).await, Ok(Ok(id)) if id == self.server.server_id);
+        let granted = published
+            && matches!(timeout(window.min(GRANT_TIMEOUT), choice).await, Ok(Ok(id)) if id == self.server.server_id);
         lock(&self.offers).remove(&request.request_id);
         granted
     }
@@ -218,28 +242,6 @@ impl<H: Handler> Service<H> {
     }
 }
 
-/// The time left until `expiry`, in nanoseconds since 1970, or `None` if it has passed.
-fn time_left(expiry: i64) -> Option<Duration> {
-    let left = u64::try_from(expiry.saturating_sub(unix_now().0))
-        .ok()
-        .filter(|left| *left > 0)?;
-    Some(Duration::from_nanos(left).min(GRANT_TIMEOUT))
-}
-
 fn lock(offers: &Offers) -> MutexGuard<'_, HashMap<String, oneshot::Sender<String>>> {
     offers.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_expired_request_is_dropped_and_a_late_expiry_is_capped() {
-        assert_eq!(time_left(unix_now().0 - 1), None);
-        assert_eq!(time_left(0), None);
-        assert_eq!(time_left(i64::MIN), None);
-        assert_eq!(time_left(i64::MAX), Some(GRANT_TIMEOUT));
-        assert!(time_left(unix_now().0 + 1_000_000_000).is_some());
-    }
 }

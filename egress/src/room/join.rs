@@ -32,11 +32,11 @@ pub(super) enum JoinFailure {
     },
 }
 
-/// Joins `room` under a new identity, so that our connections never replace each other.
+/// Joins `room` as `identity`.
 ///
 /// livekit-server creates a room that is joined and does not exist. So it is asked before each attempt, and no attempt is
 /// made while it does not answer.
-pub(super) async fn join(access: RoomAccess, room: RoomKey) -> Result<JoinedRoom, JoinFailure> {
+pub(super) async fn join(access: RoomAccess, room: RoomKey, identity: String) -> Result<JoinedRoom, JoinFailure> {
     match presence::ask(&access, &room).await {
         Ok(Presence::Exists) => {}
         Ok(Presence::Gone) => return Err(JoinFailure::Gone),
@@ -47,7 +47,7 @@ pub(super) async fn join(access: RoomAccess, room: RoomKey) -> Result<JoinedRoom
             });
         }
     }
-    let (subscriber, events) = subscriber::join(config(&access, &room)?).await?;
+    let (subscriber, events) = subscriber::join(config(&access, &room, &identity)?).await?;
     // The room may have been closed and created again since it was listed.
     if presence::compare(&room, Some(&convert::room_sid(&subscriber.room_sid()))) == Presence::Gone {
         drop(events);
@@ -57,8 +57,8 @@ pub(super) async fn join(access: RoomAccess, room: RoomKey) -> Result<JoinedRoom
     Ok(JoinedRoom { subscriber, events })
 }
 
-fn config(access: &RoomAccess, room: &RoomKey) -> Result<ConnectConfig, JoinFailure> {
-    let token = access.api_key.recorder_token(&room.name, &access.new_identity());
+fn config(access: &RoomAccess, room: &RoomKey, identity: &str) -> Result<ConnectConfig, JoinFailure> {
+    let token = access.api_key.recorder_token(&room.name, identity);
     let token = token.map_err(|error| JoinFailure::Failed {
         failure: Failure::join(&error),
         is_final: true,

@@ -51,15 +51,24 @@ pub(super) enum LinkEvent {
 
 type Joining = Pin<Box<dyn Future<Output = Result<JoinedRoom, JoinFailure>> + Send>>;
 
-/// A connection to a room, under an identity of its own each time it joins.
+/// A connection to a room, under an identity of its own.
+///
+/// It keeps its identity when it joins again, so that the new participant takes the place of the lost one: livekit-server
+/// would list the lost one, with what it announced, for up to 20 s more, and after a crash of its own for as long as the
+/// room exists. It changes its identity if media failed, because livekit-server remembers by identity which transport it
+/// believes to work.
 pub(super) struct Link {
     access: RoomAccess,
     room: RoomKey,
+    identity: String,
     state: State,
     /// Failed attempts in a row.
     failures: u32,
     /// What our participant announces now.
     announced: BTreeSet<EgressId>,
+    /// Since when signalling is lost, while it is being resumed.
+    resuming_since: Option<Instant>,
+    last_packet: Option<Instant>,
 }
 
 enum State {
@@ -74,26 +83,30 @@ enum State {
 impl Link {
     /// Begins to join.
     pub fn open(access: RoomAccess, room: RoomKey) -> Self {
-        let state = State::Joining(Box::pin(join(access.clone(), room.clone())));
+        let identity = access.new_identity();
+        let state = State::Joining(Box::pin(join(access.clone(), room.clone(), identity.clone())));
         Self {
             access,
             room,
+            identity,
             state,
             failures: 0,
             announced: BTreeSet::new(),
+            resuming_since: None,
+            last_packet: None,
         }
     }
 
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
         match &mut self.state {
-            State::Joining(joining) => joining.as_mut().poll(context).map(|result| self.handle_join(result)),
-            State::Joined { events, .. } => events.poll_recv(context).map(|event| match event {
-                Some(RoomEvent::Left(reason)) => self.handle_left(reason),
-                Some(event) => LinkEvent::Room(event),
-                None => self.handle_left(LeaveReason::Disconnected {
-                    cause: "the client has ended".to_owned(),
-                }),
-            }),
+            State::Joining(joining) => {
+                let joined = joining.as_mut().poll(context);
+                joined.map(|joined| self.handle_join(joined))
+            }
+            State::Joined { events, .. } => {
+                let event = events.poll_recv(context);
+                event.map(|event| self.handle_event(event))
+            }
             State::Ended => Poll::Pending,
         }
     }
@@ -163,6 +176,22 @@ impl Link {
         }
     }
 
+    fn handle_event(&mut self, event: Option<RoomEvent>) -> LinkEvent {
+        let event = event.unwrap_or_else(|| {
+            RoomEvent::Left(LeaveReason::Disconnected {
+                cause: "the client has ended".to_owned(),
+            })
+        });
+        match event {
+            RoomEvent::Left(reason) => return self.handle_left(reason),
+            RoomEvent::Packet { ref packet, .. } => self.last_packet = Some(packet.arrival),
+            RoomEvent::Reconnecting => self.resuming_since = Some(Instant::now()),
+            RoomEvent::Resumed => self.resuming_since = None,
+            _ => {}
+        }
+        LinkEvent::Room(event)
+    }
+
     fn handle_left(&mut self, reason: LeaveReason) -> LinkEvent {
         let now = Instant::now();
         let at = match reason {
@@ -170,17 +199,24 @@ impl Link {
                 return self.end(LinkEvent::Gone);
             }
             LeaveReason::NoMedia(since) => now.checked_sub(since).unwrap_or(now),
-            _ => now,
+            // Media may have gone on while signalling was being resumed.
+            _ => self
+                .resuming_since
+                .map_or(now, |since| Some(since).max(self.last_packet).unwrap_or(now)),
         };
+        if let LeaveReason::MediaUnreachable | LeaveReason::NoMedia(_) | LeaveReason::DuplicateIdentity = reason {
+            self.identity = self.access.new_identity();
+        }
+        self.resuming_since = None;
         self.join_again(Duration::ZERO);
         LinkEvent::Lost { at, reason }
     }
 
     fn join_again(&mut self, wait: Duration) {
-        let (access, room) = (self.access.clone(), self.room.clone());
+        let join = join(self.access.clone(), self.room.clone(), self.identity.clone());
         self.state = State::Joining(Box::pin(async move {
             sleep(wait).await;
-            join(access, room).await
+            join.await
         }));
     }
 

@@ -5,7 +5,7 @@
 //! down.
 //!
 //! A connection that is lost is joined again until livekit-server answers that the room is gone: an error is no answer.
-//! Each connection has an identity of its own.
+//! Each connection has an identity of its own, which no other one ever had.
 //!
 //! - `registry`: all rooms; attaches a recording to a track
 //! - `connection`: the task of one room
@@ -32,6 +32,8 @@ mod presence;
 mod registry;
 mod room_track;
 mod silent_tracks;
+#[cfg(test)]
+mod tests;
 
 pub use access::RoomAccess;
 pub use feed::{AttachRequest, FeedEnd, FeedEvent, TrackFeed};

@@ -21,6 +21,8 @@ use crate::{
 
 /// What all sessions of a worker share.
 pub struct SessionContext {
+    /// Whether another recording would be accepted while this many are running, unless the worker is stopping.
+    pub has_capacity: Box<dyn Fn(usize) -> bool + Send + Sync>,
     pub io_info: IoInfoClient,
     pub room_lists: RoomLists,
     pub server: Server,

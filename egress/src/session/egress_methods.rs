@@ -44,10 +44,6 @@ impl Handler for Stop {
     type Request = StopEgressRequest;
     type Response = EgressInfo;
 
-    fn affinity(&self, _request: &StopEgressRequest) -> Option<f32> {
-        Some(1.0)
-    }
-
     async fn handle(&self, _request: StopEgressRequest, _received: Instant) -> Result<EgressInfo, RpcError> {
         Ok(self.0.stop().await)
     }
@@ -56,10 +52,6 @@ impl Handler for Stop {
 impl Handler for UpdateStream {
     type Request = UpdateStreamRequest;
     type Response = EgressInfo;
-
-    fn affinity(&self, _request: &UpdateStreamRequest) -> Option<f32> {
-        Some(1.0)
-    }
 
     async fn handle(&self, _request: UpdateStreamRequest, _received: Instant) -> Result<EgressInfo, RpcError> {
         Err(RpcError::new(

@@ -22,7 +22,6 @@ use super::{
 use crate::{
     metrics::{self, Occupancy},
     psrpc::{Code, RpcError},
-    spool::SpaceLevel,
 };
 
 /// How long an ended egress is remembered: livekit-server repeats a stop for up to 15 s (3 + 5 + 7).
@@ -221,10 +220,9 @@ impl Sessions {
     }
 
     fn set_gauges(&self, recording: usize) {
-        let has_room = self.inner.context.spool.space().level == SpaceLevel::Enough;
         metrics::occupancy(Occupancy {
             running: recording,
-            accepts: !self.is_stopping() && has_room,
+            accepts: !self.is_stopping() && (self.inner.context.has_capacity)(recording),
             is_stopping: self.is_stopping(),
         });
     }

@@ -121,6 +121,6 @@ async fn malformed_messages_on_the_bus_change_nothing() {
     let (hostile, affinity) = call(&stack, "StartEgress", start("../../EG", "TR_1")).await;
 
     assert_eq!(malformed.code, "malformed_request");
-    assert_eq!((hostile.code.as_str(), affinity), ("invalid_argument", 1.0));
+    assert_eq!((hostile.code.as_str(), affinity), ("invalid_argument", 0.01));
     worker.stop().await;
 }

@@ -211,10 +211,12 @@ impl Lifecycle {
         }
     }
 
-    /// The media connection cannot be repaired.
+    /// The media connection cannot be repaired, for this reason, unless signalling is lost as well.
     pub fn handle_media_failed(&mut self, outbox: &mut Outbox, reason: LeaveReason) {
-        if self.has_joined {
+        if self.is_joined() {
             self.end(outbox, reason);
+        } else if self.has_joined {
+            self.disconnect(outbox, "neither signalling nor media are connected".into());
         }
     }
 
@@ -530,17 +532,25 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_media_connection_ends_the_connection_once_even_during_a_resume() {
+    fn a_failed_media_connection_ends_the_connection_once() {
+        let mut harness = Harness::joined();
+
+        harness.signal.handle_media_failed(LeaveReason::MediaUnreachable);
+        harness.signal.handle_media_failed(LeaveReason::MediaUnreachable);
+
+        let expected = "left: cannot reach the media server over UDP or TCP";
+        assert_eq!(harness.outline(), ["send leave", "hang up", expected]);
+    }
+
+    #[test]
+    fn media_is_not_blamed_while_signalling_is_lost_too() {
         let mut harness = Harness::joined();
         harness.close();
         harness.outline();
 
         harness.signal.handle_media_failed(LeaveReason::MediaUnreachable);
-        harness.signal.handle_media_failed(LeaveReason::MediaUnreachable);
 
-        assert_eq!(
-            harness.outline(),
-            ["hang up", "left: cannot reach the media server over UDP or TCP"]
-        );
+        let expected = "left: disconnected: neither signalling nor media are connected";
+        assert_eq!(harness.outline(), ["hang up", expected]);
     }
 }

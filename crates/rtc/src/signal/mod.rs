@@ -15,7 +15,7 @@ mod resume_info;
 mod room;
 mod subscriptions;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod url;
 pub(crate) mod wire;
 

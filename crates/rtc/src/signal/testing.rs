@@ -94,7 +94,7 @@ impl Harness {
     }
 }
 
-pub(super) fn join(room_sid: &str, tracks: &[&str]) -> Response {
+pub(crate) fn join(room_sid: &str, tracks: &[&str]) -> Response {
     Response::Join(JoinResponse {
         room: Some(Room {
             sid: room_sid.into(),

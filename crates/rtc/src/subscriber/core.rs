@@ -1,5 +1,8 @@
 //! A subscriber's decisions: from commands, signalling and media to events. No IO.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{HashMap, VecDeque},
     time::Instant,

@@ -186,7 +186,15 @@ async fn a_foreign_bind_address_is_an_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_attributes_of_a_hidden_recorder_are_listed_and_survive_a_resume() {
     let server = start_server().await;
+    let (_alice, track) = publish(&server, "room", "alice").await;
     let mut listener = Listener::join(server.recorder_config("room")).await;
+    listener
+        .until("the track is subscribed", |l| l.subscribed.len() == 1)
+        .await;
+    listener.during(track.play(frames(1, 25))).await.unwrap();
+    listener
+        .until("media is connected", |l| !l.payloads(track.sid()).is_empty())
+        .await;
     let attribute = |name: &str, value: &str| HashMap::from([(name.to_owned(), value.to_owned())]);
 
     listener
@@ -208,11 +216,11 @@ async fn the_attributes_of_a_hidden_recorder_are_listed_and_survive_a_resume() {
     wait_for_attributes(&server, &["trackscribe.egress.EG_2"]).await;
 }
 
-/// Waits until the server's API lists one participant, with these attributes.
+/// Waits until the server's API lists the recorder with these attributes.
 async fn wait_for_attributes(server: &LivekitServer, expected: &[&str]) {
     wait_until("the attributes are listed", Duration::from_secs(5), async || {
         let listed = server.rooms().list_participants("room").await.ok()?;
-        let [recorder] = &listed[..] else { return None };
+        let recorder = listed.iter().find(|participant| participant.identity == "recorder")?;
         let mut names: Vec<_> = recorder.attributes.keys().map(String::as_str).collect();
         names.sort_unstable();
         (names == expected).then_some(())
