@@ -6,6 +6,7 @@ use domain::{
     event::{PlatformEvent, PlatformKind},
     meeting::Outcome,
 };
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -14,6 +15,12 @@ use crate::{StorageError, row::Row};
 /// Deferred events of one platform room that are read at most. A room normally has a few; more suggest abuse.
 const MAX_DEFERRED: i64 = 500;
 
+/// Seconds after which others may judge a new event. The server judges it at once, and answers within three seconds.
+const JUDGE_AFTER_S: f64 = 5.0;
+
+/// Longest pause between two attempts to judge an event, in seconds. Each attempt locks the room for a moment.
+const MAX_JUDGE_PAUSE_S: f64 = 300.0;
+
 /// A webhook to store.
 #[derive(Clone, Debug)]
 pub struct NewEvent<'a> {
@@ -21,24 +28,27 @@ pub struct NewEvent<'a> {
     pub event: &'a PlatformEvent,
     pub received_at: DateTime<Utc>,
     /// The body as received, without storage credentials.
-    pub body: &'a serde_json::Value,
+    pub body: &'a Value,
 }
 
-/// Whether an event is new.
+/// Whether a stored event still has to be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remembered {
-    New,
-    Repeated,
+pub enum Stored {
+    /// It is new, or judging it did not succeed before. Contains the row's id.
+    Unjudged(Uuid),
+    /// It was received and judged before.
+    Judged,
 }
 
 /// Stores an event unless it is already stored. A simultaneous duplicate waits for the first one's transaction.
-pub async fn remember(conn: &mut PgConnection, new: &NewEvent<'_>) -> Result<Remembered, StorageError> {
+pub async fn store(conn: &mut PgConnection, new: &NewEvent<'_>) -> Result<Stored, StorageError> {
     let event = new.event;
     let parsed =
         serde_json::to_value(event).expect("an event contains texts, times and numbers, which JSON can represent");
     let inserted = sqlx::query!(
-        "INSERT INTO events (id, platform, event_id, name, room_sid, occurred_at, received_at, body, event)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        "INSERT INTO events (id, platform, event_id, name, room_sid, occurred_at, received_at, body, event, outcome,
+                             judge_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'unjudged', now() + make_interval(secs => $10))
          ON CONFLICT (platform, event_id) DO NOTHING",
         new.id,
         event.key.platform.as_str(),
@@ -49,25 +59,84 @@ pub async fn remember(conn: &mut PgConnection, new: &NewEvent<'_>) -> Result<Rem
         new.received_at,
         new.body,
         parsed,
+        JUDGE_AFTER_S,
+    )
+    .execute(&mut *conn)
+    .await?;
+    if inserted.rows_affected() == 1 {
+        return Ok(Stored::Unjudged(new.id));
+    }
+    let unjudged = sqlx::query_scalar!(
+        "SELECT id
+         FROM events
+         WHERE platform = $1 AND event_id = $2 AND judge_at IS NOT NULL",
+        event.key.platform.as_str(),
+        event.key.id,
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(unjudged.map_or(Stored::Judged, Stored::Unjudged))
+}
+
+/// Locks an event that is to be judged, until the transaction ends; `None` if it has been judged.
+pub async fn lock_unjudged(conn: &mut PgConnection, id: Uuid) -> Result<Option<PlatformEvent>, StorageError> {
+    let event = sqlx::query_scalar!(
+        "SELECT event
+         FROM events
+         WHERE id = $1 AND judge_at IS NOT NULL
+         FOR UPDATE",
+        id
+    )
+    .fetch_optional(conn)
+    .await?;
+    event.map(|event| read(id, event)).transpose()
+}
+
+/// Sets the outcome of an event that was judged.
+pub async fn set_outcome(conn: &mut PgConnection, id: Uuid, outcome: Outcome) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE events SET outcome = $2, judge_at = NULL, error = NULL WHERE id = $1",
+        id,
+        outcome.as_str()
     )
     .execute(conn)
     .await?;
-    Ok(if inserted.rows_affected() == 1 {
-        Remembered::New
-    } else {
-        Remembered::Repeated
-    })
-}
-
-/// Sets the outcome of a stored event.
-pub async fn set_outcome(conn: &mut PgConnection, id: Uuid, outcome: Outcome) -> Result<(), StorageError> {
-    sqlx::query!("UPDATE events SET outcome = $2 WHERE id = $1", id, outcome.as_str())
-        .execute(conn)
-        .await?;
     Ok(())
 }
 
-/// Lists the deferred events of a platform room, which later events may let the domain judge, in order of receipt.
+/// Notes that judging an event failed. It is due again after a pause that doubles each time.
+pub async fn set_failed(conn: &mut PgConnection, id: Uuid, error: &str) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE events
+         SET outcome = 'failed', error = $2, judgements = judgements + 1,
+             judge_at = now() + make_interval(secs => least($3, power(2, least(judgements, 20))))
+         WHERE id = $1 AND judge_at IS NOT NULL",
+        id,
+        error,
+        MAX_JUDGE_PAUSE_S,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Lists events that are due to be judged, the longest due first.
+pub async fn list_unjudged(conn: &mut PgConnection, limit: i64) -> Result<Vec<Uuid>, StorageError> {
+    let due = sqlx::query_scalar!(
+        "SELECT id
+         FROM events
+         WHERE judge_at <= now()
+         ORDER BY judge_at, id
+         LIMIT $1",
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(due)
+}
+
+/// Lists the deferred events of a platform room, which later events may let the domain judge, in order of receipt. One that
+/// cannot be read is logged and left out, so that it does not hold up the rest.
 pub async fn list_deferred(
     conn: &mut PgConnection,
     platform: PlatformKind,
@@ -85,14 +154,24 @@ pub async fn list_deferred(
     )
     .fetch_all(conn)
     .await?;
-    let read = |id: Uuid, event| {
-        Row {
-            table: "events",
-            id: &id,
-        }
-        .read("event", serde_json::from_value(event))
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| read_or_log(row.id, row.event))
+        .collect())
+}
+
+fn read_or_log(id: Uuid, event: Value) -> Option<PlatformEvent> {
+    read(id, event)
+        .inspect_err(|error| tracing::error!(event.id = %id, %error, "a deferred event cannot be read"))
+        .ok()
+}
+
+fn read(id: Uuid, event: Value) -> Result<PlatformEvent, StorageError> {
+    let row = Row {
+        table: "events",
+        id: &id,
     };
-    rows.into_iter().map(|row| read(row.id, row.event)).collect()
+    row.read("event", serde_json::from_value(event))
 }
 
 #[cfg(test)]
@@ -121,7 +200,7 @@ mod tests {
         }
     }
 
-    async fn receive(conn: &mut PgConnection, id: u128, event: &PlatformEvent) -> Remembered {
+    async fn receive(conn: &mut PgConnection, id: u128, event: &PlatformEvent) -> Stored {
         let body = json!({"event": "room_started"});
         let new = NewEvent {
             id: Uuid::from_u128(id),
@@ -129,17 +208,56 @@ mod tests {
             received_at: support::now(),
             body: &body,
         };
-        remember(conn, &new).await.unwrap()
+        store(conn, &new).await.unwrap()
+    }
+
+    async fn make_due(pool: &PgPool) {
+        sqlx::query("UPDATE events SET judge_at = now() WHERE judge_at IS NOT NULL")
+            .execute(pool)
+            .await
+            .unwrap();
     }
 
     #[sqlx::test]
-    async fn an_event_is_stored_once(pool: PgPool) {
+    async fn an_event_is_stored_once_and_judged_until_that_succeeds(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
+        let id = Uuid::from_u128(1);
 
         let first = receive(&mut conn, 1, &event("EV_1")).await;
         let second = receive(&mut conn, 2, &event("EV_1")).await;
+        let at_once = list_unjudged(&mut conn, 10).await.unwrap();
+        make_due(&pool).await;
+        let late = list_unjudged(&mut conn, 10).await.unwrap();
+        set_failed(&mut conn, id, "the room is locked").await.unwrap();
+        let after_a_failure = list_unjudged(&mut conn, 10).await.unwrap();
+        let locked = lock_unjudged(&mut conn, id).await.unwrap();
+        set_outcome(&mut conn, id, Outcome::Applied).await.unwrap();
+        set_failed(&mut conn, id, "too late").await.unwrap();
 
-        assert_eq!((first, second), (Remembered::New, Remembered::Repeated));
+        assert_eq!((first, second), (Stored::Unjudged(id), Stored::Unjudged(id)));
+        assert_eq!((at_once, late, after_a_failure), (vec![], vec![id], vec![]));
+        assert_eq!(locked, Some(event("EV_1")));
+        assert_eq!(receive(&mut conn, 3, &event("EV_1")).await, Stored::Judged);
+        assert_eq!(lock_unjudged(&mut conn, id).await.unwrap(), None);
+    }
+
+    #[sqlx::test]
+    async fn an_unreadable_deferred_event_does_not_hide_the_others(pool: PgPool) {
+        let mut conn = pool.acquire().await.unwrap();
+        for (id, key) in [(1, "EV_1"), (2, "EV_2")] {
+            receive(&mut conn, id, &event(key)).await;
+            set_outcome(&mut conn, Uuid::from_u128(id), Outcome::Deferred)
+                .await
+                .unwrap();
+        }
+
+        sqlx::query("UPDATE events SET event = '{\"of\": \"a newer version\"}' WHERE event_id = 'EV_1'")
+            .execute(&pool)
+            .await
+            .unwrap();
+
+        let deferred = list_deferred(&mut conn, PlatformKind::Livekit, &"RM_1".into()).await;
+        assert_eq!(deferred.unwrap(), [event("EV_2")]);
     }
 
     #[sqlx::test]

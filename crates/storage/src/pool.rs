@@ -18,6 +18,13 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// PostgreSQL ends a transaction that is idle for this long, so that a hung process cannot keep a room's row locked.
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "60s";
 
+/// How long one statement may take, and how long it may wait for a lock. PostgreSQL cancels it then.
+#[derive(Clone, Copy, Debug)]
+pub struct StatementLimits {
+    pub lock: Duration,
+    pub statement: Duration,
+}
+
 /// Returns a pool that connects at its first use, so that a process can start before the database.
 ///
 /// `role` becomes part of the `application_name` that PostgreSQL shows.
@@ -25,15 +32,36 @@ const IDLE_IN_TRANSACTION_TIMEOUT: &str = "60s";
 /// # Errors
 /// If `url` is not a valid PostgreSQL URL.
 pub fn connect_lazy(url: &str, role: &str, max_connections: u32) -> Result<PgPool, StorageError> {
-    let options = url
+    Ok(lazy_pool(options(url, role)?, max_connections))
+}
+
+/// As [`connect_lazy`], with limits for every statement except migrations.
+pub fn connect_lazy_limited(
+    url: &str,
+    role: &str,
+    max_connections: u32,
+    limits: StatementLimits,
+) -> Result<PgPool, StorageError> {
+    let options = options(url, role)?.options([
+        ("lock_timeout", format!("{}ms", limits.lock.as_millis())),
+        ("statement_timeout", format!("{}ms", limits.statement.as_millis())),
+    ]);
+    Ok(lazy_pool(options, max_connections))
+}
+
+fn options(url: &str, role: &str) -> Result<PgConnectOptions, StorageError> {
+    Ok(url
         .parse::<PgConnectOptions>()?
         .application_name(&format!("trackscribe-{role}"))
-        .options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT)]);
-    Ok(PgPoolOptions::new()
+        .options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT)]))
+}
+
+fn lazy_pool(options: PgConnectOptions, max_connections: u32) -> PgPool {
+    PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(IDLE_TIMEOUT)
-        .connect_lazy_with(options))
+        .connect_lazy_with(options)
 }
 
 /// The migrations; public for the tests of other crates.
@@ -41,9 +69,17 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// Migrates the database to this program's schema. Several processes may do so at once: an advisory lock lets one run the
 /// migrations, and the others find nothing to do.
+///
+/// Migrations have no time limit: they may have to rewrite tables, or wait for another process's migration.
 pub async fn migrate(pool: &PgPool) -> Result<(), StorageError> {
-    MIGRATOR.run(pool).await?;
-    Ok(())
+    let unlimited = [("lock_timeout", "0"), ("statement_timeout", "0")];
+    let one = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(pool.options().get_acquire_timeout())
+        .connect_lazy_with((*pool.connect_options()).clone().options(unlimited));
+    let migrated = MIGRATOR.run(&one).await;
+    one.close().await;
+    Ok(migrated?)
 }
 
 /// Takes a connection from the pool.
@@ -91,6 +127,25 @@ mod tests {
         migrate(&pool).await.unwrap();
 
         ping(&pool).await.unwrap();
+    }
+
+    #[sqlx::test]
+    async fn a_statement_that_waits_for_a_lock_ends_at_its_limit_as_transient(pool: PgPool) {
+        use sqlx::ConnectOptions;
+        let url = pool.connect_options().to_url_lossy().to_string();
+        let limits = StatementLimits {
+            lock: Duration::from_millis(50),
+            statement: Duration::from_secs(10),
+        };
+        let limited = connect_lazy_limited(&url, "test", 2, limits).unwrap();
+        let mut holder = begin(&pool).await.unwrap();
+        sqlx::query("LOCK TABLE jobs").execute(&mut *holder).await.unwrap();
+
+        let waited = sqlx::query("SELECT 1 FROM jobs").execute(&limited).await;
+
+        let error = StorageError::from(waited.unwrap_err());
+        assert!(error.is_transient(), "{error}");
+        migrate(&limited).await.unwrap();
     }
 
     #[tokio::test]
