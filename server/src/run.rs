@@ -6,7 +6,7 @@ use anyhow::Context;
 use axum::Router;
 use platform::{Platforms, livekit::Livekit};
 use secrecy::ExposeSecret;
-use storage::{PgPool, StorageError};
+use storage::{PgPool, StorageError, pool::StatementLimits};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     limits::Limits,
     router::router,
     state::{AppState, random_ids, system_clock},
+    webhook::WEBHOOK_TIMEOUT,
 };
 
 /// Time that running requests get after a stop. Only audio streams need longer.
@@ -21,6 +22,16 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pause between attempts to reach the database at startup.
 const DATABASE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Limits of the database's work for one request. A webhook must be answered within [`WEBHOOK_TIMEOUT`] of 3 s: it may
+/// wait 1 s for the lock of a room that somebody else changes, and no statement outlives the answer. Pages of the API need
+/// milliseconds.
+pub(crate) const STATEMENT_LIMITS: StatementLimits = StatementLimits {
+    lock: Duration::from_millis(1_000),
+    statement: Duration::from_millis(2_000),
+};
+const _: () = assert!(STATEMENT_LIMITS.statement.as_millis() < WEBHOOK_TIMEOUT.as_millis());
+const _: () = assert!(STATEMENT_LIMITS.lock.as_millis() < STATEMENT_LIMITS.statement.as_millis());
 
 /// The application: its router, and the state that its handlers share.
 pub struct App {
@@ -32,7 +43,7 @@ impl App {
     /// Builds the application from checked settings. Opens no connection.
     pub fn build(settings: &Settings) -> anyhow::Result<Self> {
         let url = settings.database_url.expose_secret();
-        let pool = storage::pool::connect_lazy(url, "server", settings.database_connections)
+        let pool = storage::pool::connect_lazy_limited(url, "server", settings.database_connections, STATEMENT_LIMITS)
             .context("DATABASE_URL is not a valid PostgreSQL URL")?;
         Ok(Self::new(AppState {
             pool,

@@ -6,7 +6,7 @@ use domain::clock::{Clock, IdSource};
 use domain::meeting::Env;
 use objects::Objects;
 use platform::Platforms;
-use storage::{PgPool, PgTransaction, PooledConnection, StorageError};
+use storage::{PgPool, PgTransaction, PooledConnection, StorageError, meetings::Adopt};
 
 use crate::engine::Engine;
 
@@ -34,6 +34,17 @@ impl WorkerContext {
     /// Begins a transaction. Dropping it rolls back; `storage::pool::commit` commits.
     pub async fn begin(&self) -> Result<PgTransaction<'static>, StorageError> {
         storage::pool::begin(&self.pool).await
+    }
+
+    /// Returns what to do with platform rooms that have no room of ours.
+    pub fn adopt(&self) -> Adopt {
+        match self.adopt_rooms {
+            true => Adopt::As {
+                id: (self.ids)().into(),
+                now: (self.clock)(),
+            },
+            false => Adopt::Never,
+        }
     }
 
     /// Returns the time and a source of ids, for a change of a meeting.

@@ -14,6 +14,7 @@ pub mod config;
 pub mod context;
 mod download;
 pub mod engine;
+pub mod inbox;
 pub mod jobs;
 mod log;
 pub mod pipeline;

@@ -16,6 +16,7 @@ use crate::{
     attempt,
     config::{QUICK_JOBS, Settings, WorkerConfig},
     context::WorkerContext,
+    inbox,
     log::chain,
     queue::{Handler, WakeQueue},
     reconcile, relay,
@@ -82,6 +83,8 @@ fn spawn_tasks(
     }
     let (relay_ctx, wake_queue, relay_stop) = (ctx.clone(), wake_queue.clone(), stop.clone());
     tasks.spawn(async move { relay::run(&relay_ctx, &wake_queue, &relay_stop).await });
+    let (inbox_ctx, inbox_stop) = (ctx.clone(), stop.clone());
+    tasks.spawn(async move { inbox::run(&inbox_ctx, &inbox_stop).await });
     let (reconcile_ctx, reconcile_stop) = (ctx.clone(), stop.clone());
     tasks.spawn(async move { reconcile::run(&reconcile_ctx, &reconcile_stop).await });
 }

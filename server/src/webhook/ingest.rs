@@ -1,87 +1,59 @@
-//! Stores an event and its effects in one transaction.
+//! Stores an event, then judges it.
 
-use domain::{
-    RoomId,
-    event::{EventKind, EventRoom, PlatformEvent},
-    meeting::{Env, EventContext, Outcome},
-};
+use domain::{RoomId, meeting::Env};
 use platform::VerifiedEvent;
 use storage::{
-    ChangeTx, PgConnection, StorageError,
-    events::{NewEvent, Remembered},
+    StorageError,
+    events::{NewEvent, Stored},
+    inbox::{self, Judgement},
     meetings::Adopt,
 };
 use uuid::Uuid;
 
 use crate::state::AppState;
 
-/// Outcome in metrics of an event that was already stored.
-const REPEATED: &str = "repeated";
+/// Outcome in metrics of an event that is stored and will be judged again.
+const FAILED: &str = "failed";
 
-/// Stores an event, the changes to its meeting and the resulting jobs, and returns the outcome for metrics.
-///
-/// A repeated event changes nothing. Events of one room are serialized by a lock on the room's row.
-pub async fn ingest(app: &AppState, verified: &VerifiedEvent) -> Result<&'static str, StorageError> {
-    let id = (app.ids)();
-    let mut tx = ChangeTx::begin(&app.pool).await?;
-    if remember(tx.conn(), app, id, verified).await? == Remembered::Repeated {
-        return Ok(REPEATED);
-    }
-    let event = &verified.event;
-    let outcome = match &event.room {
-        Some(room) => apply(&mut tx, app, event, room).await?,
-        None => outcome_without_room(event, Outcome::Ignored),
-    };
-    storage::events::set_outcome(tx.conn(), id, outcome).await?;
-    tx.commit().await?;
-    tracing::info!(event.name = event.name, event.id = event.key.id, %outcome, "webhook stored");
-    Ok(outcome.as_str())
-}
+/// Outcome in metrics of an event that was already judged.
+pub const REPEATED: &str = "repeated";
 
-async fn remember(
-    conn: &mut PgConnection,
-    app: &AppState,
-    id: Uuid,
-    verified: &VerifiedEvent,
-) -> Result<Remembered, StorageError> {
-    let (event, body) = (&verified.event, &verified.stored_body);
+/// Commits an event to the inbox. From then on it cannot be lost.
+pub async fn store(app: &AppState, verified: &VerifiedEvent) -> Result<Stored, StorageError> {
     let new = NewEvent {
-        id,
-        event,
+        id: (app.ids)(),
+        event: &verified.event,
         received_at: (app.clock)(),
-        body,
+        body: &verified.stored_body,
     };
-    storage::events::remember(conn, &new).await
+    storage::events::store(&mut *app.conn().await?, &new).await
 }
 
-async fn apply(
-    tx: &mut ChangeTx,
-    app: &AppState,
-    event: &PlatformEvent,
-    room: &EventRoom,
-) -> Result<Outcome, StorageError> {
+/// Judges a stored event: commits the changes to its meeting and the resulting jobs. Returns the outcome for metrics. What
+/// fails here is judged again by a worker, or when the platform repeats the event.
+pub async fn judge(app: &AppState, id: Uuid) -> &'static str {
     let now = (app.clock)();
-    let adopt = if app.options.adopt_rooms {
-        Adopt::As {
+    let adopt = match app.options.adopt_rooms {
+        true => Adopt::As {
             id: RoomId((app.ids)()),
             now,
-        }
-    } else {
-        Adopt::Never
+        },
+        false => Adopt::Never,
     };
-    let env = Env { now, ids: &app.ids };
-    let decide = |context: &EventContext| context.apply(event, env);
-    let change = tx.change_platform_room(event.key.platform, room, adopt, decide).await?;
-    Ok(change.map_or_else(
-        || outcome_without_room(event, Outcome::ForeignRoom),
-        |change| change.outcome,
-    ))
-}
-
-/// Returns the outcome of an event that concerns none of our rooms.
-fn outcome_without_room(event: &PlatformEvent, otherwise: Outcome) -> Outcome {
-    match event.kind {
-        EventKind::Unknown => Outcome::UnknownEvent,
-        _ => otherwise,
+    match inbox::judge(&app.pool, id, adopt, Env { now, ids: &app.ids }).await {
+        Ok(Judgement::Judged(outcome)) => {
+            tracing::info!(event.id = %id, %outcome, "webhook judged");
+            outcome.as_str()
+        }
+        Ok(Judgement::AlreadyJudged) => REPEATED,
+        Ok(Judgement::Failed(error)) => {
+            tracing::error!(event.id = %id, error, "cannot judge a stored webhook; a worker will try again");
+            FAILED
+        }
+        Err(error) => {
+            let error = format!("{:#}", anyhow::Error::from(error));
+            tracing::warn!(event.id = %id, error, "cannot judge a stored webhook; a worker will try again");
+            FAILED
+        }
     }
 }

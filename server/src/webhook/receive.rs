@@ -9,8 +9,10 @@ use axum::{
 };
 use domain::event::PlatformKind;
 use platform::{VerifiedEvent, WebhookError};
+use storage::events::Stored;
+use tokio::time::{Instant, error::Elapsed, timeout_at};
 
-use super::ingest::ingest;
+use super::ingest;
 use crate::{
     api::{
         error::{ApiError, ApiResult, Problem},
@@ -23,16 +25,27 @@ use crate::{
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// Time limit for a response. LiveKit has no timeout of its own, so a webhook without response blocks all later ones.
-const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(3);
+pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Time from the first byte until the row is committed: to read the body, get a connection, and insert. After that the
+/// answer is 503 and LiveKit sends the event again.
+const STORE_TIMEOUT: Duration = Duration::from_millis(2_000);
+
+/// Time from the first byte until an event is judged. The rest of the three seconds is for the response. A stored event
+/// that is not judged by then is left to a worker.
+const JUDGE_TIMEOUT: Duration = Duration::from_millis(2_800);
+
+/// Outcome in metrics of a stored event that is left to a worker, because judging it took too long.
+const LATE: &str = "late";
 
 /// Receive a LiveKit webhook
 ///
 /// For LiveKit only: set the URL of this endpoint under `webhook.urls` in `livekit.yaml`. The request is authenticated by
 /// LiveKit's signature in `Authorization`, not by an API key.
 ///
-/// Returns 200 once the event and its effects are committed. Repeated events, unknown events and events of rooms that
-/// Trackscribe does not manage also return 200 and change nothing. LiveKit retries after 503 and drops the event after
-/// 401.
+/// Returns 200 once the event is stored. Its effects are committed at once, or later if that is not possible now. Repeated
+/// events, unknown events and events of rooms that Trackscribe does not manage also return 200 and change nothing. LiveKit
+/// retries after 503 and drops the event after 401.
 #[utoipa::path(
     post, path = "/v1/livekit/webhook", operation_id = "receive_livekit_webhook", tag = "webhooks",
     request_body(content_type = "application/webhook+json", content = serde_json::Value),
@@ -49,24 +62,43 @@ pub async fn livekit(State(app): State<AppState>, request: Request) -> ApiResult
 }
 
 async fn receive(app: &AppState, platform: PlatformKind, request: Request) -> ApiResult<StatusCode> {
-    let work = async {
-        let headers = request.headers().clone();
-        let body = Bytes::from_request(request, app)
-            .await
-            .map_err(|error| body_error(&error, MAX_BODY_BYTES))?;
-        let verified = verify(app, platform, &headers, &body)?;
-        Ok(ingest(app, &verified).await?)
-    };
-    let late = |_| ApiError::Unavailable {
-        what: "the database",
-        why: anyhow::anyhow!("a webhook was not stored within {} s", WEBHOOK_TIMEOUT.as_secs()),
-    };
-    let result = tokio::time::timeout(WEBHOOK_TIMEOUT, work)
+    let received = Instant::now();
+    let stored = timeout_at(received + STORE_TIMEOUT, store_request(app, platform, request))
         .await
-        .map_err(late)
+        .map_err(too_late)
         .flatten();
-    record_outcome(platform, &result);
-    result.map(|_| StatusCode::OK)
+    let outcome = match &stored {
+        Err(error) => outcome_of_error(error),
+        Ok(Stored::Judged) => ingest::REPEATED,
+        Ok(Stored::Unjudged(id)) => timeout_at(received + JUDGE_TIMEOUT, ingest::judge(app, *id))
+            .await
+            .unwrap_or(LATE),
+    };
+    metrics::counter!("trackscribe_webhooks_total", "platform" => platform.as_str(), "outcome" => outcome).increment(1);
+    stored.map(|_| StatusCode::OK)
+}
+
+async fn store_request(app: &AppState, platform: PlatformKind, request: Request) -> ApiResult<Stored> {
+    let headers = request.headers().clone();
+    let body = Bytes::from_request(request, app)
+        .await
+        .map_err(|error| body_error(&error, MAX_BODY_BYTES))?;
+    let verified = verify(app, platform, &headers, &body)?;
+    let stored = ingest::store(app, &verified).await?;
+    tracing::info!(
+        event.name = verified.event.name,
+        event.key = verified.event.key.id,
+        ?stored,
+        "webhook stored"
+    );
+    Ok(stored)
+}
+
+fn too_late(_: Elapsed) -> ApiError {
+    ApiError::Unavailable {
+        what: "the database",
+        why: anyhow::anyhow!("a webhook was not stored within {STORE_TIMEOUT:?}"),
+    }
 }
 
 fn verify(app: &AppState, platform: PlatformKind, headers: &HeaderMap, body: &Bytes) -> ApiResult<VerifiedEvent> {
@@ -74,14 +106,13 @@ fn verify(app: &AppState, platform: PlatformKind, headers: &HeaderMap, body: &By
     adapter.event(headers, body, (app.clock)()).map_err(ApiError::from)
 }
 
-fn record_outcome(platform: PlatformKind, result: &ApiResult<&'static str>) {
-    let outcome = match result {
-        Ok(outcome) => *outcome,
-        Err(ApiError::BadSignature(_)) => "bad_signature",
-        Err(ApiError::Unavailable { .. }) => "not_stored",
-        Err(_) => "refused",
-    };
-    metrics::counter!("trackscribe_webhooks_total", "platform" => platform.as_str(), "outcome" => outcome).increment(1);
+/// Outcome in metrics of an event that is not stored.
+fn outcome_of_error(error: &ApiError) -> &'static str {
+    match error {
+        ApiError::BadSignature(_) => "bad_signature",
+        ApiError::Unavailable { .. } => "not_stored",
+        _ => "refused",
+    }
 }
 
 impl From<WebhookError> for ApiError {

@@ -9,7 +9,7 @@ use domain::{
 };
 use futures::StreamExt;
 use platform::Platform;
-use storage::{ChangeTx, meetings::Adopt};
+use storage::ChangeTx;
 
 use super::{ReconcileError, skip};
 use crate::context::WorkerContext;
@@ -42,7 +42,7 @@ pub async fn reconcile_room(
     let mut tx = ChangeTx::begin(&ctx.pool).await?;
     let decide = |context: &EventContext| context.reconcile(&live, ctx.env());
     let change = tx
-        .change_platform_room(platform.kind(), &live.room, adopt(ctx), decide)
+        .change_platform_room(platform.kind(), &live.room, ctx.adopt(), decide)
         .await?;
     if let Some(change) = change.filter(|change| !change.is_empty()) {
         let (room, jobs) = (&live.room.name, change.jobs.len());
@@ -54,15 +54,4 @@ pub async fn reconcile_room(
         );
     }
     Ok(tx.commit().await?)
-}
-
-fn adopt(ctx: &WorkerContext) -> Adopt {
-    if ctx.adopt_rooms {
-        Adopt::As {
-            id: (ctx.ids)().into(),
-            now: (ctx.clock)(),
-        }
-    } else {
-        Adopt::Never
-    }
 }

@@ -6,4 +6,4 @@ mod sound;
 mod worker_test;
 
 pub use sound::{Tone, ogg, recorded, spoken};
-pub use worker_test::{WorkerTest, eventually};
+pub use worker_test::{ROOM, WorkerTest, eventually};

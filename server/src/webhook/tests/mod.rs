@@ -1,3 +1,4 @@
+mod inbox;
 mod order;
 
 use std::time::Duration;
