@@ -3,11 +3,12 @@
 //! Harmless to repeat: the transcript is replaced as a whole. A later change of the settled meeting queues this job again.
 
 use domain::{
-    MeetingId, RecordingId, SampleTime,
+    MeetingId, RecordingId, SampleTime, TrackId,
     job::Job,
     meeting::Meeting,
     recording::{FailureReason, Recording, Transcription},
     room::Room,
+    track::Track,
     transcript::{Missing, Segment, TranscriptState},
 };
 use storage::{
@@ -20,8 +21,9 @@ use crate::{
     attempt::Attempt,
     engine::RecognizedWord,
     pipeline::{
-        align::align,
+        align::{align, sound},
         merge::{TrackTranscript, merge},
+        overlap::{RecordedWords, join},
     },
 };
 
@@ -37,11 +39,11 @@ pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
     if !meeting.is_settled() {
         return Ok(()); // the change that settles the meeting will queue this job again
     }
-    let mut tracks = Vec::new();
+    let mut recorded = Vec::new();
     for recording in &meeting.recordings {
-        tracks.extend(track(tx.conn(), &meeting, recording).await?);
+        recorded.extend(words(tx.conn(), &meeting, recording).await?);
     }
-    let turns = merge(&tracks);
+    let turns = merge(&tracks(&meeting, &recorded));
     let head = head(&room, &meeting, &turns);
     segments::replace(tx.conn(), id, &turns).await?;
     transcripts::save(tx.conn(), &head).await?;
@@ -65,12 +67,12 @@ pub async fn after_death(tx: &mut ChangeTx, id: MeetingId) -> Result<(), Storage
     transcripts::save(tx.conn(), &head).await
 }
 
-/// Loads the words of one recording in meeting time; `None` if the recording failed or was not transcribed.
-async fn track(
+/// Loads the words of one recording in meeting time; `None` if it was not transcribed.
+async fn words(
     conn: &mut PgConnection,
     meeting: &Meeting,
     recording: &Recording,
-) -> Result<Option<TrackTranscript>, JobError> {
+) -> Result<Option<(TrackId, RecordedWords)>, JobError> {
     let Some(acceptance) = recording.acceptance.as_ref().filter(|_| is_transcribed(recording)) else {
         return Ok(None);
     };
@@ -80,11 +82,25 @@ async fn track(
             serde_json::from_value(chunk.words).map_err(|why| unreadable(recording.id, chunk.start, why))?;
         recognized.extend(words);
     }
-    let words = align(&recognized, &acceptance.fit, meeting.head.started_at);
-    Ok(Some(TrackTranscript {
-        speaker: recording.identity.clone(),
-        words,
-    }))
+    let recorded = RecordedWords {
+        sound: sound(acceptance, meeting.head.started_at),
+        words: align(&recognized, &acceptance.fit, meeting.head.started_at),
+    };
+    Ok(Some((recording.track_id, recorded)))
+}
+
+/// Joins the recordings of each track.
+fn tracks(meeting: &Meeting, recorded: &[(TrackId, RecordedWords)]) -> Vec<TrackTranscript> {
+    let track = |track: &Track| {
+        let own = recorded.iter().filter(|(id, _)| *id == track.id);
+        let own: Vec<RecordedWords> = own.map(|(_, recorded)| recorded.clone()).collect();
+        let publisher = meeting.publisher(track.participant_id)?;
+        Some(TrackTranscript {
+            speaker: publisher.identity.clone(),
+            words: join(&own),
+        })
+    };
+    meeting.tracks.iter().filter_map(track).collect()
 }
 
 fn unreadable(recording: RecordingId, start: SampleTime, why: serde_json::Error) -> JobError {

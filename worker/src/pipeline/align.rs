@@ -1,10 +1,21 @@
 //! Converts times of a recording to meeting time.
 
+use std::ops::Range;
+
 use chrono::{DateTime, Utc};
-use domain::{SampleTime, UnixNanos, manifest::Fit, transcript::Word};
-use media::timeline::meeting_time_ms;
+use domain::{
+    SampleTime, UnixNanos,
+    interval::{Interval, IntervalSet},
+    manifest::Fit,
+    recording::Acceptance,
+    transcript::Word,
+};
+use media::timeline::{meeting_time_ms, wall_time};
 
 use crate::engine::RecognizedWord;
+
+/// A shorter hole hides no word; the recording that has it is used nevertheless.
+const SHORTEST_HOLE_NS: i64 = 200_000_000;
 
 /// Returns the words in meeting time. Times before the meeting's start are moved to its start.
 pub fn align(words: &[RecognizedWord], fit: &Fit, meeting_start: DateTime<Utc>) -> Vec<Word> {
@@ -19,8 +30,26 @@ pub fn align(words: &[RecognizedWord], fit: &Fit, meeting_start: DateTime<Utc>) 
     words.iter().map(place_word).collect()
 }
 
+/// Returns the stretches of a recording that hold sound, in meeting time: from its first to its last sample, without holes.
+pub fn sound(recording: &Acceptance, meeting_start: DateTime<Utc>) -> Vec<Range<i64>> {
+    let start_ms = UnixNanos::from_datetime(meeting_start).as_millis();
+    let whole = Interval::new(recording.fit.a_ns, wall_time(&recording.fit, recording.samples));
+    let holes = recording.coverage.iter().flat_map(|coverage| &coverage.holes);
+    let holes = holes
+        .map(|hole| Interval::from(*hole))
+        .filter(|hole| hole.nanos() >= SHORTEST_HOLE_NS);
+    let sound = IntervalSet::from(whole).difference(&holes.collect());
+    let moment = |at: UnixNanos| at.as_millis().saturating_sub(start_ms);
+    sound.iter().map(|part| moment(part.from)..moment(part.to)).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use domain::{
+        manifest::GapCause,
+        recording::{Coverage, Hole},
+    };
+
     use super::*;
 
     fn fit(a_ns: i64, drift: f64) -> Fit {
@@ -55,6 +84,36 @@ mod tests {
             times(&words, &fit(late, 1e-4)),
             [(2_500, 2_800), (3_602_860, 3_603_360)]
         );
+    }
+
+    #[test]
+    fn a_recording_holds_sound_from_its_first_to_its_last_sample_without_holes() {
+        let start = 1_800_000_000_000_000_000;
+        let hole = |from_ms: i64, to_ms: i64| Hole {
+            from_ns: UnixNanos(start + from_ms * 1_000_000),
+            to_ns: UnixNanos(start + to_ms * 1_000_000),
+            cause: GapCause::Loss,
+        };
+        let recording = |coverage| Acceptance {
+            accepted_at: meeting_start(),
+            sha256: String::new(),
+            size_bytes: 1,
+            samples: SampleTime(480_000),
+            duration_ms: 10_000,
+            offset_ms: 2_500,
+            fit: fit(start + 2_500_000_000, 0.0),
+            coverage,
+        };
+        let coverage = Coverage {
+            listened: Vec::new(),
+            holes: vec![hole(1_000, 2_000), hole(4_000, 4_100), hole(5_000, 6_000)],
+        };
+
+        let torn = sound(&recording(Some(coverage)), meeting_start());
+        let old = sound(&recording(None), meeting_start());
+
+        assert_eq!(torn, [2_500..5_000, 6_000..12_500]);
+        assert_eq!(old, [2_500..12_500]);
     }
 
     #[test]

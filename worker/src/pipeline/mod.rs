@@ -11,7 +11,10 @@
 //! 5. divide them into chunks that suit the engine ([`window`]), and decode only those in a second pass ([`audio`]);
 //! 6. let the engine (`crate::engine`) recognize words, in chunk time;
 //! 7. drop words that cannot have been said, and count them by reason ([`filter`]);
-//! 8. convert the words to meeting time ([`align`]) and merge all tracks ([`merge`]).
+//! 8. convert the words to meeting time ([`align`]), join the recordings of each track ([`overlap`]) and merge all tracks
+//!    ([`merge`]).
+//!
+//! What the recorders missed is known before that: [`coverage`] reads it from the manifest of each recording.
 //!
 //! Positions are [`SampleTime16k`], counted from the start of the recording.
 
@@ -22,6 +25,7 @@ pub mod audio;
 pub mod coverage;
 pub mod filter;
 pub mod merge;
+pub mod overlap;
 pub mod vad;
 pub mod window;
 
