@@ -141,9 +141,13 @@ mod tests {
             words: words.clone(),
         };
         let missing = vec![Missing {
-            recording_id: recording,
+            recording_id: Some(recording),
             identity: "ada".into(),
-            reason: "no_audio".to_owned(),
+            reason: "late".to_owned(),
+            track_sid: Some("TR_1".into()),
+            start_ms: Some(0),
+            end_ms: Some(4_000),
+            guess: false,
         }];
         let head = TranscriptHead {
             meeting_id: meeting,
@@ -172,6 +176,28 @@ mod tests {
         assert_eq!(transcript.segments, [said("Hello"), said("Bye")]);
         assert_eq!((transcript.missing, transcript.duration_ms), (head.missing, 99));
         assert_eq!(transcript.speakers[0].display_name, "Ada");
+    }
+
+    #[sqlx::test]
+    async fn a_transcript_of_an_older_version_is_read(pool: PgPool) {
+        let mut conn = pool.acquire().await.unwrap();
+        let written = support::meeting_with_track(&mut conn).await;
+        let missing = format!(
+            r#"[{{"recording_id": "{}", "identity": "ada", "reason": "stuck"}}]"#,
+            written.recordings[0].id
+        );
+        sqlx::query(
+            "INSERT INTO transcripts (meeting_id, state, language, missing) VALUES ($1, 'ready', 'en', $2::jsonb)",
+        )
+        .bind(written.head.id.0)
+        .bind(missing)
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+
+        let read = find(&mut conn, written.head.id).await.unwrap().unwrap().missing;
+
+        assert_eq!((read[0].reason.as_str(), read[0].start_ms), ("stuck", None));
     }
 
     #[test]

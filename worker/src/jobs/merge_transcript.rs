@@ -9,7 +9,7 @@ use domain::{
     recording::{FailureReason, Recording, Transcription},
     room::Room,
     track::Track,
-    transcript::{Missing, Segment, TranscriptState},
+    transcript::{Segment, TranscriptState},
 };
 use storage::{
     ChangeTx, PgConnection, StorageError, chunks, jobs, meetings, segments,
@@ -26,9 +26,6 @@ use crate::{
         overlap::{RecordedWords, join},
     },
 };
-
-/// The reason for missing words of a recording that was accepted but not transcribed.
-const NOT_TRANSCRIBED: &str = "transcription_failed";
 
 #[tracing::instrument(skip_all, fields(meeting.id = %id))]
 pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
@@ -109,11 +106,11 @@ fn unreadable(recording: RecordingId, start: SampleTime, why: serde_json::Error)
 }
 
 fn head(room: &Room, meeting: &Meeting, turns: &[Segment]) -> TranscriptHead {
-    let missing: Vec<Missing> = meeting.recordings.iter().filter_map(missing).collect();
     let ended_at = meeting.head.ended_at().unwrap_or(meeting.head.started_at);
     let state = match turns {
         [_, ..] => TranscriptState::Ready,
-        [] if !missing.is_empty() && !meeting.recordings.iter().any(is_transcribed) => TranscriptState::Failed,
+        [] if meeting.recordings.iter().any(is_transcribed) => TranscriptState::Empty,
+        [] if meeting.recordings.iter().any(lacks_words) => TranscriptState::Failed,
         [] => TranscriptState::Empty,
     };
     TranscriptHead {
@@ -121,27 +118,15 @@ fn head(room: &Room, meeting: &Meeting, turns: &[Segment]) -> TranscriptHead {
         state,
         language: room.language.to_string(),
         duration_ms: (ended_at - meeting.head.started_at).num_milliseconds().max(0),
-        missing,
+        missing: meeting.missing_words(ended_at),
     }
 }
 
-fn missing(recording: &Recording) -> Option<Missing> {
-    let reason = missing_reason(recording)?;
-    Some(Missing {
-        recording_id: recording.id,
-        identity: recording.identity.clone(),
-        reason: reason.to_owned(),
-    })
-}
-
-fn missing_reason(recording: &Recording) -> Option<&'static str> {
+/// Whether words may have been said in a recording that was not transcribed. A track that carried no packet has none.
+fn lacks_words(recording: &Recording) -> bool {
     match recording.state.failure() {
-        // A track that carried no packet has nothing missing.
-        Some(FailureReason::NoAudio) => None,
-        // What a recorder stored before it failed is in the transcript.
-        Some(reason) => Some(reason.as_str()),
-        None if recording.transcription == Transcription::Dead => Some(NOT_TRANSCRIBED),
-        None => None,
+        Some(reason) => reason != FailureReason::NoAudio,
+        None => recording.transcription == Transcription::Dead,
     }
 }
 

@@ -152,6 +152,7 @@ fn needs_check(before: Option<&Recording>, after: &Recording, meeting: &Meeting)
 /// Whether both meetings would give the same transcript.
 fn same_transcript(before: &Meeting, after: &Meeting) -> bool {
     before.head.started_at == after.head.started_at
+        && before.tracks == after.tracks // they tell what is missing
         && before.recordings.len() == after.recordings.len()
         && before
             .recordings

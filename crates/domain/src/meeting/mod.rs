@@ -6,6 +6,7 @@
 //! in one transaction. The order in which a meeting's events arrive, and how often, makes no difference to the result.
 
 mod change;
+mod completeness;
 mod coverage;
 mod event_context;
 mod fact;
@@ -23,6 +24,7 @@ mod tracks;
 mod tests;
 
 pub use change::{Change, Outcome};
+pub use completeness::{Completeness, MissingInterval, MissingReason, PersonCompleteness, Sums, UnrecordedTrack};
 pub(crate) use coverage::RECORDER_MAY_RETURN;
 pub use event_context::EventContext;
 pub use fact::{Fact, FactKind};

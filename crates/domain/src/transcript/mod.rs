@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Identity, MeetingId, RecordingId};
+use crate::{Identity, MeetingId, RecordingId, TrackSid};
 
 pub mod accuracy;
 pub mod render;
@@ -47,16 +47,29 @@ pub struct Speaker {
     pub display_name: String,
 }
 
-/// A recording whose words are missing from the transcript.
+/// A stretch of a participant's track whose words are missing from the transcript.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Missing {
-    /// The recording.
-    pub recording_id: RecordingId,
-    /// Who was recorded.
+    /// The recording that the reason concerns. Null if none was requested for the track.
+    pub recording_id: Option<RecordingId>,
+    /// Who published the track.
     pub identity: Identity,
-    /// The recording's failure reason, or `transcription_failed`.
+    /// Stable code: `late`, `cut`, `never_recorded`, `e2ee`, `codec`, `lost_packets`, `connection_lost`,
+    /// `recorder_restarted`, `disk_full`, `transcription_failed`, or the `reason` of the recording, which failed.
     pub reason: String,
+    /// The track. Null in transcripts of an older version.
+    #[serde(default)]
+    pub track_sid: Option<TrackSid>,
+    /// Start, in milliseconds since the meeting began. Null in transcripts of an older version.
+    #[serde(default)]
+    pub start_ms: Option<i64>,
+    /// End, in milliseconds since the meeting began. Null in transcripts of an older version.
+    #[serde(default)]
+    pub end_ms: Option<i64>,
+    /// Whether the reason is inferred. Later knowledge overrules it.
+    #[serde(default)]
+    pub guess: bool,
 }
 
 /// The transcript of a meeting.
@@ -73,7 +86,7 @@ pub struct Transcript {
     pub speakers: Vec<Speaker>,
     /// What was said, by start time.
     pub segments: Vec<Segment>,
-    /// Recordings whose words are missing.
+    /// Whose words are missing, and when, by participant and time.
     pub missing: Vec<Missing>,
 }
 
@@ -91,7 +104,7 @@ pub enum TranscriptState {
     Pending,
     /// The transcript is being made.
     Running,
-    /// The transcript is complete, apart from recordings that failed; `missing` names them.
+    /// The transcript is there. It is complete apart from what `missing` names.
     Ready,
     /// Nothing was said.
     Empty,

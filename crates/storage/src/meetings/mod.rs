@@ -7,7 +7,7 @@ mod read;
 mod row;
 mod write;
 
-pub use read::{MeetingView, find, list, list_open, view};
+pub use read::{MeetingView, find, find_whole, list, list_open, view};
 pub use write::{Adopt, lock};
 pub(crate) use write::{event_context, save};
 

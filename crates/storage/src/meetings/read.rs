@@ -97,6 +97,14 @@ pub async fn list(
     rows.into_iter().map(MeetingView::try_from).collect()
 }
 
+/// Finds a meeting with all its rows, without locking it. A change that is committed meanwhile may be seen in part.
+pub async fn find_whole(conn: &mut PgConnection, id: MeetingId) -> Result<Option<Meeting>, StorageError> {
+    match find(conn, id).await? {
+        Some(head) => Ok(Some(load(conn, head).await?)),
+        None => Ok(None),
+    }
+}
+
 /// Loads a meeting with its participants, connections, tracks and recordings.
 pub(super) async fn load(conn: &mut PgConnection, head: MeetingHead) -> Result<Meeting, StorageError> {
     Ok(Meeting {
