@@ -44,6 +44,7 @@ fn api_routes(app: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(meetings::list::list))
         .routes(routes!(meetings::get::get))
         .routes(routes!(meetings::participants::list))
+        .routes(routes!(meetings::completeness::get))
         .routes(routes!(recordings::list::list))
         .routes(routes!(recordings::get::get))
         .routes(routes!(recordings::audio::get))

@@ -1,5 +1,6 @@
 //! Meetings: sessions in rooms.
 
+pub mod completeness;
 pub mod get;
 pub mod list;
 pub mod participants;

@@ -30,7 +30,7 @@ pub struct TranscriptQuery {
 /// Get the transcript of a meeting
 ///
 /// Returns the merged transcript of all participants. Each word has a speaker and a time since the meeting's
-/// `started_at`. `missing` names the recordings that could not be transcribed.
+/// `started_at`. `missing` says whose words are missing, when and why.
 ///
 /// The format is set by `format` or else by `Accept`: JSON (the default), plain text, SubRip or WebVTT. A meeting is
 /// transcribed after it has closed. Until then, and if the transcription failed, the response is 404
