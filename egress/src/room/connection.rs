@@ -113,8 +113,7 @@ impl RoomConnection {
                 tracing::info!("cannot join the room yet: {failure}");
                 self.core.trouble(link, &failure);
             }
-            LinkEvent::Refused(failure) if self.core.has_joined() => self.core.trouble(link, &failure),
-            LinkEvent::Refused(failure) => self.core.end(&FeedEnd::Refused(failure)),
+            LinkEvent::Refused(failure) => self.core.refuse(link, &failure),
             LinkEvent::Gone => {
                 let failure = Failure::room_not_found(&self.room.name);
                 self.core.end(&FeedEnd::Refused(failure));

@@ -2,6 +2,7 @@
 //! arguments, what is to be done on the connections is returned as [`Effect`]s.
 
 mod carriers;
+mod failures;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -158,39 +159,6 @@ impl RoomCore {
         // No answer of the server any more that lacks these tracks.
         self.tracks.values_mut().for_each(|track| track.missing_since = None);
         self.close_if_unused(link);
-    }
-
-    /// A connection does not come up, for this reason. Reported once per reason.
-    pub fn trouble(&mut self, link: LinkId, failure: &Failure) {
-        let Some(state) = self.links.get_mut(&link) else { return };
-        if state.trouble.as_ref() == Some(failure) {
-            return;
-        }
-        state.trouble = Some(failure.clone());
-        for track in self.tracks.values_mut() {
-            if track.carrier.is_none_or(|carrier| carrier == link) {
-                track.send(|| FeedEvent::Trouble(failure.clone()));
-            }
-        }
-    }
-
-    /// The room is gone: ends every feed, and forgets everything. `never_joined` is the end of feeds whose room was
-    /// never found.
-    pub fn end(&mut self, never_joined: &FeedEnd) {
-        for track in self.tracks.values_mut() {
-            for feed in &mut track.feeds {
-                let was_found = feed.is_joined || feed.is_continued || self.has_joined;
-                let end = if was_found {
-                    &FeedEnd::SourceClosed
-                } else {
-                    never_joined
-                };
-                feed.events.send(FeedEvent::Ended(end.clone()));
-            }
-        }
-        let links = std::mem::take(&mut self.links);
-        self.effects.extend(links.into_keys().map(Effect::Close));
-        self.tracks.clear();
     }
 
     /// Ends tracks that did not come back, and tries another connection for silent ones. To be called once a second.

@@ -27,6 +27,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest wait: a server that answers again is joined within a second.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 
+/// A connection that lasted for less is one more failure, so that a server which drops us at once is not joined in a loop.
+const STABLE_AFTER: Duration = Duration::from_secs(5);
+
 /// Attributes of our participant that name the egresses it records begin with this.
 const ATTRIBUTE_PREFIX: &str = "trackscribe.egress.";
 
@@ -62,8 +65,9 @@ pub(super) struct Link {
     room: RoomKey,
     identity: String,
     state: State,
-    /// Failed attempts in a row.
+    /// Attempts in a row that failed, or whose connection did not last.
     failures: u32,
+    joined_at: Instant,
     /// What our participant announces now.
     announced: BTreeSet<EgressId>,
     /// Since when signalling is lost, while it is being resumed.
@@ -91,6 +95,7 @@ impl Link {
             identity,
             state,
             failures: 0,
+            joined_at: Instant::now(),
             announced: BTreeSet::new(),
             resuming_since: None,
             last_packet: None,
@@ -158,7 +163,7 @@ impl Link {
                 let sid = convert::room_sid(&subscriber.room_sid());
                 // From now on only this room is meant.
                 self.room.sid = sid.clone();
-                self.failures = 0;
+                self.joined_at = Instant::now();
                 self.announced.clear();
                 self.state = State::Joined { subscriber, events };
                 LinkEvent::Entered(sid)
@@ -208,7 +213,9 @@ impl Link {
             self.identity = self.access.new_identity();
         }
         self.resuming_since = None;
-        self.join_again(Duration::ZERO);
+        let is_stable = now.duration_since(self.joined_at) >= STABLE_AFTER;
+        self.failures = if is_stable { 0 } else { self.failures + 1 };
+        self.join_again(wait_after(self.failures));
         LinkEvent::Lost { at, reason }
     }
 
@@ -227,8 +234,10 @@ impl Link {
 }
 
 fn wait_after(failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(1).min(10);
-    (FIRST_WAIT * 2u32.pow(doublings)).min(MAX_WAIT)
+    match failures.checked_sub(1) {
+        Some(doublings) => (FIRST_WAIT * 2u32.pow(doublings.min(10))).min(MAX_WAIT),
+        None => Duration::ZERO,
+    }
 }
 
 #[cfg(test)]
@@ -237,9 +246,9 @@ mod tests {
 
     #[test]
     fn waits_grow_to_a_second() {
-        let waits: Vec<_> = (1..=6).map(|failures| wait_after(failures).as_millis()).collect();
+        let waits: Vec<_> = (0..=6).map(|failures| wait_after(failures).as_millis()).collect();
 
-        assert_eq!(waits, [100, 200, 400, 800, 1000, 1000]);
+        assert_eq!(waits, [0, 100, 200, 400, 800, 1000, 1000]);
         assert_eq!(wait_after(u32::MAX), MAX_WAIT);
     }
 }

@@ -500,6 +500,22 @@ fn a_room_that_is_gone_ends_its_tracks_and_one_that_never_was_refuses_them() {
 }
 
 #[test]
+fn a_refusal_ends_new_recordings_only() {
+    let refused = Failure::join(&rtc::JoinError::WrongGrants);
+    let mut room = Room::new();
+    room.attach(0, "TR_new");
+    room.attach_feed(1, "TR_continued", true);
+    let mut recording = Room::recording(&["TR_a"]);
+
+    room.core.refuse(FIRST, &refused);
+    recording.core.refuse(FIRST, &refused);
+
+    let ended = |events: &Vec<String>| events.iter().any(|event| event.starts_with("refused"));
+    assert_eq!(room.received().iter().map(ended).collect::<Vec<_>>(), [true, false]);
+    assert!(!ended(&recording.received()[0]));
+}
+
+#[test]
 fn a_reason_is_reported_once_until_the_room_is_joined() {
     let mut room = Room::recording(&["TR_a"]);
     let unreachable = Failure::connection(&rtc::LeaveReason::MediaUnreachable);
