@@ -101,8 +101,8 @@ impl Recording {
         match observation {
             Observation::Recording(active) => self.become_active(active.started_at),
             Observation::Seen => self.become_active(None),
-            Observation::Stored(complete) => self.state = RecordingState::Complete(complete),
-            Observation::Ended(failed) => self.state = RecordingState::Failed(failed),
+            Observation::Stored(complete) => self.end(RecordingState::Complete(complete)),
+            Observation::Ended(failed) => self.end(RecordingState::Failed(failed)),
             Observation::Inferred(failed) => {
                 let started_at = failed.started_at.or(self.state.started_at());
                 self.state = RecordingState::Failed(Failed { started_at, ..failed });
@@ -119,6 +119,12 @@ impl Recording {
     fn become_active(&mut self, started_at: Option<chrono::DateTime<chrono::Utc>>) {
         let started_at = started_at.or(self.state.started_at());
         self.state = RecordingState::Active(Active { started_at });
+    }
+
+    /// What the recorder reports at its end is yet to be verified, also if an earlier part of its file was given up.
+    fn end(&mut self, state: RecordingState) {
+        self.state = state;
+        self.transcription = Transcription::Pending;
     }
 
     /// A file that was refused or given up is whole after all.

@@ -1,1 +1,334 @@
+//! What is concluded about a recording, as a table of every state and every observation.
 
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::conclusion::Observation;
+use super::*;
+use crate::ObjectKey;
+use crate::event::{EgressFile, EgressReport, EgressStatus};
+use crate::manifest::Fit;
+use crate::{MeetingId, RecordingId, SampleTime, TrackId, UnixNanos};
+
+#[test]
+fn every_observation_of_every_state_concludes_what_the_table_says() {
+    let states: [(&str, Recording); 11] = [
+        ("requested", requested()),
+        ("active", concluded(&[recording()])),
+        ("lost", concluded(&[recording(), inferred(FailureReason::Lost)])),
+        ("start_failed", concluded(&[inferred(FailureReason::StartFailed)])),
+        ("stuck", concluded(&[recording(), inferred(FailureReason::Stuck)])),
+        ("no_audio", concluded(&[ended(FailureReason::NoAudio, false)])),
+        ("interrupted", concluded(&[ended(FailureReason::Interrupted, true)])),
+        ("complete", concluded(&[stored()])),
+        ("accepted", accepted()),
+        ("object_missing", concluded(&[stored(), refused()])),
+        ("not_accepted", concluded(&[stored(), not_verified()])),
+    ];
+    let observations = [
+        ("records", recording()),
+        ("is seen", Observation::Seen),
+        ("has stored it", stored()),
+        ("stored a part", ended(FailureReason::Interrupted, true)),
+        ("stored nothing", ended(FailureReason::EgressFailed, false)),
+        ("we infer: lost", inferred(FailureReason::Lost)),
+        ("we infer: stuck", inferred(FailureReason::Stuck)),
+        ("is verified", Observation::Verified),
+        ("store refuses", refused()),
+        ("no answer", not_verified()),
+    ];
+    let mut table = String::new();
+    for (state, before) in &states {
+        for (observed, observation) in &observations {
+            let mut after = before.clone();
+            after.conclude(observation.clone());
+            if after != *before {
+                table += &format!("{state:14} {observed:15} → {}\n", outline(&after));
+            }
+        }
+    }
+
+    insta::assert_snapshot!(table, @r"
+    requested      records         → active
+    requested      has stored it   → complete with file
+    requested      stored a part   → failed interrupted with file
+    requested      stored nothing  → failed egress_failed
+    requested      we infer: lost  → failed lost
+    requested      we infer: stuck → failed stuck
+    active         has stored it   → complete with file
+    active         stored a part   → failed interrupted with file
+    active         stored nothing  → failed egress_failed
+    active         we infer: lost  → failed lost
+    active         we infer: stuck → failed stuck
+    lost           records         → active
+    lost           is seen         → active
+    lost           has stored it   → complete with file
+    lost           stored a part   → failed interrupted with file
+    lost           stored nothing  → failed egress_failed
+    start_failed   records         → active
+    start_failed   is seen         → active
+    start_failed   has stored it   → complete with file
+    start_failed   stored a part   → failed interrupted with file
+    start_failed   stored nothing  → failed egress_failed
+    stuck          has stored it   → complete with file
+    stuck          stored a part   → failed interrupted with file
+    stuck          stored nothing  → failed egress_failed
+    no_audio       has stored it   → complete with file
+    no_audio       stored a part   → failed interrupted with file
+    interrupted    has stored it   → complete with file
+    interrupted    store refuses   → failed interrupted with file, given up
+    interrupted    no answer       → failed interrupted with file, given up
+    complete       store refuses   → failed object_missing with file
+    complete       no answer       → failed not_accepted with file
+    object_missing is verified     → complete with file
+    not_accepted   is verified     → complete with file
+    not_accepted   store refuses   → failed object_missing with file
+    ");
+}
+
+#[test]
+fn only_what_we_inferred_is_a_guess() {
+    let guesses: Vec<&str> = FailureReason::ALL
+        .iter()
+        .filter(|reason| reason.is_guess())
+        .map(|reason| reason.as_str())
+        .collect();
+
+    assert_eq!(guesses, ["lost", "start_failed", "track_gone", "stuck", "not_accepted"]);
+}
+
+#[test]
+fn the_first_word_of_our_recorders_error_is_the_reason() {
+    let reason = |status: EgressStatus, error: Option<&str>| {
+        let mut recording = requested();
+        recording.apply_report(&report(status, error, None));
+        recording.state.failure().map(FailureReason::as_str)
+    };
+    let table = [
+        (EgressStatus::Failed, Some("interrupted: it was killed"), "interrupted"),
+        (EgressStatus::Failed, Some("e2ee: track TR_1 is encrypted"), "e2ee"),
+        (
+            EgressStatus::Failed,
+            Some("media_unreachable: no UDP"),
+            "media_unreachable",
+        ),
+        (EgressStatus::Failed, Some("no_packets: 30 s"), "no_packets"),
+        (EgressStatus::Aborted, Some("no_audio: it ended"), "no_audio"),
+        (
+            EgressStatus::Aborted,
+            Some("Stop called before pipeline could start"),
+            "aborted",
+        ),
+        (EgressStatus::Aborted, None, "aborted"),
+        (
+            EgressStatus::Failed,
+            Some("lost: not for a recorder to say"),
+            "egress_failed",
+        ),
+        (EgressStatus::Failed, Some("s3: no_audio: denied"), "egress_failed"),
+        (EgressStatus::Complete, None, "no_file"),
+    ];
+    for (status, error, expected) in table {
+        assert_eq!(reason(status, error), Some(expected), "{status} {error:?}");
+    }
+}
+
+#[test]
+fn a_failed_egress_has_a_file_only_if_it_says_how_large_it_is() {
+    let files = [
+        (Some("a.ogg"), Some(7), true),
+        (Some("a.ogg"), None, false),
+        (Some("../a.ogg"), Some(7), false),
+        (None, Some(7), false),
+    ];
+    for (key, size_bytes, has_file) in files {
+        let file = EgressFile {
+            key: key.map(str::to_owned),
+            size_bytes,
+            ..EgressFile::default()
+        };
+        let mut recording = requested();
+
+        recording.apply_report(&report(EgressStatus::Failed, Some("interrupted: x"), Some(file)));
+
+        assert_eq!(recording.state.file().is_some(), has_file, "{key:?} {size_bytes:?}");
+        assert_eq!(recording.awaits_acceptance(), has_file);
+        assert_eq!(recording.is_settled(), !has_file);
+    }
+}
+
+#[test]
+fn a_store_says_twice_and_minutes_apart_that_an_object_is_missing_but_a_mismatch_once() {
+    let refuse = |recording: &mut Recording, reason, minute| {
+        recording.refuse(reason, "no such key".to_owned(), now() + TimeDelta::minutes(minute));
+        recording.state.failure()
+    };
+    let mut missing = concluded(&[stored()]);
+    let mut wrong = missing.clone();
+
+    let answers = [0, 4, 5].map(|minute| refuse(&mut missing, FailureReason::ObjectMissing, minute));
+
+    assert_eq!(answers, [None, None, Some(FailureReason::ObjectMissing)]);
+    assert_eq!(
+        refuse(&mut wrong, FailureReason::Mismatch, 0),
+        Some(FailureReason::Mismatch)
+    );
+}
+
+#[test]
+fn a_refused_part_of_a_file_keeps_what_the_recorder_said_and_is_no_longer_waited_for() {
+    let mut recording = concluded(&[ended(FailureReason::Interrupted, true)]);
+
+    recording.conclude(refused());
+
+    let RecordingState::Failed(failed) = &recording.state else {
+        panic!("{recording:?}")
+    };
+    assert_eq!(failed.reason, FailureReason::Interrupted);
+    assert_eq!(
+        failed.error.as_deref(),
+        Some("interrupted; its file was not accepted (object_missing): gone")
+    );
+    assert!(recording.is_settled() && !recording.awaits_acceptance());
+    recording.conclude(stored());
+    assert!(recording.awaits_acceptance(), "the whole file came later");
+}
+
+#[test]
+fn a_part_of_a_file_is_settled_once_it_is_transcribed() {
+    let mut recording = concluded(&[ended(FailureReason::Interrupted, true)]);
+    let mut steps = vec![recording.is_settled()];
+
+    recording.accept(verified(), now(), now());
+    steps.push(recording.awaits_transcription());
+    recording.transcription = Transcription::Done;
+    steps.push(recording.is_settled());
+
+    assert_eq!(steps, [false, true, true]);
+    assert_eq!(recording.state.failure(), Some(FailureReason::Interrupted));
+}
+
+fn outline(recording: &Recording) -> String {
+    let reason = recording.state.failure().map(|reason| format!(" {reason}"));
+    let file = recording.state.file().map(|_| " with file");
+    let dead = (recording.transcription == Transcription::Dead).then_some(", given up");
+    let state = recording.state.as_str();
+    [
+        state,
+        reason.as_deref().unwrap_or_default(),
+        file.unwrap_or_default(),
+        dead.unwrap_or_default(),
+    ]
+    .concat()
+}
+
+fn concluded(observations: &[Observation]) -> Recording {
+    let mut recording = requested();
+    observations.iter().cloned().for_each(|o| recording.conclude(o));
+    recording
+}
+
+fn accepted() -> Recording {
+    let mut recording = concluded(&[stored()]);
+    recording.accept(verified(), now(), now());
+    recording
+}
+
+fn recording() -> Observation {
+    Observation::Recording(Active {
+        started_at: Some(now()),
+    })
+}
+
+fn stored() -> Observation {
+    Observation::Stored(Complete {
+        file: file(),
+        started_at: None,
+        ended_at: None,
+        truncated: false,
+    })
+}
+
+fn ended(reason: FailureReason, has_file: bool) -> Observation {
+    Observation::Ended(failed(reason, has_file))
+}
+
+fn inferred(reason: FailureReason) -> Observation {
+    Observation::Inferred(failed(reason, false))
+}
+
+fn refused() -> Observation {
+    Observation::Refused(FailureReason::ObjectMissing, "gone".to_owned())
+}
+
+fn not_verified() -> Observation {
+    Observation::NotVerified("no answer".to_owned())
+}
+
+fn failed(reason: FailureReason, has_file: bool) -> Failed {
+    Failed {
+        reason,
+        error: None,
+        file: has_file.then(file),
+        started_at: None,
+        ended_at: None,
+    }
+}
+
+fn file() -> RecordedFile {
+    RecordedFile::new(ObjectKey::parse("a.ogg").unwrap(), Some(7))
+}
+
+fn report(status: EgressStatus, error: Option<&str>, file: Option<EgressFile>) -> EgressReport {
+    EgressReport {
+        egress_id: Some("EG_1".into()),
+        room_sid: None,
+        track_sid: None,
+        requested_file: None,
+        status,
+        updated_at: None,
+        error: error.map(str::to_owned),
+        details: None,
+        file,
+        manifest_location: None,
+        started_at: None,
+        ended_at: None,
+    }
+}
+
+fn verified() -> VerifiedRecording {
+    VerifiedRecording {
+        sha256: "00".repeat(32),
+        size_bytes: 7,
+        samples: SampleTime(48_000),
+        duration_ms: 1_000,
+        fit: Fit {
+            a_ns: UnixNanos::from_datetime(now()),
+            b_ns: 1e9 / 48_000.0,
+        },
+        coverage: Coverage::default(),
+    }
+}
+
+fn requested() -> Recording {
+    Recording {
+        id: RecordingId(Uuid::nil()),
+        meeting_id: MeetingId(Uuid::nil()),
+        track_id: TrackId(Uuid::nil()),
+        identity: "zoe".into(),
+        platform_room_sid: "RM_1".into(),
+        track_sid: "TR_1".into(),
+        egress_id: None,
+        requested_at: now(),
+        reported_at: None,
+        state: RecordingState::Requested,
+        missing_since: None,
+        last_error: None,
+        acceptance: None,
+        transcription: Transcription::Pending,
+    }
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_248_000, 0).unwrap()
+}
