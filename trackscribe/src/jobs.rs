@@ -1,10 +1,17 @@
 //! `trackscribe jobs`.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
-use chrono::SecondsFormat;
+use chrono::{SecondsFormat, Utc};
 use clap::Subcommand;
-use domain::job::Job;
-use storage::{PgPool, jobs::DeadJob};
+use domain::{
+    clock::IdSource,
+    job::{Job, JobSubject},
+    meeting::{Change, Env, Meeting, Outcome},
+    room::Room,
+};
+use storage::{ChangeTx, PgPool, jobs::DeadJob};
 use uuid::Uuid;
 
 use crate::database::DatabaseArgs;
@@ -24,7 +31,7 @@ pub struct Args {
 enum Action {
     /// Lists dead jobs with their errors, newest first
     List,
-    /// Queues a new job for a dead one, or for all; the dead ones are kept as a record
+    /// Queues a new job for a dead one, or for all, unless it can no longer have an effect; the dead ones are kept as a record
     Retry {
         /// Id of a dead job, from `jobs list`
         #[arg(required_unless_present = "all")]
@@ -57,15 +64,44 @@ impl Action {
     }
 }
 
+/// Queues dead jobs again that can still have an effect, and says why the others cannot.
 async fn retry(pool: &PgPool, dead: &[DeadJob]) -> Result<()> {
-    let read = |job: &DeadJob| {
-        serde_json::from_value::<Job>(job.payload.clone())
-            .with_context(|| format!("cannot read job {}, which another version wrote", job.id))
-    };
-    let jobs = dead.iter().map(read).collect::<Result<Vec<_>>>()?;
-    storage::jobs::add(&mut *pool.acquire().await?, &jobs).await?;
-    println!("{} queued", jobs.len());
+    let mut queued = 0;
+    for job in dead {
+        match reopen(pool, job).await? {
+            None => queued += 1,
+            Some(refusal) => println!("{} {}: not retried: {refusal}", job.id, job.queue),
+        }
+    }
+    println!("{queued} queued");
     Ok(())
+}
+
+/// Queues a dead job again and undoes what was concluded from its death. Returns why not, if it can no longer have an
+/// effect.
+async fn reopen(pool: &PgPool, dead: &DeadJob) -> Result<Option<String>> {
+    let job = serde_json::from_value::<Job>(dead.payload.clone())
+        .with_context(|| format!("cannot read job {}, which another version wrote", dead.id))?;
+    let mut tx = ChangeTx::begin(pool).await?;
+    let env = Env {
+        now: Utc::now(),
+        ids: &(Arc::new(Uuid::now_v7) as IdSource),
+    };
+    let mut refusal = None;
+    let decide = |_: &Room, meeting: &Meeting| {
+        meeting.reopen(&job, env).unwrap_or_else(|why| {
+            refusal = Some(why.to_string());
+            Change::new(Outcome::Ignored)
+        })
+    };
+    let found = match job.subject() {
+        JobSubject::Recording(id) => tx.change_meeting_of(id, decide).await?,
+        JobSubject::Meeting(id) => tx.change_meeting(id, decide).await?,
+    };
+    tx.commit().await?;
+    Ok(refusal.or(found
+        .is_none()
+        .then(|| "its recording or meeting no longer exists".to_owned())))
 }
 
 fn line(job: &DeadJob) -> String {

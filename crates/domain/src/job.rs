@@ -134,7 +134,28 @@ impl Queue {
     }
 }
 
+/// What a job is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobSubject {
+    /// One recording.
+    Recording(RecordingId),
+    /// One meeting.
+    Meeting(MeetingId),
+}
+
 impl Job {
+    /// Returns what the job is about.
+    pub fn subject(&self) -> JobSubject {
+        match *self {
+            Self::StartRecording { recording_id }
+            | Self::AcceptRecording { recording_id }
+            | Self::TranscribeTrack { recording_id } => JobSubject::Recording(recording_id),
+            Self::CheckRoom { meeting_id }
+            | Self::MergeTranscript { meeting_id }
+            | Self::ExportTranscript { meeting_id } => JobSubject::Meeting(meeting_id),
+        }
+    }
+
     /// Returns the queue of the job.
     pub fn queue(&self) -> Queue {
         match self {

@@ -15,7 +15,7 @@ use crate::{
 /// List recordings of a meeting
 ///
 /// Returns the recordings in all states, oldest first. A participant has one recording per published microphone track,
-/// and a further one of the same track if an earlier recording failed.
+/// and further ones of the same track if an earlier recording failed or ended while the track was live.
 #[utoipa::path(
     get, path = "/v1/meetings/{id}/recordings", operation_id = "list_recordings", tag = "recordings",
     params(("id" = uuid::Uuid, Path, description = "Meeting id"), ListQuery),

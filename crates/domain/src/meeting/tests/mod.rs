@@ -7,4 +7,5 @@ mod opening;
 mod policy;
 mod reconcile;
 mod recordings;
+mod reopen;
 mod support;

@@ -239,7 +239,7 @@ fn recorded() -> Vec<crate::event::PlatformEvent> {
 }
 
 /// Sample 0 is at 4.5 s; the room was created at 0.905 s.
-fn verified() -> VerifiedRecording {
+pub fn verified() -> VerifiedRecording {
     let a_ns = UnixNanos::from_datetime(at(4)).saturating_add(500_000_000);
     let fit = Fit {
         a_ns,
