@@ -2,6 +2,7 @@
 //!
 //! Each file compares the platform's state with ours and schedules what is missing; one worker at a time does so.
 
+mod abandoned;
 mod coverage;
 mod egresses;
 mod meeting_end;
@@ -92,7 +93,8 @@ async fn reconcile_all(ctx: &WorkerContext) -> Result<(), ReconcileError> {
         let result = reconcile_platform(ctx, platform).await;
         first_error = first_error.and(result);
     }
-    first_error.and(stuck::reconcile(ctx).await)
+    first_error = first_error.and(stuck::reconcile(ctx).await);
+    first_error.and(abandoned::reconcile(ctx).await)
 }
 
 async fn reconcile_platform(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(), ReconcileError> {
@@ -118,7 +120,12 @@ async fn release(lock: PgTransaction<'_>) -> Result<(), StorageError> {
 
 #[cfg(test)]
 mod tests {
-    use domain::{event::EgressStatus, recording::RecordingState};
+    use domain::{
+        RoomName,
+        event::{EgressStatus, PlatformKind},
+        recording::{FailureReason, RecordingState},
+        room::Room,
+    };
     use platform::fake::Availability;
     use sqlx::PgPool;
 
@@ -196,6 +203,80 @@ mod tests {
             matches!(recordings[0].state, RecordingState::Failed(_)),
             "{recordings:?}"
         );
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_recorder_that_has_left_is_replaced_after_5_s(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
+        let meeting = test.meeting_with_recordings(&["ada"]).await;
+        let egress = test.recording_of("ada").await;
+        test.report_egress(&egress, EgressStatus::Active, None).await;
+        test.recorder_joins(&["EG_other"]);
+
+        check_room(&test.ctx, meeting.head.id).await.unwrap();
+        let queued = test.count_jobs("ready").await;
+        test.advance(5);
+        test.make_jobs_due().await;
+        test.run_jobs().await;
+
+        let reasons: Vec<_> = test
+            .meeting()
+            .await
+            .recordings
+            .iter()
+            .map(|r| r.state.failure())
+            .collect();
+        assert_eq!((queued, reasons), (1, vec![Some(FailureReason::Lost), None]));
+        assert_eq!(test.platform.started().len(), 2);
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_room_that_cannot_be_changed_does_not_keep_the_reconciler_from_the_others(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
+        test.execute("UPDATE recordings SET state = 'complete', object_key = '../etc', manifest_key = 'x'")
+            .await;
+        let name = RoomName::parse("planning").unwrap();
+        let room = Room::new((test.ctx.ids)().into(), name, PlatformKind::Livekit, test.now());
+        storage::rooms::insert(&mut test.ctx.conn().await.unwrap(), &room)
+            .await
+            .unwrap();
+        test.people_join_room("planning", "RM_2", &["bob"]);
+
+        let result = run_once(&test.ctx).await;
+
+        let open: Vec<String> = sqlx::query_scalar("SELECT identity FROM recordings WHERE state = 'requested'")
+            .fetch_all(&test.ctx.pool)
+            .await
+            .unwrap();
+        assert_eq!(open, ["bob"], "{result:?}");
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_recording_whose_job_was_lost_or_given_up_is_worked_on_again(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
+        test.complete_recording(
+            "ada",
+            &crate::support::ogg(&[crate::support::Tone::silence(0.1)]),
+            |_| {},
+        )
+        .await;
+        for lost in [
+            "DELETE FROM jobs",
+            "UPDATE jobs SET state = 'dead', finished_at = now() - interval '2 hours'",
+        ] {
+            test.execute(lost).await;
+            test.execute("UPDATE recordings SET state = 'failed', reason = 'not_accepted'")
+                .await;
+
+            test.reconcile().await;
+
+            assert!(test.recording_of("ada").await.awaits_acceptance(), "{lost}");
+            assert_eq!(test.count_jobs("ready").await, 1, "{lost}");
+        }
+        test.run_jobs().await;
+        assert!(test.recording_of("ada").await.acceptance.is_some());
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]

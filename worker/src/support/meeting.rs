@@ -16,13 +16,18 @@ use crate::reconcile;
 impl WorkerTest {
     /// Puts participants with a microphone track each into the platform's room, without a webhook.
     pub fn people_join(&self, identities: &[&str]) {
+        self.people_join_room(ROOM, "RM_1", identities);
+    }
+
+    /// The same in another room.
+    pub fn people_join_room(&self, name: &str, sid: &str, identities: &[&str]) {
         let participants = identities
             .iter()
             .map(|identity| self.live_participant(identity))
             .collect();
         let room = EventRoom {
-            name: ROOM.to_owned(),
-            sid: "RM_1".into(),
+            name: name.to_owned(),
+            sid: sid.into(),
             created_at: Some(self.now()),
         };
         self.platform.set_room(LiveRoom {

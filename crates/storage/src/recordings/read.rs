@@ -10,6 +10,9 @@ use sqlx::PgConnection;
 use super::row::RecordingRow;
 use crate::StorageError;
 
+/// Most abandoned recordings that are listed at once.
+const MAX_ABANDONED: i64 = 200;
+
 /// Finds a recording by its id.
 pub async fn find(conn: &mut PgConnection, id: RecordingId) -> Result<Option<Recording>, StorageError> {
     let row = sqlx::query_as!(
@@ -102,7 +105,7 @@ pub async fn list_open(conn: &mut PgConnection) -> Result<Vec<Recording>, Storag
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(Recording::try_from).collect()
+    Ok(readable(rows))
 }
 
 /// Lists the recordings whose end the platform may still report, oldest first: those whose egress may still run, and those
@@ -127,7 +130,48 @@ pub async fn list_unconfirmed(
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(Recording::try_from).collect()
+    Ok(readable(rows))
+}
+
+/// Lists recordings that no job works on although their file is to be verified or transcribed, oldest first: those whose
+/// job was lost, and those that ended after `ended_after` and were given up an hour ago.
+pub async fn list_abandoned(
+    conn: &mut PgConnection,
+    ended_after: DateTime<Utc>,
+) -> Result<Vec<Recording>, StorageError> {
+    let rows = sqlx::query_as!(
+        RecordingRow,
+        "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
+                egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
+                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
+                reported_at, missing_since, last_error, coverage
+         FROM recordings
+         WHERE object_key IS NOT NULL AND transcription = 'pending'
+           AND (state = 'complete' OR (state = 'failed' AND (reason <> $1 OR ended_at > $2)))
+           AND NOT EXISTS (SELECT 1
+                           FROM jobs
+                           WHERE payload->>'recording_id' = recordings.id::text
+                             AND (state IN ('ready', 'running')
+                                  OR (state = 'dead' AND finished_at > now() - interval '1 hour')))
+         ORDER BY id
+         LIMIT $3",
+        FailureReason::NotAccepted.as_str(),
+        ended_after,
+        MAX_ABANDONED,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(readable(rows))
+}
+
+/// Leaves out rows that cannot be read, so that one does not keep a reconciler from all others.
+fn readable(rows: Vec<RecordingRow>) -> Vec<Recording> {
+    let read = |row| {
+        Recording::try_from(row)
+            .inspect_err(|error| tracing::error!(%error, "skipping a recording"))
+            .ok()
+    };
+    rows.into_iter().filter_map(read).collect()
 }
 
 fn guesses() -> impl Iterator<Item = FailureReason> {
