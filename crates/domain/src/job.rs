@@ -109,7 +109,8 @@ impl Queue {
             Self::StartRecording => limits(8, 60, 8, 1),
             // The reconciler checks every room anyway, every 15 s.
             Self::CheckRoom => limits(3, 60, 8, 1),
-            Self::AcceptRecording => limits(12, 120, 60, 14),
+            // Its timeouts in the job add up to less: a slow store costs no attempt.
+            Self::AcceptRecording => limits(12, 3600, 60, 14),
             Self::TranscribeTrack => limits(6, 6 * 3600, 60, 14),
             Self::MergeTranscript | Self::ExportTranscript => limits(10, 300, 60, 14),
         }
