@@ -5,6 +5,7 @@ mod livekit;
 use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
+    sync::Arc,
 };
 
 pub use boot::config::ConfigError;
@@ -98,6 +99,11 @@ impl ServerConfig {
     }
 
     fn settings(&self, database_url: SecretString, livekit: LivekitConfig, store: StoreConfig) -> Settings {
+        let recordings = store.clone();
+        let livekit = LivekitConfig {
+            key_of: Arc::new(move |location| recordings.key_of(location)),
+            ..livekit
+        };
         Settings {
             bind: self.bind,
             database_url,

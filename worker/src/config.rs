@@ -90,7 +90,7 @@ impl WorkerConfig {
                 database_url,
                 database_connections: self.database.database_connections.get(),
                 redis_url,
-                livekit: livekit_config(livekit),
+                livekit: livekit_config(livekit, recordings.clone()),
                 recordings,
                 transcripts,
                 engine: self.engine.clone(),
@@ -113,7 +113,7 @@ impl WorkerConfig {
 }
 
 /// Completes the settings of LiveKit's API. The worker receives no webhooks and issues no tokens, so the rest is unused.
-fn livekit_config(api: LivekitApi) -> LivekitConfig {
+fn livekit_config(api: LivekitApi, recordings: StoreConfig) -> LivekitConfig {
     LivekitConfig {
         public_url: api.url.clone(),
         url: api.url,
@@ -124,6 +124,7 @@ fn livekit_config(api: LivekitApi) -> LivekitConfig {
         empty_timeout: LivekitConfig::DEFAULT_EMPTY_TIMEOUT,
         max_participants: 0,
         identities: Arc::new(Uuid::now_v7),
+        key_of: Arc::new(move |location| recordings.key_of(location)),
     }
 }
 

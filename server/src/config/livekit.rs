@@ -1,6 +1,6 @@
 //! The server's LiveKit settings.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use boot::{
     SecretError,
@@ -83,6 +83,7 @@ impl LivekitArgs {
             empty_timeout: TimeDelta::seconds(self.empty_timeout_s.into()),
             max_participants: self.max_participants,
             identities: random_ids(),
+            key_of: Arc::new(|_| None),
         })
     }
 

@@ -210,6 +210,7 @@ fn livekit(identities: IdSource) -> LivekitConfig {
         empty_timeout: LivekitConfig::DEFAULT_EMPTY_TIMEOUT,
         max_participants: 0,
         identities,
+        key_of: Arc::new(|_| None),
     }
 }
 

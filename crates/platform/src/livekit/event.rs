@@ -10,12 +10,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::values::{egress_status, millis, nanos, non_empty, participant_kind, seconds, track_kind, track_source};
-use super::{redact, wire};
+use super::values::{
+    egress_status, millis, nanos, non_empty, object_key, participant_kind, seconds, track_kind, track_source,
+};
+use super::{KeyOfLocation, redact, wire};
 use crate::{VerifiedEvent, WebhookError};
 
 /// Parses a verified body. Unknown events become [`EventKind::Unknown`].
-pub fn read(body: &[u8], now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookError> {
+pub fn read(body: &[u8], now: DateTime<Utc>, key_of: &KeyOfLocation) -> Result<VerifiedEvent, WebhookError> {
     let fields: Map<String, Value> = serde_json::from_slice(body).map_err(WebhookError::InvalidBody)?;
     let mut stored_body = Value::Object(fields);
     redact::redact(&mut stored_body);
@@ -32,7 +34,7 @@ pub fn read(body: &[u8], now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookErr
         },
         occurred_at: seconds(sent.created_at).unwrap_or(now),
         room: room(&sent),
-        kind: kind(&sent),
+        kind: kind(&sent, key_of),
         name: sent.event,
     };
     Ok(VerifiedEvent { event, stored_body })
@@ -64,14 +66,14 @@ fn room(sent: &wire::WebhookEvent) -> Option<EventRoom> {
     })
 }
 
-fn kind(sent: &wire::WebhookEvent) -> EventKind {
-    kind_of(sent).unwrap_or(EventKind::Unknown)
+fn kind(sent: &wire::WebhookEvent, key_of: &KeyOfLocation) -> EventKind {
+    kind_of(sent, key_of).unwrap_or(EventKind::Unknown)
 }
 
 /// Returns `None` if the event's name is unknown, or if the event lacks its participant, track or egress.
-fn kind_of(sent: &wire::WebhookEvent) -> Option<EventKind> {
+fn kind_of(sent: &wire::WebhookEvent, key_of: &KeyOfLocation) -> Option<EventKind> {
     let participant = || sent.participant.as_ref().and_then(participant);
-    let report = || sent.egress_info.as_ref().map(report);
+    let report = || sent.egress_info.as_ref().map(|sent| report(sent, key_of));
     Some(match sent.event.as_str() {
         "room_started" => EventKind::MeetingStarted,
         "room_finished" => EventKind::MeetingEnded,
@@ -123,7 +125,7 @@ fn track_event(sent: &wire::WebhookEvent) -> Option<TrackEvent> {
     })
 }
 
-fn report(sent: &wire::Egress) -> EgressReport {
+fn report(sent: &wire::Egress, key_of: &KeyOfLocation) -> EgressReport {
     let file = sent.file_results.first().or(sent.file.as_ref());
     EgressReport {
         egress_id: non_empty(&sent.egress_id).map(Into::into),
@@ -142,16 +144,16 @@ fn report(sent: &wire::Egress) -> EgressReport {
         updated_at: nanos(sent.updated_at),
         error: non_empty(&sent.error).map(str::to_owned),
         details: non_empty(&sent.details).map(str::to_owned),
-        file: file.map(egress_file),
+        file: file.map(|file| egress_file(file, key_of)),
         manifest_location: non_empty(&sent.manifest_location).map(str::to_owned),
         started_at: nanos(sent.started_at),
         ended_at: nanos(sent.ended_at),
     }
 }
 
-fn egress_file(sent: &wire::File) -> EgressFile {
+fn egress_file(sent: &wire::File, key_of: &KeyOfLocation) -> EgressFile {
     EgressFile {
-        key: non_empty(&sent.filename).map(str::to_owned),
+        key: object_key(&sent.filename, &sent.location, key_of),
         started_at: nanos(sent.started_at),
         ended_at: nanos(sent.ended_at),
         size_bytes: (sent.size > 0).then_some(sent.size),

@@ -214,6 +214,7 @@ mod tests {
             empty_timeout: LivekitConfig::DEFAULT_EMPTY_TIMEOUT,
             max_participants: 20,
             identities: Arc::new(Uuid::nil),
+            key_of: Arc::new(|_| None),
         }
     }
 

@@ -10,13 +10,15 @@ mod values;
 mod verify;
 mod wire;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::clock::IdSource;
 use domain::event::{EgressReport, EventRoom, PlatformKind};
 use domain::meeting::LiveParticipant;
-use domain::{EgressId, Identity, TrackSid};
+use domain::{EgressId, Identity, ObjectKey, TrackSid};
 use http::HeaderMap;
 use livekit_api::services::egress::EgressClient;
 use livekit_api::services::room::RoomClient;
@@ -45,7 +47,12 @@ pub struct LivekitConfig {
     pub max_participants: u32,
     /// Source of generated identities; random UUIDs outside tests.
     pub identities: IdSource,
+    /// Finds the key of an object by its reported location, because LiveKit's reports leave out the recorder's prefix.
+    pub key_of: KeyOfLocation,
 }
+
+/// Returns the key of the object at a location; `None` if it is not in our store.
+pub type KeyOfLocation = Arc<dyn Fn(&str) -> Option<ObjectKey> + Send + Sync>;
 
 impl LivekitConfig {
     /// Long enough for everyone to reconnect after a short network failure.
@@ -90,7 +97,7 @@ impl Platform for Livekit {
 
     fn event(&self, headers: &HeaderMap, body: &Bytes, now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookError> {
         verify::verify(headers, body, &self.config.webhook_keys, now)?;
-        event::read(body, now)
+        event::read(body, now, &self.config.key_of)
     }
 
     fn join_token(&self, request: &JoinRequest, now: DateTime<Utc>) -> Result<JoinToken, JoinError> {
@@ -115,15 +122,15 @@ impl Platform for Livekit {
         track: &TrackSid,
         file: &str,
     ) -> Result<EgressReport, PlatformError> {
-        recording::start(&self.egress_start, room, track, file).await
+        recording::start(&self.egress_start, room, track, file, &self.config.key_of).await
     }
 
     async fn list_recordings(&self, room: &str, which: RecordingFilter) -> Result<Vec<EgressReport>, PlatformError> {
-        recording::list(&self.egress, room, which).await
+        recording::list(&self.egress, room, which, &self.config.key_of).await
     }
 
     async fn stop_recording(&self, egress: &EgressId) -> Result<EgressReport, PlatformError> {
-        recording::stop(&self.egress, egress).await
+        recording::stop(&self.egress, egress, &self.config.key_of).await
     }
 
     async fn delete_room(&self, room: &str) -> Result<(), PlatformError> {

@@ -8,8 +8,9 @@ use livekit_api::services::egress::{EgressClient, EgressListFilter, EgressListOp
 use livekit_protocol as proto;
 use livekit_protocol::egress_info::Request;
 
+use super::KeyOfLocation;
 use super::room::error;
-use super::values::{egress_status, nanos, non_empty};
+use super::values::{egress_status, nanos, non_empty, object_key};
 use crate::{PlatformError, RecordingFilter};
 
 /// Timeout for starting an egress. LiveKit retries 9 times over up to 25 s to find an egress worker.
@@ -22,6 +23,7 @@ pub async fn start(
     room: &str,
     track: &TrackSid,
     file: &str,
+    key_of: &KeyOfLocation,
 ) -> Result<EgressReport, PlatformError> {
     let output = proto::DirectFileOutput {
         filepath: file.to_owned(),
@@ -31,7 +33,7 @@ pub async fn start(
     egress
         .start_track_egress(room, output, track.as_str())
         .await
-        .map(report)
+        .map(|sent| report(sent, key_of))
         .map_err(error)
 }
 
@@ -39,6 +41,7 @@ pub async fn list(
     egress: &EgressClient,
     room: &str,
     which: RecordingFilter,
+    key_of: &KeyOfLocation,
 ) -> Result<Vec<EgressReport>, PlatformError> {
     let options = EgressListOptions {
         filter: EgressListFilter::Room(room.to_owned()),
@@ -46,14 +49,15 @@ pub async fn list(
         ..Default::default()
     };
     let listed = egress.list_egress(options).await.map_err(error)?;
-    Ok(listed.into_iter().map(report).collect())
+    Ok(listed.into_iter().map(|sent| report(sent, key_of)).collect())
 }
 
-pub async fn stop(egress: &EgressClient, id: &EgressId) -> Result<EgressReport, PlatformError> {
-    egress.stop_egress(id.as_str()).await.map(report).map_err(error)
+pub async fn stop(egress: &EgressClient, id: &EgressId, key_of: &KeyOfLocation) -> Result<EgressReport, PlatformError> {
+    let stopped = egress.stop_egress(id.as_str()).await;
+    stopped.map(|sent| report(sent, key_of)).map_err(error)
 }
 
-fn report(sent: proto::EgressInfo) -> EgressReport {
+fn report(sent: proto::EgressInfo, key_of: &KeyOfLocation) -> EgressReport {
     let status = proto::EgressStatus::try_from(sent.status).map_or("UNKNOWN", |status| status.as_str_name());
     EgressReport {
         egress_id: non_empty(&sent.egress_id).map(Into::into),
@@ -64,7 +68,7 @@ fn report(sent: proto::EgressInfo) -> EgressReport {
         updated_at: nanos(sent.updated_at),
         error: non_empty(&sent.error).map(str::to_owned),
         details: non_empty(&sent.details).map(str::to_owned),
-        file: sent.file_results.first().map(file),
+        file: sent.file_results.first().map(|sent| file(sent, key_of)),
         manifest_location: non_empty(&sent.manifest_location).map(str::to_owned),
         started_at: nanos(sent.started_at),
         ended_at: nanos(sent.ended_at),
@@ -85,9 +89,9 @@ fn requested_file(request: &proto::TrackEgressRequest) -> Option<&str> {
     }
 }
 
-fn file(sent: &proto::FileInfo) -> EgressFile {
+fn file(sent: &proto::FileInfo, key_of: &KeyOfLocation) -> EgressFile {
     EgressFile {
-        key: non_empty(&sent.filename).map(str::to_owned),
+        key: object_key(&sent.filename, &sent.location, key_of),
         started_at: nanos(sent.started_at),
         ended_at: nanos(sent.ended_at),
         size_bytes: (sent.size > 0).then_some(sent.size),

@@ -1,9 +1,22 @@
 //! The protocol's enum names and times as domain values, shared by webhooks and API responses.
 
 use chrono::{DateTime, Utc};
+use domain::ObjectKey;
 use domain::event::EgressStatus;
 use domain::participant::ParticipantKind;
 use domain::track::{TrackKind, TrackSource};
+
+use super::KeyOfLocation;
+
+/// Returns the key of a recorded file. `filename` is the key without the recorder's prefix; the location of a stored file
+/// has both.
+pub fn object_key(filename: &str, location: &str, key_of: &KeyOfLocation) -> Option<String> {
+    let filename = non_empty(filename)?;
+    let stored = non_empty(location).and_then(|location| key_of(location));
+    let requested = ObjectKey::parse(filename).ok();
+    let stored = stored.filter(|key| requested.is_some_and(|requested| key.is_below_prefix(&requested)));
+    Some(stored.map_or_else(|| filename.to_owned(), |key| key.to_string()))
+}
 
 /// Parses a `ParticipantInfo.Kind`. An omitted kind is `STANDARD`.
 pub fn participant_kind(name: &str) -> ParticipantKind {

@@ -150,6 +150,8 @@ pub struct File {
     pub ended_at: i64,
     #[serde(deserialize_with = "number")]
     pub size: i64,
+    #[serde(deserialize_with = "lenient")]
+    pub location: String,
 }
 
 /// Deserializes a value, or the default if it has the wrong type.

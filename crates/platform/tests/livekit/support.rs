@@ -58,6 +58,7 @@ pub fn config(url: &str, webhook_keys: Vec<WebhookKey>) -> LivekitConfig {
         empty_timeout: LivekitConfig::DEFAULT_EMPTY_TIMEOUT,
         max_participants: 20,
         identities: Arc::new(Uuid::new_v4),
+        key_of: Arc::new(|_| None),
     }
 }
 

@@ -11,7 +11,7 @@ use domain::{
     ObjectKey,
     event::EgressStatus,
     manifest::Manifest,
-    recording::{FailureReason, RecordingState, Transcription},
+    recording::{FailureReason, RecordingState},
 };
 use objects::{ByteRange, Listed, Object, ObjectError, ObjectInfo, ObjectStore, Objects, Put, Stored};
 use sqlx::PgPool;
@@ -272,7 +272,7 @@ async fn a_store_in_trouble_says_nothing_about_a_recording(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn a_store_that_never_answers_leaves_the_recording_complete(pool: PgPool) {
+async fn a_store_that_never_answers_is_given_up_at_the_deadline(pool: PgPool) {
     let mut test = WorkerTest::new(pool).await;
     let store = TestStore::between(&mut test, false);
     test.meeting_with_recordings(&["ada"]).await;
@@ -283,9 +283,10 @@ async fn a_store_that_never_answers_leaves_the_recording_complete(pool: PgPool) 
     test.run_jobs().await;
     test.execute("UPDATE jobs SET created_at = now() - interval '15 days', progressed_at = NULL")
         .await;
-    test.run_jobs_to_the_end().await;
+    test.make_jobs_due().await;
+    test.run_jobs().await;
 
-    let recording = test.recording_of("ada").await;
-    assert!(matches!(recording.state, RecordingState::Complete(_)), "{recording:?}");
-    assert_eq!(recording.transcription, Transcription::Dead);
+    let (reason, error) = reason(&test).await;
+    assert_eq!(reason, FailureReason::NotAccepted);
+    assert!(error.contains("no route"), "{error}");
 }

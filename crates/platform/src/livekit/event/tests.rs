@@ -1,8 +1,16 @@
+use std::sync::Arc;
+
+use domain::ObjectKey;
 use domain::event::EgressStatus;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+
+/// A store in which no location is.
+fn nowhere() -> KeyOfLocation {
+    Arc::new(|_| None)
+}
 
 #[test]
 fn both_spellings_and_all_number_formats_are_parsed() {
@@ -42,7 +50,7 @@ fn unknown_event_names_and_states_are_not_errors() {
 
 #[test]
 fn an_event_without_an_id_is_identified_by_its_digest() {
-    let id = |body: &str| read(body.as_bytes(), now()).unwrap().event.key.id;
+    let id = |body: &str| read(body.as_bytes(), now(), &nowhere()).unwrap().event.key.id;
 
     assert_eq!(id(r#"{"event":"room_started"}"#), id(r#"{"event":"room_started"}"#));
     assert_ne!(id(r#"{"event":"room_started"}"#), id(r#"{"event": "room_started"}"#));
@@ -106,21 +114,21 @@ fn malformed_json_is_an_error() {
         &deep,
         &arrays,
     ] {
-        let read = read(body.as_bytes(), now());
+        let read = read(body.as_bytes(), now(), &nowhere());
         assert!(
             matches!(read, Err(WebhookError::InvalidBody(_))),
             "{}",
             &body[..body.len().min(40)]
         );
     }
-    assert!(read(b"\xff\xfe{}", now()).is_err());
+    assert!(read(b"\xff\xfe{}", now(), &nowhere()).is_err());
 }
 
 #[test]
 fn nul_characters_are_replaced_in_event_and_stored_body() {
     let body = r#"{"event":"participant_left","participant":{"sid":"PA_1","identity":"a\u0000b","name":"\u0000"}}"#;
 
-    let read = read(body.as_bytes(), now()).unwrap();
+    let read = read(body.as_bytes(), now(), &nowhere()).unwrap();
 
     let EventKind::ParticipantLeft(seen) = read.event.kind else {
         panic!()
@@ -134,20 +142,41 @@ proptest! {
     fn parsing_arbitrary_json_does_not_panic(name in "[a-z_]{0,20}", fields in proptest::collection::hash_map("[a-zA-Z]{1,12}", any::<Option<i64>>(), 0..8)) {
         for event in ["room_started", "participant_joined", "track_published", "egress_ended", name.as_str()] {
             let body = json!({"event": event, "room": fields, "participant": fields, "track": fields, "egressInfo": fields});
-            prop_assert!(read(body.to_string().as_bytes(), now()).is_ok());
+            prop_assert!(read(body.to_string().as_bytes(), now(), &nowhere()).is_ok());
         }
     }
 
     #[test]
     fn parsing_arbitrary_bytes_does_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let _ = read(&bytes, now());
+        let _ = read(&bytes, now(), &nowhere());
     }
 }
 
 fn read_json(body: &Value) -> PlatformEvent {
-    read(body.to_string().as_bytes(), now()).unwrap().event
+    read(body.to_string().as_bytes(), now(), &nowhere()).unwrap().event
 }
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(2_000_000_000, 0).unwrap()
+}
+
+#[test]
+fn the_key_of_a_file_includes_the_recorders_prefix() {
+    let store: KeyOfLocation = Arc::new(|location| ObjectKey::parse(location.strip_prefix("https://s3/calls/")?).ok());
+    let key = |filename: &str, location: &str| {
+        let file = json!({"filename": filename, "location": location});
+        let body = json!({"event": "egress_ended", "egressInfo": {"egressId": "EG_1", "fileResults": [file]}});
+        let event = read(body.to_string().as_bytes(), now(), &store).unwrap().event;
+        let EventKind::RecordingEnded(report) = event.kind else {
+            panic!("{event:?}")
+        };
+        report.file.unwrap().key.unwrap()
+    };
+
+    assert_eq!(key("r/a.ogg", "https://s3/calls/prefix/r/a.ogg"), "prefix/r/a.ogg");
+    assert_eq!(key("r/a.ogg", "https://s3/calls/r/a.ogg"), "r/a.ogg");
+    assert_eq!(key("r/a.ogg", ""), "r/a.ogg");
+    assert_eq!(key("r/a.ogg", "https://s3/other/r/a.ogg"), "r/a.ogg");
+    assert_eq!(key("r/a.ogg", "https://s3/calls/r/b.ogg"), "r/a.ogg");
+    assert_eq!(key("../a.ogg", "https://s3/calls/x/a.ogg"), "../a.ogg");
 }
