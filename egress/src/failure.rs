@@ -98,6 +98,11 @@ impl Failure {
         self.message.starts_with(INTERRUPTED)
     }
 
+    /// A bug in this worker.
+    pub fn internal(cause: impl Display) -> Self {
+        Self::new(format!("internal error: {cause}"), 500)
+    }
+
     pub fn limit_reached() -> Self {
         Self::new("Session limit reached", 413)
     }

@@ -10,7 +10,14 @@ use crate::failure::Failure;
 
 /// Makes the terminal transition. `file` is what was stored; `None` if no packet was recorded.
 pub fn conclude(reporter: &mut StateReporter, end: &SavedEnd, file: Option<StoredFile>) {
-    reporter.transition(|egress| concluded(egress, end, file));
+    reporter.transition(|egress| {
+        let stored = file.clone();
+        concluded(egress.clone(), end, file).or_else(|refused| {
+            // Without a terminal state the recording would be stored again and again.
+            tracing::error!(?egress, "{refused}; this is a bug in the worker");
+            egress.fail(end.at, Failure::internal(&refused), stored)
+        })
+    });
 }
 
 fn concluded(egress: Egress, end: &SavedEnd, file: Option<StoredFile>) -> Result<Egress, IllegalTransition> {

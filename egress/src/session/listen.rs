@@ -98,7 +98,10 @@ impl<'a> Listener<'a> {
             tokio::select! {
                 signal = &mut signal => match signal.end() {
                     Some(end) => return Ok(end),
-                    None => return Err(self.suspend().await),
+                    None => {
+                        self.writer.suspend();
+                        return Err(Suspended);
+                    }
                 },
                 () = until(limit_at) => return Ok(RecordingEnd::LimitReached),
                 () = until(packet_deadline) => return Ok(self.no_packets()),
@@ -120,13 +123,6 @@ impl<'a> Listener<'a> {
 
     pub fn into_presence(self) -> Presence {
         self.presence
-    }
-
-    /// Leaves everything in the folder for the next process.
-    async fn suspend(&mut self) -> Suspended {
-        self.writer.suspend();
-        self.session.reporter.flush().await;
-        Suspended
     }
 
     fn write(&mut self) -> WriterState {

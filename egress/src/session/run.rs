@@ -74,8 +74,8 @@ impl Session {
 
     /// Leaves everything on stable storage for the next process.
     async fn suspend(&self) {
-        self.reporter.flush().await;
-        if let Err(error) = self.folder.flush().await {
+        let (flushed, ()) = tokio::join!(self.folder.flush(), self.reporter.flush());
+        if let Err(error) = flushed {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "cannot write a recording that is suspended"

@@ -174,6 +174,94 @@ async fn a_stopped_worker_leaves_a_running_recording_to_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_recording_survives_a_kill_at_any_moment_of_its_start() {
+    let stack = EgressStack::start().await;
+    let ada = stack.participant("ada").await;
+    let microphone = ada.microphone().await;
+
+    for after_ms in [0, 20, 100, 200, 400] {
+        let worker = stack.child("one", "").await;
+        let path = format!("{after_ms}.ogg");
+        let id = stack.record(microphone.sid(), &path).await.unwrap().egress_id;
+        tokio::time::sleep(Duration::from_millis(after_ms)).await;
+        worker.kill();
+        let worker = stack.child("one", "").await;
+        stack.egress_in(&id, EgressStatus::EgressActive).await;
+        microphone.play(&tone(440.0, 1500 * SAMPLE_RATE / 1000)).await;
+        stack.livekit.egress().stop_egress(&id).await.unwrap();
+        stack.egress_in(&id, EgressStatus::EgressComplete).await;
+
+        let heard = heard_ms(&RecordedFile::open(&stack.object(&path)), 440.0);
+        assert!(heard >= 500, "killed after {after_ms} ms: {heard} ms were heard");
+        worker.kill();
+    }
+    let announced = stack.egress_events();
+    let count = |event: &str| announced.iter().filter(|name| *name == event).count();
+    assert_eq!((count("egress_started"), count("egress_ended")), (5, 5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_file_survives_many_kills_and_lists_each_hole() {
+    let stack = EgressStack::start().await;
+    let worker = stack.child("one", "").await;
+    let meeting = Recorded::start(stack).await;
+
+    let mut worker = Some(worker);
+    for _ in 0..3 {
+        meeting.play(440.0, 1500).await;
+        worker.take().unwrap().kill();
+        worker = Some(meeting.stack.child("one", "").await);
+    }
+    meeting.play(440.0, 1500).await;
+    meeting
+        .stack
+        .livekit
+        .egress()
+        .stop_egress(&meeting.egress_id)
+        .await
+        .unwrap();
+    meeting.egress_in(EgressStatus::EgressComplete).await;
+
+    let manifest = meeting.manifest();
+    let holes = gaps_ms(&manifest, GapCause::RecorderRestarted);
+    let heard = heard_ms(&meeting.file(), 440.0);
+    eprintln!("three restarts made holes of {holes:.0} ms in all; {heard} of 6000 ms were heard");
+    assert!(holes < 3.0 * LONGEST_HOLE_MS, "holes of {holes} ms are listed");
+    assert!(
+        heard as f64 + holes >= 5600.0,
+        "{heard} ms were heard, {holes} ms are listed as holes"
+    );
+    assert_eq!(manifest.trackscribe.listened.len(), 4);
+    drop(worker);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_was_lost_while_the_worker_was_down_can_be_repeated() {
+    let stack = EgressStack::start().await;
+    let worker = stack.child("one", "").await;
+    let meeting = Recorded::start(stack).await;
+    meeting.play(440.0, 1000).await;
+
+    worker.kill();
+    let lost = meeting.stack.livekit.egress().stop_egress(&meeting.egress_id).await;
+    let worker = meeting.stack.child("one", "").await;
+    meeting.play(660.0, 2000).await;
+    let stopped = meeting
+        .stack
+        .livekit
+        .egress()
+        .stop_egress(&meeting.egress_id)
+        .await
+        .unwrap();
+    let info = meeting.egress_in(EgressStatus::EgressComplete).await;
+
+    assert!(lost.is_err() && stopped.status() != EgressStatus::EgressActive);
+    assert_eq!(info.details, "End reason: StopEgress API");
+    assert!(heard_ms(&meeting.file(), 660.0) >= 1500);
+    drop(worker);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_track_that_ended_while_the_worker_was_down_is_stored_as_interrupted() {
     let stack = EgressStack::start().await;
     let worker = stack.child("one", "").await;
