@@ -14,8 +14,8 @@ use super::{
     SpooledFile,
     create::{replace_state, sync_folder},
     open_folder::{Item, Reply, Target},
-    root::Shared,
     root_files,
+    shared::Shared,
     writer::{Command, FolderKey},
 };
 

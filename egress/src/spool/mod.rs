@@ -20,6 +20,7 @@ mod open_folder;
 mod repair;
 mod root;
 mod root_files;
+mod shared;
 mod space;
 mod spooled_file;
 mod syncer;

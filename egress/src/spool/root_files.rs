@@ -1,10 +1,12 @@
 //! The root of the spool: its lock, its name, and what creating and removing folders left behind.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, Permissions},
     io,
     os::unix::fs::PermissionsExt,
     path::Path,
+    time::SystemTime,
 };
 
 use rustix::fs::{FlockOperation, flock};
@@ -12,6 +14,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::{
     SpoolError,
     create::{open_file, sync_folder, write_new},
+    repair,
 };
 
 const FOLDER_MODE: u32 = 0o700;
@@ -76,4 +79,19 @@ pub(super) fn sweep(root: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Lists the folders of egresses with the times of their creation.
+pub(super) fn folders(root: &Path) -> io::Result<BTreeMap<String, SystemTime>> {
+    let mut folders = BTreeMap::new();
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        if let Ok(name) = entry.file_name().into_string()
+            && !name.starts_with('.')
+            && entry.file_type()?.is_dir()
+        {
+            folders.insert(name, repair::created(&entry.path()));
+        }
+    }
+    Ok(folders)
 }

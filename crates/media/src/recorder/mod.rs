@@ -13,6 +13,7 @@ mod config;
 mod holes;
 mod journal;
 mod journal_state;
+mod journaling;
 mod muxer;
 mod output;
 mod pages;

@@ -8,11 +8,9 @@ use domain::manifest::{Anchor, GapCause, PacketCounts};
 use super::annotations::{Anchors, Mutes};
 use super::journal_state::Scalars;
 use super::muxer::{Muxer, OrderedPacket, WriteOutcome};
-use super::resume::resume;
 use super::timestamps::Continuity;
-use super::{FirstPacket, JournalEntry, MuteState, Output, RecorderConfig, Summary};
+use super::{FirstPacket, MuteState, Output, RecorderConfig, Summary};
 use crate::WallClock;
-use crate::ogg::FileTail;
 use crate::opus::{is_injected, packet_samples};
 use crate::rtp::{MAX_SEQUENCE_JUMP, PushResult, ReleasedPacket, ReorderBuffer, RtpPacket, SenderReport, Ssrc};
 
@@ -71,10 +69,10 @@ const CLOSING_PAUSE: SampleTime = SampleTime::SECOND;
 /// ```
 #[derive(Debug)]
 pub struct TrackRecorder {
-    wall: WallClock,
-    now: Instant,
+    pub(super) wall: WallClock,
+    pub(super) now: Instant,
     /// What the journal has of the figures that replace each other.
-    journaled: Scalars,
+    pub(super) journaled: Scalars,
     ssrc: Option<Ssrc>,
     reorder: ReorderBuffer,
     /// How the next packet relates to the one before.
@@ -89,7 +87,7 @@ pub struct TrackRecorder {
     pub(super) mutes: Mutes,
     pub(super) anchors: Anchors,
     pub(super) counts: PacketCounts,
-    is_finished: bool,
+    pub(super) is_finished: bool,
 }
 
 impl TrackRecorder {
@@ -110,77 +108,6 @@ impl TrackRecorder {
             anchors: Anchors::default(),
             counts: PacketCounts::default(),
             is_finished: false,
-        }
-    }
-
-    /// Continues the file of a recorder that is gone: the pages of `tail`, and what `journal` says about them. The serial
-    /// number is the file's.
-    ///
-    /// The next packets are placed by their RTP timestamps if these continue, else by their arrival. The interval before
-    /// them is filled; the part in which nobody listened is listed as [`GapCause::RecorderRestarted`]. It ends with
-    /// [`handle_reconnect`](Self::handle_reconnect), else with the next packet. A file without audio is started anew.
-    ///
-    /// The first entry of [`take_journal`](Self::take_journal) says how far the old entries are valid, so it is to be
-    /// written at once. The entries of a file without audio must not be kept.
-    pub fn resume(config: RecorderConfig, journal: Vec<JournalEntry>, tail: FileTail) -> Self {
-        resume(config, &journal, &tail)
-    }
-
-    /// Returns what changed since the last call and is not in the pages; `None` if nothing did. To be called once a
-    /// second after [`handle_timeout`](Self::handle_timeout), which says that the recorder still listens, and before a
-    /// page is appended while [`has_new_gaps`](Self::has_new_gaps).
-    pub fn take_journal(&mut self) -> Option<JournalEntry> {
-        self.muxer.first_packet()?;
-        let listened_until = (!self.muxer.holes.is_open()).then(|| self.wall.unix_nanos_at(self.now));
-        let scalars = Scalars::of(&self.muxer, self.counts, listened_until);
-        let entry = JournalEntry {
-            points: self.muxer.envelope.take_new(),
-            gaps: self.muxer.gaps.0.take_change(),
-            mutes: self.mutes.0.take_change(),
-            anchors: self.anchors.0.take_change(),
-            holes: self.muxer.holes.take_change(),
-            ..self.journaled.replace(scalars)
-        };
-        (entry != JournalEntry::default()).then_some(entry)
-    }
-
-    /// Whether the next page holds gaps that no journal entry lists yet, or no entry was taken yet.
-    pub fn has_new_gaps(&self) -> bool {
-        self.journaled == Scalars::default() || self.muxer.gaps.0.is_changed()
-    }
-
-    /// Notes that a packet which arrived at `now` is kept from the recorder. The gap that it leaves has this cause.
-    pub fn note_hole(&mut self, now: Instant, cause: GapCause) {
-        if self.is_finished {
-            return;
-        }
-        self.advance(now);
-        self.release_all();
-        if let Some(sample) = self.muxer.timestamps.sample_at(now) {
-            self.muxer.holes.add_moment(sample, cause);
-        }
-    }
-
-    /// Notes that the connection is lost: from now on nothing is heard, until
-    /// [`handle_reconnect`](Self::handle_reconnect).
-    pub fn handle_lost(&mut self, now: Instant) {
-        if self.is_finished {
-            return;
-        }
-        self.advance(now);
-        self.release_all();
-        if let Some(sample) = self.muxer.timestamps.sample_at(now) {
-            self.muxer.holes.open(sample, GapCause::ConnectionLost);
-        }
-    }
-
-    /// Puts everything that was received on pages without ending the file; another recorder will continue it. Take the
-    /// pages and the last journal entry afterwards.
-    pub fn suspend(&mut self, now: Instant) {
-        if !self.is_finished {
-            self.advance(now);
-            self.release_all();
-            self.muxer.pages.flush();
         }
     }
 
@@ -291,7 +218,7 @@ impl TrackRecorder {
         self.muxer.first_packet()
     }
 
-    fn advance(&mut self, now: Instant) {
+    pub(super) fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
     }
 
@@ -307,7 +234,7 @@ impl TrackRecorder {
         }
     }
 
-    fn release_all(&mut self) {
+    pub(super) fn release_all(&mut self) {
         while let Some(released) = self.reorder.force_pop() {
             self.handle_released(released);
         }

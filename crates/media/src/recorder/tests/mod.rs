@@ -3,7 +3,10 @@
 mod clock;
 mod ends;
 mod gaps;
+mod holes;
 mod hostile;
+mod killed;
+mod life;
 mod pages;
 mod resume;
 #[cfg(feature = "decode")]

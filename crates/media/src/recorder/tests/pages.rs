@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use domain::SampleTime;
 
 use super::support::*;
@@ -68,6 +70,30 @@ fn tags_and_channels_are_those_of_the_configuration() {
 
     assert_eq!((summary.head.channels, summary.head.pre_skip), (2, 0));
     assert_eq!(summary.tags.tags, [("TRACK".to_owned(), "TR_1".to_owned())]);
+}
+
+#[test]
+fn every_packet_is_on_a_page_within_half_a_second() {
+    let mut scenario = Scenario::new();
+    let mut sent = Vec::new();
+    for burst in [1, 2, 3, 9, 10, 11, 25, 1] {
+        for _ in 0..burst {
+            sent.push((scenario.number, scenario.now_ms));
+            scenario.send_speech(1);
+        }
+        scenario.silence(1500);
+    }
+
+    let at_ms = |number: u32| {
+        let content = speech(number);
+        let holds = |page: &&Page| page.bytes.windows(content.len()).any(|bytes| *bytes == content);
+        scenario.pages.iter().find(holds).map(|page| page.at_ms)
+    };
+
+    for (number, sent_ms) in sent {
+        let age = Duration::from_millis(at_ms(number).unwrap() - sent_ms);
+        assert!(age <= Duration::from_millis(500), "packet {number}: {age:?}");
+    }
 }
 
 fn samples_on_pages(scenario: &Scenario) -> SampleTime {
