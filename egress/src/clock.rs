@@ -1,11 +1,18 @@
 //! The clocks of this machine.
 
-use std::{fs, sync::OnceLock, time::Instant};
+use std::{
+    fs,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 use chrono::Utc;
 use domain::UnixNanos;
 use media::{Moment, SavedClock, WallClock};
 use rustix::time::{ClockId, clock_gettime};
+
+/// Three readings in a row are hardly all interrupted.
+const READINGS: usize = 3;
 
 /// Returns the current wall time.
 pub fn unix_now() -> UnixNanos {
@@ -27,21 +34,29 @@ pub fn restore(saved: &SavedClock) -> Option<WallClock> {
     moment().restore(saved)
 }
 
-/// Reads all clocks at once.
+/// Reads all clocks at once. Of several readings the one that took least time is used, because this thread may be
+/// interrupted between two clocks.
 fn moment() -> Moment {
+    let readings = (0..READINGS).map(|_| reading());
+    let (_, best) = readings.min_by_key(|(took, _)| *took).expect("there is a reading");
+    best
+}
+
+fn reading() -> (Duration, Moment) {
     let instant = Instant::now();
     let boottime = clock_gettime(ClockId::Boottime);
-    Moment {
-        instant,
-        clock: SavedClock {
-            boot_id: boot_id().to_owned(),
-            boottime_ns: boottime
-                .tv_sec
-                .saturating_mul(1_000_000_000)
-                .saturating_add(boottime.tv_nsec),
-            unix_ns: unix_now(),
-        },
-    }
+    let unix_ns = unix_now();
+    let took = instant.elapsed();
+    let boottime_ns = boottime
+        .tv_sec
+        .saturating_mul(1_000_000_000)
+        .saturating_add(boottime.tv_nsec);
+    let clock = SavedClock {
+        boot_id: boot_id().to_owned(),
+        boottime_ns,
+        unix_ns,
+    };
+    (took, Moment { instant, clock })
 }
 
 /// Identifies the run of the operating system. Without it, this process alone continues its clock.
