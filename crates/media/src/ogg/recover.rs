@@ -1,7 +1,7 @@
 //! Finds where a file that was cut anywhere can be continued.
 
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use bytes::Bytes;
 use domain::UnixNanos;
@@ -13,6 +13,10 @@ use crate::opus::{looks_like_filler, packet_samples};
 
 /// Packets of the file's end that are remembered, 82 s of 20 ms: a journal is at most seconds older than the pages.
 const MAX_RECENT: usize = 4096;
+
+/// How much of the end of a long file is read, about half an hour of speech: a torn page is at most 64 kB, but a disk may
+/// lose more.
+const END_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A granule position beyond this, 92 years, is damaged.
 const MAX_GRANULE: u64 = 1 << 47;
@@ -37,7 +41,9 @@ pub struct FileTail {
     pub modified: Option<UnixNanos>,
     /// The last packets.
     pub(crate) recent: VecDeque<TailPacket>,
-    /// Packets of the whole file, and how many of them look like fillers.
+    /// Whether the whole file was read, not only its end.
+    pub(crate) is_whole: bool,
+    /// Packets that were read, and how many of them look like fillers.
     pub(crate) packets: u64,
     pub(crate) fillers: u64,
 }
@@ -61,27 +67,54 @@ pub enum RecoverError {
     Io(#[from] io::Error),
 }
 
-/// Finds the last whole page, in bounded memory. Damage before it is left as it is, because readers skip it.
+/// Finds the last whole page, in bounded memory. Damage before it is left as it is, because readers skip it. Of a long
+/// file only the end is read, so that an hour of recording does not delay its continuation.
 ///
 /// # Errors
 /// The source fails, or contains pages but does not start with `OpusHead`.
-pub fn recover(source: impl Read) -> Result<FileTail, RecoverError> {
-    let mut reader = OggReader::new(source);
-    let mut tail = FileTail::default();
-    let mut is_first = true;
-    while let Some(page) = reader.next_raw_page()? {
-        let start = reader.offset() - page.len() as u64;
-        if is_first {
-            if start != 0 || !page.body.starts_with(b"OpusHead") {
-                return Err(RecoverError::NotOpus);
-            }
-            tail.serial = page.serial;
-            is_first = false;
+pub fn recover(mut source: impl Read + Seek) -> Result<FileTail, RecoverError> {
+    let Some(serial) = serial(&mut source)? else {
+        return Ok(FileTail::default());
+    };
+    let length = source.seek(SeekFrom::End(0))?;
+    if length > 2 * END_BYTES {
+        let tail = scan(&mut source, serial, length - END_BYTES)?;
+        if tail.samples > 0 {
+            return Ok(tail);
         }
-        tail.extend(&page, start);
+    }
+    scan(&mut source, serial, 0)
+}
+
+/// Returns the serial number of the stream; `None` if there is no page at all.
+fn serial(source: &mut (impl Read + Seek)) -> Result<Option<u32>, RecoverError> {
+    source.seek(SeekFrom::Start(0))?;
+    let mut reader = OggReader::new(source);
+    let Some(page) = reader.next_raw_page()? else {
+        return Ok(None);
+    };
+    let is_at_start = reader.offset() == page.len() as u64;
+    if is_at_start && page.body.starts_with(b"OpusHead") {
+        Ok(Some(page.serial))
+    } else {
+        Err(RecoverError::NotOpus)
+    }
+}
+
+/// Reads the pages from byte `from` on.
+fn scan(source: &mut (impl Read + Seek), serial: u32, from: u64) -> io::Result<FileTail> {
+    source.seek(SeekFrom::Start(from))?;
+    let mut reader = OggReader::new(source);
+    let mut tail = FileTail {
+        serial,
+        is_whole: from == 0,
+        ..FileTail::default()
+    };
+    while let Some(page) = reader.next_raw_page()? {
+        let end = from + reader.offset();
+        tail.extend(&page, end - page.len() as u64);
     }
     if tail.samples == 0 {
-        let serial = tail.serial;
         return Ok(FileTail {
             serial,
             ..FileTail::default()
@@ -155,6 +188,8 @@ fn packets(page: &OggPage) -> Vec<(Bytes, u32)> {
 mod tests {
     use proptest::prelude::*;
 
+    use std::io::Cursor;
+
     use super::*;
     use crate::ogg::OggWriter;
     use crate::opus::{OpusHead, OpusTags, probe};
@@ -185,7 +220,7 @@ mod tests {
 
     /// Writes two more packets to a file that was cut, and ends it.
     fn continued(cut: &[u8]) -> Vec<u8> {
-        let tail = recover(cut).unwrap();
+        let tail = recover(Cursor::new(cut)).unwrap();
         let mut file = cut[..tail.valid_bytes as usize].to_vec();
         let mut writer = OggWriter::resume(&tail);
         for number in 100..102 {
@@ -200,7 +235,7 @@ mod tests {
         let (file, ends) = file(7);
 
         for cut in 0..file.len() {
-            let tail = recover(&file[..cut]).unwrap();
+            let tail = recover(Cursor::new(&file[..cut])).unwrap();
 
             let whole = ends.iter().filter(|&&end| end <= cut as u64).count();
             let expected = if whole <= 2 { 0 } else { ends[whole - 1] };
@@ -230,7 +265,7 @@ mod tests {
     fn the_page_that_ended_a_stream_is_written_again() {
         let (file, ends) = file(7);
 
-        let tail = recover(&file[..]).unwrap();
+        let tail = recover(Cursor::new(&file)).unwrap();
         let last = OggWriter::resume(&tail).finish().unwrap();
 
         assert_eq!(tail.valid_bytes, ends[ends.len() - 2]);
@@ -247,9 +282,35 @@ mod tests {
         let end = file.len() as u64;
         file.extend(writer.finish().unwrap());
 
-        let tail = recover(&file[..]).unwrap();
+        let tail = recover(Cursor::new(&file)).unwrap();
 
         assert_eq!((tail.valid_bytes, tail.samples, tail.held.len()), (end, 960, 0));
+    }
+
+    #[test]
+    fn of_a_long_file_only_the_end_is_read() {
+        let mut writer = OggWriter::new(5);
+        let mut file = writer.header(&OpusHead::for_rtp(2).to_bytes()).to_vec();
+        let mut number = 0;
+        while file.len() as u64 <= 2 * END_BYTES {
+            let packet = Bytes::from([&[0x78, b'#'][..], &[number as u8; 1000]].concat());
+            file.extend(writer.push(packet, 960, 9600).unwrap_or_default());
+            number += 1;
+        }
+        let whole = scan(&mut Cursor::new(&file), 5, 0).unwrap();
+        let torn = [&file[..], b"OggS", &[1; 500]].concat();
+
+        let tail = recover(Cursor::new(&torn)).unwrap();
+        let hidden = recover(Cursor::new([&file[..], &vec![0; 5 << 20]].concat())).unwrap();
+
+        assert!(!tail.is_whole && whole.is_whole);
+        assert!(tail.packets < whole.packets);
+        for other in [&tail, &hidden] {
+            assert_eq!(
+                (other.valid_bytes, other.samples, other.next_page),
+                (file.len() as u64, whole.samples, whole.next_page)
+            );
+        }
     }
 
     #[test]
@@ -257,7 +318,7 @@ mod tests {
         let (mut file, ends) = file(9);
         file[ends[3] as usize + 30] ^= 1;
 
-        let tail = recover(&file[..file.len() - 1]).unwrap();
+        let tail = recover(Cursor::new(&file[..file.len() - 1])).unwrap();
 
         assert_eq!(tail.valid_bytes, ends[ends.len() - 2]);
         assert_eq!(tail.samples, 4 * 1920);
@@ -267,8 +328,11 @@ mod tests {
     fn audio_without_its_header_is_refused_and_garbage_alone_is_no_audio() {
         let (file, ends) = file(4);
 
-        assert!(matches!(recover(&file[ends[0] as usize..]), Err(RecoverError::NotOpus)));
-        assert_eq!(recover(&[0; 9000][..]).unwrap(), FileTail::default());
+        assert!(matches!(
+            recover(Cursor::new(&file[ends[0] as usize..])),
+            Err(RecoverError::NotOpus)
+        ));
+        assert_eq!(recover(Cursor::new([0u8; 9000])).unwrap(), FileTail::default());
     }
 
     proptest! {
@@ -280,7 +344,7 @@ mod tests {
                 file[at] = byte;
             }
 
-            if let Ok(tail) = recover(&file[..]) {
+            if let Ok(tail) = recover(Cursor::new(&file)) {
                 prop_assert!(tail.valid_bytes <= tail.whole_bytes && tail.whole_bytes <= file.len() as u64);
             }
         }

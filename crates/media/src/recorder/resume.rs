@@ -149,8 +149,8 @@ fn cut_off(replay: &Replay, length: SampleTime) -> Vec<Hole> {
 fn written(replay: &Replay, tail: &FileTail, gaps: &[Gap]) -> u64 {
     let counted = replay.counted_until(SampleTime::from_samples(tail.samples));
     let start = |packet: &TailPacket| SampleTime::from_samples(packet.start);
-    let covers =
-        tail.recent.len() as u64 == tail.packets || tail.recent.front().is_some_and(|p| start(p) <= counted.samples);
+    let is_all = tail.is_whole && tail.recent.len() as u64 == tail.packets;
+    let covers = is_all || tail.recent.front().is_some_and(|p| start(p) <= counted.samples);
     if !covers {
         return counted.written.max(tail.packets - tail.fillers);
     }

@@ -1,5 +1,7 @@
 //! A recorder whose pages and journal are kept as a session keeps them, and the next one.
 
+use std::io::Cursor;
+
 use bytes::Bytes;
 use domain::SampleTime;
 use domain::manifest::{Gap, GapCause};
@@ -108,7 +110,7 @@ impl Life {
         let (mut file, mut lines) = self.pages_and_lines();
         file.truncate(file.len().saturating_sub(lost_bytes));
         lines.truncate(lines.len().saturating_sub(lost_text).max(self.flushed));
-        if recover(&file[..]).unwrap().samples == 0 {
+        if recover(Cursor::new(&file)).unwrap().samples == 0 {
             lines.clear(); // as the spool does
         }
         let journal: Vec<_> = lines

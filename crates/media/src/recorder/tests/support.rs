@@ -189,7 +189,7 @@ impl Scenario {
 
     /// Another recorder continues `file` after `down_ms`, with a new connection.
     pub fn restart(&mut self, file: Vec<u8>, journal: Vec<JournalEntry>, down_ms: u64) {
-        let tail = recover(&file[..]).unwrap();
+        let tail = recover(Cursor::new(&file)).unwrap();
         let kept = file[..tail.valid_bytes as usize].to_vec();
         self.now_ms += down_ms;
         self.timestamp = self.timestamp.wrapping_add(down_ms as u32 * 48);
