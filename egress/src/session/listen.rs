@@ -99,7 +99,7 @@ impl<'a> Listener<'a> {
                 signal = &mut signal => match signal.end() {
                     Some(end) => return Ok(end),
                     None => {
-                        self.writer.suspend();
+                        self.writer.suspend().await;
                         return Err(Suspended);
                     }
                 },

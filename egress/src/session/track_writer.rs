@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use domain::{SampleTime, manifest::GapCause};
 use media::{Output, RecorderConfig, RtpPacket, Summary, TrackRecorder};
+use tokio::time::timeout;
 
 use super::context::LeftRecording;
 use crate::spool::EgressFolder;
@@ -13,6 +14,9 @@ const HEADER_PAGES: u64 = 2;
 
 /// How often the recorder's journal is written: a killed process may lose a second of it, as of the audio.
 const JOURNAL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The longest wait for the disk at a suspension, after which this process is to be gone within 2 s.
+const SUSPEND_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The recorder of one track, and the folder that it fills.
 pub struct TrackWriter {
@@ -69,7 +73,10 @@ impl TrackWriter {
         self.recorder.handle_timeout(now);
         if self.journal_at <= now {
             self.journal_at = now + JOURNAL_INTERVAL;
-            self.log();
+            // What waits for a full disk must not grow with time. A later entry says all that this one would.
+            if !self.folder.is_backlogged() {
+                self.log();
+            }
         }
     }
 
@@ -103,10 +110,11 @@ impl TrackWriter {
     }
 
     /// Writes everything that was received, for the process that continues the file.
-    pub fn suspend(&mut self) {
+    pub async fn suspend(&mut self) {
         self.recorder.suspend(Instant::now());
         self.write();
         self.log();
+        let _disk_is_slow = timeout(SUSPEND_TIMEOUT, self.folder.flush()).await;
     }
 
     /// Ends the recording, writes the rest of it and returns what was recorded.
