@@ -83,7 +83,7 @@ pub fn recover(mut source: impl Read + Seek) -> Result<FileTail, RecoverError> {
             return Ok(tail);
         }
     }
-    scan(&mut source, serial, 0)
+    Ok(scan(&mut source, serial, 0)?)
 }
 
 /// Returns the serial number of the stream; `None` if there is no page at all.

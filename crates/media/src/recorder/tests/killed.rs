@@ -33,18 +33,22 @@ proptest! {
         for (cut, steps) in cuts.into_iter().zip([between, after]) {
             let (lost_bytes, lost_text, down_ms, is_told) = cut;
             life = life.restart(lost_bytes, lost_text, down_ms / 20 * 20);
-                    if is_told {
+            if is_told {
                 life.step(|scenario| scenario.joined());
             }
             life.scenario.number += (down_ms / 20) as u32;
             speak_unevenly(&mut life, &steps);
             life.speak(10);
         }
-        let position_is_known = life.scenario.pages.len() > 2;
+        let sent = life.scenario.sent.clone();
         let recording = life.finish();
 
-        checked(&recording);
-        prop_assert!(position_is_known);
+        let speech = checked(&recording);
+        let sent_ms = |number: u32| sent.iter().find(|(sent, _)| *sent == number).map(|(_, ms)| *ms);
+        let first_ms = sent_ms(speech[0].0).unwrap();
+        for (number, at_ms) in speech {
+            prop_assert_eq!(first_ms + at_ms, sent_ms(number).unwrap(), "packet {}", number);
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Scenario {
     pub timestamp: u32,
     /// Number of the next packet, which is also its content.
     pub number: u32,
+    /// Numbers of the packets of speech, and when they were sent.
+    pub sent: Vec<(u32, u64)>,
     pub pages: Vec<Page>,
     pub summary: Option<Summary>,
 }
@@ -70,6 +72,7 @@ impl Scenario {
             seq_no: 1000,
             timestamp: 50_000,
             number: 0,
+            sent: Vec::new(),
             pages: Vec::new(),
             summary: None,
         }
@@ -113,6 +116,7 @@ impl Scenario {
     /// Sends a packet of speech every 20 ms; each arrives at once.
     pub fn send_speech(&mut self, packets: u32) {
         for _ in 0..packets {
+            self.sent.push((self.number, self.now_ms));
             self.send(speech(self.number));
             self.number += 1;
             self.pass(FRAME_MS);
