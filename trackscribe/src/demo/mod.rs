@@ -3,11 +3,11 @@
 //! Nothing is simulated: tokens come from the API, audio goes through livekit-server, webhooks, egress, speech
 //! recognition and export.
 
-mod participant;
+pub mod participant;
 mod progress;
 mod report;
-mod score;
-mod voices;
+pub mod score;
+pub mod voices;
 mod wait;
 
 use std::process::ExitCode;

@@ -69,6 +69,10 @@ impl<'a> Meeting<'a> {
         })
     }
 
+    pub fn stack(&self) -> &'a FaultStack {
+        self.stack
+    }
+
     /// Adds someone who speaks from now on.
     async fn add_speaker(&mut self) -> Result<()> {
         let guest = self.invite().await?;

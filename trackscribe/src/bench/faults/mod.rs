@@ -16,6 +16,7 @@ mod speaker;
 mod stack;
 mod tones;
 mod truth;
+mod voice;
 
 use std::{fs, path::PathBuf, sync::Arc};
 

@@ -9,6 +9,7 @@ mod none;
 mod services;
 mod store;
 mod table;
+mod worker;
 
 use std::time::Duration;
 
@@ -143,6 +144,8 @@ pub async fn play(row: &Row, stack: &FaultStack, length: Length, seeds: u32) -> 
         "media-blocked" => network::media_blocked(&mut play).await?,
         "udp-never" => network::udp_never(&mut play).await?,
         "media-never" => network::media_never(&mut play).await?,
+        "worker-kill" => worker::kill(&mut play).await?,
+        "no-engine" => worker::no_engine(&mut play).await?,
         "clock-step" => clock::step(&mut play).await?,
         "server-down" => services::server(&mut play).await?,
         "postgres-down" => services::postgres(&mut play).await?,

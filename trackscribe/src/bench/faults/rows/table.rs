@@ -16,7 +16,7 @@ const COMPLETE: Limits = Limits {
     ..NOTHING
 };
 
-pub const ROWS: [Row; 15] = [
+pub const ROWS: [Row; 17] = [
     Row {
         name: "no-fault",
         fault: "nothing, which checks the measurement itself",
@@ -123,6 +123,18 @@ pub const ROWS: [Row; 15] = [
         fault: "Redis restarted and flushed",
         limits: COMPLETE,
         seeds: (1, 5),
+    },
+    Row {
+        name: "worker-kill",
+        fault: "worker `kill -9`, again and again",
+        limits: COMPLETE,
+        seeds: (1, 5),
+    },
+    Row {
+        name: "no-engine",
+        fault: "no speech engine for a while",
+        limits: COMPLETE,
+        seeds: (1, 1),
     },
     Row {
         name: "clock-step",
