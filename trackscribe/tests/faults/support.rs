@@ -25,7 +25,9 @@ pub fn play(name: &str, bounds: Bounds) {
     let data = DataFolder(tempfile::tempdir().unwrap());
     let json = data.0.path().join("faults.json");
     let mut command = Command::new(BINARY);
-    command.args(["bench", "faults", "--only", name, "--data-dir"]).arg(data.0.path());
+    command
+        .args(["bench", "faults", "--only", name, "--data-dir"])
+        .arg(data.0.path());
     command.arg("--json").arg(&json);
     for (name, _) in std::env::vars().filter(|(name, _)| name.contains("STORAGE") || name.starts_with("LIVEKIT_")) {
         command.env_remove(name);

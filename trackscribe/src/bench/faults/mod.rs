@@ -7,6 +7,7 @@
 mod account;
 mod file;
 mod garage;
+mod ghost;
 mod meeting;
 mod proxy;
 mod report;

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::{END_TIMEOUT, Length, MOMENT_S, MUTED_BEFORE, Play, SPEAKING};
 use crate::{
-    bench::faults::{account::Fault, meeting::Meeting},
+    bench::faults::{account::Fault, ghost::Recorders, meeting::Meeting},
     up::plan::EGRESS,
 };
 
@@ -37,21 +37,28 @@ async fn play_all(play: &mut Play<'_>, signal: Signal) -> Result<()> {
 async fn play_meeting(play: &mut Play<'_>, signal: Signal, count: u32) -> Result<()> {
     let stack = play.stack;
     let meeting = Meeting::start(stack).await?;
-    let mut faults = Vec::new();
+    let (mut faults, mut ghost) = (Vec::new(), None);
     for _ in 0..count {
         sleep(SPEAKING).await;
         meeting.set_last_muted(true);
         sleep(MUTED_BEFORE).await;
         play.random_pause(MOMENT_S).await;
+        let recorders = Recorders::find(stack, &meeting.room).await;
         let (at, answered) = match signal {
             Signal::KILL => stack.crash(EGRESS).await?,
             _ => (stack.take_down(EGRESS, signal).await?, stack.bring_up(EGRESS).await?),
         };
         faults.push(Fault { at, answered });
+        if signal == Signal::KILL {
+            ghost.get_or_insert_with(|| tokio::spawn(recorders.gone(at)));
+        }
         sleep(SPEAKING).await;
         meeting.set_last_muted(false);
     }
     sleep(SPEAKING).await;
+    if let Some(ghost) = ghost {
+        play.played.figures.extend(ghost.await?);
+    }
     let ended = meeting.end(END_TIMEOUT).await?;
     play.add(&ended, &faults);
     Ok(())
