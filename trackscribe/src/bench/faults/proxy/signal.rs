@@ -5,13 +5,23 @@ use super::tcp::{Direction, Rewrite};
 /// End of the HTTP messages that open a WebSocket.
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
-/// Finds the messages in one direction of a WebSocket and rewrites them.
+/// What a connection carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    /// Not known yet: the head of the first HTTP message has not been read.
+    Unknown,
+    WebSocket,
+    /// A call of LiveKit's API, which goes to the same port.
+    Http,
+}
+
+/// Finds the messages in one direction of a WebSocket and rewrites them. Other HTTP is passed on as it is.
 pub struct Frames {
     direction: Direction,
     rewrite: Rewrite,
     /// Bytes that are not a whole frame yet.
     buffer: Vec<u8>,
-    is_open: bool,
+    content: Content,
 }
 
 impl Frames {
@@ -20,7 +30,7 @@ impl Frames {
             direction,
             rewrite,
             buffer: Vec::new(),
-            is_open: false,
+            content: Content::Unknown,
         }
     }
 
@@ -28,12 +38,15 @@ impl Frames {
     pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.buffer.extend_from_slice(bytes);
         let mut ready = Vec::new();
-        if !self.is_open {
+        if self.content == Content::Unknown {
             let Some(end) = find(&self.buffer, END_OF_HEAD) else {
                 return ready;
             };
             ready.extend(self.buffer.drain(..end + END_OF_HEAD.len()));
-            self.is_open = true;
+            self.content = content(&ready);
+        }
+        if self.content == Content::Http {
+            ready.append(&mut self.buffer);
         }
         while let Some(frame) = Frame::first(&self.buffer) {
             let mut bytes: Vec<u8> = self.buffer.drain(..frame.end).collect();
@@ -44,6 +57,15 @@ impl Frames {
             ready.extend(bytes);
         }
         ready
+    }
+}
+
+/// A request for a WebSocket and its acceptance name the protocol in the header `Upgrade` (RFC 6455, section 4).
+fn content(head: &[u8]) -> Content {
+    if find(&head.to_ascii_lowercase(), b"upgrade: websocket").is_some() {
+        Content::WebSocket
+    } else {
+        Content::Http
     }
 }
 
@@ -101,10 +123,24 @@ mod tests {
         [&[0x82, 0x80 | payload.len() as u8], &mask[..], &masked].concat()
     }
 
+    const REQUEST: &[u8] = b"GET /rtc HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+
+    #[test]
+    fn a_call_of_the_api_is_passed_on_as_it_is() {
+        let stream = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        for piece in 1..stream.len() {
+            let mut frames = upper_case();
+
+            let passed: Vec<u8> = stream.chunks(piece).flat_map(|bytes| frames.push(bytes)).collect();
+
+            assert_eq!(passed, stream, "in pieces of {piece} bytes");
+        }
+    }
+
     #[test]
     fn messages_are_rewritten_wherever_the_stream_is_torn() {
-        let stream = [b"GET / HTTP/1.1\r\n\r\n", &masked(b"hello")[..], &masked(b"you")[..]].concat();
-        let expected = [b"GET / HTTP/1.1\r\n\r\n", &masked(b"HELLO")[..], &masked(b"YOU")[..]].concat();
+        let stream = [REQUEST, &masked(b"hello"), &masked(b"you")].concat();
+        let expected = [REQUEST, &masked(b"HELLO"), &masked(b"YOU")].concat();
 
         for piece in 1..stream.len() {
             let mut frames = upper_case();
@@ -118,7 +154,7 @@ mod tests {
     #[test]
     fn long_messages_and_absurd_lengths_are_handled() {
         let mut frames = upper_case();
-        frames.push(b"HTTP/1.1 101 Switching Protocols\r\n\r\n");
+        frames.push(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n");
         let long = [&[0x82, 126, 1, 44][..], &[b'a'; 300]].concat();
 
         assert_eq!(frames.push(&long)[4..], [b'A'; 300]);
