@@ -161,8 +161,9 @@ impl<'a> Meeting<'a> {
     }
 }
 
+/// Whether nothing follows: accepted, or failed without a file.
 fn is_settled(recording: &Recording) -> bool {
-    recording.state == "failed" || recording.offset_ms.is_some()
+    recording.offset_ms.is_some() || (recording.state == "failed" && recording.object_key.is_none())
 }
 
 async fn read_files(stack: &FaultStack, sent: Vec<Sent>, recordings: &[Recording]) -> Result<Vec<SpeakerFiles>> {
