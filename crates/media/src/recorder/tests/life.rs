@@ -109,7 +109,13 @@ impl Life {
     pub fn restart(mut self, lost_bytes: usize, lost_text: usize, down_ms: u64) -> Self {
         let (mut file, mut lines) = self.pages_and_lines();
         file.truncate(file.len().saturating_sub(lost_bytes));
-        lines.truncate(lines.len().saturating_sub(lost_text).max(self.flushed));
+        let first_line = lines.find('\n').map_or(0, |end| end + 1);
+        let kept = if lost_text == usize::MAX {
+            0
+        } else {
+            self.flushed.max(first_line)
+        };
+        lines.truncate(lines.len().saturating_sub(lost_text).max(kept));
         if recover(Cursor::new(&file)).unwrap().samples == 0 {
             lines.clear(); // as the spool does
         }
