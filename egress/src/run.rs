@@ -179,7 +179,7 @@ async fn connect(config: &EgressConfig, spool: Spool, stopping: CancellationToke
         .await
         .context("cannot receive replies on Redis")?;
     let server = Server::new(bus.clone());
-    let rooms = Rooms::new(room_access(config));
+    let rooms = Rooms::new(room_access(config, &spool));
     let (uploader, shutdown) = (
         Uploader::new(),
         Shutdown {
@@ -224,10 +224,11 @@ fn has_capacity(spool: Spool, max_recordings: usize) -> Box<dyn Fn(usize) -> boo
     })
 }
 
-fn room_access(config: &EgressConfig) -> RoomAccess {
+fn room_access(config: &EgressConfig, spool: &Spool) -> RoomAccess {
+    let instance = config.trackscribe.instance.as_deref().unwrap_or(spool.instance());
     RoomAccess {
         url: config.ws_url.clone(),
         api_key: ApiKey::new(&config.api_key, config.api_secret.clone()),
-        identity_prefix: format!("egress-{}", config.trackscribe.instance),
+        identity_prefix: format!("egress-{instance}"),
     }
 }

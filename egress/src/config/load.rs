@@ -3,7 +3,6 @@
 use std::{fs, net::IpAddr, path::PathBuf, time::Duration};
 
 use boot::secret::SecretSource;
-use rand::{Rng, distr::Alphanumeric};
 use secrecy::SecretString;
 use serde_norway::Value;
 use url::Url;
@@ -215,9 +214,9 @@ fn trackscribe(root: &mut Section, warnings: &mut Vec<String>) -> Result<Tracksc
     Ok(config)
 }
 
-fn instance(ours: &mut Section) -> Result<String, ConfigError> {
+fn instance(ours: &mut Section) -> Result<Option<String>, ConfigError> {
     let Some(instance) = ours.text("instance")? else {
-        return Ok(random_instance());
+        return Ok(None);
     };
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if instance.len() > MAX_INSTANCE || !instance.chars().all(allowed) {
@@ -227,7 +226,7 @@ fn instance(ours: &mut Section) -> Result<String, ConfigError> {
             "recorder-1",
         ));
     }
-    Ok(instance)
+    Ok(Some(instance))
 }
 
 fn max_recordings(ours: &mut Section) -> Result<usize, ConfigError> {
@@ -247,10 +246,6 @@ fn drain(ours: &mut Section) -> Result<Drain, ConfigError> {
 
 fn bytes(ours: &mut Section, key: &str, default: u64) -> Result<u64, ConfigError> {
     Ok(ours.integer(key, default)?.unwrap_or(default))
-}
-
-fn random_instance() -> String {
-    rand::rng().sample_iter(Alphanumeric).take(8).map(char::from).collect()
 }
 
 fn spool(ours: &mut Section) -> Result<PathBuf, ConfigError> {

@@ -55,8 +55,9 @@ pub struct SessionLimits {
 /// Our own keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackscribeConfig {
-    /// Part of the worker's identities in rooms, `egress-{instance}-{random}`; unique among all workers.
-    pub instance: String,
+    /// Part of the worker's identities in rooms, `egress-{instance}-{random}`; unique among all workers. By default
+    /// the name that the spool folder keeps.
+    pub instance: Option<String>,
     /// The folder that holds recordings until they are stored.
     pub spool: PathBuf,
     /// With less free disk space than this, no new recordings are accepted.
