@@ -49,8 +49,13 @@ pub struct SpeakerFiles {
 impl<'a> Meeting<'a> {
     /// Starts a meeting of [`SPEAKERS`] people and waits until all of them are recorded.
     pub async fn start(stack: &'a FaultStack) -> Result<Self> {
+        Self::start_with(stack, SPEAKERS).await
+    }
+
+    /// The same with fewer people.
+    pub async fn start_with(stack: &'a FaultStack, speakers: usize) -> Result<Self> {
         let mut meeting = Self::empty(stack).await?;
-        for _ in 0..SPEAKERS {
+        for _ in 0..speakers {
             meeting.add_speaker().await?;
         }
         meeting.wait_until_recorded(START_TIMEOUT).await?;

@@ -15,6 +15,9 @@ use crate::{
 /// Kills in one meeting and while it is transcribed, in the short and in the long form.
 const KILLS: (u32, u32) = (4, 10);
 
+/// People who send tones, beside the voice. Speech recognition of a tone takes longer than that of words, so they are few.
+const TONES: usize = 2;
+
 /// The longest pause between two kills.
 const MAX_PAUSE_S: f64 = 8.0;
 
@@ -31,7 +34,7 @@ const LONG: Duration = Duration::from_secs(600);
 pub async fn kill(play: &mut Play<'_>) -> Result<()> {
     let kills = if play.length == Length::Short { KILLS.0 } else { KILLS.1 };
     for _ in 0..play.seeds {
-        let meeting = Meeting::start(play.stack).await?;
+        let meeting = Meeting::start_with(play.stack, TONES).await?;
         let at = Instant::now();
         let killing = async {
             for _ in 0..kills {
@@ -60,7 +63,7 @@ pub async fn no_engine(play: &mut Play<'_>) -> Result<()> {
         let missing: Vec<Variable> = vec![(NO_LIBRARY.0.to_owned(), NO_LIBRARY.1.to_owned())];
         play.stack.configure(WORKER, missing).await?;
         let at = Instant::now();
-        let mut meeting = Meeting::start(play.stack).await?;
+        let mut meeting = Meeting::start_with(play.stack, TONES).await?;
         voice::speak(&meeting).await?;
         meeting.leave().await;
         sleep(play.outage(SHORT, LONG)).await;
