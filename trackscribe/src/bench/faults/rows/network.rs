@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use tokio::time::sleep;
 
-use super::{END_TIMEOUT, Figure, Length, Play};
+use super::{END_TIMEOUT, Figure, Play};
 use crate::bench::faults::{
     account::Fault,
     meeting::Meeting,
@@ -24,7 +24,7 @@ use crate::bench::faults::{
 const CUTS: u32 = 20;
 
 /// The pause between two cuts is random and no longer than this, so that some come while the recorder reconnects.
-const MAX_PAUSE_S: f64 = 1.5;
+const MAX_PAUSE_S: f64 = 1.0;
 
 /// How long UDP is blocked.
 const BLOCKED: Duration = Duration::from_secs(10);
@@ -84,11 +84,10 @@ pub fn replace_line(text: &str, key: &str, new: &str) -> String {
 
 pub async fn signal_cut(play: &mut Play<'_>) -> Result<()> {
     let network = Network::start(play.stack).await?;
-    let cuts = if play.length == Length::Short { CUTS / 2 } else { CUTS };
     for _ in 0..play.seeds {
         play.meet(async |play: &mut Play<'_>, _: &mut Meeting<'_>| {
             let at = Instant::now();
-            for _ in 0..cuts {
+            for _ in 0..CUTS {
                 network.signal.cut();
                 play.random_pause(MAX_PAUSE_S).await;
             }
