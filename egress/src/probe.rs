@@ -1,4 +1,5 @@
-//! Writes a probe object to the configured store, from which the job worker sees that both use the same store.
+//! Writes a probe object to the configured store, from which the job worker sees that both use the same store, and keeps
+//! the store free of what interrupted writes leave.
 
 use std::time::Duration;
 
@@ -9,6 +10,29 @@ use tokio_util::sync::CancellationToken;
 
 /// The pause between two attempts while the store is unavailable.
 const RETRY_PAUSE: Duration = Duration::from_secs(10);
+
+/// How often the store is swept.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// The age at which a temporary file of the store is certainly left over: a write that goes on changes it.
+const LEFT_OVER_AFTER: Duration = Duration::from_secs(3600);
+
+/// Writes the probe object, and then deletes at intervals what interrupted writes left in the store, until `stop` is
+/// cancelled.
+pub async fn tend(store: StoreConfig, stop: CancellationToken) {
+    write(store.clone(), stop.clone()).await;
+    let Ok(objects) = objects::open(&store) else { return };
+    loop {
+        match objects.sweep(LEFT_OVER_AFTER).await {
+            Ok(0) => {}
+            Ok(deleted) => tracing::info!(deleted, "deleted temporary files of interrupted writes from the store"),
+            Err(error) => tracing::warn!("cannot sweep the store: {:#}", anyhow::Error::from(error)),
+        }
+        if stop.run_until_cancelled(sleep(SWEEP_INTERVAL)).await.is_none() {
+            return;
+        }
+    }
+}
 
 /// Tries until the object is written or `stop` is cancelled. Recording does not wait for this: the spool holds what
 /// cannot be stored yet.

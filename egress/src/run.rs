@@ -158,7 +158,7 @@ async fn update_gauges(sessions: Sessions) {
 /// Starts writing the probe object, if a store is configured. Dropping the handle stops the task.
 fn probe_store(config: &EgressConfig, shutdown: &CancellationToken) -> Option<AbortOnDropHandle<()>> {
     let store = config.storage.as_ref()?.store.clone()?;
-    Some(AbortOnDropHandle::new(tokio::spawn(probe::write(
+    Some(AbortOnDropHandle::new(tokio::spawn(probe::tend(
         store,
         shutdown.clone(),
     ))))

@@ -15,8 +15,8 @@ mod wait;
 pub use microphone::Microphone;
 pub use participant::{Participant, TrackPublisher};
 pub use servers::{
-    Database, ExitedEarly, Garage, LivekitBuilder, LivekitServer, OpenJob, PORT_ATTEMPTS, Port, Process, RedisServer,
-    Store, WebhookRelay, wait_until_ready,
+    Database, ExitedEarly, Fault, FaultyProxy, Garage, LivekitBuilder, LivekitServer, OpenJob, PORT_ATTEMPTS, Port,
+    Process, RedisServer, Store, WebhookRelay, wait_until_ready,
 };
 pub use wait::wait_until;
 

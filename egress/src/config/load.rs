@@ -73,7 +73,11 @@ impl EgressConfig {
             })?,
             (None, None) => return Err(ConfigError::None),
         };
-        Self::parse(&text, args)
+        let mut config = Self::parse(&text, args)?;
+        if let (None, Some(file), Some(storage)) = (&args.config_body, &args.config, &mut config.storage) {
+            storage::reload_keys_from(file, storage);
+        }
+        Ok(config)
     }
 
     /// Parses `text`. The other values of `args` override it.

@@ -1,7 +1,9 @@
 //! `storage`: the store of recordings whose request names none.
 
+use std::{fs, path::Path};
+
 use domain::object_key::{MAX_PREFIX_LEN, fit};
-use objects::{Credentials, FolderConfig, Keys, S3Config};
+use objects::{BoxError, Credentials, FolderConfig, Keys, S3Config};
 use url::Url;
 
 pub use objects::StoreConfig;
@@ -49,6 +51,31 @@ pub fn read(root: &mut Section, warnings: &mut Vec<String>) -> Result<Option<Sto
         (None, None) => return Ok(None),
     };
     Ok(Some(storage))
+}
+
+/// Reads the keys of the store again from `file` once the store denies them: they may have been replaced there.
+pub fn reload_keys_from(file: &Path, storage: &mut StorageConfig) {
+    let Some(StoreConfig::S3(s3)) = &mut storage.store else {
+        return;
+    };
+    let file = file.to_owned();
+    if let Some(keys) = s3.credentials.keys().cloned() {
+        s3.credentials = Credentials::reloaded(keys, move || keys_in(&file));
+    }
+}
+
+fn keys_in(file: &Path) -> Result<Keys, BoxError> {
+    let text = fs::read_to_string(file)?;
+    let mut root = Section::root(serde_norway::from_str(&text)?)?;
+    let store = read(&mut root, &mut Vec::new())?.and_then(|storage| storage.store);
+    match &store {
+        Some(StoreConfig::S3(s3)) => s3
+            .credentials
+            .keys()
+            .cloned()
+            .ok_or_else(|| "the file has no keys".into()),
+        _ => Err("the file names no S3 store".into()),
+    }
 }
 
 fn storage_section(mut storage: Section, warnings: &mut Vec<String>) -> Result<StorageConfig, ConfigError> {

@@ -8,6 +8,8 @@
 mod attempt;
 mod backlog;
 mod stores;
+#[cfg(test)]
+mod tests;
 mod uploader;
 
 pub use uploader::{StoredObjects, Upload, Uploader};

@@ -1,9 +1,14 @@
 //! The uploader, shared by all sessions.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use domain::ObjectKey;
 use objects::{StoreConfig, Stored};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 pub use super::backlog::Backlog;
@@ -13,6 +18,9 @@ use super::{
     stores::{Store, Stores},
 };
 use crate::{metrics, spool::SpooledFile};
+
+/// How often the age of the oldest waiting recording is measured while it waits.
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A recording to be stored.
 #[derive(Clone, Debug)]
@@ -49,12 +57,26 @@ impl Uploader {
     /// Returns `None` only if `cancel` is cancelled; the next call then continues where this one stopped.
     pub async fn store(&self, upload: Upload, cancel: &CancellationToken) -> Option<StoredObjects> {
         let _waiting = self.waiting.add(upload.audio.size_bytes);
-        cancel.run_until_cancelled(self.until_stored(&upload)).await
+        let stored = async {
+            tokio::select! {
+                stored = self.until_stored(&upload) => stored,
+                never = self.publish() => match never {},
+            }
+        };
+        cancel.run_until_cancelled(stored).await
     }
 
     /// What is not stored yet.
     pub fn backlog(&self) -> Backlog {
         self.waiting.backlog()
+    }
+
+    /// Keeps the age of the backlog in the metrics.
+    async fn publish(&self) -> Infallible {
+        loop {
+            sleep(PUBLISH_INTERVAL).await;
+            self.waiting.publish();
+        }
     }
 
     async fn until_stored(&self, upload: &Upload) -> StoredObjects {

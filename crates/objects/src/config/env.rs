@@ -40,14 +40,14 @@ pub struct StorageArgs {
 /// One set of `…_STORAGE_AWS_*` variables. A macro, because clap wants each name as a literal, and `help`, because clap
 /// ignores doc comments that are not literals.
 macro_rules! bucket_args {
-    ($name:ident, $flag:literal, $prefix:literal, $what:literal, $default:literal, $default_endpoint:literal) => {
+    ($name:ident, $flag:literal, $prefix:literal, $what:literal, $default:literal, $default_key:literal, $default_endpoint:literal) => {
         #[derive(Clone, Debug, Default, Args)]
         struct $name {
             #[arg(help = concat!("S3 bucket for ", $what, $default), id = concat!($flag, "-bucket"), long = concat!($flag, "-bucket"), env = concat!($prefix, "BUCKET_NAME"), value_name = "NAME")]
             bucket: Option<String>,
             #[arg(help = concat!("Region of the ", $what, " bucket", $default), id = concat!($flag, "-region"), long = concat!($flag, "-region"), env = concat!($prefix, "REGION"), value_name = "REGION")]
             region: Option<String>,
-            #[arg(help = concat!("Access key id for the ", $what, " bucket", $default), id = concat!($flag, "-access-key"), env = concat!($prefix, "ACCESS_KEY_ID"), long = concat!($flag, "-access-key"), hide_env_values = true, value_name = "ID")]
+            #[arg(help = concat!("Access key id for the ", $what, " bucket", $default_key), id = concat!($flag, "-access-key"), env = concat!($prefix, "ACCESS_KEY_ID"), long = concat!($flag, "-access-key"), hide_env_values = true, value_name = "ID")]
             access_key: Option<SecretString>,
             #[arg(help = concat!("File with the access key id for the ", $what, " bucket", $default), id = concat!($flag, "-access-key-file"), long = concat!($flag, "-access-key-file"), env = concat!($prefix, "ACCESS_KEY_ID_FILE"), value_name = "FILE")]
             access_key_file: Option<PathBuf>,
@@ -80,6 +80,7 @@ bucket_args!(
     "TRANSCRIPT_STORAGE_AWS_",
     "transcripts",
     "",
+    "; if no key is set, the AWS SDK's default chain finds the credentials",
     "Amazon S3"
 );
 bucket_args!(
@@ -87,6 +88,7 @@ bucket_args!(
     "livekit-storage",
     "LIVEKIT_STORAGE_AWS_",
     "recordings",
+    "; defaults to that of transcripts",
     "; defaults to that of transcripts",
     "that of transcripts"
 );

@@ -1,6 +1,7 @@
 //! Programs that tests run against. Each has its own ports and folder, and ends with the test.
 
 mod database;
+mod faulty_proxy;
 mod garage;
 mod livekit;
 mod port;
@@ -11,6 +12,7 @@ mod store;
 mod webhook_relay;
 
 pub use database::{Database, OpenJob};
+pub use faulty_proxy::{Fault, FaultyProxy};
 pub use garage::Garage;
 pub use livekit::{LivekitBuilder, LivekitServer};
 pub use port::Port;
