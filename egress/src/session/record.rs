@@ -97,8 +97,8 @@ fn heard_until(left: &LeftRecording) -> Option<UnixNanos> {
 
 /// Whether the track was muted when the journal ends.
 fn mute_state(left: &LeftRecording) -> MuteState {
-    let changes = left.journal.iter().filter_map(|entry| entry.mutes.as_ref());
-    match changes.last().and_then(|change| change.items.last()) {
+    let mut changes = left.journal.iter().filter_map(|entry| entry.mutes.as_ref());
+    match changes.next_back().and_then(|change| change.items.last()) {
         Some(mute) if mute.end_sample.is_none() => MuteState::Muted,
         _ => MuteState::Unmuted,
     }

@@ -22,7 +22,7 @@ pub async fn reconcile(ctx: &WorkerContext) -> Result<(), ReconcileError> {
     for recording in abandoned.iter().filter(|recording| is_worth_it(recording)) {
         skip(
             "abandoned",
-            &recording.id,
+            recording.id,
             reopen(ctx, recording).await.map_err(Into::into),
         );
     }

@@ -24,7 +24,7 @@ const GUESS_INTERVAL: TimeDelta = TimeDelta::minutes(5);
 pub async fn reconcile(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(), ReconcileError> {
     for (meeting, unconfirmed) in unconfirmed_recordings(ctx).await? {
         let result = reconcile_meeting(ctx, platform, meeting, &unconfirmed).await;
-        skip("egresses", &meeting, result);
+        skip("egresses", meeting, result);
     }
     Ok(())
 }

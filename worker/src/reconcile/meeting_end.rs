@@ -26,7 +26,7 @@ pub async fn reconcile(ctx: &WorkerContext, platform: PlatformKind, rooms: &[Eve
             true => continue,
         };
         let saved = save_listing(ctx, meeting.id, listing).await;
-        skip("meeting_end", &meeting.id, saved.map_err(Into::into));
+        skip("meeting_end", meeting.id, saved.map_err(Into::into));
     }
     Ok(())
 }

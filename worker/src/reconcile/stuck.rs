@@ -14,7 +14,7 @@ pub async fn reconcile(ctx: &WorkerContext) -> Result<(), ReconcileError> {
     let open = recordings::list_open(&mut *ctx.conn().await?).await?;
     let meetings: BTreeSet<MeetingId> = open.into_iter().map(|recording| recording.meeting_id).collect();
     for id in meetings {
-        skip("stuck", &id, fail_if_over(ctx, id).await.map_err(Into::into));
+        skip("stuck", id, fail_if_over(ctx, id).await.map_err(Into::into));
     }
     Ok(())
 }
