@@ -92,6 +92,13 @@ pub async fn begin(pool: &PgPool) -> Result<PgTransaction<'static>, StorageError
     Ok(pool.begin().await?)
 }
 
+/// Begins a transaction that only reads, and sees the database as it was at its first statement.
+pub async fn begin_snapshot(pool: &PgPool) -> Result<PgTransaction<'static>, StorageError> {
+    Ok(pool
+        .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        .await?)
+}
+
 /// Commits a transaction.
 pub async fn commit(tx: PgTransaction<'_>) -> Result<(), StorageError> {
     Ok(tx.commit().await?)

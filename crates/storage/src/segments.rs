@@ -4,30 +4,38 @@ use domain::{
     Identity, MeetingId,
     transcript::{Segment, Word},
 };
+use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 
 use crate::StorageError;
 
-/// Replaces all segments of a meeting.
+/// Replaces all segments of a meeting, in two statements: the caller holds the lock of the room.
 pub async fn replace(conn: &mut PgConnection, meeting: MeetingId, segments: &[Segment]) -> Result<(), StorageError> {
     sqlx::query!("DELETE FROM segments WHERE meeting_id = $1", meeting.0)
         .execute(&mut *conn)
         .await?;
-    for (position, segment) in (0_i32..).zip(segments) {
-        sqlx::query!(
-            "INSERT INTO segments (meeting_id, position, speaker, start_ms, end_ms, text, words)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            meeting.0,
-            position,
-            segment.speaker.as_str(),
-            segment.start_ms,
-            segment.end_ms,
-            segment.text,
-            Json(&segment.words) as _,
-        )
-        .execute(&mut *conn)
-        .await?;
-    }
+    let speakers: Vec<String> = segments.iter().map(|s| s.speaker.0.clone()).collect();
+    let starts: Vec<i64> = segments.iter().map(|s| s.start_ms).collect();
+    let ends: Vec<i64> = segments.iter().map(|s| s.end_ms).collect();
+    let texts: Vec<String> = segments.iter().map(|s| s.text.clone()).collect();
+    let words = segments.iter().map(|s| serde_json::to_value(&s.words));
+    let words: Vec<Value> = words
+        .collect::<Result<_, _>>()
+        .expect("a word contains texts and numbers, which JSON can represent");
+    sqlx::query!(
+        "INSERT INTO segments (meeting_id, position, speaker, start_ms, end_ms, text, words)
+         SELECT $1, row.position - 1, row.speaker, row.start_ms, row.end_ms, row.text, row.words
+         FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::jsonb[])
+              WITH ORDINALITY AS row (speaker, start_ms, end_ms, text, words, position)",
+        meeting.0,
+        &speakers,
+        &starts,
+        &ends,
+        &texts,
+        &words,
+    )
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

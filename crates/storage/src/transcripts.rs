@@ -39,6 +39,22 @@ pub async fn save(conn: &mut PgConnection, head: &TranscriptHead) -> Result<(), 
     Ok(())
 }
 
+/// Notes that a transcript is being made, unless there is one already: a late recording does not hide what can be read.
+pub async fn set_running(conn: &mut PgConnection, meeting: MeetingId, language: &str) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO transcripts (meeting_id, state, language)
+         VALUES ($1, 'running', $2)
+         ON CONFLICT (meeting_id) DO UPDATE
+         SET state = 'running', updated_at = now()
+         WHERE transcripts.state IN ('pending', 'failed')",
+        meeting.0,
+        language,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Finds a transcript's state; `None` before the first attempt to create it.
 pub async fn find(conn: &mut PgConnection, meeting: MeetingId) -> Result<Option<TranscriptHead>, StorageError> {
     let row = sqlx::query!(
@@ -198,6 +214,30 @@ mod tests {
         let read = find(&mut conn, written.head.id).await.unwrap().unwrap().missing;
 
         assert_eq!((read[0].reason.as_str(), read[0].start_ms), ("stuck", None));
+    }
+
+    #[sqlx::test]
+    async fn a_transcript_that_can_be_read_does_not_run_again(pool: PgPool) {
+        let mut conn = pool.acquire().await.unwrap();
+        let meeting = support::meeting_with_track(&mut conn).await.head.id;
+        let state = async |conn: &mut PgConnection| find(conn, meeting).await.unwrap().unwrap().state;
+
+        set_running(&mut conn, meeting, "en").await.unwrap();
+        let first = state(&mut conn).await;
+        let head = TranscriptHead {
+            meeting_id: meeting,
+            state: TranscriptState::Empty,
+            language: "en".to_owned(),
+            duration_ms: 1,
+            missing: Vec::new(),
+        };
+        save(&mut conn, &head).await.unwrap();
+        set_running(&mut conn, meeting, "en").await.unwrap();
+
+        assert_eq!(
+            (first, state(&mut conn).await),
+            (TranscriptState::Running, TranscriptState::Empty)
+        );
     }
 
     #[test]

@@ -64,7 +64,6 @@ fn describe(meeting: &Meeting, recordings: &[Recording]) -> String {
     let all = recordings.len();
     match meeting.transcript.state.as_str() {
         "ready" => "the transcript is ready".to_owned(),
-        "running" => "merging the transcript".to_owned(),
         _ if stored < all => format!("recorded {stored}/{all}…"),
         _ if accepted < all => format!("recorded {stored}/{all}, checked {accepted}/{all}…"),
         _ if meeting.state == "open" => format!("recorded {stored}/{all}, transcribing; the room is still open…"),

@@ -39,7 +39,7 @@ struct Counts {
 }
 
 impl<'a> Attempt<'a> {
-    pub(super) fn new(claimed: &Claimed, ctx: &'a WorkerContext) -> Self {
+    pub(crate) fn new(claimed: &Claimed, ctx: &'a WorkerContext) -> Self {
         let counts = Counts {
             number: claimed.attempt,
             outages: claimed.outages,

@@ -1,20 +1,22 @@
 //! Merges the words of all recordings of a closed meeting into one transcript.
 //!
 //! Harmless to repeat: the transcript is replaced as a whole. A later change of the settled meeting queues this job again.
+//! The room is locked only while the transcript is written, and only if the meeting is still as it was loaded.
 
 use domain::{
     MeetingId, RecordingId, SampleTime, TrackId,
     job::Job,
-    meeting::Meeting,
+    meeting::{Fact, FactKind, Meeting},
     recording::{FailureReason, Recording, Transcription},
     room::Room,
     track::Track,
     transcript::{Segment, TranscriptState},
 };
 use storage::{
-    ChangeTx, PgConnection, StorageError, chunks, jobs, meetings, segments,
+    ChangeTx, PgConnection, StorageError, chunks, jobs, meetings, rooms, segments,
     transcripts::{self, TranscriptHead},
 };
+use tokio::task::spawn_blocking;
 
 use super::JobError;
 use crate::{
@@ -27,29 +29,83 @@ use crate::{
     },
 };
 
+/// How often a merge starts over because the meeting changed meanwhile. Then the job is retried.
+const MAX_ROUNDS: u32 = 5;
+
+/// A settled meeting and the words of its recordings, as they were at one moment.
+struct Snapshot {
+    room: Room,
+    meeting: Meeting,
+    recorded: Vec<(TrackId, RecordedWords)>,
+}
+
 #[tracing::instrument(skip_all, fields(meeting.id = %id))]
 pub async fn run(id: MeetingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
-    let mut tx = attempt.begin().await?;
-    let Some((room, meeting)) = meetings::lock(tx.conn(), id).await? else {
-        return Ok(());
-    };
-    if !meeting.is_settled() {
-        return Ok(()); // the change that settles the meeting will queue this job again
+    for _ in 0..MAX_ROUNDS {
+        let Some(snapshot) = Snapshot::load(id, attempt).await? else {
+            return Ok(());
+        };
+        // The room is not locked meanwhile: webhooks of another meeting in it must not wait.
+        let merged = spawn_blocking(move || (snapshot.turns(), snapshot)).await;
+        let (turns, snapshot) = merged.map_err(JobError::retry)?;
+        if snapshot.save(&turns, attempt).await? {
+            return Ok(());
+        }
     }
-    let mut recorded = Vec::new();
-    for recording in &meeting.recordings {
-        recorded.extend(words(tx.conn(), &meeting, recording).await?);
+    Err(JobError::retry(anyhow::anyhow!(
+        "the meeting changed during each of {MAX_ROUNDS} merges"
+    )))
+}
+
+impl Snapshot {
+    /// Loads a settled meeting; `None` if it is not settled or was deleted. The change that settles it queues this job
+    /// again.
+    async fn load(id: MeetingId, attempt: &Attempt<'_>) -> Result<Option<Self>, JobError> {
+        let mut tx = storage::pool::begin_snapshot(&attempt.ctx.pool).await?;
+        let Some(meeting) = meetings::find_whole(&mut tx, id).await?.filter(Meeting::is_settled) else {
+            return Ok(None);
+        };
+        let Some(room) = rooms::find(&mut tx, meeting.head.room_id).await? else {
+            return Ok(None);
+        };
+        let mut recorded = Vec::new();
+        for recording in &meeting.recordings {
+            recorded.extend(words(&mut tx, &meeting, recording).await?);
+        }
+        Ok(Some(Self {
+            room,
+            meeting,
+            recorded,
+        }))
     }
-    let turns = merge(&tracks(&meeting, &recorded));
-    let head = head(&room, &meeting, &turns);
-    segments::replace(tx.conn(), id, &turns).await?;
-    transcripts::save(tx.conn(), &head).await?;
-    if matches!(head.state, TranscriptState::Ready | TranscriptState::Empty) {
-        jobs::add(tx.conn(), &[Job::ExportTranscript { meeting_id: id }]).await?;
+
+    fn turns(&self) -> Vec<Segment> {
+        merge(&tracks(&self.meeting, &self.recorded))
     }
-    tx.commit().await?;
-    tracing::info!(state = ?head.state, segments = turns.len(), missing = head.missing.len(), "transcript merged");
-    Ok(())
+
+    /// Saves the transcript. Returns `false` if the meeting has changed since it was loaded.
+    async fn save(&self, turns: &[Segment], attempt: &Attempt<'_>) -> Result<bool, JobError> {
+        let id = self.meeting.head.id;
+        let head = head(&self.room, &self.meeting, turns);
+        let mut tx = attempt.begin().await?;
+        let Some((_, now)) = meetings::lock(tx.conn(), id).await? else {
+            return Ok(true); // deleted
+        };
+        if now != self.meeting {
+            return Ok(false);
+        }
+        segments::replace(tx.conn(), id, turns).await?;
+        transcripts::save(tx.conn(), &head).await?;
+        let mut fact = FactKind::TranscriptFailed;
+        if matches!(head.state, TranscriptState::Ready | TranscriptState::Empty) {
+            jobs::add(tx.conn(), &[Job::ExportTranscript { meeting_id: id }]).await?;
+            fact = FactKind::TranscriptReady;
+        }
+        tx.add_fact(Fact::of_meeting(fact, id));
+        tx.commit().await?;
+        tracing::info!(state = ?head.state, segments = turns.len(), missing = head.missing.len(), "transcript merged");
+        Ok(true)
+    }
 }
 
 /// Marks the transcript as failed, so that nothing waits for it.
@@ -61,6 +117,7 @@ pub async fn after_death(tx: &mut ChangeTx, id: MeetingId) -> Result<(), Storage
         state: TranscriptState::Failed,
         ..head(&room, &meeting, &[])
     };
+    tx.add_fact(Fact::of_meeting(FactKind::TranscriptFailed, id));
     transcripts::save(tx.conn(), &head).await
 }
 
@@ -232,6 +289,56 @@ mod tests {
 
             assert_eq!(transcript(&test).await.0, expected);
         }
+    }
+
+    /// A settled meeting of one recording whose transcript is due, and the claimed job.
+    async fn due_merge(test: &WorkerTest) -> storage::jobs::Claimed {
+        test.meeting_with_recordings(&["ada"]).await;
+        test.complete_recording("ada", &speech(), |_| {}).await;
+        test.remove_room().await;
+        test.run_jobs_until_transcribed().await;
+        let mut conn = test.ctx.conn().await.unwrap();
+        let due = jobs::take_due(&mut conn, "merge_transcript", 1).await.unwrap();
+        let claimed = jobs::claim(&mut conn, due[0], crate::attempt::LEASE).await;
+        claimed.unwrap().unwrap()
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_merge_does_not_wait_for_the_room_while_it_loads(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
+        let claimed = due_merge(&test).await;
+        let attempt = Attempt::new(&claimed, &test.ctx);
+        let id = test.meeting().await.head.id;
+
+        let mut holder = test.ctx.begin().await.unwrap();
+        meetings::lock(&mut holder, id).await.unwrap();
+        let snapshot = Snapshot::load(id, &attempt).await.unwrap().unwrap();
+        holder.rollback().await.unwrap();
+
+        assert_eq!(snapshot.recorded.len(), 1);
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_merge_of_a_meeting_that_changed_meanwhile_is_not_saved(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
+        let claimed = due_merge(&test).await;
+        let attempt = Attempt::new(&claimed, &test.ctx);
+        let id = test.meeting().await.head.id;
+        let before = Snapshot::load(id, &attempt).await.unwrap().unwrap();
+
+        let recording = before.meeting.recordings[0].id;
+        attempt
+            .change(id, |_, meeting| {
+                meeting.set_transcription(recording, Transcription::Dead)
+            })
+            .await
+            .unwrap();
+        let stale = before.save(&[], &attempt).await.unwrap();
+        let after = Snapshot::load(id, &attempt).await.unwrap().unwrap();
+        let fresh = after.save(&[], &attempt).await.unwrap();
+
+        assert_eq!((stale, fresh), (false, true));
+        assert_eq!(transcript(&test).await.0, TranscriptState::Failed);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]

@@ -12,8 +12,9 @@ use domain::{
 use media::opus::decode::DecodeError;
 use metrics::counter;
 use storage::{
+    PgConnection,
     chunks::{self, Chunk},
-    meetings, rooms,
+    meetings, rooms, transcripts,
 };
 use tokio::{sync::mpsc, task::spawn_blocking, time::Instant};
 
@@ -75,6 +76,7 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
             "this worker has no speech engine; set TRACKSCRIBE_ENGINE"
         )));
     };
+    mark_running(&recording, attempt).await?;
     let transcriber = Transcriber {
         recording: &recording,
         audio: download(file, acceptance, attempt).await?,
@@ -84,6 +86,22 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
     let plan = transcriber.plan().await?;
     transcriber.transcribe(&plan).await?;
     transcriber.finish(&plan).await
+}
+
+/// Shows that the meeting's transcript is being made.
+async fn mark_running(recording: &Recording, attempt: &Attempt<'_>) -> Result<(), JobError> {
+    let mut conn = attempt.ctx.conn().await?;
+    if let Some(room) = room_of(&mut conn, recording).await? {
+        transcripts::set_running(&mut conn, recording.meeting_id, room.language.as_str()).await?;
+    }
+    Ok(())
+}
+
+async fn room_of(conn: &mut PgConnection, recording: &Recording) -> Result<Option<Room>, JobError> {
+    match meetings::find(conn, recording.meeting_id).await? {
+        Some(meeting) => Ok(rooms::find(conn, meeting.room_id).await?),
+        None => Ok(None),
+    }
 }
 
 async fn download(
@@ -127,10 +145,7 @@ impl Transcriber<'_> {
     /// The primary language of the room, such as `de` of `de-CH`.
     async fn language(&self) -> Result<Option<String>, JobError> {
         let mut conn = self.attempt.ctx.conn().await?;
-        let Some(meeting) = meetings::find(&mut conn, self.recording.meeting_id).await? else {
-            return Ok(None);
-        };
-        let room = rooms::find(&mut conn, meeting.room_id).await?;
+        let room = room_of(&mut conn, self.recording).await?;
         let primary = |tag: &str| tag.split('-').next().unwrap_or(tag).to_owned();
         Ok(room.map(|room| primary(room.language.as_str())))
     }
@@ -236,6 +251,7 @@ fn undecodable(why: DecodeError) -> JobError {
 
 #[cfg(test)]
 mod tests {
+    use domain::transcript::TranscriptState;
     use sqlx::PgPool;
 
     use super::*;
@@ -311,6 +327,23 @@ mod tests {
 
         assert_eq!(test.recording_of("ada").await.transcription, Transcription::Dead);
         assert_eq!(test.count_jobs("dead").await, 1);
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn while_it_runs_the_transcript_is_shown_as_running(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
+        test.complete_recording("ada", &three_sentences(), |_| {}).await;
+
+        let what = "crash".to_owned();
+        test.engine.fail_after(1, EngineError::Failed { what, why: None });
+        test.run_jobs().await;
+
+        let id = test.meeting().await.head.id;
+        let head = transcripts::find(&mut test.ctx.conn().await.unwrap(), id)
+            .await
+            .unwrap();
+        assert_eq!(head.unwrap().state, TranscriptState::Running);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]

@@ -86,6 +86,12 @@ impl WorkerTest {
         self.run_jobs_of(&[Queue::StartRecording, Queue::AcceptRecording]).await;
     }
 
+    /// As [`WorkerTest::run_jobs`], but leaves the merge of transcripts due.
+    pub async fn run_jobs_until_transcribed(&self) {
+        self.run_jobs_of(&[Queue::StartRecording, Queue::AcceptRecording, Queue::TranscribeTrack])
+            .await;
+    }
+
     async fn run_jobs_of(&self, queues: &[Queue]) {
         let stop = CancellationToken::new();
         loop {
