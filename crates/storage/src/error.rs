@@ -33,6 +33,11 @@ pub enum StorageError {
     },
     #[error("cannot migrate the database to this program's schema")]
     Migrate(#[source] sqlx::migrate::MigrateError),
+    #[error(
+        "the database's schema needs a newer version of this program: migration {breaks_at} breaks programs that know \
+         only those up to {known}"
+    )]
+    ProgramTooOld { breaks_at: i64, known: i64 },
     #[error("the database rejected a statement")]
     Refused(#[source] sqlx::Error),
 }
@@ -43,7 +48,11 @@ impl StorageError {
         match self {
             Self::Unavailable(_) => true,
             Self::Migrate(sqlx::migrate::MigrateError::Execute(error)) => is_transient(error),
-            Self::Taken { .. } | Self::Row { .. } | Self::Migrate(_) | Self::Refused(_) => false,
+            Self::Taken { .. }
+            | Self::Row { .. }
+            | Self::Migrate(_)
+            | Self::ProgramTooOld { .. }
+            | Self::Refused(_) => false,
         }
     }
 

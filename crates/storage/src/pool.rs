@@ -77,9 +77,24 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StorageError> {
         .max_connections(1)
         .acquire_timeout(pool.options().get_acquire_timeout())
         .connect_lazy_with((*pool.connect_options()).clone().options(unlimited));
-    let migrated = MIGRATOR.run(&one).await;
+    let migrated = run_migrations(&one).await;
     one.close().await;
-    Ok(migrated?)
+    migrated
+}
+
+/// A newer program may have applied migrations that this one does not know. They only add, unless `schema_compat` says that
+/// programs as old as this one cannot use the schema.
+async fn run_migrations(pool: &PgPool) -> Result<(), StorageError> {
+    let mut migrator = sqlx::migrate!();
+    migrator.set_ignore_missing(true).run(pool).await?;
+    let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let breaks_at = sqlx::query_scalar!("SELECT breaks_at FROM schema_compat")
+        .fetch_optional(pool)
+        .await?;
+    match breaks_at {
+        Some(breaks_at) if breaks_at > known => Err(StorageError::ProgramTooOld { breaks_at, known }),
+        _ => Ok(()),
+    }
 }
 
 /// Takes a connection from the pool.
@@ -153,6 +168,26 @@ mod tests {
         let error = StorageError::from(waited.unwrap_err());
         assert!(error.is_transient(), "{error}");
         migrate(&limited).await.unwrap();
+    }
+
+    const FROM_A_NEWER_PROGRAM: &str =
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9001, 'from a newer program', TRUE, 'x', 1)";
+
+    #[sqlx::test]
+    async fn a_newer_schema_is_served_until_it_breaks_this_program(pool: PgPool) {
+        sqlx::query(FROM_A_NEWER_PROGRAM).execute(&pool).await.unwrap();
+
+        let added = migrate(&pool).await;
+        sqlx::query("UPDATE schema_compat SET breaks_at = 9001")
+            .execute(&pool)
+            .await
+            .unwrap();
+        let broken = migrate(&pool).await.unwrap_err();
+
+        assert!(added.is_ok(), "{added:?}");
+        assert!(!broken.is_transient());
+        assert!(broken.to_string().contains("newer version"), "{broken}");
     }
 
     #[tokio::test]
