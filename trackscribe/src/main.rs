@@ -57,6 +57,9 @@ enum Command {
     /// Lists dead jobs and retries them
     Jobs(jobs::Args),
     Migrate(migrate::Args),
+    /// Runs the speech engine of a worker, which starts this
+    #[command(hide = true, name = ::worker::engine::host::HostCommand::SUBCOMMAND)]
+    EngineHost,
 }
 
 fn main() -> ExitCode {
@@ -73,6 +76,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
+    if matches!(cli.command, Command::EngineHost) {
+        return Ok(::worker::engine::host::serve());
+    }
     let telemetry = cli.command.telemetry(cli.telemetry);
     boot::telemetry::init(&telemetry)?;
     let runtime = cli.command.runtime().build().context("cannot start the runtime")?;
@@ -118,6 +124,7 @@ impl Command {
             Self::Key(args) => key::run(args).await?,
             Self::Jobs(args) => jobs::run(args).await?,
             Self::Migrate(args) => migrate::run(args).await?,
+            Self::EngineHost => unreachable!("it starts no runtime"),
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -14,7 +14,7 @@ use platform::livekit::LivekitConfig;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::engine::config::EngineArgs;
+use crate::{engine::config::EngineArgs, pools::Pool};
 
 /// Jobs of each quick queue that one worker runs at once. They mostly wait for other services.
 pub const QUICK_JOBS: usize = 8;
@@ -44,6 +44,9 @@ pub struct WorkerConfig {
     #[arg(long, env = "TRACKSCRIBE_ADOPT_ROOMS", default_value = "false", value_name = "BOOL",
           num_args = 0..=1, default_missing_value = "true")]
     pub adopt_rooms: bool,
+    /// Work that this worker does
+    #[arg(long, env = "TRACKSCRIBE_WORKER_POOL", value_enum, default_value = "all")]
+    pub pool: Pool,
     /// Recordings that this worker transcribes at once. With PocketSphinx, each keeps one core busy
     #[arg(
         long,
@@ -68,6 +71,7 @@ pub struct Settings {
     pub recordings: StoreConfig,
     pub transcripts: StoreConfig,
     pub engine: EngineArgs,
+    pub pool: Pool,
     pub adopt_rooms: bool,
     pub transcribe_concurrency: usize,
 }
@@ -94,6 +98,7 @@ impl WorkerConfig {
                 recordings,
                 transcripts,
                 engine: self.engine.clone(),
+                pool: self.pool,
                 adopt_rooms: self.adopt_rooms,
                 transcribe_concurrency: self.transcribe_concurrency.get(),
             }),

@@ -17,7 +17,8 @@ pub struct WorkerContext {
     pub recordings: Objects,
     pub transcripts: Objects,
     pub platforms: Platforms,
-    /// `None` if this worker does not transcribe; the queue is then left to other workers.
+    /// `None` if this worker does not transcribe; the queue is then left to other workers. One that is missing or down is
+    /// an outage of the jobs that need it.
     pub engine: Option<Arc<dyn Engine>>,
     pub clock: Clock,
     pub ids: IdSource,

@@ -18,6 +18,7 @@ pub mod inbox;
 pub mod jobs;
 mod log;
 pub mod pipeline;
+pub mod pools;
 pub mod queue;
 pub mod reconcile;
 pub mod relay;

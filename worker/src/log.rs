@@ -16,6 +16,6 @@ mod tests {
     fn sources_follow_the_message() {
         let away = objects::ObjectError::Unavailable("no route".into());
 
-        assert_eq!(chain(&away), "the object store cannot be reached or is busy: no route");
+        assert_eq!(chain(&away), "the object store cannot be reached: no route");
     }
 }

@@ -20,6 +20,9 @@ use crate::{
 /// How often the table is polled without a notification.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Longest run. One that finds nothing takes milliseconds.
+const RUN_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Pause after a failure of the database or of Redis.
 const FAILURE_PAUSE: Duration = Duration::from_secs(2);
 
@@ -36,15 +39,17 @@ pub enum RelayError {
     Storage(#[from] StorageError),
     #[error(transparent)]
     Queue(#[from] QueueError),
+    #[error("the database or Redis did not answer within {RUN_TIMEOUT:?}")]
+    Timeout,
 }
 
-/// Wakes due jobs until `stop`.
-pub async fn run(ctx: &WorkerContext, wake_queue: &WakeQueue, stop: &CancellationToken) {
+/// Wakes due jobs of `queues` until `stop`.
+pub async fn run(ctx: &WorkerContext, wake_queue: &WakeQueue, queues: &[Queue], stop: &CancellationToken) {
     let new_jobs = Arc::new(Notify::new());
     let _listening = AbortOnDropHandle::new(tokio::spawn(listen(ctx.pool.clone(), new_jobs.clone())));
     let mut cleaned_up_at = Instant::now();
     while !stop.is_cancelled() {
-        let pause = match run_once(ctx, wake_queue, &mut cleaned_up_at).await {
+        let pause = match run_once_in_time(ctx, wake_queue, queues, &mut cleaned_up_at).await {
             Ok(()) => POLL_INTERVAL,
             Err(error) => {
                 let error = chain(&error);
@@ -60,12 +65,12 @@ pub async fn run(ctx: &WorkerContext, wake_queue: &WakeQueue, stop: &Cancellatio
     }
 }
 
-/// Pushes wake-ups for the due jobs of every queue, as many as the queue can take.
-pub async fn wake_due(pool: &PgPool, wake_queue: &WakeQueue) -> Result<(), RelayError> {
+/// Pushes wake-ups for the due jobs of `queues`, as many as each can take.
+pub async fn wake_due(pool: &PgPool, wake_queue: &WakeQueue, queues: &[Queue]) -> Result<(), RelayError> {
     let mut conn = storage::pool::acquire(pool).await?;
     for queue in storage::jobs::due_queues(&mut conn).await? {
-        // A queue added by a newer version is left to workers of that version.
-        let Some(queue) = Queue::ALL.into_iter().find(|known| known.as_str() == queue) else {
+        // Other queues belong to other pools, or to workers of a newer version.
+        let Some(queue) = queues.iter().copied().find(|ours| ours.as_str() == queue) else {
             continue;
         };
         let capacity = wake_queue.capacity(queue).await?;
@@ -91,8 +96,26 @@ async fn mark_overdue_dead(ctx: &WorkerContext) -> Result<(), RelayError> {
     }
 }
 
-async fn run_once(ctx: &WorkerContext, wake_queue: &WakeQueue, cleaned_up_at: &mut Instant) -> Result<(), RelayError> {
-    wake_due(&ctx.pool, wake_queue).await?;
+/// Ends a run that takes too long: a host that vanishes answers nothing, not even with an error.
+async fn run_once_in_time(
+    ctx: &WorkerContext,
+    wake_queue: &WakeQueue,
+    queues: &[Queue],
+    cleaned_up_at: &mut Instant,
+) -> Result<(), RelayError> {
+    let run = run_once(ctx, wake_queue, queues, cleaned_up_at);
+    tokio::time::timeout(RUN_TIMEOUT, run)
+        .await
+        .unwrap_or(Err(RelayError::Timeout))
+}
+
+async fn run_once(
+    ctx: &WorkerContext,
+    wake_queue: &WakeQueue,
+    queues: &[Queue],
+    cleaned_up_at: &mut Instant,
+) -> Result<(), RelayError> {
+    wake_due(&ctx.pool, wake_queue, queues).await?;
     mark_overdue_dead(ctx).await?;
     if cleaned_up_at.elapsed() >= CLEAN_UP_INTERVAL {
         *cleaned_up_at = Instant::now();

@@ -9,15 +9,20 @@ use objects::ObjectStore;
 use platform::{Platforms, livekit::Livekit};
 use secrecy::ExposeSecret;
 use tokio::time::{sleep, timeout};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 use uuid::Uuid;
 
 use crate::{
     attempt,
     config::{QUICK_JOBS, Settings, WorkerConfig},
     context::WorkerContext,
+    engine::Engine,
     inbox,
     log::chain,
+    pools::Pool,
     queue::{Handler, WakeQueue},
     reconcile, relay,
 };
@@ -41,10 +46,16 @@ pub async fn run(config: WorkerConfig, stop: CancellationToken) -> anyhow::Resul
     let metrics = boot::prometheus::install().context("cannot collect metrics")?;
     let listener = boot::health::bind(settings.bind, "health and metrics (TRACKSCRIBE_WORKER_BIND)").await?;
     let pages = boot::health::router(boot::health::always_healthy()).merge(boot::prometheus::router(metrics));
-    let ctx = context(&settings).await?;
+    let ctx = context(&settings)?;
     let tasks = TaskTracker::new();
     tasks.spawn(boot::health::serve(listener, pages, stop.clone()));
-    let Some(wake_queue) = stop.run_until_cancelled(connect(&settings, &ctx)).await.transpose()? else {
+    let Some(()) = stop.run_until_cancelled(migrate(&ctx)).await.transpose()? else {
+        return Ok(());
+    };
+    if settings.pool.controls() {
+        spawn_control(&ctx, &tasks, &stop);
+    }
+    let Some(wake_queue) = stop.run_until_cancelled(connect(&settings)).await.transpose()? else {
         return Ok(());
     };
     tracing::info!(
@@ -52,7 +63,9 @@ pub async fn run(config: WorkerConfig, stop: CancellationToken) -> anyhow::Resul
         transcripts = ctx.transcripts.describe(),
         "worker started"
     );
-    spawn_tasks(&ctx, &wake_queue, settings.transcribe_concurrency, &tasks, &stop);
+    let concurrency = settings.transcribe_concurrency;
+    spawn_queues(&ctx, &wake_queue, settings.pool, concurrency, &tasks, &stop);
+    let _loading = AbortOnDropHandle::new(tokio::spawn(announce_engine(ctx.engine.clone())));
     tasks.spawn(compare_stores(ctx.clone(), stop.clone()));
     stop.cancelled().await;
     tasks.close();
@@ -63,16 +76,25 @@ pub async fn run(config: WorkerConfig, stop: CancellationToken) -> anyhow::Resul
     Ok(())
 }
 
-/// Starts the relay, the queues and the reconcilers as tasks that end after `stop`.
-fn spawn_tasks(
+/// Reconciles with the platform and judges late webhooks, in tasks that end after `stop`. These need no Redis.
+fn spawn_control(ctx: &WorkerContext, tasks: &TaskTracker, stop: &CancellationToken) {
+    let (inbox_ctx, inbox_stop) = (ctx.clone(), stop.clone());
+    tasks.spawn(async move { inbox::run(&inbox_ctx, &inbox_stop).await });
+    let (reconcile_ctx, reconcile_stop) = (ctx.clone(), stop.clone());
+    tasks.spawn(async move { reconcile::run(&reconcile_ctx, &reconcile_stop).await });
+}
+
+/// Starts the relay and the queues of a pool, in tasks that end after `stop`. Each queue has its own slots.
+fn spawn_queues(
     ctx: &WorkerContext,
     wake_queue: &WakeQueue,
+    pool: Pool,
     transcribe_concurrency: usize,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) {
     let handler = handler(ctx, stop);
-    for queue in Queue::ALL {
+    for queue in pool.queues() {
         let slots = match queue {
             Queue::TranscribeTrack if ctx.engine.is_none() => continue,
             Queue::TranscribeTrack => transcribe_concurrency,
@@ -81,12 +103,24 @@ fn spawn_tasks(
         let (wake_queue, handler, stop) = (wake_queue.clone(), handler.clone(), stop.clone());
         tasks.spawn(async move { wake_queue.serve(queue, slots, handler, stop).await });
     }
-    let (relay_ctx, wake_queue, relay_stop) = (ctx.clone(), wake_queue.clone(), stop.clone());
-    tasks.spawn(async move { relay::run(&relay_ctx, &wake_queue, &relay_stop).await });
-    let (inbox_ctx, inbox_stop) = (ctx.clone(), stop.clone());
-    tasks.spawn(async move { inbox::run(&inbox_ctx, &inbox_stop).await });
-    let (reconcile_ctx, reconcile_stop) = (ctx.clone(), stop.clone());
-    tasks.spawn(async move { reconcile::run(&reconcile_ctx, &reconcile_stop).await });
+    let (ctx, wake_queue, stop) = (ctx.clone(), wake_queue.clone(), stop.clone());
+    tasks.spawn(async move { relay::run(&ctx, &wake_queue, &pool.queues(), &stop).await });
+}
+
+/// Loads the engine, so that the log says at the start what is missing. Recording and transcribing go on without it: jobs
+/// wait until it is there.
+async fn announce_engine(engine: Option<Arc<dyn Engine>>) {
+    let Some(engine) = engine else { return };
+    match engine.ready().await {
+        Ok(info) => tracing::info!(engine = info.key, "the speech engine is ready"),
+        Err(error) => {
+            let error = chain(&error);
+            tracing::error!(
+                error,
+                "the speech engine cannot be used; recordings wait for their transcription"
+            );
+        }
+    }
 }
 
 fn handler(ctx: &WorkerContext, stop: &CancellationToken) -> Handler {
@@ -97,14 +131,14 @@ fn handler(ctx: &WorkerContext, stop: &CancellationToken) -> Handler {
     })
 }
 
-async fn context(settings: &Settings) -> anyhow::Result<WorkerContext> {
+fn context(settings: &Settings) -> anyhow::Result<WorkerContext> {
     let url = settings.database_url.expose_secret();
     let pool = storage::pool::connect_lazy(url, "worker", settings.database_connections)
         .context("DATABASE_URL is not a valid PostgreSQL URL")?;
-    let args = settings.engine.clone();
-    let engine = tokio::task::spawn_blocking(move || args.open())
-        .await?
-        .context("cannot load the speech engine")?;
+    let engine = match settings.pool.transcribes() {
+        true => settings.engine.open(settings.transcribe_concurrency),
+        false => None,
+    };
     Ok(WorkerContext {
         pool,
         recordings: objects::open(&settings.recordings)?,
@@ -117,11 +151,11 @@ async fn context(settings: &Settings) -> anyhow::Result<WorkerContext> {
     })
 }
 
-/// Migrates the database and connects to Redis, however long either is unreachable.
-async fn connect(settings: &Settings, ctx: &WorkerContext) -> anyhow::Result<WakeQueue> {
+/// Migrates the database, however long it is unreachable.
+async fn migrate(ctx: &WorkerContext) -> anyhow::Result<()> {
     loop {
         match storage::pool::migrate(&ctx.pool).await {
-            Ok(()) => break,
+            Ok(()) => return Ok(()),
             Err(error) if error.is_transient() => {
                 tracing::warn!("waiting for the database: {:#}", anyhow::Error::from(error));
                 sleep(RETRY_PAUSE).await;
@@ -129,6 +163,10 @@ async fn connect(settings: &Settings, ctx: &WorkerContext) -> anyhow::Result<Wak
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Connects to Redis, however long it is unreachable.
+async fn connect(settings: &Settings) -> anyhow::Result<WakeQueue> {
     loop {
         match WakeQueue::connect(settings.redis_url.expose_secret()).await {
             Ok(wake_queue) => return Ok(wake_queue),

@@ -15,6 +15,8 @@ pub struct Chunk {
     pub end: SampleTime,
     /// A list of words in recording time, as the worker writes them.
     pub words: Value,
+    /// Why the engine gave it up; `None` if it was transcribed.
+    pub error: Option<String>,
 }
 
 /// Saves a chunk. `engine` identifies the engine, its options and the audio: with another key, transcription starts over.
@@ -25,15 +27,16 @@ pub async fn save(
     chunk: &Chunk,
 ) -> Result<(), StorageError> {
     sqlx::query!(
-        "INSERT INTO chunks (recording_id, engine, start_sample, end_sample, words)
-         VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO chunks (recording_id, engine, start_sample, end_sample, words, error)
+         VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (recording_id, engine, start_sample)
-         DO UPDATE SET end_sample = EXCLUDED.end_sample, words = EXCLUDED.words",
+         DO UPDATE SET end_sample = EXCLUDED.end_sample, words = EXCLUDED.words, error = EXCLUDED.error",
         recording.0,
         engine,
         chunk.start.0,
         chunk.end.0,
         chunk.words,
+        chunk.error,
     )
     .execute(conn)
     .await?;
@@ -44,7 +47,7 @@ pub async fn save(
 pub async fn list(conn: &mut PgConnection, recording: RecordingId, engine: &str) -> Result<Vec<Chunk>, StorageError> {
     let rows = sqlx::query_as!(
         ChunkRow,
-        "SELECT start_sample, end_sample, words
+        "SELECT start_sample, end_sample, words, error
          FROM chunks
          WHERE recording_id = $1 AND engine = $2
          ORDER BY start_sample",
@@ -72,7 +75,7 @@ pub async fn delete_others(conn: &mut PgConnection, recording: RecordingId, engi
 pub async fn list_for_recording(conn: &mut PgConnection, recording: RecordingId) -> Result<Vec<Chunk>, StorageError> {
     let rows = sqlx::query_as!(
         ChunkRow,
-        "SELECT start_sample, end_sample, words
+        "SELECT start_sample, end_sample, words, error
          FROM chunks
          WHERE recording_id = $1
          ORDER BY start_sample",
@@ -87,6 +90,7 @@ struct ChunkRow {
     start_sample: i64,
     end_sample: i64,
     words: Value,
+    error: Option<String>,
 }
 
 impl From<ChunkRow> for Chunk {
@@ -95,6 +99,7 @@ impl From<ChunkRow> for Chunk {
             start: SampleTime(row.start_sample),
             end: SampleTime(row.end_sample),
             words: row.words,
+            error: row.error,
         }
     }
 }
@@ -115,6 +120,7 @@ mod tests {
             start: SampleTime(start),
             end: SampleTime(start + 10),
             words: json!([word]),
+            error: (word == "world").then(|| "crashed".to_owned()),
         };
 
         save(&mut conn, recording, "old", &chunk(0, "helo")).await.unwrap();

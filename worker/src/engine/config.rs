@@ -1,20 +1,31 @@
 //! The choice of engine, and its settings.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use boot::secret::SecretSource;
 use clap::ValueEnum;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Engine, EngineSetupError, http, pocketsphinx};
+use super::{
+    Engine, EngineSetupError,
+    host::{HostCommand, HostedEngine, Load, LoadEngine},
+    http, pocketsphinx,
+    unusable::UnusableEngine,
+};
+use crate::log::chain;
+
+const MEBIBYTE: u64 = 1024 * 1024;
 
 /// The available engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EngineKind {
     /// PocketSphinx, for clear English; needs its library and its English model on this machine.
     Pocketsphinx,
-    /// Whisper in this process; needs a model file and a binary built with the feature `whisper`.
+    /// Whisper on this machine; needs a model file and a binary built with the feature `whisper`.
     Whisper,
     /// A server that speaks OpenAI's transcription API.
     Http,
@@ -58,6 +69,24 @@ pub struct EngineArgs {
     )]
     pub whisper_threads: usize,
 
+    /// Memory, in MiB of address space, of each process that runs PocketSphinx or Whisper. One that needs more ends, and its
+    /// chunk is tried again
+    #[arg(
+        long = "engine-memory-mb",
+        env = "TRACKSCRIBE_ENGINE_MEMORY_MB",
+        default_value_t = 4096
+    )]
+    pub memory_mb: u64,
+
+    /// How much lower the CPU priority of these processes is than the worker's, 0 to 19
+    #[arg(
+        long = "engine-niceness",
+        env = "TRACKSCRIBE_ENGINE_NICENESS",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(i32).range(0..=19)
+    )]
+    pub niceness: i32,
+
     /// Full URL of the transcription endpoint, such as `https://api.openai.com/v1/audio/transcriptions`
     #[arg(long = "engine-http-url", env = "TRACKSCRIBE_ENGINE_HTTP_URL")]
     pub http_url: Option<Url>,
@@ -93,46 +122,42 @@ pub struct EngineArgs {
 }
 
 impl EngineArgs {
-    /// Loads the engine, which may take seconds; `None` if this worker does not transcribe.
-    ///
-    /// # Errors
-    /// Names the missing program, model or setting, and the remedy.
-    pub fn open(&self) -> Result<Option<Arc<dyn Engine>>, EngineSetupError> {
-        match self.kind {
-            EngineKind::Pocketsphinx => self.pocketsphinx().map(Some),
-            EngineKind::Whisper => self.whisper().map(Some),
-            EngineKind::Http => self.http().map(Some),
-            EngineKind::None => Ok(None),
+    /// Returns the engine; `None` if this worker does not transcribe. Loads nothing. An engine whose settings are wrong
+    /// says so whenever it is used: recording does not need one.
+    pub fn open(&self, concurrency: usize) -> Option<Arc<dyn Engine>> {
+        let engine = match self.kind {
+            EngineKind::Pocketsphinx => Ok(self.hosted(self.pocketsphinx(), concurrency)),
+            EngineKind::Whisper => self.whisper().map(|load| self.hosted(load, concurrency)),
+            EngineKind::Http => self.http(),
+            EngineKind::None => return None,
+        };
+        Some(engine.unwrap_or_else(|error| Arc::new(UnusableEngine(chain(&error)))))
+    }
+
+    fn hosted(&self, engine: LoadEngine, concurrency: usize) -> Arc<dyn Engine> {
+        let load = Load {
+            engine,
+            memory_bytes: self.memory_mb.saturating_mul(MEBIBYTE),
+            niceness: self.niceness,
+        };
+        Arc::new(HostedEngine::new(HostCommand::this_program(), load, concurrency))
+    }
+
+    fn pocketsphinx(&self) -> LoadEngine {
+        LoadEngine::Pocketsphinx {
+            library: self.pocketsphinx_library.clone(),
+            model: self.pocketsphinx_model.clone(),
         }
     }
 
-    fn pocketsphinx(&self) -> Result<Arc<dyn Engine>, EngineSetupError> {
-        let options = pocketsphinx::Options {
-            library: self.pocketsphinx_library.clone(),
-            model: self.pocketsphinx_model.clone(),
-        };
-        Ok(Arc::new(pocketsphinx::PocketSphinx::open(&options)?))
-    }
-
-    #[cfg(feature = "whisper")]
-    fn whisper(&self) -> Result<Arc<dyn Engine>, EngineSetupError> {
+    fn whisper(&self) -> Result<LoadEngine, EngineSetupError> {
         let model = self.whisper_model.clone().ok_or_else(|| EngineSetupError::Setting {
             variable: "TRACKSCRIBE_ENGINE_WHISPER_MODEL",
             problem: "is not set; set it to a model in whisper.cpp's format".to_owned(),
         })?;
-        Ok(Arc::new(super::whisper::Whisper::open(&super::whisper::Options {
+        Ok(LoadEngine::Whisper {
             model,
             threads: self.whisper_threads,
-        })?))
-    }
-
-    #[cfg(not(feature = "whisper"))]
-    fn whisper(&self) -> Result<Arc<dyn Engine>, EngineSetupError> {
-        Err(EngineSetupError::Setting {
-            variable: "TRACKSCRIBE_ENGINE",
-            problem: "is whisper, but this binary was built without it; build with `--features whisper`, or choose \
-                      pocketsphinx, http or none"
-                .to_owned(),
         })
     }
 
@@ -163,6 +188,42 @@ impl EngineArgs {
     }
 }
 
+/// Loads an engine into this process, which may take seconds.
+///
+/// # Errors
+/// Names the missing library, model or feature, and the remedy.
+pub fn load(engine: &LoadEngine) -> Result<Arc<dyn Engine>, EngineSetupError> {
+    match engine {
+        LoadEngine::Pocketsphinx { library, model } => {
+            let options = pocketsphinx::Options {
+                library: library.clone(),
+                model: model.clone(),
+            };
+            Ok(Arc::new(pocketsphinx::PocketSphinx::open(&options)?))
+        }
+        LoadEngine::Whisper { model, threads } => load_whisper(model, *threads),
+    }
+}
+
+#[cfg(feature = "whisper")]
+fn load_whisper(model: &Path, threads: usize) -> Result<Arc<dyn Engine>, EngineSetupError> {
+    let model = model.to_owned();
+    Ok(Arc::new(super::whisper::Whisper::open(&super::whisper::Options {
+        model,
+        threads,
+    })?))
+}
+
+#[cfg(not(feature = "whisper"))]
+fn load_whisper(_model: &Path, _threads: usize) -> Result<Arc<dyn Engine>, EngineSetupError> {
+    Err(EngineSetupError::Setting {
+        variable: "TRACKSCRIBE_ENGINE",
+        problem: "is whisper, but this binary was built without it; build with `--features whisper`, or choose \
+                  pocketsphinx, http or none"
+            .to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -175,34 +236,49 @@ mod tests {
         engine: EngineArgs,
     }
 
-    fn open(arguments: &[&str]) -> Result<Option<Arc<dyn Engine>>, EngineSetupError> {
+    fn open(arguments: &[&str]) -> Option<Arc<dyn Engine>> {
         boot::tls::install_provider();
-        Cli::parse_from(["test"].iter().chain(arguments)).engine.open()
+        Cli::parse_from(["test"].iter().chain(arguments)).engine.open(1)
     }
 
-    #[test]
-    fn the_engine_is_chosen_by_one_setting() {
+    async fn error(arguments: &[&str]) -> String {
+        open(arguments).unwrap().ready().await.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn the_engine_is_chosen_by_one_setting() {
         let address = "http://127.0.0.1:9/v1/audio/transcriptions";
 
-        let http = open(&["--engine", "http", "--engine-http-url", address])
-            .unwrap()
-            .unwrap();
+        let http = open(&["--engine", "http", "--engine-http-url", address]).unwrap();
 
-        assert_eq!(http.key(), "http/127.0.0.1/whisper-1");
-        assert!(open(&["--engine", "none"]).unwrap().is_none());
-        assert_eq!(open(&[]).unwrap().unwrap().key(), "pocketsphinx/en-us");
+        assert_eq!(http.ready().await.unwrap().key, "http/127.0.0.1/whisper-1");
+        assert!(open(&["--engine", "none"]).is_none());
+        assert!(open(&[]).is_some());
     }
 
-    #[test]
-    fn a_missing_setting_is_named() {
-        let http = open(&["--engine", "http"]).map(drop).unwrap_err().to_string();
-        let scheme = open(&["--engine", "http", "--engine-http-url", "ftp://x/"])
-            .map(drop)
-            .unwrap_err()
-            .to_string();
-        let whisper = open(&["--engine", "whisper"]).map(drop).unwrap_err().to_string();
+    #[tokio::test]
+    async fn a_wrong_setting_is_named_when_the_engine_is_used() {
+        let http = error(&["--engine", "http"]).await;
+        let scheme = error(&["--engine", "http", "--engine-http-url", "ftp://x/"]).await;
+        let whisper = error(&["--engine", "whisper"]).await;
 
         assert!(http.contains("TRACKSCRIBE_ENGINE_HTTP_URL") && scheme.contains("TRACKSCRIBE_ENGINE_HTTP_URL"));
-        assert!(whisper.contains("TRACKSCRIBE_ENGINE"), "{whisper}");
+        assert!(whisper.contains("TRACKSCRIBE_ENGINE_WHISPER_MODEL"), "{whisper}");
+    }
+
+    #[tokio::test]
+    async fn pocketsphinx_is_loaded_by_the_child() {
+        let found = load(&LoadEngine::Pocketsphinx {
+            library: None,
+            model: None,
+        });
+        let missing = load(&LoadEngine::Pocketsphinx {
+            library: Some("/nowhere/libpocketsphinx.so.3".into()),
+            model: None,
+        });
+
+        assert_eq!(found.unwrap().ready().await.unwrap().key, "pocketsphinx/en-us");
+        let missing = missing.map(drop).unwrap_err().to_string();
+        assert!(missing.contains("TRACKSCRIBE_ENGINE"), "{missing}");
     }
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use media::opus::decode::SampleTime16k;
 use tokio::sync::Semaphore;
 
-use super::{Audio, ChunkTranscript, Engine, EngineError, Hint, RecognizedWord};
+use super::{Audio, ChunkTranscript, Engine, EngineError, EngineInfo, Hint, RecognizedWord};
 use crate::pipeline::window::Chunking;
 
 /// The words that it returns, one per chunk.
@@ -73,12 +73,11 @@ impl FakeEngine {
 
 #[async_trait]
 impl Engine for FakeEngine {
-    fn key(&self) -> &str {
-        "fake"
-    }
-
-    fn chunking(&self) -> Chunking {
-        Chunking::UTTERANCES
+    async fn ready(&self) -> Result<EngineInfo, EngineError> {
+        Ok(EngineInfo {
+            key: "fake".to_owned(),
+            chunking: Chunking::UTTERANCES,
+        })
     }
 
     async fn transcribe(&self, audio: Audio, _hint: &Hint) -> Result<ChunkTranscript, EngineError> {

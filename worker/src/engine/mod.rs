@@ -1,12 +1,16 @@
-//! Speech engines behind one trait: PocketSphinx, Whisper in this process, and servers with OpenAI's API.
+//! Speech engines behind one trait: PocketSphinx and Whisper, each in a child process ([`host`]), and servers with OpenAI's
+//! API.
 //!
-//! An engine receives chunks of at most 28 s. It does not know recordings or meetings.
+//! An engine receives chunks of at most 28 s. It does not know recordings or meetings. One that is missing or down is
+//! [`EngineError::Unavailable`], and never keeps a worker from starting.
 
 pub mod config;
 #[cfg(test)]
 pub mod fake;
+pub mod host;
 pub mod http;
 pub mod pocketsphinx;
+mod unusable;
 #[cfg(feature = "whisper")]
 pub mod whisper;
 
@@ -23,14 +27,20 @@ pub type Audio = Arc<[i16]>;
 /// Recognizes words in audio. One instance serves the whole process.
 #[async_trait]
 pub trait Engine: Send + Sync {
-    /// Identifies engine, model and options. Chunks that were transcribed under another key are transcribed again.
-    fn key(&self) -> &str;
-
-    /// Returns the chunks that suit this engine.
-    fn chunking(&self) -> Chunking;
+    /// Makes the engine ready, which may take seconds the first time, and describes it.
+    async fn ready(&self) -> Result<EngineInfo, EngineError>;
 
     /// Transcribes one chunk. Dropping the future cancels it, although a thread may continue for a while.
     async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<ChunkTranscript, EngineError>;
+}
+
+/// An engine that is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineInfo {
+    /// Identifies engine, model and options. Chunks that were transcribed under another key are transcribed again.
+    pub key: String,
+    /// The chunks that suit this engine.
+    pub chunking: Chunking,
 }
 
 /// What is known about the audio.
@@ -95,6 +105,9 @@ pub enum EngineError {
         #[source]
         why: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// This chunk ends the engine's process each time, other chunks do not.
+    #[error("{what}")]
+    Crashed { what: String },
     /// It will not work until someone changes the settings.
     #[error("{0}")]
     Refused(String),

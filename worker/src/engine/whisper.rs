@@ -1,6 +1,6 @@
-//! Whisper in this process, through whisper.cpp.
+//! Whisper, through whisper.cpp.
 //!
-//! A failed assertion in whisper.cpp ends the process. Jobs survive that, so only workers use it.
+//! A failed assertion in whisper.cpp ends the process, so a worker runs it in a child.
 
 #![expect(
     unsafe_code,
@@ -24,7 +24,7 @@ use whisper_rs::{
     FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError, WhisperSegment, WhisperState,
 };
 
-use super::{Audio, ChunkTranscript, Engine, EngineError, EngineSetupError, Hint, RecognizedWord};
+use super::{Audio, ChunkTranscript, Engine, EngineError, EngineInfo, EngineSetupError, Hint, RecognizedWord};
 use crate::pipeline::window::Chunking;
 
 /// Unit of whisper.cpp's times.
@@ -91,12 +91,11 @@ impl Whisper {
 
 #[async_trait]
 impl Engine for Whisper {
-    fn key(&self) -> &str {
-        &self.key
-    }
-
-    fn chunking(&self) -> Chunking {
-        Chunking::WINDOWS
+    async fn ready(&self) -> Result<EngineInfo, EngineError> {
+        Ok(EngineInfo {
+            key: self.key.clone(),
+            chunking: Chunking::WINDOWS,
+        })
     }
 
     async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<ChunkTranscript, EngineError> {

@@ -100,7 +100,7 @@ impl From<EngineError> for JobError {
                 after,
                 why: error.into(),
             },
-            EngineError::Failed { .. } => Self::retry(error),
+            EngineError::Failed { .. } | EngineError::Crashed { .. } => Self::retry(error),
             EngineError::Refused(_) => Self::give_up(error),
         }
     }

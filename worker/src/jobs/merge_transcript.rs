@@ -4,16 +4,19 @@
 //! The room is locked only while the transcript is written, and only if the meeting is still as it was loaded.
 
 use domain::{
-    MeetingId, RecordingId, SampleTime, TrackId,
+    MeetingId, RecordingId, SampleTime, TrackId, UnixNanos,
     job::Job,
     meeting::{Fact, FactKind, Meeting},
-    recording::{FailureReason, Recording, Transcription},
+    recording::{Acceptance, FailureReason, Recording, Transcription},
     room::Room,
     track::Track,
-    transcript::{Segment, TranscriptState},
+    transcript::{Missing, Segment, TranscriptState},
 };
+use media::timeline::meeting_time_ms;
 use storage::{
-    ChangeTx, PgConnection, StorageError, chunks, jobs, meetings, rooms, segments,
+    ChangeTx, StorageError,
+    chunks::{self, Chunk},
+    jobs, meetings, rooms, segments,
     transcripts::{self, TranscriptHead},
 };
 use tokio::task::spawn_blocking;
@@ -29,6 +32,9 @@ use crate::{
     },
 };
 
+/// The reason for the missing words of a chunk that the engine gave up.
+const NOT_TRANSCRIBED: &str = "transcription_failed";
+
 /// How often a merge starts over because the meeting changed meanwhile. Then the job is retried.
 const MAX_ROUNDS: u32 = 5;
 
@@ -37,6 +43,8 @@ struct Snapshot {
     room: Room,
     meeting: Meeting,
     recorded: Vec<(TrackId, RecordedWords)>,
+    /// Chunks that the engine gave up.
+    given_up: Vec<Missing>,
 }
 
 #[tracing::instrument(skip_all, fields(meeting.id = %id))]
@@ -68,14 +76,20 @@ impl Snapshot {
         let Some(room) = rooms::find(&mut tx, meeting.head.room_id).await? else {
             return Ok(None);
         };
-        let mut recorded = Vec::new();
+        let (mut recorded, mut given_up) = (Vec::new(), Vec::new());
         for recording in &meeting.recordings {
-            recorded.extend(words(&mut tx, &meeting, recording).await?);
+            if let Some(acceptance) = recording.acceptance.as_ref().filter(|_| is_transcribed(recording)) {
+                let chunks = chunks::list_for_recording(&mut tx, recording.id).await?;
+                let failed = chunks.iter().filter(|chunk| chunk.error.is_some());
+                given_up.extend(failed.map(|chunk| missing_chunk(&meeting, recording, acceptance, chunk)));
+                recorded.push((recording.track_id, words(&meeting, recording, acceptance, chunks)?));
+            }
         }
         Ok(Some(Self {
             room,
             meeting,
             recorded,
+            given_up,
         }))
     }
 
@@ -86,7 +100,8 @@ impl Snapshot {
     /// Saves the transcript. Returns `false` if the meeting has changed since it was loaded.
     async fn save(&self, turns: &[Segment], attempt: &Attempt<'_>) -> Result<bool, JobError> {
         let id = self.meeting.head.id;
-        let head = head(&self.room, &self.meeting, turns);
+        let mut head = head(&self.room, &self.meeting, turns);
+        head.missing.extend_from_slice(&self.given_up);
         let mut tx = attempt.begin().await?;
         let Some((_, now)) = meetings::lock(tx.conn(), id).await? else {
             return Ok(true); // deleted
@@ -121,26 +136,38 @@ pub async fn after_death(tx: &mut ChangeTx, id: MeetingId) -> Result<(), Storage
     transcripts::save(tx.conn(), &head).await
 }
 
-/// Loads the words of one recording in meeting time; `None` if it was not transcribed.
-async fn words(
-    conn: &mut PgConnection,
+/// Places the words of a transcribed recording in meeting time.
+fn words(
     meeting: &Meeting,
     recording: &Recording,
-) -> Result<Option<(TrackId, RecordedWords)>, JobError> {
-    let Some(acceptance) = recording.acceptance.as_ref().filter(|_| is_transcribed(recording)) else {
-        return Ok(None);
-    };
+    acceptance: &Acceptance,
+    chunks: Vec<Chunk>,
+) -> Result<RecordedWords, JobError> {
     let mut recognized: Vec<RecognizedWord> = Vec::new();
-    for chunk in chunks::list_for_recording(conn, recording.id).await? {
+    for chunk in chunks {
         let words: Vec<RecognizedWord> =
             serde_json::from_value(chunk.words).map_err(|why| unreadable(recording.id, chunk.start, why))?;
         recognized.extend(words);
     }
-    let recorded = RecordedWords {
+    Ok(RecordedWords {
         sound: sound(acceptance, meeting.head.started_at),
         words: align(&recognized, &acceptance.fit, meeting.head.started_at),
-    };
-    Ok(Some((recording.track_id, recorded)))
+    })
+}
+
+/// Describes a chunk that the engine gave up.
+fn missing_chunk(meeting: &Meeting, recording: &Recording, acceptance: &Acceptance, chunk: &Chunk) -> Missing {
+    let meeting_start = UnixNanos::from_datetime(meeting.head.started_at);
+    let moment = |at: SampleTime| meeting_time_ms(&acceptance.fit, meeting_start, at).max(0);
+    Missing {
+        recording_id: Some(recording.id),
+        identity: recording.identity.clone(),
+        reason: NOT_TRANSCRIBED.to_owned(),
+        track_sid: Some(recording.track_sid.clone()),
+        start_ms: Some(moment(chunk.start)),
+        end_ms: Some(moment(chunk.end)),
+        guess: false,
+    }
 }
 
 /// Joins the recordings of each track.
@@ -339,6 +366,28 @@ mod tests {
 
         assert_eq!((stale, fresh), (false, true));
         assert_eq!(transcript(&test).await.0, TranscriptState::Failed);
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_chunk_that_the_engine_gave_up_is_named_as_missing(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
+        test.complete_recording("ada", &speech(), |_| {}).await;
+        let what = "it ended with signal 6".to_owned();
+        test.engine.fail_after(0, EngineError::Crashed { what });
+        test.run_jobs().await;
+        test.remove_room().await;
+        test.run_jobs().await;
+
+        let (state, transcript) = transcript(&test).await;
+
+        let missing: Vec<_> = transcript
+            .missing
+            .iter()
+            .filter(|m| m.reason == NOT_TRANSCRIBED)
+            .collect();
+        assert_eq!((state, missing.len()), (TranscriptState::Empty, 1));
+        assert!(missing[0].end_ms > missing[0].start_ms, "{missing:?}");
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]

@@ -8,6 +8,7 @@ use std::{collections::HashSet, fs::File, io::BufReader, ops::ControlFlow, time:
 use domain::{
     RecordingId, SampleTime,
     recording::{Acceptance, RecordedFile, Recording, Transcription},
+    room::Room,
 };
 use media::opus::decode::DecodeError;
 use metrics::counter;
@@ -22,7 +23,7 @@ use super::JobError;
 use crate::{
     attempt::Attempt,
     download::DownloadedObject,
-    engine::{Audio, Engine, Hint},
+    engine::{Audio, Engine, EngineError, EngineInfo, Hint, RecognizedWord},
     pipeline::{
         Span, audio,
         filter::{self, Filtered},
@@ -41,6 +42,7 @@ struct Transcriber<'a> {
     recording: &'a Recording,
     audio: DownloadedObject,
     engine: &'a dyn Engine,
+    info: EngineInfo,
     attempt: &'a Attempt<'a>,
 }
 
@@ -77,10 +79,12 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
         )));
     };
     mark_running(&recording, attempt).await?;
+    let info = engine.ready().await?;
     let transcriber = Transcriber {
         recording: &recording,
         audio: download(file, acceptance, attempt).await?,
         engine,
+        info,
         attempt,
     };
     let plan = transcriber.plan().await?;
@@ -126,11 +130,11 @@ impl Transcriber<'_> {
         let scored = spawn_blocking(move || audio::score_frames(BufReader::new(file))).await;
         let frames = scored.map_err(JobError::retry)?.map_err(undecodable)?;
         let speech = frames.speech();
-        let chunks = window::chunks(&speech, &frames, self.engine.chunking());
+        let chunks = window::chunks(&speech, &frames, self.info.chunking);
         let language = self.language().await?;
         let key = format!(
             "{} {} {}",
-            self.engine.key(),
+            self.info.key,
             language.as_deref().unwrap_or("auto"),
             self.audio.sha256
         );
@@ -154,7 +158,7 @@ impl Transcriber<'_> {
     async fn transcribe(&self, plan: &Plan) -> Result<(), JobError> {
         let missing = self.missing_chunks(plan).await?;
         let mut progress = Progress::start(plan.chunks.len() - missing.len(), plan.chunks.len());
-        let engine = self.engine.key();
+        let engine = &self.info.key;
         tracing::info!(
             chunks = progress.total,
             already_stored = progress.done,
@@ -165,10 +169,18 @@ impl Transcriber<'_> {
         let file = self.audio.open()?;
         let decoding = spawn_blocking(move || send_chunks(file, &missing, &sender));
         while let Some((chunk, sound)) = decoded.recv().await {
-            let transcript = self.engine.transcribe(sound, &plan.hint).await?;
-            let filtered = filter::filter(transcript, chunk, &plan.speech);
-            count_dropped(chunk, &filtered);
-            self.store(plan, chunk, filtered).await?;
+            match self.engine.transcribe(sound, &plan.hint).await {
+                Ok(transcript) => {
+                    let filtered = filter::filter(transcript, chunk, &plan.speech);
+                    count_dropped(chunk, &filtered);
+                    self.store(plan, chunk, &filtered.words, None).await?;
+                }
+                Err(EngineError::Crashed { what }) => {
+                    tracing::error!(error = what, at_ms = chunk.start.as_millis(), "a chunk is given up");
+                    self.store(plan, chunk, &[], Some(what)).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
             progress.advance();
         }
         decoding.await.map_err(JobError::retry)?.map_err(undecodable)
@@ -182,12 +194,19 @@ impl Transcriber<'_> {
         Ok(plan.chunks.iter().copied().filter(is_missing).collect())
     }
 
-    async fn store(&self, plan: &Plan, chunk: Span, filtered: Filtered) -> Result<(), JobError> {
+    async fn store(
+        &self,
+        plan: &Plan,
+        chunk: Span,
+        words: &[RecognizedWord],
+        error: Option<String>,
+    ) -> Result<(), JobError> {
         let (start, end) = chunk.to_48k();
         let chunk = Chunk {
             start,
             end,
-            words: serde_json::to_value(&filtered.words).map_err(JobError::give_up)?,
+            words: serde_json::to_value(words).map_err(JobError::give_up)?,
+            error,
         };
         let mut tx = self.attempt.begin().await?;
         chunks::save(tx.conn(), self.recording.id, &plan.key, &chunk).await?;
@@ -344,6 +363,23 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(head.unwrap().state, TranscriptState::Running);
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_chunk_that_crashes_the_engine_is_given_up_and_the_others_are_transcribed(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
+        test.complete_recording("ada", &three_sentences(), |_| {}).await;
+
+        let what = "it ended with signal 6".to_owned();
+        test.engine.fail_after(1, EngineError::Crashed { what });
+        test.run_jobs().await;
+
+        let recording = test.recording_of("ada").await;
+        let stored = chunks::list_for_recording(&mut test.ctx.conn().await.unwrap(), recording.id).await;
+        let errors: Vec<Option<String>> = stored.unwrap().into_iter().map(|chunk| chunk.error).collect();
+        assert_eq!(errors, [None, Some("it ended with signal 6".to_owned()), None]);
+        assert_eq!(recording.transcription, Transcription::Done);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]

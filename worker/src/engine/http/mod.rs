@@ -22,7 +22,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::{Audio, ChunkTranscript, Engine, EngineError, EngineSetupError, Hint};
+use super::{Audio, ChunkTranscript, Engine, EngineError, EngineInfo, EngineSetupError, Hint};
 use crate::{backoff, pipeline::window::Chunking};
 
 /// A request may take this long plus twice the length of its chunk.
@@ -151,12 +151,11 @@ impl HttpEngine {
 
 #[async_trait]
 impl Engine for HttpEngine {
-    fn key(&self) -> &str {
-        &self.key
-    }
-
-    fn chunking(&self) -> Chunking {
-        Chunking::WINDOWS
+    async fn ready(&self) -> Result<EngineInfo, EngineError> {
+        Ok(EngineInfo {
+            key: self.key.clone(),
+            chunking: Chunking::WINDOWS,
+        })
     }
 
     async fn transcribe(&self, audio: Audio, hint: &Hint) -> Result<ChunkTranscript, EngineError> {
@@ -207,9 +206,19 @@ impl From<Failure> for EngineError {
                 after,
                 why: why.map(Into::into),
             },
-            Failure::Refused { status, body } => Self::Refused(format!(
-                "the speech server responded {status}: {body}; check TRACKSCRIBE_ENGINE_HTTP_URL, _MODEL and _API_KEY"
-            )),
+            Failure::Refused { status, body } => {
+                let what = format!(
+                    "the speech server responded {status}: {body}; check TRACKSCRIBE_ENGINE_HTTP_URL, _MODEL and _API_KEY"
+                );
+                match is_setting(status) {
+                    true => Self::Unavailable {
+                        what,
+                        after: None,
+                        why: None,
+                    },
+                    false => Self::Refused(what),
+                }
+            }
             Failure::NotTranscription => Self::Refused(
                 "the speech server's response is not a transcription; check TRACKSCRIBE_ENGINE_HTTP_URL".to_owned(),
             ),
@@ -246,6 +255,14 @@ async fn read_body(mut response: Response) -> Result<Vec<u8>, Failure> {
         status,
         body: shown.trim().to_owned(),
     })
+}
+
+/// Whether the server turns us away for a reason that someone will repair, such as a wrong key or an unpaid bill.
+fn is_setting(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
+    )
 }
 
 /// Whether the request may succeed later. Other errors are permanent.

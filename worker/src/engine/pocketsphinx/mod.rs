@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 
 use self::{decoder::Decoder, library::Library, model::Model};
-use super::{Audio, ChunkTranscript, Engine, EngineError, EngineSetupError, Hint};
+use super::{Audio, ChunkTranscript, Engine, EngineError, EngineInfo, EngineSetupError, Hint};
 use crate::pipeline::window::Chunking;
 
 /// Paths of library and model.
@@ -60,12 +60,11 @@ impl PocketSphinx {
 
 #[async_trait]
 impl Engine for PocketSphinx {
-    fn key(&self) -> &str {
-        &self.key
-    }
-
-    fn chunking(&self) -> Chunking {
-        Chunking::UTTERANCES
+    async fn ready(&self) -> Result<EngineInfo, EngineError> {
+        Ok(EngineInfo {
+            key: self.key.clone(),
+            chunking: Chunking::UTTERANCES,
+        })
     }
 
     /// Refuses languages other than English, in which it would recognize English words that nobody said.
@@ -160,7 +159,8 @@ mod tests {
             chunks.push((span, sound));
             ControlFlow::Continue(())
         };
-        audio::extract(&file[..], &window::chunks(&speech, &frames, engine.chunking()), collect).unwrap();
+        let chunking = engine.ready().await.unwrap().chunking;
+        audio::extract(&file[..], &window::chunks(&speech, &frames, chunking), collect).unwrap();
         let mut words = Vec::new();
         for (span, sound) in chunks {
             let transcript = engine.transcribe(sound, &Hint::default()).await.unwrap();

@@ -25,7 +25,8 @@ impl Worker {
             stop: CancellationToken::new(),
         };
         let wake_queue = WakeQueue::connect(&redis.url()).await.unwrap();
-        spawn_tasks(ctx, &wake_queue, 1, &worker.tasks, &worker.stop);
+        spawn_control(ctx, &worker.tasks, &worker.stop);
+        spawn_queues(ctx, &wake_queue, Pool::All, 1, &worker.tasks, &worker.stop);
         worker
     }
 
@@ -51,7 +52,9 @@ impl KillableWorker {
                 ..ctx
             };
             let wake_queue = WakeQueue::connect(&url).await.unwrap();
-            spawn_tasks(&ctx, &wake_queue, 1, &TaskTracker::new(), &CancellationToken::new());
+            let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+            spawn_control(&ctx, &tasks, &stop);
+            spawn_queues(&ctx, &wake_queue, Pool::All, 1, &tasks, &stop);
             std::future::pending::<()>().await;
         });
         Self(runtime)

@@ -33,7 +33,7 @@ async fn losing_all_data_of_redis_only_delays_jobs(pool: PgPool) {
     let (test, redis) = (WorkerTest::new(pool).await, RedisServer::start().await);
     let wake_queue = WakeQueue::connect(&redis.url()).await.unwrap();
     queue(&test, &std::array::from_fn::<Job, 50, _>(|_| quick_job())).await;
-    relay::wake_due(&test.ctx.pool, &wake_queue).await.unwrap();
+    relay::wake_due(&test.ctx.pool, &wake_queue, &Queue::ALL).await.unwrap();
 
     redis.flush().await;
     let worker = Worker::start(&test.ctx, &redis).await;
