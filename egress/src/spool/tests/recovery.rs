@@ -160,7 +160,8 @@ async fn damaged_journals_and_states_do_not_keep_audio_from_being_recovered() {
 
 #[tokio::test]
 async fn a_folder_that_cannot_be_read_is_kept_and_left_out() {
-    let damages: [(&str, &dyn Fn(&Path)); 7] = [
+    type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
+    let damages: [Damage<'_>; 7] = [
         ("no request", &|path| {
             fs::remove_file(path.join("request.json")).unwrap()
         }),
