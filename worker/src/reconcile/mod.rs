@@ -70,7 +70,7 @@ pub async fn run_once(ctx: &WorkerContext) -> Result<(), ReconcileError> {
 }
 
 /// Looks for recorders that have left the room of a meeting, as the reconciler does for all rooms. Does nothing if the
-/// platform no longer lists the room: only [`meeting_end`] judges that.
+/// platform no longer lists the room: only `meeting_end` judges that.
 pub async fn check_room(ctx: &WorkerContext, meeting: MeetingId) -> Result<(), ReconcileError> {
     let found = meetings::find(&mut *ctx.conn().await?, meeting).await?;
     let Some(meeting) = found.filter(MeetingHead::is_open) else {

@@ -1,7 +1,7 @@
 //! Meetings: their own row, and the whole aggregate.
 //!
 //! One transaction at a time changes the meetings of a room: each begins by locking the *room's* row, which exists before
-//! the meeting's. [`lock`] and [`event_context`] do so, [`save`] writes what the domain made of it.
+//! the meeting's. [`lock`] and `event_context` do so, `save` writes what the domain made of it.
 
 mod read;
 mod row;
