@@ -8,7 +8,7 @@
 //! outputs and deadlines. `driver` runs them with sockets, clock and tokio, and makes no decisions.
 //!
 //! Left to others: packet order and loss, files, wall-clock time, which tracks to subscribe to, and whether to join
-//! again after the connection is lost: the room may be gone, and joining would create it anew. There is no TURN and no STUN gathering: the media server must be reachable over UDP or on its TCP port.
+//! again after the connection is lost: the room may be gone, and joining would create it again. There is no TURN and no STUN gathering: the media server must be reachable over UDP or on its TCP port.
 
 #![warn(missing_docs)]
 

@@ -115,7 +115,7 @@ fn attach(session: &Session) -> TrackFeed {
     })
 }
 
-/// The clock of a recording that is continued. After a restart of the machine it must be read anew.
+/// The clock of a recording that is continued. After a restart of the machine it must be read again.
 fn restore(saved: &SavedClock) -> Option<WallClock> {
     let clock = clock::restore(saved);
     if clock.is_none() {

@@ -86,7 +86,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Notes, in the caller's transaction, that the job got further: this attempt counts as its first, and its deadline
-    /// starts anew.
+    /// starts again.
     pub async fn progress(&self, conn: &mut PgConnection) -> Result<(), JobError> {
         storage::jobs::progress(conn, self.lease).await?;
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = Counts {

@@ -1,7 +1,7 @@
 //! What may be concluded about a recording from what was observed, and which later observation overrules it: one table.
 //!
 //! Only the recorder says that a track had no audio. Only a store that answers says that an object is missing. Only the
-//! platform says that a meeting is over. Everything else is a guess, and a guess is overruled by whoever knows.
+//! platform says that a meeting is over. Everything else is a guess, and later knowledge overrules a guess.
 
 use super::state::{Active, Complete, Failed, FailureReason, ReasonSource, RecordingState};
 use super::{Recording, Transcription};

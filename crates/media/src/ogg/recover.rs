@@ -24,7 +24,7 @@ const MAX_GRANULE: u64 = 1 << 47;
 /// The end of a file of one Ogg/Opus stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileTail {
-    /// Where the next page goes. 0 if the file has no audio: it is then started anew.
+    /// Where the next page goes. 0 if the file has no audio: it is then started again.
     pub valid_bytes: u64,
     /// Where the last whole page ends; whatever follows is torn.
     pub whole_bytes: u64,

@@ -15,7 +15,7 @@ impl TrackRecorder {
     ///
     /// The next packets are placed by their RTP timestamps if these continue, else by their arrival. The interval before
     /// them is filled; the part in which nobody listened is listed as [`GapCause::RecorderRestarted`]. It ends with
-    /// [`handle_reconnect`](Self::handle_reconnect), else with the next packet. A file without audio is started anew.
+    /// [`handle_reconnect`](Self::handle_reconnect), else with the next packet. A file without audio is started again.
     ///
     /// The first entry of [`take_journal`](Self::take_journal) says how far the old entries are valid, so it is to be
     /// written at once. The entries of a file without audio must not be kept.

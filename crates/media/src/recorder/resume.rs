@@ -15,7 +15,7 @@ use crate::WallClock;
 use crate::ogg::{FileTail, TailPacket};
 use crate::timeline::Envelope;
 
-/// Continues the file that ends with `tail`. A file without audio is started anew.
+/// Continues the file that ends with `tail`. A file without audio is started again.
 pub(super) fn resume(config: RecorderConfig, journal: &[JournalEntry], tail: &FileTail) -> TrackRecorder {
     if tail.samples == 0 {
         return TrackRecorder::new(config);

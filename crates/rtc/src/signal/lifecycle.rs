@@ -1,7 +1,7 @@
 //! How the signalling connection is made, resumed and ended.
 //!
 //! It joins once. What a resume cannot repair ends it: whether the room still exists, and whether to join it again, is for
-//! the caller to find out, because a join under the name of a room that is gone would create it anew.
+//! the caller to find out, because a join under the name of a room that is gone would create it again.
 
 use std::time::{Duration, Instant};
 

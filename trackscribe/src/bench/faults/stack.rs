@@ -72,7 +72,7 @@ impl FaultStack {
     pub async fn stop(self) {
         let edited = self.prepared().site.data.egress_yaml();
         self.stack.stop().await;
-        // It is written anew at the next start.
+        // It is written again at the next start.
         let _may_be_missing = fs::remove_file(edited);
     }
 
