@@ -93,7 +93,7 @@ impl EgressFolder {
         Ok(SpooledFile {
             path: finished.path,
             size_bytes: finished.size_bytes,
-            sha256: hex(digest),
+            sha256: hex::encode(digest.finalize()),
         })
     }
 
@@ -157,8 +157,4 @@ async fn digest_of(path: PathBuf) -> io::Result<Sha256> {
         Ok(digest)
     };
     spawn_blocking(digest).await?
-}
-
-fn hex(digest: Sha256) -> String {
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -71,7 +71,7 @@ pub async fn attempt(objects: &dyn ObjectStore, upload: &Upload) -> Result<Store
         body: Body::from(json.clone()),
         content_type: MANIFEST_TYPE,
         size_bytes: json.len() as u64,
-        sha256: hex(&Sha256::digest(json)),
+        sha256: hex::encode(Sha256::digest(json)),
         ledger: None,
     };
     let manifest = manifest.ensure(objects, location(&key)).await?;
@@ -121,8 +121,4 @@ impl Wanted<'_> {
         };
         Ok(sha256 == self.sha256)
     }
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

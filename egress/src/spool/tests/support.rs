@@ -78,7 +78,7 @@ pub async fn create(spool: &Spool) -> EgressFolder {
 }
 
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(bytes))
 }
 
 /// Returns the names in a folder, sorted.
