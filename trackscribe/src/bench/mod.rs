@@ -4,12 +4,15 @@
 //! does not fail if the target is missed.
 
 mod alignment;
+mod cpu;
 mod env;
 mod faults;
 mod figures;
+mod load;
 mod path;
 mod publisher;
 mod sounds;
+mod spool;
 mod start;
 
 use anyhow::Result;
@@ -52,6 +55,14 @@ enum Bench {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
         chirps: u32,
     },
+    /// Starts many recordings at once, and measures their CPU time
+    Load {
+        #[command(flatten)]
+        stack: StackArgs,
+        /// Tracks to publish and to record
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=500))]
+        tracks: u32,
+    },
     /// Breaks one program after the other while people speak, and lists what the recordings lost
     Faults(faults::FaultsArgs),
 }
@@ -62,6 +73,9 @@ pub async fn run(args: BenchArgs, shutdown: Shutdown) -> Result<()> {
         Bench::Path { stack, runs } => BenchEnv::with(stack, &shutdown, async |env| path::run(env, runs).await).await,
         Bench::Alignment { stack, chirps } => {
             BenchEnv::with(stack, &shutdown, async |env| alignment::run(env, chirps).await).await
+        }
+        Bench::Load { stack, tracks } => {
+            BenchEnv::with(stack, &shutdown, async |env| load::run(env, tracks).await).await
         }
         Bench::Faults(args) => faults::run(args, &shutdown).await,
     }

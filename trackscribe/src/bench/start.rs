@@ -8,11 +8,14 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use livekit_api::services::egress::{EgressListFilter, EgressListOptions, TrackEgressOutput};
-use livekit_protocol::{DirectFileOutput, EgressStatus};
-use media::opus::PacketStream;
+use livekit_api::services::egress::TrackEgressOutput;
+use livekit_protocol::DirectFileOutput;
 
-use super::{env::BenchEnv, figures, sounds};
+use super::{
+    env::BenchEnv,
+    figures, sounds,
+    spool::{has_packet, wait_for_end},
+};
 
 /// Pause between two checks of the spool; the figures are tens of milliseconds.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
@@ -55,7 +58,7 @@ async fn record_two_tracks(env: &BenchEnv) -> Result<(f64, f64)> {
     let joined = start_recording(env, &room, &second.first_packet.track_sid).await?;
     first.stop().await;
     second.stop().await;
-    wait_for_end(env, &room).await?;
+    wait_for_end(env, &room, TIMEOUT).await?;
     Ok((fresh, joined))
 }
 
@@ -88,27 +91,6 @@ async fn start_recording(env: &BenchEnv, room: &str, track_sid: &str) -> Result<
     elapsed_ms
 }
 
-/// Waits until all recordings of the room are stored, so that they do not slow down the next run.
-async fn wait_for_end(env: &BenchEnv, room: &str) -> Result<()> {
-    let deadline = Instant::now() + TIMEOUT;
-    while Instant::now() < deadline {
-        let options = EgressListOptions {
-            filter: EgressListFilter::Room(room.to_owned()),
-            active: false,
-            ..Default::default()
-        };
-        let listed = env.egress.list_egress(options).await.context("ListEgress failed")?;
-        if listed
-            .iter()
-            .all(|info| info.status() as i32 >= EgressStatus::EgressComplete as i32)
-        {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    bail!("the recordings of {room} did not end within {TIMEOUT:?}")
-}
-
 /// Lists the files in all folders of the spool.
 fn files(spool: &Path) -> BTreeSet<PathBuf> {
     let entries = |folder: PathBuf| {
@@ -122,12 +104,4 @@ fn files(spool: &Path) -> BTreeSet<PathBuf> {
         .filter(|path| path.is_dir())
         .flat_map(entries)
         .collect()
-}
-
-fn has_packet(file: &Path) -> bool {
-    let Ok(bytes) = fs::read(file) else { return false };
-    let Ok(mut stream) = PacketStream::open(bytes.as_slice()) else {
-        return false;
-    };
-    matches!(stream.next_packet(), Ok(Some(_)))
 }

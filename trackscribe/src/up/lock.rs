@@ -66,7 +66,7 @@ pub struct PidFile(PathBuf);
 
 impl PidFile {
     pub fn write(data: &DataDir, name: &str, pid: u32) -> Result<Self> {
-        let path = data.run().join(format!("{name}.pid"));
+        let path = pid_file(data, name);
         if let Some(identity) = Identity::of(pid) {
             fs::write(&path, serde_json::to_string(&identity)?)
                 .with_context(|| format!("cannot write {}", path.display()))?;
@@ -82,10 +82,19 @@ impl Drop for PidFile {
     }
 }
 
+/// The process that runs a child of `up`, by the child's name.
+pub fn pid_of(data: &DataDir, name: &str) -> Option<u32> {
+    Identity::read(&pid_file(data, name)).map(|identity| identity.pid)
+}
+
+fn pid_file(data: &DataDir, name: &str) -> PathBuf {
+    data.run().join(format!("{name}.pid"))
+}
+
 /// Stops the children that a killed `up` left behind, in the order of `names`.
 pub async fn stop_leftovers(data: &DataDir, names: &[&str]) -> Result<()> {
     for name in names {
-        let path = data.run().join(format!("{name}.pid"));
+        let path = pid_file(data, name);
         let Some(identity) = Identity::read(&path) else {
             continue;
         };

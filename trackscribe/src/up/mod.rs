@@ -24,6 +24,7 @@ use anyhow::Result;
 use boot::Shutdown;
 use clap::Args;
 
+pub use self::lock::pid_of;
 use self::{ports::PortArgs, programs::ProgramArgs};
 use crate::setup::{DataDir, Prepared, Site};
 

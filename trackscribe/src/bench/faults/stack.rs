@@ -13,14 +13,13 @@ use boot::Shutdown;
 use domain::ObjectKey;
 use objects::Objects;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use serde_json::Value;
 
 use super::tones::Tones;
 use crate::{
     api::Api,
     setup::{Prepared, write_secret},
     temporary_stack::{StackArgs, TemporaryStack},
-    up::plan,
+    up::{pid_of, plan},
 };
 
 /// Pause of the supervisor before it restarts a program, as in `trackscribe up`.
@@ -178,9 +177,8 @@ impl FaultStack {
 
     /// The process that runs a program.
     fn pid(&self, name: &str) -> Option<Pid> {
-        let file = self.prepared().site.data.run().join(format!("{name}.pid"));
-        let identity: Value = serde_json::from_str(&fs::read_to_string(file).ok()?).ok()?;
-        Pid::from_raw(i32::try_from(identity.get("pid")?.as_i64()?).ok()?)
+        let pid = pid_of(&self.prepared().site.data, name)?;
+        Pid::from_raw(pid.cast_signed())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The recorder dies, or is replaced.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use rustix::process::Signal;
 use tokio::time::sleep;
@@ -9,6 +11,9 @@ use crate::{
     bench::faults::{account::Fault, ghost::Recorders, meeting::Meeting},
     up::plan::EGRESS,
 };
+
+/// Everyone speaks this long from one fault to the next, beside the time after each fault.
+const BETWEEN: Duration = Duration::from_secs(2);
 
 /// Faults in one meeting: the same files have to survive all of them.
 const FAULTS_PER_MEETING: u32 = 10;
@@ -38,8 +43,9 @@ async fn play_meeting(play: &mut Play<'_>, signal: Signal, count: u32) -> Result
     let stack = play.stack;
     let meeting = Meeting::start(stack).await?;
     let (mut faults, mut ghost) = (Vec::new(), None);
+    sleep(SPEAKING).await;
     for _ in 0..count {
-        sleep(SPEAKING).await;
+        sleep(BETWEEN).await;
         meeting.set_last_muted(true);
         sleep(MUTED_BEFORE).await;
         play.random_pause(MOMENT_S).await;

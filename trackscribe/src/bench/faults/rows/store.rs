@@ -17,15 +17,16 @@ use crate::{
     up::plan::{SERVER, WORKER},
 };
 
-/// How the store fails, one after the other, and for how long each.
-const MOODS: [StoreMood; 4] = [
-    StoreMood::Denied,
-    StoreMood::OneInThree,
-    StoreMood::CutBody,
-    StoreMood::Down,
+/// How the store fails, one after the other, and for how long each in the long form.
+const MOODS: [(StoreMood, Duration); 4] = [
+    (StoreMood::Denied, Duration::from_secs(120)),
+    (StoreMood::OneInThree, Duration::from_secs(60)),
+    (StoreMood::CutBody, Duration::from_secs(60)),
+    (StoreMood::Down, Duration::from_secs(600)),
 ];
+
+/// How long it fails in each way in the short form.
 const SHORT: Duration = Duration::from_secs(5);
-const LONG: Duration = Duration::from_secs(600);
 
 /// Everything is stored and accepted this long after the store answers again.
 const STORED_TIMEOUT: Duration = Duration::from_secs(90);
@@ -106,14 +107,14 @@ async fn play_meeting(play: &mut Play<'_>, store: &Store) -> Result<()> {
     meeting.set_last_muted(true);
     sleep(MUTED_BEFORE).await;
     let at = Instant::now();
-    store.proxy.set(MOODS[0]);
+    store.proxy.set(MOODS[0].0);
     sleep(MUTED_BEFORE).await;
     meeting.set_last_muted(false);
     sleep(SPEAKING).await;
     meeting.leave().await;
-    for mood in MOODS {
+    for (mood, long) in MOODS {
         store.proxy.set(mood);
-        sleep(play.outage(SHORT, LONG)).await;
+        sleep(play.outage(SHORT, long)).await;
     }
     store.proxy.set(StoreMood::Up);
     let answered = at;

@@ -1,24 +1,18 @@
 //! Judges a row and formats the table.
 
-use std::{fs, path::Path};
+mod document;
+mod spread;
 
-use anyhow::{Context, Result};
-use chrono::Utc;
+use anyhow::Result;
 use serde::Serialize;
 
 use super::{
     account::Observation,
     rows::{Figure, Length, Limits, Played, Row},
 };
-use crate::bench::figures::quantile;
 
-/// What the table is between in a document.
-const BEGIN: &str = "<!-- faults: written by `trackscribe bench faults --write-to` -->";
-const END: &str = "<!-- end of faults -->";
-
-const HEADER: &str = "\
-| fault | name | played | sent before, lost | all lost | longest hole | again after | files per track | verdict |\n\
-|---|---|---|---|---|---|---|---|---|\n";
+pub use self::document::{table, update_document};
+use self::spread::{Spread, seconds};
 
 /// Problems that are printed for a row.
 const MAX_PROBLEMS: usize = 12;
@@ -43,26 +37,6 @@ pub struct RowReport {
     /// What misses the limits; empty if all are met.
     pub missed: Vec<String>,
     pub observations: Vec<Observation>,
-}
-
-/// Two values of a distribution.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Spread {
-    pub p99: f64,
-    pub worst: f64,
-}
-
-impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let values: Vec<f64> = values.collect();
-        if values.is_empty() {
-            return Self::default();
-        }
-        Self {
-            p99: quantile(&values, 0.99),
-            worst: quantile(&values, 1.0),
-        }
-    }
 }
 
 impl RowReport {
@@ -158,13 +132,26 @@ impl RowReport {
         lines.join("\n")
     }
 
+    /// Whether the limits are met, and what only this row measures.
+    fn verdict(&self) -> String {
+        if !self.missed.is_empty() {
+            return format!("missed: {}", self.missed.join("; "));
+        }
+        let mut parts = vec!["met".to_owned()];
+        parts.extend(
+            self.figures
+                .iter()
+                .map(|figure| format!("{} {:.1} {}", figure.what, figure.value, figure.unit)),
+        );
+        if self.apart_ms > 0.0 {
+            parts.push(format!("tracks apart by {:.1} ms", self.apart_ms));
+        }
+        parts.join("; ")
+    }
+
     /// The row as a line of the table.
     fn line(&self) -> String {
-        let verdict = if self.missed.is_empty() {
-            "met".to_owned()
-        } else {
-            format!("missed: {}", self.missed.join("; "))
-        };
+        let verdict = self.verdict();
         let times = if self.seeds == 1 {
             "once".to_owned()
         } else {
@@ -184,85 +171,11 @@ impl RowReport {
     }
 }
 
-impl Spread {
-    fn text(self) -> String {
-        if (self.worst - self.p99).abs() < 1.0 {
-            seconds(self.worst)
-        } else {
-            format!("{} (p99 {})", seconds(self.worst), seconds(self.p99))
-        }
-    }
-}
-
-fn seconds(ms: f64) -> String {
-    if ms == 0.0 {
-        "0".to_owned()
-    } else {
-        format!("{:.2} s", ms / 1000.0)
-    }
-}
-
-/// The whole table, in Markdown.
-pub fn table(reports: &[RowReport]) -> String {
-    let lines: String = reports.iter().map(RowReport::line).collect();
-    format!("{HEADER}{lines}")
-}
-
-/// Replaces the rows that were played in the document's table, and keeps the others.
-pub fn update_document(path: &Path, reports: &[RowReport]) -> Result<()> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let (before, rest) = text
-        .split_once(BEGIN)
-        .with_context(|| format!("{} has no line {BEGIN}", path.display()))?;
-    let (old, after) = rest
-        .split_once(END)
-        .with_context(|| format!("{} has no line {END}", path.display()))?;
-    let table = merge(old, reports);
-    let text = format!("{before}{BEGIN}\n{}\n\n{table}{END}{after}", provenance());
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// The old table's lines, with those of the played rows in their places.
-fn merge(old: &str, reports: &[RowReport]) -> String {
-    let mut lines: Vec<String> = old
-        .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| fault"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    for report in reports {
-        let mark = format!("| `{}` |", report.name);
-        match lines.iter_mut().find(|line| line.contains(&mark)) {
-            Some(line) => *line = report.line(),
-            None => lines.push(report.line()),
-        }
-    }
-    format!("{HEADER}{}", lines.concat())
-}
-
-/// Where and when the table was made.
-fn provenance() -> String {
-    let build = if cfg!(debug_assertions) {
-        "debug build"
-    } else {
-        "optimized build"
-    };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let model = model.map_or("unknown processor", |(_, model)| model);
-    format!(
-        "Last written on {} with {cores} cores of {model}, everything on that machine, {build}.",
-        Utc::now().format("%Y-%m-%d")
-    )
-}
-
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    fn report(name: &'static str, holes_ms: &[f64]) -> RowReport {
+    pub fn report(name: &'static str, holes_ms: &[f64]) -> RowReport {
         let row = super::super::rows::ROWS.iter().find(|row| row.name == name).unwrap();
         let seen = |hole_ms: &f64| Observation {
             track: "alice".into(),
@@ -299,21 +212,5 @@ mod tests {
         let report = RowReport::new(row, Length::Short, 1, Err(anyhow::anyhow!("no stack")));
 
         assert_eq!(report.missed, ["1 problems"]);
-    }
-
-    #[test]
-    fn only_played_rows_are_replaced() {
-        let old = merge(
-            "",
-            &[report("egress-kill", &[9000.0]), report("egress-term", &[1000.0])],
-        );
-
-        let new = merge(&old, &[report("egress-kill", &[1500.0])]);
-
-        assert_eq!(new.lines().count(), 4, "{new}");
-        assert!(
-            new.contains("1.50 s") && new.contains("1.00 s") && !new.contains("9.00 s"),
-            "{new}"
-        );
     }
 }
