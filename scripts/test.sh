@@ -10,7 +10,7 @@
 # Starts one PostgreSQL and one S3 server on free ports in a temporary folder, and stops them at its end. Each test creates
 # its own database and bucket there, and starts its own Redis and livekit-server if it needs them.
 #
-#   TRACKSCRIBE_TEST_S3=minio   uses MinIO instead of Garage as the shared S3 server
+#   TRACKSCRIBE_TEST_S3=minio   uses MinIO instead of Garage as S3 server, shared or of one test
 #   TRACKSCRIBE_TOOLS           folder of programs without a package (see scripts/install-deps.sh)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -20,7 +20,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 STORE=${TRACKSCRIBE_TEST_S3:-garage}
 START_S=30 # how long a server may take to start
 PORT_TRIES=5 # another program may take a port before the server does
-export TRACKSCRIBE_TEST_S3_REGION=us-east-1
+export TRACKSCRIBE_TEST_S3=$STORE TRACKSCRIBE_TEST_S3_REGION=us-east-1
 FEATURES=(--features trackscribe/whisper)
 
 pids=() work=''

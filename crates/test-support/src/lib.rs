@@ -1,7 +1,7 @@
 //! What tests of several crates share: real servers that end with the test, participants that publish audio, sounds
 //! with known samples, and waiting for a condition.
 //!
-//! A development dependency only. [`LivekitServer`], [`RedisServer`], [`Garage`], [`Database`] and [`Store`] each give a
+//! A development dependency only. [`LivekitServer`], [`RedisServer`], [`S3Server`], [`Database`] and [`Store`] each give a
 //! test a server, database or bucket that no other test uses. [`Participant`] joins a room and its [`Microphone`] sends
 //! audio in real time. [`audio`] makes sounds and finds them in a decoded recording. The harness that runs all of
 //! Trackscribe is the package `e2e` in `tests/`; fakes stay in the crates whose traits they implement.
@@ -15,8 +15,8 @@ mod wait;
 pub use microphone::Microphone;
 pub use participant::{Participant, TrackPublisher};
 pub use servers::{
-    Database, ExitedEarly, Fault, FaultyProxy, Garage, LivekitBuilder, LivekitServer, OpenJob, PORT_ATTEMPTS, Port,
-    Process, RedisServer, Store, WebhookRelay, wait_until_ready,
+    Database, ExitedEarly, Fault, FaultyProxy, LivekitBuilder, LivekitServer, OpenJob, PORT_ATTEMPTS, Port, Process,
+    RedisServer, S3Server, Store, WebhookRelay, wait_until_ready,
 };
 pub use wait::wait_until;
 

@@ -4,13 +4,17 @@ use std::{path::PathBuf, time::Duration};
 
 use domain::ObjectKey;
 use objects::{S3Config, StoreConfig};
+use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use test_support::{Fault, FaultyProxy, Garage, wait_until};
+use test_support::{Fault, FaultyProxy, S3Server, wait_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{StoredObjects, Upload, Uploader};
-use crate::spool::SpooledFile;
+use crate::{
+    config::{ConfigArgs, EgressConfig},
+    spool::SpooledFile,
+};
 
 /// Only a failing test waits this long.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -32,20 +36,20 @@ const HOSTILE: &str = "HTTP/1.1 500 Error\r\nConnection: close\r\nContent-Length
 struct Bench {
     uploader: Uploader,
     proxy: FaultyProxy,
-    garage: Garage,
+    server: S3Server,
     folder: TempDir,
 }
 
 impl Bench {
     async fn new() -> Self {
         test_support::use_tls_provider();
-        let garage = Garage::start().await;
-        let endpoint = garage.config().endpoint.unwrap();
-        let server = format!("127.0.0.1:{}", endpoint.port().unwrap()).parse().unwrap();
+        let server = S3Server::start().await;
+        let endpoint = server.config().endpoint.unwrap();
+        let address = format!("127.0.0.1:{}", endpoint.port().unwrap()).parse().unwrap();
         Self {
             uploader: Uploader::new(),
-            proxy: FaultyProxy::before(server).await,
-            garage,
+            proxy: FaultyProxy::before(address).await,
+            server,
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -57,7 +61,7 @@ impl Bench {
         Upload {
             store: StoreConfig::S3(S3Config {
                 endpoint: Some(format!("http://{}", self.proxy.address()).parse().unwrap()),
-                ..self.garage.config()
+                ..self.server.config()
             }),
             key: ObjectKey::parse(format!("r/{name}.ogg")).unwrap(),
             audio: SpooledFile {
@@ -67,6 +71,23 @@ impl Bench {
             },
             manifest: Some("{}".into()),
         }
+    }
+
+    /// Writes a configuration file with the server's present key.
+    fn write_config(&self) -> PathBuf {
+        let path = self.folder.path().join("egress.yaml");
+        let config = self.server.config();
+        let keys = config.credentials.keys().unwrap();
+        let text = format!(
+            "{{api_key: k, api_secret: s, ws_url: 'ws://h', redis: {{address: h}}, storage: {{s3: {{bucket: {}, \
+             endpoint: 'http://{}', force_path_style: true, access_key: {}, secret: {}}}}}}}",
+            config.bucket,
+            self.proxy.address(),
+            keys.access_key.expose_secret(),
+            keys.secret.expose_secret(),
+        );
+        std::fs::write(&path, text).unwrap();
+        path
     }
 
     fn ledger(&self, name: &str) -> PathBuf {
@@ -90,7 +111,7 @@ impl Bench {
 
     /// The digest of what the store has, read without the proxy.
     async fn stored_digest(&self, upload: &Upload) -> String {
-        let store = objects::open(&StoreConfig::S3(self.garage.config())).unwrap();
+        let store = objects::open(&StoreConfig::S3(self.server.config())).unwrap();
         objects::digest::read(store.as_ref(), &upload.key).await.unwrap()
     }
 }
@@ -156,6 +177,46 @@ async fn a_lost_answer_to_the_last_request_of_an_upload_is_looked_up() {
     assert!(bench.proxy.sent_bytes() < 2 * LONG as u64, "it was uploaded again");
     assert_eq!(bench.stored_digest(&upload).await, upload.audio.sha256);
     assert!(!bench.ledger("lost").exists());
+}
+
+#[tokio::test]
+async fn an_upload_whose_key_is_revoked_continues_with_the_one_that_replaces_it_in_the_file() {
+    let mut bench = Bench::new().await;
+    let file = ConfigArgs {
+        config: Some(bench.write_config()),
+        ..ConfigArgs::default()
+    };
+    let upload = Upload {
+        store: EgressConfig::load(&file).unwrap().storage.unwrap().store.unwrap(),
+        ..bench.upload("rotated", LONG)
+    };
+    let (uploader, cancel) = (bench.uploader.clone(), CancellationToken::new());
+    bench.proxy.set(Fault::CutAfter { bytes: 5_000_000 });
+
+    let storing = tokio::spawn({
+        let upload = upload.clone();
+        async move { uploader.store(upload, &cancel).await }
+    });
+    wait_until("an upload begins", TIMEOUT, async || {
+        bench.ledger("rotated").exists().then_some(())
+    })
+    .await;
+    bench.server.replace_key().await;
+    bench.proxy.set(Fault::None);
+    let denied = bench.proxy.connections();
+    wait_until("the old key is denied", TIMEOUT, async || {
+        (bench.proxy.connections() > denied + 1).then_some(())
+    })
+    .await;
+    assert!(!storing.is_finished());
+    bench.write_config();
+
+    storing.await.unwrap().unwrap();
+    assert_eq!(bench.stored_digest(&upload).await, upload.audio.sha256);
+    assert!(
+        !bench.ledger("rotated").exists(),
+        "an unfinished upload is left in the store"
+    );
 }
 
 #[tokio::test]

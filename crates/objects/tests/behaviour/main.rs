@@ -11,7 +11,7 @@ use domain::ObjectKey;
 use futures::{StreamExt, future::join_all};
 use objects::{Body, ByteRange, FolderConfig, ObjectError, Objects, Put, StoreConfig, probe};
 use sha2::{Digest, Sha256};
-use test_support::Garage;
+use test_support::S3Server;
 
 /// A store, and the value that owns its folder or server.
 struct Fixture {
@@ -31,11 +31,11 @@ fn folder() -> Fixture {
 }
 
 async fn s3() -> Fixture {
-    let garage = Garage::start().await;
-    let store = objects::open(&StoreConfig::S3(garage.config())).unwrap();
+    let server = S3Server::start().await;
+    let store = objects::open(&StoreConfig::S3(server.config())).unwrap();
     Fixture {
         store,
-        _owner: Arc::new(garage),
+        _owner: Arc::new(server),
     }
 }
 

@@ -91,6 +91,11 @@ impl FaultyProxy {
         self.state.strikes.load(Ordering::Relaxed)
     }
 
+    /// How many connections clients have opened, without those that were refused.
+    pub fn connections(&self) -> u64 {
+        self.state.connections.load(Ordering::Relaxed)
+    }
+
     /// How many bytes clients have sent to the server.
     pub fn sent_bytes(&self) -> u64 {
         self.state.sent_bytes.load(Ordering::Relaxed)

@@ -2,22 +2,22 @@
 
 mod database;
 mod faulty_proxy;
-mod garage;
 mod livekit;
 mod port;
 mod process;
 mod ready;
 mod redis;
+mod s3_server;
 mod store;
 mod webhook_relay;
 
 pub use database::{Database, OpenJob};
 pub use faulty_proxy::{Fault, FaultyProxy};
-pub use garage::Garage;
 pub use livekit::{LivekitBuilder, LivekitServer};
 pub use port::Port;
 pub use process::Process;
 pub use ready::{ExitedEarly, PORT_ATTEMPTS, wait_until_ready};
 pub use redis::RedisServer;
+pub use s3_server::S3Server;
 pub use store::Store;
 pub use webhook_relay::WebhookRelay;

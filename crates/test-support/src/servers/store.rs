@@ -63,7 +63,8 @@ impl Store {
             ca_file: None,
             public_url: None,
         };
-        create_bucket(&config).await;
+        let created = create_bucket(&config).await;
+        created.unwrap_or_else(|error| panic!("cannot create bucket {}: {error}", config.bucket));
         Self {
             config: StoreConfig::S3(config),
             _folder: None,
@@ -176,7 +177,8 @@ fn endpoint(s3: &S3Config) -> String {
     s3.endpoint.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
-async fn create_bucket(s3: &S3Config) {
+/// Creates the bucket.
+pub(super) async fn create_bucket(s3: &S3Config) -> Result<(), String> {
     let (key, secret) = (keys(s3).access_key.expose_secret(), keys(s3).secret.expose_secret());
     let http = Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
@@ -189,10 +191,6 @@ async fn create_bucket(s3: &S3Config) {
         .force_path_style(true)
         .http_client(http)
         .build();
-    let created = Client::from_conf(config)
-        .create_bucket()
-        .bucket(&s3.bucket)
-        .send()
-        .await;
-    created.unwrap_or_else(|error| panic!("cannot create bucket {}: {error:?}", s3.bucket));
+    let request = Client::from_conf(config).create_bucket().bucket(&s3.bucket);
+    request.send().await.map(drop).map_err(|error| format!("{error:?}"))
 }
