@@ -8,10 +8,16 @@ use std::{
 use aws_sdk_s3::Client;
 
 use super::client;
-use crate::{OpenError, S3Config};
+use crate::{Credentials, OpenError, S3Config};
 
 /// Shortest time between two replacements, so that a store that denies everything does not keep us busy.
 const MIN_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Age of the credentials of URLs for browsers at which they are read again: it is the browser that a store denies
+/// revoked ones, and it does not tell us. Reading keys costs as much as reading a file; the default chain may send
+/// requests.
+const MAX_KEYS_AGE: Duration = Duration::from_secs(5);
+const MAX_CHAIN_AGE: Duration = Duration::from_secs(300);
 
 /// The clients of one store.
 pub struct Clients {
@@ -21,10 +27,12 @@ pub struct Clients {
 
 #[derive(Clone)]
 struct Current {
+    credentials: Credentials,
     store: Client,
     /// Signs URLs for browsers.
     public: Option<Client>,
-    built_at: Instant,
+    /// When the credentials were read.
+    read_at: Instant,
 }
 
 impl Clients {
@@ -40,17 +48,26 @@ impl Clients {
         self.current().store
     }
 
-    /// The client for URLs that browsers can reach, if there are such URLs.
-    pub fn public(&self) -> Option<Client> {
+    /// The client for URLs that browsers can reach, if there are such URLs. Its credentials are read again after a while.
+    pub async fn public(self: &Arc<Self>) -> Option<Client> {
+        let (current, credentials) = (self.current(), &self.config.credentials);
+        let max_age = credentials.keys().map_or(MAX_CHAIN_AGE, |_| MAX_KEYS_AGE);
+        current.public.as_ref()?;
+        if current.read_at.elapsed() >= max_age && credentials.can_change() {
+            self.read_credentials().await;
+        }
         self.current().public
     }
 
-    /// Reads the credentials again and replaces the clients, after the store has denied the credentials.
+    /// Reads the credentials again and replaces the clients if others are found, after the store has denied the credentials.
     pub async fn renew(self: &Arc<Self>) {
-        let is_due = self.current().built_at.elapsed() >= MIN_INTERVAL;
-        if !is_due || !self.config.credentials.can_change() {
-            return;
+        let is_due = self.current().read_at.elapsed() >= MIN_INTERVAL;
+        if is_due && self.config.credentials.can_change() {
+            self.read_credentials().await;
         }
+    }
+
+    async fn read_credentials(self: &Arc<Self>) {
         let clients = self.clone();
         // Reading files blocks.
         let renewed = tokio::task::spawn_blocking(move || clients.replace()).await;
@@ -66,11 +83,19 @@ impl Clients {
             .credentials
             .read_again()
             .map_err(|error| with_causes(&*error))?;
-        let config = S3Config {
-            credentials,
-            ..self.config.clone()
+        let current = self.current();
+        let renewed = if credentials.keys().is_some() && credentials == current.credentials {
+            Current {
+                read_at: Instant::now(),
+                ..current
+            }
+        } else {
+            let config = S3Config {
+                credentials,
+                ..self.config.clone()
+            };
+            Current::build(&config).map_err(|error| with_causes(&error))?
         };
-        let renewed = Current::build(&config).map_err(|error| with_causes(&error))?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = renewed;
         Ok(())
     }
@@ -84,9 +109,10 @@ impl Current {
     fn build(config: &S3Config) -> Result<Self, OpenError> {
         let public = config.public_url.as_ref();
         Ok(Self {
+            credentials: config.credentials.clone(),
             store: client::build(config, config.endpoint.as_ref())?,
             public: public.map(|url| client::build(config, Some(url))).transpose()?,
-            built_at: Instant::now(),
+            read_at: Instant::now(),
         })
     }
 }

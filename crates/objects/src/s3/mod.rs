@@ -163,7 +163,7 @@ impl ObjectStore for S3 {
     }
 
     async fn presign_get(&self, key: &ObjectKey, ttl: Duration) -> Result<Option<Url>, ObjectError> {
-        let Some(public) = self.clients.public() else {
+        let Some(public) = self.clients.public().await else {
             return Ok(None);
         };
         let action = "sign a URL";
