@@ -8,6 +8,9 @@ use crate::interval::{Interval, IntervalSet};
 use crate::recording::{FailureReason, Recording, RecordingState};
 use crate::track::{NotRecorded, Track};
 
+/// Events tell the second in which a track was published.
+const EVENT_PRECISION_NS: i64 = 1_000_000_000;
+
 /// A shorter stretch at the start is not listed: 1 s, because events tell the second in which a track was published, and
 /// 1 s, because joining the room takes a moment. In a conversation, both pass before the first word.
 const START_TOLERANCE_NS: i64 = 2_000_000_000;
@@ -45,8 +48,9 @@ pub(super) struct MissingPiece {
 impl<'a> TrackAccount<'a> {
     /// A track that is live has been published until `now`.
     pub fn new(track: &'a Track, recordings: impl Iterator<Item = &'a Recording>, now: DateTime<Utc>) -> Self {
-        let published = published(track, now);
-        let takes: Vec<Take> = recordings.map(|r| Take::new(r, published.to)).collect();
+        let dated = published(track, now);
+        let takes: Vec<Take> = recordings.map(|r| Take::new(r, dated.to)).collect();
+        let published = precise_start(dated, &takes);
         let heard = takes.iter().flat_map(|take| take.heard.iter()).collect();
         Self {
             track,
@@ -113,6 +117,14 @@ impl<'a> TrackAccount<'a> {
             cause: self.cause_of(self.published),
         }
     }
+}
+
+/// A track whose recording was requested within the second in which it was published, was published just before the
+/// request. Otherwise up to a second of each track would count as missing.
+fn precise_start(dated: Interval, takes: &[Take<'_>]) -> Interval {
+    let requested = takes.iter().map(|take| take.window.from).min();
+    let from = requested.filter(|at| (0..EVENT_PRECISION_NS).contains(&at.nanos_since(dated.from)));
+    Interval::new(from.map_or(dated.from, |at| at.min(dated.to)), dated.to)
 }
 
 impl<'a> Take<'a> {

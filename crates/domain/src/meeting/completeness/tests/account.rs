@@ -15,6 +15,15 @@ fn a_recorded_track_misses_nothing_and_short_delays_are_only_in_the_sums() {
 }
 
 #[test]
+fn a_track_was_published_when_its_recording_was_requested_if_both_are_in_one_second() {
+    let prompt = meeting().published(10.0, 90.0).recorded(11.25, 90.0);
+    let shorter_than_a_second = meeting().published(10.0, 10.0).recorded(10.75, 11.0);
+
+    assert_eq!(prompt.outline(), "79.25 = 78.75 + 0.5");
+    assert_eq!(shorter_than_a_second.outline(), "0 = 0 + 0");
+}
+
+#[test]
 fn what_was_published_before_or_after_the_recording_is_late_or_cut() {
     let short = meeting().published(10.0, 90.0).recorded(15.0, 80.0);
 
