@@ -99,6 +99,8 @@ fn recording(meeting: &MeetingHead, participant: &Participant, track: &Track) ->
         track_sid: track.sid.clone(),
         egress_id: None,
         requested_at: now(),
+        attempts: 1,
+        earlier_failure: None,
         reported_at: None,
         state: RecordingState::Requested,
         missing_since: None,

@@ -126,7 +126,7 @@ impl Request<'_> {
             .change(self.recording.meeting_id, |_, meeting| {
                 adopted = reports.iter().find(|report| meeting.answers(&self.recording, report));
                 adopted.map_or(Change::new(Outcome::Applied), |report| {
-                    meeting.apply_report(report, env)
+                    meeting.apply_answer(&self.recording, report, env)
                 })
             })
             .await?;
@@ -169,7 +169,7 @@ impl Request<'_> {
             started => {
                 let report = self.answered(started).await?;
                 tracing::info!(egress.id = ?report.egress_id, track.sid = %track_sid, "egress requested");
-                self.apply_report(report).await
+                self.apply_answer(report).await
             }
         }
     }
@@ -189,8 +189,8 @@ impl Request<'_> {
         Err(JobError::outage(error))
     }
 
-    /// Applies an egress report. The response to a start request may omit the room and the track.
-    async fn apply_report(&self, mut report: EgressReport) -> Result<(), JobError> {
+    /// Applies the answer to a start request, which may omit the room and the track.
+    async fn apply_answer(&self, mut report: EgressReport) -> Result<(), JobError> {
         report
             .room_sid
             .get_or_insert_with(|| self.recording.platform_room_sid.clone());
@@ -198,7 +198,7 @@ impl Request<'_> {
         let env = self.attempt.ctx.env();
         self.attempt
             .change(self.recording.meeting_id, |_, meeting| {
-                meeting.apply_report(&report, env)
+                meeting.apply_answer(&self.recording, &report, env)
             })
             .await
     }

@@ -247,6 +247,32 @@ mod tests {
 
         let open: Vec<String> = sqlx::query_scalar("SELECT identity FROM recordings WHERE state = 'requested'")
             .fetch_all(&test.ctx.pool)
+    /// livekit-server was killed: its Redis lists a room whose people and tracks are gone.
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_track_that_only_the_list_knows_has_one_recording_however_often_it_is_asked_for(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
+        for _ in 0..5 {
+            let egress = test.recording_of("ada").await.egress_id.unwrap();
+            let now = test.now();
+            test.platform.set_recording(&egress, |report| {
+                report.status = EgressStatus::Failed;
+                report.error = Some("track TR_ada not found".to_owned());
+                report.updated_at = Some(now);
+            });
+            test.advance(31);
+            test.reconcile().await;
+            assert!(test.recording_of("ada").await.state.failure().is_some());
+            test.reconcile().await;
+            test.run_jobs().await;
+        }
+
+        let recordings = test.meeting().await.recordings;
+        assert_eq!((recordings.len(), test.platform.started().len()), (1, 6));
+        assert_eq!(recordings[0].earlier_failure, Some(FailureReason::EgressFailed));
+        assert_eq!(recordings[0].last_error.as_deref(), Some("track TR_ada not found"));
+    }
+
             .await
             .unwrap();
         assert_eq!(open, ["bob"], "{result:?}");

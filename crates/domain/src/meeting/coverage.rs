@@ -34,7 +34,7 @@ impl Meeting {
             self.look_for_recorders(track, live);
             if self.lacks_recording(track, room, env.now) {
                 self.tracks[track].not_recorded = None;
-                self.request_recording(track, env);
+                self.request_again(track, env);
             }
         }
     }
@@ -92,8 +92,9 @@ impl Meeting {
         if self.recordings_of(id).any(Recording::is_open) {
             return false;
         }
-        let failures = self.recordings_of(id).collect::<Vec<_>>();
-        let failures = failures.iter().rev().take_while(|r| has_failed(r)).count();
+        let recordings = self.recordings_of(id).collect::<Vec<_>>();
+        let failed = recordings.iter().rev().take_while(|r| has_failed(r));
+        let failures = failed.fold(0_i32, |sum, r| sum.saturating_add(r.attempts));
         let last = self.recordings_of(id).map(|r| r.requested_at).max();
         last.is_none_or(|last| now - last >= backoff(failures))
     }
@@ -121,7 +122,7 @@ fn has_failed(recording: &Recording) -> bool {
 }
 
 /// Returns the least time between two requests after this many failures in a row.
-fn backoff(failures: usize) -> TimeDelta {
+fn backoff(failures: i32) -> TimeDelta {
     match failures {
         0 => TimeDelta::zero(),
         n => (FIRST_BACKOFF * (1 << (n - 1).min(10))).min(MAX_BACKOFF),

@@ -1,7 +1,7 @@
 //! What happened in a meeting, for those who are told: logs, metrics, and later live events, outgoing webhooks and audit.
 
 use super::Meeting;
-use crate::recording::{Recording, RecordingState, Transcription};
+use crate::recording::{FailureReason, Recording, RecordingState, Transcription};
 use crate::text_enum::text_enum;
 use crate::{MeetingId, RecordingId};
 
@@ -85,20 +85,34 @@ pub(super) fn facts(before: Option<&Meeting>, after: &Meeting) -> Vec<Fact> {
 }
 
 fn of_recording(before: Option<&Recording>, after: &Recording) -> Vec<Fact> {
-    let is_new_state = before.map(|b| b.state.as_str()) != Some(after.state.as_str());
-    let state = match &after.state {
-        RecordingState::Requested if before.is_none() => Some(FactKind::RecordingRequested),
-        RecordingState::Active(_) => Some(FactKind::RecordingStarted),
-        RecordingState::Complete(_) => Some(FactKind::RecordingCompleted),
-        RecordingState::Failed(_) => Some(FactKind::RecordingFailed),
-        RecordingState::Requested => None,
-    };
+    let state = Some(of_state(&after.state)).filter(|kind| is_news(*kind, before, after));
     let is_new = |holds: fn(&Recording) -> bool| holds(after) && !before.is_some_and(holds);
     let accepted = is_new(|r| r.acceptance.is_some()).then_some(FactKind::RecordingAccepted);
     let transcribed = is_new(|r| r.transcription == Transcription::Done).then_some(FactKind::RecordingTranscribed);
-    [state.filter(|_| is_new_state), accepted, transcribed]
+    [state, accepted, transcribed]
         .into_iter()
         .flatten()
         .map(|kind| Fact::of_recording(kind, after))
         .collect()
+}
+
+/// Returns what being in a state tells.
+fn of_state(state: &RecordingState) -> FactKind {
+    match state {
+        RecordingState::Requested => FactKind::RecordingRequested,
+        RecordingState::Active(_) => FactKind::RecordingStarted,
+        RecordingState::Complete(_) => FactKind::RecordingCompleted,
+        RecordingState::Failed(failed) if failed.reason == FailureReason::Lost => FactKind::RecordingLost,
+        RecordingState::Failed(_) => FactKind::RecordingFailed,
+    }
+}
+
+/// Whether what the new state tells was not told before. An attempt that repeats another is not told, nor that it fails for
+/// the same reason.
+fn is_news(kind: FactKind, before: Option<&Recording>, after: &Recording) -> bool {
+    let Some(before) = before else { return true };
+    let repeats = |failure| after.earlier_failure == Some(failure) && before.state == RecordingState::Requested;
+    of_state(&before.state) != kind
+        && kind != FactKind::RecordingRequested
+        && !after.state.failure().is_some_and(repeats)
 }

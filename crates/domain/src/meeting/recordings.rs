@@ -3,6 +3,7 @@
 use super::{Env, Meeting, Outcome};
 use crate::event::EgressReport;
 use crate::object_key::is_recording_path;
+use crate::recording::egress_report::brings_file;
 use crate::recording::{Recording, RecordingState, Transcription};
 use crate::{EgressId, RecordingId, TrackSid};
 
@@ -23,6 +24,8 @@ impl Meeting {
             track_sid: track.sid.clone(),
             egress_id: None,
             requested_at: env.now,
+            attempts: 1,
+            earlier_failure: None,
             reported_at: None,
             state: RecordingState::Requested,
             missing_since: None,
@@ -33,16 +36,42 @@ impl Meeting {
         id
     }
 
+    /// Requests a track again: in place of the latest attempt if that recorded nothing, otherwise by a new recording.
+    pub(super) fn request_again(&mut self, track: usize, env: Env<'_>) {
+        let id = self.tracks[track].id;
+        let latest = self.recordings.iter_mut().rfind(|r| r.track_id == id);
+        match latest.filter(|r| r.is_fruitless()) {
+            Some(fruitless) => fruitless.request_again(env.now),
+            None => drop(self.request_recording(track, env)),
+        }
+    }
+
+    /// Notes which egress the platform started for a request, whatever its recorder's clock says.
+    pub(super) fn assign(&mut self, id: RecordingId, report: &EgressReport) {
+        let Some(egress) = &report.egress_id else { return };
+        if self.recording_of_egress(egress).is_some() || self.is_elsewhere(report) {
+            return;
+        }
+        if let Some(recording) = self.recording_mut(id).filter(|r| r.is_unanswered()) {
+            recording.assign(egress);
+        }
+    }
+
+    fn is_elsewhere(&self, report: &EgressReport) -> bool {
+        let sid = report.room_sid.as_ref();
+        sid.is_some_and(|sid| *sid != self.head.platform_room_sid)
+    }
+
     /// Applies an egress's report. A report of a file that we requested for a track that is not known yet is deferred;
     /// an egress of somebody else is ignored.
     pub(super) fn handle_report(&mut self, report: &EgressReport, env: Env<'_>) -> Outcome {
-        let is_elsewhere = report
-            .room_sid
-            .as_ref()
-            .is_some_and(|sid| *sid != self.head.platform_room_sid);
-        let (Some(egress_id), false) = (&report.egress_id, is_elsewhere) else {
+        let (Some(egress_id), false) = (&report.egress_id, self.is_elsewhere(report)) else {
             return Outcome::Ignored;
         };
+        let is_known = self.recording_of_egress(egress_id).is_some();
+        if !is_known && self.may_be_of_earlier_attempt(report) {
+            return Outcome::Ignored;
+        }
         let Some(id) = self.find_or_adopt(egress_id, report, env) else {
             return if self.requested(report) {
                 Outcome::Deferred
@@ -55,8 +84,7 @@ impl Meeting {
         }
         if let Some(recording) = self.recording_mut(id) {
             if recording.egress_id.is_none() {
-                recording.egress_id = Some(egress_id.clone());
-                recording.last_error = None;
+                recording.assign(egress_id);
             }
             recording.apply_report(report);
         }
@@ -80,19 +108,26 @@ impl Meeting {
         let Some(track) = self.recording(id).map(|r| r.track_id) else {
             return false;
         };
-        let is_unanswered = |r: &Recording| r.state == RecordingState::Requested && r.egress_id.is_none();
         let others = |r: &&Recording| r.track_id == track && r.id != id && r.is_open();
-        if !self.recordings.iter().filter(others).all(is_unanswered) {
+        if !self.recordings.iter().filter(others).all(Recording::is_unanswered) {
             return false;
         }
         self.recordings
-            .retain(|r| r.track_id != track || r.id == id || !is_unanswered(r));
+            .retain(|r| r.track_id != track || r.id == id || !r.is_unanswered());
         true
     }
 
+    /// Whether a report may be of an attempt to record its track that has failed, and was repeated.
+    fn may_be_of_earlier_attempt(&self, report: &EgressReport) -> bool {
+        let track = report.track_sid.as_ref();
+        let mut attempts = self.recordings.iter().filter(|r| Some(&r.track_sid) == track);
+        attempts.any(|r| r.may_be_of_earlier_attempt(report))
+    }
+
     /// Returns the recording that an egress makes: the one with its id, else one of its track that has no egress yet, else
-    /// one of its track that we gave up before an egress was known, else a new one if the track should be recorded and no
-    /// other recording of it is open. Except by its id, an egress is known by the path that it writes to.
+    /// one of its track that we gave up before an egress was known, else a new one if the track should be recorded and the
+    /// egress has stored a file, or no other recording of it is open. Except by its id, an egress is known by the path that
+    /// it writes to.
     fn find_or_adopt(&mut self, egress_id: &EgressId, report: &EgressReport, env: Env<'_>) -> Option<RecordingId> {
         if let Some(known) = self.recording_of_egress(egress_id) {
             return Some(known.id);
@@ -124,7 +159,7 @@ impl Meeting {
             .position(|t| t.sid == *sid && t.not_recorded.is_none())?;
         let has_open = self.recordings_of(self.tracks[track].id).any(Recording::is_open);
         let is_ours = paths(report).any(|path| self.is_path_of_track(path, track, egress_id));
-        (is_ours && !has_open).then(|| self.request_recording(track, env))
+        (is_ours && (!has_open || brings_file(report))).then(|| self.request_recording(track, env))
     }
 
     fn is_path_of_track(&self, path: &str, track: usize, egress_id: &EgressId) -> bool {

@@ -3,7 +3,7 @@
 use super::{Change, Env, Meeting, Outcome};
 use crate::RecordingId;
 use crate::job::Job;
-use crate::recording::{FailureReason, Recording, RecordingState, Transcription};
+use crate::recording::{FailureReason, Recording, Transcription};
 
 /// Why something is not tried again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,9 +72,9 @@ impl Meeting {
         {
             return Err(CannotReopen::RecordedElsewhere);
         }
-        Ok(self.edit_recording(id, |recording| {
-            recording.state = RecordingState::Requested;
-            recording.requested_at = env.now;
+        Ok(self.edit_recording(id, |recording| match recording.is_open() {
+            true => recording.requested_at = env.now,
+            false => recording.request_again(env.now),
         }))
     }
 

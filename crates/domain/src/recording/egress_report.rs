@@ -29,6 +29,15 @@ pub(super) fn observation(report: &EgressReport) -> Option<Observation> {
     }
 }
 
+/// Whether a report is of an egress that ended with a file, whole or cut.
+pub(crate) fn brings_file(report: &EgressReport) -> bool {
+    match observation(report) {
+        Some(Observation::Stored(_)) => true,
+        Some(Observation::Ended(failed)) => failed.file.is_some(),
+        _ => false,
+    }
+}
+
 fn complete(report: &EgressReport) -> Observation {
     let Some(file) = file(report) else {
         return Observation::Ended(failed(report, FailureReason::NoFile));
@@ -43,12 +52,14 @@ fn complete(report: &EgressReport) -> Observation {
 
 fn failed(report: &EgressReport, otherwise: FailureReason) -> Failed {
     let error = report.error.clone().or_else(|| report.details.clone());
+    let reason = reason(error.as_deref()).unwrap_or(otherwise);
+    let listened_from = report.started_at.filter(|_| reason == FailureReason::NoAudio);
     Failed {
-        reason: reason(error.as_deref()).unwrap_or(otherwise),
+        reason,
         error,
         // A recorder may name its file before it has stored it; its size is known only afterwards.
         file: file(report).filter(|file| file.size_bytes.is_some()),
-        started_at: first_packet(report).or(report.started_at),
+        started_at: first_packet(report).or(listened_from),
         ended_at: ended_at(report),
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::conclusion::Observation;
-use super::egress_report::observation;
+use super::egress_report::{brings_file, observation};
 use super::{Acceptance, Failed, FailureReason, ReasonSource, RecordingState, VerifiedRecording};
 use crate::event::EgressReport;
 use crate::object_key::is_recording_path;
@@ -43,8 +43,12 @@ pub struct Recording {
     pub track_sid: TrackSid,
     /// `None` until the platform has answered the request or reported the egress by an event.
     pub egress_id: Option<EgressId>,
-    /// When we decided to record the track.
+    /// When we decided to record the track; of several attempts, the latest.
     pub requested_at: DateTime<Utc>,
+    /// How often an egress was requested. An attempt that ended before anything was recorded is repeated in place.
+    pub attempts: i32,
+    /// Why the attempt before this one failed.
+    pub earlier_failure: Option<FailureReason>,
     /// When the recorder wrote the newest report that we know, by its clock. An older one tells nothing new.
     pub reported_at: Option<DateTime<Utc>>,
     /// The state of the recording.
@@ -64,6 +68,11 @@ impl Recording {
     /// Whether an egress may still be running.
     pub fn is_open(&self) -> bool {
         self.state.is_open()
+    }
+
+    /// Whether an egress was or will be requested, and none is known that answers.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.state == RecordingState::Requested && self.egress_id.is_none()
     }
 
     /// Whether it counts as failed only because we inferred it.
@@ -94,6 +103,47 @@ impl Recording {
     /// dead.
     pub fn is_settled(&self) -> bool {
         !self.is_open() && !self.awaits_acceptance() && !self.awaits_transcription()
+    }
+
+    /// Whether the latest attempt failed before anything was recorded, and nothing can come of it any more. The next attempt
+    /// then takes its place, so that a track that nobody can record has one recording, however often it is asked for.
+    /// A recorder that says that there was no audio has listened: that is a result.
+    pub(crate) fn is_fruitless(&self) -> bool {
+        let RecordingState::Failed(failed) = &self.state else {
+            return false;
+        };
+        let is_over = match failed.reason.source() {
+            ReasonSource::Recorder => failed.reason != FailureReason::NoAudio,
+            ReasonSource::Guess => self.egress_id.is_none(),
+            ReasonSource::Store => false,
+        };
+        is_over && failed.file.is_none() && failed.started_at.is_none()
+    }
+
+    /// Begins another attempt. It says why the one before it failed until a recorder answers.
+    pub(crate) fn request_again(&mut self, now: DateTime<Utc>) {
+        if let RecordingState::Failed(failed) = &self.state {
+            self.earlier_failure = Some(failed.reason);
+            self.last_error = Some(failed.error.clone().unwrap_or_else(|| failed.reason.to_string()));
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        (self.egress_id, self.missing_since) = (None, None);
+        (self.state, self.requested_at) = (RecordingState::Requested, now);
+    }
+
+    /// Notes which egress answers the request.
+    pub(crate) fn assign(&mut self, egress: &EgressId) {
+        self.egress_id = Some(egress.clone());
+        if self.attempts == 1 {
+            self.last_error = None; // of an attempt that failed: until a recorder records
+        }
+    }
+
+    /// Whether a report may be of an attempt before the latest one: it is not newer than what that attempt's recorder said
+    /// at its end. A file is taken from whichever attempt it is.
+    pub(crate) fn may_be_of_earlier_attempt(&self, report: &EgressReport) -> bool {
+        let is_old = |known| report.updated_at.is_none_or(|at| at <= known);
+        self.attempts > 1 && self.reported_at.is_some_and(is_old) && !brings_file(report)
     }
 
     /// Whether `path` names the file that was requested for this recording, as requested or as a recorder of `egress`

@@ -3,7 +3,7 @@
 mod acceptance;
 pub mod conclusion;
 mod coverage;
-mod egress_report;
+pub(crate) mod egress_report;
 mod lifecycle;
 mod state;
 

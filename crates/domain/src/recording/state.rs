@@ -126,7 +126,7 @@ pub struct Failed {
     pub error: Option<String>,
     /// What was recorded before the failure, or the file that was not accepted.
     pub file: Option<RecordedFile>,
-    /// Wall time of the first packet, if there was one.
+    /// Wall time of the first packet, if there was one. If the recorder says that there was no audio, when it started.
     pub started_at: Option<DateTime<Utc>>,
     /// When it failed.
     pub ended_at: Option<DateTime<Utc>>,

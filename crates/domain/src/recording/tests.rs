@@ -320,6 +320,8 @@ fn requested() -> Recording {
         track_sid: "TR_1".into(),
         egress_id: None,
         requested_at: now(),
+        attempts: 1,
+        earlier_failure: None,
         reported_at: None,
         state: RecordingState::Requested,
         missing_since: None,

@@ -20,7 +20,7 @@ pub async fn find(conn: &mut PgConnection, id: RecordingId) -> Result<Option<Rec
         "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
                 egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
                 fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
-                reported_at, missing_since, last_error, coverage
+                reported_at, missing_since, last_error, coverage, attempts, earlier_failure
          FROM recordings
          WHERE id = $1",
         id.0,
@@ -37,7 +37,7 @@ pub async fn find_by_egress(conn: &mut PgConnection, egress: &EgressId) -> Resul
         "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
                 egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
                 fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
-                reported_at, missing_since, last_error, coverage
+                reported_at, missing_since, last_error, coverage, attempts, earlier_failure
          FROM recordings
          WHERE egress_id = $1",
         egress.as_str(),
@@ -54,7 +54,7 @@ pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Re
         "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
                 egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
                 fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
-                reported_at, missing_since, last_error, coverage
+                reported_at, missing_since, last_error, coverage, attempts, earlier_failure
          FROM recordings
          WHERE meeting_id = $1
          ORDER BY id",
@@ -77,7 +77,7 @@ pub async fn page_for_meeting(
         "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
                 egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
                 fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
-                reported_at, missing_since, last_error, coverage
+                reported_at, missing_since, last_error, coverage, attempts, earlier_failure
          FROM recordings
          WHERE meeting_id = $1 AND ($2::uuid IS NULL OR id > $2)
          ORDER BY id
@@ -98,7 +98,7 @@ pub async fn list_open(conn: &mut PgConnection) -> Result<Vec<Recording>, Storag
         "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
                 egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
                 fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
-                reported_at, missing_since, last_error, coverage
+                reported_at, missing_since, last_error, coverage, attempts, earlier_failure
          FROM recordings
          WHERE state IN ('requested', 'active')
          ORDER BY id",
@@ -120,7 +120,7 @@ pub async fn list_unconfirmed(
         "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
                 egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
                 fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
-                reported_at, missing_since, last_error, coverage
+                reported_at, missing_since, last_error, coverage, attempts, earlier_failure
          FROM recordings
          WHERE state IN ('requested', 'active')
             OR (state = 'failed' AND object_key IS NULL AND ended_at > $1 AND reason = ANY($2))
@@ -144,7 +144,7 @@ pub async fn list_abandoned(
         "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
                 egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
                 fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
-                reported_at, missing_since, last_error, coverage
+                reported_at, missing_since, last_error, coverage, attempts, earlier_failure
          FROM recordings
          WHERE object_key IS NOT NULL AND transcription = 'pending'
            AND (state = 'complete' OR (state = 'failed' AND (reason <> $1 OR ended_at > $2)))

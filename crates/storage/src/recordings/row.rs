@@ -43,6 +43,8 @@ pub(super) struct RecordingRow {
     pub reported_at: Option<DateTime<Utc>>,
     pub missing_since: Option<DateTime<Utc>>,
     pub last_error: Option<String>,
+    pub attempts: i32,
+    pub earlier_failure: Option<String>,
 }
 
 /// The data of a state as columns.
@@ -105,6 +107,7 @@ impl TryFrom<RecordingRow> for Recording {
             .accepted_at
             .map(|accepted_at| acceptance(&row, accepted_at))
             .transpose()?;
+        let earlier_failure = row.earlier_failure.as_deref().map(reason);
         let transcription = at(&row).read("transcription", row.transcription.parse())?;
         Ok(Self {
             id: RecordingId(row.id),
@@ -115,6 +118,8 @@ impl TryFrom<RecordingRow> for Recording {
             track_sid: TrackSid(row.track_sid),
             egress_id: row.egress_id.map(EgressId),
             requested_at: row.requested_at,
+            attempts: row.attempts,
+            earlier_failure,
             reported_at: row.reported_at,
             state,
             missing_since: row.missing_since,

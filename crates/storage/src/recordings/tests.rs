@@ -83,6 +83,21 @@ async fn every_state_reads_back_as_it_was_written(pool: PgPool) {
 #[sqlx::test]
 async fn an_accepted_recording_reads_back_with_its_fit(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
+#[sqlx::test]
+async fn a_repeated_attempt_reads_back_with_the_failure_before_it(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let first = requested(&mut conn).await;
+    let mut again = first.clone();
+    again.attempts = 7;
+    again.earlier_failure = Some(FailureReason::MediaUnreachable);
+
+    let as_inserted = find(&mut conn, first.id).await.unwrap();
+    save(&mut conn, &again).await.unwrap();
+
+    assert_eq!(as_inserted, Some(first));
+    assert_eq!(find(&mut conn, again.id).await.unwrap(), Some(again));
+}
+
     let mut recording = requested(&mut conn).await;
     recording.egress_id = Some("EG_1".into());
     recording.state = complete();

@@ -17,9 +17,10 @@ pub async fn save(conn: &mut PgConnection, recording: &Recording) -> Result<(), 
         "INSERT INTO recordings (id, meeting_id, track_id, identity, platform_room_sid, track_sid, egress_id,
                                  requested_at, state, reason, error, truncated, object_key, manifest_key, started_at,
                                  ended_at, transcription, size_bytes, accepted_at, sha256, samples, duration_ms,
-                                 offset_ms, fit_a_ns, fit_b_ns, reported_at, missing_since, last_error, coverage)
+                                 offset_ms, fit_a_ns, fit_b_ns, reported_at, missing_since, last_error, coverage, attempts,
+                                 earlier_failure)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                 $23, $24, $25, $26, $27, $28, $29)
+                 $23, $24, $25, $26, $27, $28, $29, $30, $31)
          ON CONFLICT (id) DO UPDATE
          SET egress_id = EXCLUDED.egress_id, requested_at = EXCLUDED.requested_at, state = EXCLUDED.state, reason = EXCLUDED.reason,
              error = EXCLUDED.error, truncated = EXCLUDED.truncated,
@@ -30,7 +31,7 @@ pub async fn save(conn: &mut PgConnection, recording: &Recording) -> Result<(), 
              samples = EXCLUDED.samples, duration_ms = EXCLUDED.duration_ms, offset_ms = EXCLUDED.offset_ms,
              fit_a_ns = EXCLUDED.fit_a_ns, fit_b_ns = EXCLUDED.fit_b_ns, reported_at = EXCLUDED.reported_at,
              missing_since = EXCLUDED.missing_since, last_error = EXCLUDED.last_error,
-             coverage = EXCLUDED.coverage",
+             coverage = EXCLUDED.coverage, attempts = EXCLUDED.attempts, earlier_failure = EXCLUDED.earlier_failure",
         recording.id.0,
         recording.meeting_id.0,
         recording.track_id.0,
@@ -60,6 +61,8 @@ pub async fn save(conn: &mut PgConnection, recording: &Recording) -> Result<(), 
         recording.missing_since,
         recording.last_error.as_deref(),
         accepted.and_then(|a| a.coverage.as_ref()).map(Json) as _,
+        recording.attempts,
+        recording.earlier_failure.map(|reason| reason.as_str()),
     )
     .execute(conn)
     .await?;

@@ -52,6 +52,10 @@ pub struct RecordingBody {
     /// Error message, for people: the recorder's if the recording failed, otherwise why the latest attempt to request it or
     /// to verify its file failed.
     pub error: Option<String>,
+    /// How often the platform was asked to record the track. An attempt that ended before anything was recorded is repeated
+    /// as the same recording, for as long as the track is published.
+    #[schema(minimum = 1)]
+    pub attempts: i32,
     /// Key of the audio file in the object store. Null until the recording has ended. A failed recording has a file if
     /// something was recorded before it failed.
     #[schema(value_type = Option<String>)]
@@ -104,6 +108,7 @@ impl From<Recording> for RecordingBody {
             reason,
             guess,
             error: error.or(recording.last_error),
+            attempts: recording.attempts,
             started_at: state.started_at(),
             ended_at: state.ended_at(),
             offset_ms: accepted.as_ref().map(|a| a.offset_ms),

@@ -63,6 +63,7 @@ async fn a_recording_has_its_timing_and_digest_once_it_is_accepted(pool: PgPool)
     assert_snapshot!(before.to_snapshot(), @r#"
     200 OK
     {
+      "attempts": 1,
       "duration_ms": null,
       "egress_id": "EG_mdeZn6iC2ZDL",
       "ended_at": "2026-11-21T08:12:19.970244Z",

@@ -99,15 +99,19 @@ impl TrackAccount<'_> {
             .unwrap_or(Cause::new(MissingReason::NeverRecorded, None))
     }
 
-    /// The recording that ended before a stretch, else the one that started after it or has not started yet.
+    /// The recording that ended before a stretch, else the one that started after it or has not started yet; if it took more
+    /// than one attempt, why the attempt before it failed.
     fn neighbour(&self, stretch: Interval) -> Option<Cause> {
         let before = |take: &&Take<'_>| take.heard.hull().is_some_and(|heard| heard.to <= stretch.from);
         let after = |take: &&Take<'_>| take.heard.hull().is_some_and(|heard| stretch.to <= heard.from);
         if let Some(ended) = self.takes.iter().rfind(before) {
             return Some(Cause::new(MissingReason::Cut, Some(ended.recording)));
         }
-        let started = self.takes.iter().find(after).or(self.takes.first())?;
-        Some(Cause::new(MissingReason::Late, Some(started.recording)))
+        let started = self.takes.iter().find(after).or(self.takes.first())?.recording;
+        let reason = started
+            .earlier_failure
+            .map_or(MissingReason::Late, MissingReason::Failed);
+        Some(Cause::new(reason, Some(started)))
     }
 
     /// Nobody can record this track.

@@ -1,6 +1,6 @@
 //! Each fact is told once, however often its event arrives.
 
-use super::support::{Call, RoomStore, microphone, zoe};
+use super::support::{Call, RoomStore, at, microphone, recorder, zoe};
 use crate::event::{EgressStatus, PlatformEvent};
 use crate::meeting::FactKind;
 
@@ -51,4 +51,27 @@ fn an_egress_that_fails_at_once_is_one_failed_recording() {
         (facts[0].kind, facts[0].recording_id),
         (FactKind::RecordingFailed, Some(recording.id))
     );
+}
+
+#[test]
+fn a_recording_that_is_lost_is_told_as_a_guess_and_its_true_end_as_well() {
+    let (call, track) = (Call::new("RM_1"), microphone("TR_1"));
+    let live = || {
+        call.live(&[(&zoe(), &[microphone("TR_1")])])
+            .with(recorder(&["EG_other"]))
+    };
+    let mut store = RoomStore::with(&[call.joined(1, &zoe()), call.published(2, &zoe(), &track)]);
+    store.apply(&call.egress(3, "EG_1", &track, EgressStatus::Active));
+    let mut facts = Vec::new();
+    for second in [60, 65, 70] {
+        store.now = at(second);
+        facts.extend(store.reconcile(&live()).facts);
+    }
+
+    let end = call.egress(80, "EG_1", &track, EgressStatus::Failed);
+    let ended = told(&mut store, &[end.clone(), end]);
+
+    let lost: Vec<_> = facts.iter().map(|fact| fact.kind).collect();
+    assert_eq!(lost, [FactKind::RecordingLost, FactKind::RecordingRequested]);
+    assert_eq!(ended, [FactKind::RecordingFailed]);
 }

@@ -1,5 +1,6 @@
 //! Tests of a meeting as a whole: events in, rows and jobs out.
 
+mod attempts;
 mod coverage;
 mod event_order;
 mod facts;

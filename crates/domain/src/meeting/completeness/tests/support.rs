@@ -103,6 +103,8 @@ impl Case {
             track_sid: track.sid.clone(),
             egress_id: None,
             requested_at: at(requested),
+            attempts: 1,
+            earlier_failure: None,
             reported_at: None,
             state,
             missing_since: None,

@@ -1,0 +1,252 @@
+//! A track that nobody can record has one recording, however often it is asked for.
+
+use super::support::{Call, RoomStore, at, microphone, recorder, zoe};
+use crate::EgressId;
+use crate::event::{EgressFile, EgressReport, EgressStatus, EventKind, PlatformEvent};
+use crate::job::Job;
+use crate::meeting::{Change, FactKind, LiveRoom, Outcome};
+use crate::recording::{FailureReason, Recording, RecordingState};
+
+const NOT_FOUND: &str = "track TR_1 not found";
+
+#[test]
+fn a_track_that_only_the_list_knows_is_asked_for_every_30_s_in_one_recording() {
+    let mut store = published();
+    let mut attempts = 0;
+    for second in 0..3600 {
+        store.now = at(second);
+        if starts(&store.reconcile(&live())) || second == 0 {
+            attempts += 1;
+            fail(&mut store, &format!("EG_{attempts}"), NOT_FOUND);
+        }
+    }
+
+    let recordings = &store.meeting("RM_1").unwrap().recordings;
+    assert_eq!((recordings.len(), recordings[0].attempts), (1, attempts));
+    assert!((119..=125).contains(&attempts), "{attempts}");
+    assert_eq!(recordings[0].state.failure(), Some(FailureReason::EgressFailed));
+}
+
+#[test]
+fn a_request_that_the_platform_refuses_is_repeated_in_place_and_says_why() {
+    let mut store = published();
+    for second in [10, 20, 30] {
+        store.now = at(second);
+        refuse(&mut store, "no such track");
+        store.reconcile(&live());
+    }
+
+    let recording = only(&store);
+    assert_eq!((&recording.state, recording.attempts), (&RecordingState::Requested, 4));
+    assert_eq!(recording.earlier_failure, Some(FailureReason::TrackGone));
+    assert_eq!(recording.last_error.as_deref(), Some("no such track"));
+}
+
+#[test]
+fn the_error_of_an_attempt_is_shown_until_a_recorder_records() {
+    let mut store = retried();
+    let asked = only(&store).clone();
+
+    answer(&mut store, &asked, "EG_2");
+    let requested = only(&store).last_error.clone();
+    store.apply(&call().egress(70, "EG_2", &microphone("TR_1"), EgressStatus::Active));
+
+    assert_eq!(requested.as_deref(), Some(NOT_FOUND));
+    assert_eq!(only(&store).last_error, None);
+}
+
+#[test]
+fn what_holds_audio_or_may_still_hold_some_is_kept() {
+    let table = [
+        ("a packet was heard", heard("EG_1")),
+        (
+            "the recorder listened",
+            report("EG_1", "no_audio: the track ended before it sent a packet"),
+        ),
+    ];
+    for (case, report) in table {
+        let mut store = published();
+        store.apply(&ended(&report));
+        store.now = at(60);
+        store.reconcile(&live());
+        assert_eq!(states(&store).len(), 2, "{case}");
+    }
+    let mut lost = published();
+    lost.apply(&call().egress(4, "EG_1", &microphone("TR_1"), EgressStatus::Active));
+    for second in [60, 65] {
+        lost.now = at(second);
+        lost.reconcile(&live().with(recorder(&["EG_other"])));
+    }
+    assert_eq!(states(&lost), ["failed", "requested"]);
+}
+
+#[test]
+fn a_late_report_of_an_earlier_attempt_does_not_answer_the_repeated_request() {
+    let late = [
+        call().egress(3, "EG_1", &microphone("TR_1"), EgressStatus::Starting),
+        call().egress(4, "EG_1", &microphone("TR_1"), EgressStatus::Active),
+        ended(&report("EG_1", NOT_FOUND)),
+    ];
+    for event in late {
+        let mut store = retried();
+
+        let change = store.apply(&event);
+
+        assert_eq!(
+            (change.outcome, change.recordings),
+            (Outcome::Ignored, vec![]),
+            "{event:?}"
+        );
+    }
+}
+
+#[test]
+fn a_late_answer_to_an_earlier_attempt_is_not_taken_for_this_ones() {
+    let mut store = published();
+    let asked = only(&store).clone();
+    fail(&mut store, "EG_1", NOT_FOUND);
+    store.now = at(60);
+    store.reconcile(&live());
+
+    answer(&mut store, &asked, "EG_1");
+    let after_the_old_answer = only(&store).egress_id.clone();
+    let asked = only(&store).clone();
+    answer(&mut store, &asked, "EG_2");
+
+    assert_eq!(after_the_old_answer, None);
+    assert_eq!(only(&store).egress_id, Some("EG_2".into()));
+}
+
+#[test]
+fn a_recorder_whose_clock_is_behind_still_answers_its_request() {
+    let mut store = retried();
+    let asked = only(&store).clone();
+    let mut behind = call().report(1, "EG_2", &microphone("TR_1"), EgressStatus::Starting);
+
+    store.change("RM_1", |m, env| m.apply_answer(&asked, &behind, env));
+    behind.status = EgressStatus::Active;
+    store.apply(&call().event(71, EventKind::RecordingUpdated(behind)));
+
+    assert_eq!(states(&store), ["active"]);
+}
+
+#[test]
+fn the_file_of_an_earlier_attempt_is_never_refused() {
+    for is_answered in [false, true] {
+        let mut store = retried();
+        if is_answered {
+            store.apply(&call().egress(70, "EG_2", &microphone("TR_1"), EgressStatus::Active));
+        }
+
+        store.apply(&call().egress(30, "EG_1", &microphone("TR_1"), EgressStatus::Complete));
+
+        let recordings = &store.meeting("RM_1").unwrap().recordings;
+        let whole = recordings.iter().find(|r| r.egress_id == Some(EgressId::from("EG_1")));
+        assert!(whole.unwrap().awaits_acceptance(), "{is_answered}: {recordings:?}");
+        assert_eq!(states(&store).len(), 1 + usize::from(is_answered));
+    }
+}
+
+#[test]
+fn an_attempt_that_repeats_another_tells_nothing_until_something_is_different() {
+    let mut store = published();
+    let mut told = vec![fail(&mut store, "EG_1", NOT_FOUND)];
+    for (second, egress) in [(60, "EG_2"), (120, "EG_3")] {
+        store.now = at(second);
+        told.push(store.reconcile(&live()));
+        told.push(fail(&mut store, egress, NOT_FOUND));
+    }
+    store.now = at(180);
+    store.reconcile(&live());
+    told.push(fail(&mut store, "EG_4", "media_unreachable: no connection"));
+
+    let kinds: Vec<_> = told.iter().flat_map(|change| &change.facts).map(|f| f.kind).collect();
+    assert_eq!(kinds, [FactKind::RecordingFailed; 2]);
+}
+
+fn call() -> Call {
+    Call::new("RM_1")
+}
+
+/// Zoë's microphone, published and requested.
+fn published() -> RoomStore {
+    let call = call();
+    RoomStore::with(&[call.joined(1, &zoe()), call.published(2, &zoe(), &microphone("TR_1"))])
+}
+
+/// The same, after the first attempt has failed, and another was requested.
+fn retried() -> RoomStore {
+    let mut store = published();
+    store.now = at(40);
+    fail(&mut store, "EG_1", NOT_FOUND);
+    store.now = at(60);
+    assert!(starts(&store.reconcile(&live())));
+    assert_eq!(states(&store), ["requested"]);
+    store
+}
+
+fn live() -> LiveRoom {
+    call().live(&[(&zoe(), &[microphone("TR_1")])])
+}
+
+/// Answers the open request with an egress, which then fails.
+fn fail(store: &mut RoomStore, egress: &str, error: &str) -> Change {
+    let asked = only(store).clone();
+    answer(store, &asked, egress);
+    let mut failed = report(egress, error);
+    failed.updated_at = Some(store.now);
+    store.apply(&ended(&failed))
+}
+
+fn refuse(store: &mut RoomStore, error: &str) {
+    let id = only(store).id;
+    store.change("RM_1", |m, env| {
+        m.fail_recording(id, FailureReason::TrackGone, error.to_owned(), env.now)
+    });
+}
+
+/// The platform answers the request that `asked` describes.
+fn answer(store: &mut RoomStore, asked: &Recording, egress: &str) {
+    let mut report = call().report(3, egress, &microphone("TR_1"), EgressStatus::Starting);
+    report.updated_at = Some(store.now);
+    store.change("RM_1", |m, env| m.apply_answer(asked, &report, env));
+}
+
+/// An egress that failed with an error before its first packet.
+fn report(egress: &str, error: &str) -> EgressReport {
+    let mut report = call().report(30, egress, &microphone("TR_1"), EgressStatus::Failed);
+    report.error = Some(error.to_owned());
+    report.file = None;
+    report
+}
+
+/// An egress that has failed after its first packet.
+fn heard(egress: &str) -> EgressReport {
+    let file = EgressFile {
+        started_at: Some(at(4)),
+        ..EgressFile::default()
+    };
+    EgressReport {
+        file: Some(file),
+        ..report(egress, "internal error")
+    }
+}
+
+fn ended(report: &EgressReport) -> PlatformEvent {
+    call().event(30, EventKind::RecordingEnded(report.clone()))
+}
+
+fn only(store: &RoomStore) -> &Recording {
+    let recordings = &store.meeting("RM_1").unwrap().recordings;
+    assert_eq!(recordings.len(), 1, "{recordings:?}");
+    &recordings[0]
+}
+
+fn states(store: &RoomStore) -> Vec<&str> {
+    let recordings = &store.meeting("RM_1").unwrap().recordings;
+    recordings.iter().map(|r| r.state.as_str()).collect()
+}
+
+fn starts(change: &Change) -> bool {
+    change.jobs.iter().any(|job| matches!(job, Job::StartRecording { .. }))
+}
