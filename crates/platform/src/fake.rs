@@ -51,6 +51,8 @@ struct State {
     availability: Availability,
     rooms: BTreeMap<String, LiveRoom>,
     started: Vec<StartedRecording>,
+    /// The room whose participants cannot be listed without a panic.
+    panics_in: Option<String>,
 }
 
 impl FakePlatform {
@@ -79,6 +81,11 @@ impl FakePlatform {
 
     pub fn remove_room(&self, name: &str) {
         self.state().rooms.remove(name);
+    }
+
+    /// Makes listing the participants of a room panic, as a fault in an adapter would.
+    pub fn panic_in(&self, room: &str) {
+        self.state().panics_in = Some(room.to_owned());
     }
 
     /// Returns all requested recordings, in order.
@@ -157,6 +164,8 @@ impl Platform for FakePlatform {
     }
 
     async fn list_participants(&self, room: &str) -> Result<Vec<LiveParticipant>, PlatformError> {
+        let panics_in = self.state().panics_in.clone(); // the lock is released before the panic
+        assert_ne!(panics_in.as_deref(), Some(room), "told to panic");
         Ok(self
             .state_if_up()?
             .rooms

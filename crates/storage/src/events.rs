@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     PlatformRoomSid,
-    event::{PlatformEvent, PlatformKind},
+    event::{EventKey, PlatformEvent, PlatformKind},
     meeting::Outcome,
 };
 use serde_json::Value;
@@ -20,6 +20,9 @@ const JUDGE_AFTER_S: f64 = 5.0;
 
 /// Longest pause between two attempts to judge an event, in seconds. Each attempt locks the room for a moment.
 const MAX_JUDGE_PAUSE_S: f64 = 300.0;
+
+/// The error of an event that made this program panic.
+pub(crate) const PANICKED: &str = "judging the event panicked; see the log for the location";
 
 /// A webhook to store.
 #[derive(Clone, Debug)]
@@ -120,6 +123,28 @@ pub async fn set_failed(conn: &mut PgConnection, id: Uuid, error: &str) -> Resul
     Ok(())
 }
 
+/// Notes that judging a deferred event made this program panic. From now on it is judged by itself, after pauses that double
+/// each time, so that it does not hold up the other events of its room.
+pub async fn set_panicked(conn: &mut PgConnection, key: &EventKey) -> Result<(), StorageError> {
+    tracing::error!(
+        event.key = key.id,
+        "a deferred webhook made this program panic; it is judged again by itself"
+    );
+    metrics::counter!("trackscribe_events_panicked_total").increment(1);
+    sqlx::query!(
+        "UPDATE events
+         SET outcome = 'failed', error = $3, judgements = judgements + 1, judge_at = now() + make_interval(secs => $4)
+         WHERE platform = $1 AND event_id = $2 AND outcome = 'deferred'",
+        key.platform.as_str(),
+        key.id,
+        PANICKED,
+        JUDGE_AFTER_S,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Lists events that are due to be judged, the longest due first.
 pub async fn list_unjudged(conn: &mut PgConnection, limit: i64) -> Result<Vec<Uuid>, StorageError> {
     let due = sqlx::query_scalar!(
@@ -176,7 +201,7 @@ fn read(id: Uuid, event: Value) -> Result<PlatformEvent, StorageError> {
 
 #[cfg(test)]
 mod tests {
-    use domain::event::{EventKey, EventKind, EventRoom};
+    use domain::event::{EventKind, EventRoom};
     use serde_json::json;
     use sqlx::PgPool;
 
@@ -258,6 +283,25 @@ mod tests {
 
         let deferred = list_deferred(&mut conn, PlatformKind::Livekit, &"RM_1".into()).await;
         assert_eq!(deferred.unwrap(), [event("EV_2")]);
+    }
+
+    #[sqlx::test]
+    async fn a_deferred_event_that_panics_is_judged_by_itself_and_no_longer_with_others(pool: PgPool) {
+        let mut conn = pool.acquire().await.unwrap();
+        for (id, key) in [(1, "EV_1"), (2, "EV_2")] {
+            receive(&mut conn, id, &event(key)).await;
+            set_outcome(&mut conn, Uuid::from_u128(id), Outcome::Deferred)
+                .await
+                .unwrap();
+        }
+
+        set_panicked(&mut conn, &event("EV_1").key).await.unwrap();
+        set_panicked(&mut conn, &event("EV_unknown").key).await.unwrap();
+        let deferred = list_deferred(&mut conn, PlatformKind::Livekit, &"RM_1".into()).await;
+        make_due(&pool).await;
+
+        assert_eq!(deferred.unwrap(), [event("EV_2")]);
+        assert_eq!(list_unjudged(&mut conn, 10).await.unwrap(), [Uuid::from_u128(1)]);
     }
 
     #[sqlx::test]

@@ -35,7 +35,10 @@ pub async fn judge(pool: &PgPool, id: Uuid, adopt: Adopt, env: Env<'_>) -> Resul
         Ok(Ok(Some(outcome))) => return Ok(Judgement::Judged(outcome)),
         Ok(Ok(None)) => return Ok(Judgement::AlreadyJudged),
         Ok(Err(error)) => chain(&error),
-        Err(_panic) => "judging the event panicked; see the log for the location".to_owned(),
+        Err(_panic) => {
+            metrics::counter!("trackscribe_events_panicked_total").increment(1);
+            events::PANICKED.to_owned()
+        }
     };
     let mut conn = pool::acquire(pool).await?;
     events::set_failed(&mut conn, id, &error).await?;

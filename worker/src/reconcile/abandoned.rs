@@ -9,7 +9,7 @@ use domain::{
 };
 use storage::{StorageError, recordings};
 
-use super::{ReconcileError, skip};
+use super::{ReconcileError, one};
 use crate::{change::change_and_commit, context::WorkerContext};
 
 /// How long a recording that was given up is tried again. A store can be repaired, or restored from a backup.
@@ -20,11 +20,7 @@ pub async fn reconcile(ctx: &WorkerContext) -> Result<(), ReconcileError> {
     let ended_after = (ctx.clock)() - GIVEN_UP_DEADLINE;
     let abandoned = recordings::list_abandoned(&mut *ctx.conn().await?, ended_after).await?;
     for recording in abandoned.iter().filter(|recording| is_worth_it(recording)) {
-        skip(
-            "abandoned",
-            recording.id,
-            reopen(ctx, recording).await.map_err(Into::into),
-        );
+        one("abandoned", recording.id, reopen(ctx, recording)).await;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use platform::Platform;
 use storage::ChangeTx;
 
-use super::{ReconcileError, skip};
+use super::{ReconcileError, one};
 use crate::context::WorkerContext;
 
 /// Rooms that are reconciled at the same time, so that one that the platform answers slowly does not delay the rest.
@@ -21,7 +21,7 @@ const PARALLEL_ROOMS: usize = 4;
 pub async fn reconcile(ctx: &WorkerContext, platform: &Arc<dyn Platform>, rooms: &[EventRoom]) {
     futures::stream::iter(rooms)
         .for_each_concurrent(PARALLEL_ROOMS, async |room| {
-            skip("coverage", &room.name, reconcile_room(ctx, platform, room).await);
+            one("coverage", &room.name, reconcile_room(ctx, platform, room)).await;
         })
         .await;
 }

@@ -8,7 +8,7 @@ use domain::{MeetingId, event::EgressReport, recording::Recording};
 use platform::{Platform, RecordingFilter};
 use storage::{StorageError, meetings, recordings, rooms};
 
-use super::{ReconcileError, skip};
+use super::{ReconcileError, one};
 use crate::{change::change_and_commit, context::WorkerContext};
 
 /// Younger recordings are left to their job and their webhooks.
@@ -23,8 +23,12 @@ const GUESS_INTERVAL: TimeDelta = TimeDelta::minutes(5);
 /// Lists the egresses of each meeting that has such recordings, and applies their reports.
 pub async fn reconcile(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(), ReconcileError> {
     for (meeting, unconfirmed) in unconfirmed_recordings(ctx).await? {
-        let result = reconcile_meeting(ctx, platform, meeting, &unconfirmed).await;
-        skip("egresses", meeting, result);
+        one(
+            "egresses",
+            meeting,
+            reconcile_meeting(ctx, platform, meeting, &unconfirmed),
+        )
+        .await;
     }
     Ok(())
 }

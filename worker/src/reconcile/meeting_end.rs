@@ -9,7 +9,7 @@ use domain::{
 };
 use storage::{StorageError, meetings};
 
-use super::{ReconcileError, skip};
+use super::{ReconcileError, one};
 use crate::{change::change_and_commit, context::WorkerContext};
 
 /// Compares the open meetings of a platform with the rooms that it lists. Must not be called after a failed poll: it does
@@ -25,8 +25,7 @@ pub async fn reconcile(ctx: &WorkerContext, platform: PlatformKind, rooms: &[Eve
             true if was_missing(&meeting) => Listing::Listed,
             true => continue,
         };
-        let saved = save_listing(ctx, meeting.id, listing).await;
-        skip("meeting_end", meeting.id, saved.map_err(Into::into));
+        one("meeting_end", meeting.id, save_listing(ctx, meeting.id, listing)).await;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use domain::{MeetingId, event::EventRoom, meeting::MeetingHead};
 use metrics::counter;
 use platform::{Platform, PlatformError};
 use storage::{PgTransaction, StorageError, locks, meetings};
+use futures::FutureExt;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -41,11 +42,15 @@ pub enum ReconcileError {
 }
 
 /// Reconciles at intervals until `stop`.
+    #[error("reconciling panicked; see the log for the location")]
+    Panic,
 pub async fn run(ctx: &WorkerContext, stop: &CancellationToken) {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        let outcome = stop.run_until_cancelled(timeout(RUN_TIMEOUT, run_once(ctx))).await;
+        let outcome = stop
+            .run_until_cancelled(timeout(RUN_TIMEOUT, caught(run_once(ctx))))
+            .await;
         let result = match outcome {
             None => return,
             Some(Ok(result)) => result,
@@ -104,9 +109,14 @@ async fn reconcile_platform(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -
     ended.and(egresses::reconcile(ctx, platform).await)
 }
 
-/// Logs and counts an error that concerns one room or meeting. The others are reconciled all the same, and this one in the
-/// next run.
-fn skip(reconciler: &'static str, what: impl Display, result: Result<(), ReconcileError>) {
+/// Reconciles one room, meeting or recording. Logs and counts its error or panic: the others are reconciled all the same, and
+/// this one in the next run.
+async fn one<E: Into<ReconcileError>>(
+    reconciler: &'static str,
+    what: impl Display,
+    work: impl Future<Output = Result<(), E>>,
+) {
+    let result = caught(async { work.await.map_err(Into::into) }).await;
     if let Err(error) = result {
         let error = chain(&error);
         tracing::warn!(reconciler, %what, error, "cannot reconcile; trying again in the next run");
@@ -117,20 +127,24 @@ fn skip(reconciler: &'static str, what: impl Display, result: Result<(), Reconci
 async fn release(lock: PgTransaction<'_>) -> Result<(), StorageError> {
     Ok(lock.rollback().await?)
 }
+/// A panic as an error.
+async fn caught(work: impl Future<Output = Result<(), ReconcileError>>) -> Result<(), ReconcileError> {
+    let caught = AssertUnwindSafe(work).catch_unwind().await;
+    caught.unwrap_or(Err(ReconcileError::Panic))
+}
+
 
 #[cfg(test)]
 mod tests {
     use domain::{
-        RoomName,
-        event::{EgressStatus, PlatformKind},
+        event::EgressStatus,
         recording::{FailureReason, RecordingState},
-        room::Room,
     };
     use platform::fake::Availability;
     use sqlx::PgPool;
 
     use super::*;
-    use crate::support::WorkerTest;
+    use crate::support::{ROOM, WorkerTest};
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn participants_without_a_webhook_are_recorded(pool: PgPool) {
@@ -230,23 +244,6 @@ mod tests {
         assert_eq!(test.platform.started().len(), 2);
     }
 
-    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn a_room_that_cannot_be_changed_does_not_keep_the_reconciler_from_the_others(pool: PgPool) {
-        let test = WorkerTest::new(pool).await;
-        test.meeting_with_recordings(&["ada"]).await;
-        test.execute("UPDATE recordings SET state = 'complete', object_key = '../etc', manifest_key = 'x'")
-            .await;
-        let name = RoomName::parse("planning").unwrap();
-        let room = Room::new((test.ctx.ids)().into(), name, PlatformKind::Livekit, test.now());
-        storage::rooms::insert(&mut test.ctx.conn().await.unwrap(), &room)
-            .await
-            .unwrap();
-        test.people_join_room("planning", "RM_2", &["bob"]);
-
-        let result = run_once(&test.ctx).await;
-
-        let open: Vec<String> = sqlx::query_scalar("SELECT identity FROM recordings WHERE state = 'requested'")
-            .fetch_all(&test.ctx.pool)
     /// livekit-server was killed: its Redis lists a room whose people and tracks are gone.
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_track_that_only_the_list_knows_has_one_recording_however_often_it_is_asked_for(pool: PgPool) {
@@ -276,11 +273,35 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(open, ["bob"], "{result:?}");
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_room_that_cannot_be_changed_does_not_keep_the_reconciler_from_the_others(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
+        test.meeting_with_recordings(&["ada"]).await;
+        test.execute("UPDATE recordings SET state = 'complete', object_key = '../etc', manifest_key = 'x'")
+            .await;
+        test.add_room("planning", "RM_2", &["bob"]).await;
+
+        let result = run_once(&test.ctx).await;
+
+        let open: Vec<String> = sqlx::query_scalar("SELECT identity FROM recordings WHERE state = 'requested'")
+            .fetch_all(&test.ctx.pool)
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_recording_whose_job_was_lost_or_given_up_is_worked_on_again(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_panic_in_one_room_does_not_keep_the_reconciler_from_the_others(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
+        test.people_join(&["ada"]);
+        test.add_room("planning", "RM_2", &["bob"]).await;
+        test.platform.panic_in(ROOM);
+
+        test.reconcile().await;
+
+        assert_eq!(test.meeting().await.participants[0].identity.as_str(), "bob");
+    }
+
         test.meeting_with_recordings(&["ada"]).await;
         test.complete_recording(
             "ada",

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use domain::MeetingId;
 use storage::{StorageError, meetings, recordings};
 
-use super::{ReconcileError, skip};
+use super::{ReconcileError, one};
 use crate::{change::change_and_commit, context::WorkerContext};
 
 /// Fails stuck recordings, so that the transcript does not wait for them.
@@ -14,7 +14,7 @@ pub async fn reconcile(ctx: &WorkerContext) -> Result<(), ReconcileError> {
     let open = recordings::list_open(&mut *ctx.conn().await?).await?;
     let meetings: BTreeSet<MeetingId> = open.into_iter().map(|recording| recording.meeting_id).collect();
     for id in meetings {
-        skip("stuck", id, fail_if_over(ctx, id).await.map_err(Into::into));
+        one("stuck", id, fail_if_over(ctx, id)).await;
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! The meeting in the only room: who joins, what is recorded, how it ends.
 
 use domain::{
-    Identity, MeetingId, ObjectKey, TrackSid,
-    event::{EgressFile, EgressReport, EgressStatus, EventRoom},
+    Identity, MeetingId, ObjectKey, RoomName, TrackSid,
+    event::{EgressFile, EgressReport, EgressStatus, EventRoom, PlatformKind},
     meeting::{LiveParticipant, LiveRoom, Meeting},
     participant::{ObservedParticipant, ParticipantKind},
     recording::Recording,
+    room::Room,
     track::{ObservedTrack, TrackKind, TrackSource},
 };
 use uuid::Uuid;
@@ -35,6 +36,19 @@ impl WorkerTest {
             listed_at: self.now(),
             participants,
         });
+    }
+
+    /// Adds a room of ours with people whose webhooks were lost.
+    pub async fn add_room(&self, name: &str, sid: &str, identities: &[&str]) {
+        let room = Room::new(
+            (self.ctx.ids)().into(),
+            RoomName::parse(name).unwrap(),
+            PlatformKind::Livekit,
+            self.now(),
+        );
+        let mut conn = self.ctx.conn().await.unwrap();
+        storage::rooms::insert(&mut conn, &room).await.unwrap();
+        self.people_join_room(name, sid, identities);
     }
 
     fn live_participant(&self, identity: &str) -> LiveParticipant {

@@ -3,6 +3,7 @@
 use super::fact::{Fact, facts};
 use super::{Meeting, MeetingHead};
 use crate::RecordingId;
+use crate::event::EventKey;
 use crate::job::Job;
 use crate::participant::{Connection, Participant};
 use crate::recording::{Recording, RecordingState};
@@ -48,6 +49,8 @@ pub struct Change {
     pub recordings: Vec<Recording>,
     /// Jobs to queue.
     pub jobs: Vec<Job>,
+    /// Deferred events that made this program panic. They have no effect, and are judged again by themselves.
+    pub panicked: Vec<EventKey>,
     /// What happens by this change, to be published when it is committed.
     pub facts: Vec<Fact>,
 }
@@ -64,6 +67,7 @@ impl Change {
             withdrawn: Vec::new(),
             recordings: Vec::new(),
             jobs: Vec::new(),
+            panicked: Vec::new(),
             facts: Vec::new(),
         }
     }

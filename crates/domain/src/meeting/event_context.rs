@@ -1,8 +1,10 @@
 //! How an event changes a meeting.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::lifecycle::{MeetingDraft, close_older_meeting, open_meeting};
 use super::{Change, Env, Meeting, Outcome};
-use crate::event::{EventKind, EventRoom, PlatformEvent, TrackEvent};
+use crate::event::{EventKey, EventKind, EventRoom, PlatformEvent, TrackEvent};
 use crate::participant::ParticipantKind;
 use crate::room::Room;
 
@@ -34,11 +36,14 @@ impl EventContext {
         if draft.meeting.is_none() && self.opens_meeting(event) {
             draft.meeting = Some(open_meeting(&draft, platform_room, event.occurred_at, env));
         }
-        let outcome = match &mut draft.meeting {
+        let (outcome, panicked) = match &mut draft.meeting {
             Some(meeting) => self.apply_to(meeting, event, env),
-            None => outcome_without_meeting(&event.kind),
+            None => (outcome_without_meeting(&event.kind), Vec::new()),
         };
-        self.change_to(&draft, outcome)
+        Change {
+            panicked,
+            ..self.change_to(&draft, outcome)
+        }
     }
 
     /// Copies the meetings, to be changed.
@@ -64,20 +69,26 @@ impl EventContext {
         change
     }
 
-    /// Applies the event, then the deferred ones, which it may have made applicable.
-    fn apply_to(&self, meeting: &mut Meeting, event: &PlatformEvent, env: Env<'_>) -> Outcome {
+    /// Applies the event, then the deferred ones, which it may have made applicable. Returns those that panicked, too.
+    fn apply_to(&self, meeting: &mut Meeting, event: &PlatformEvent, env: Env<'_>) -> (Outcome, Vec<EventKey>) {
         let outcome = meeting.handle_event(event, &self.room, env);
-        self.apply_deferred(meeting, env);
+        let panicked = self.apply_deferred(meeting, env);
         if event.kind == EventKind::MeetingStarted {
             meeting.end_intervals(&[event.occurred_at]);
         }
-        outcome
+        (outcome, panicked)
     }
 
-    /// Applies all deferred events; those applied before change nothing.
-    pub(super) fn apply_deferred(&self, meeting: &mut Meeting, env: Env<'_>) {
+    /// Applies all deferred events; those applied before change nothing. Returns those that panicked. They have changed
+    /// nothing either: otherwise one event that this program has a fault with would hold up its room.
+    pub(super) fn apply_deferred(&self, meeting: &mut Meeting, env: Env<'_>) -> Vec<EventKey> {
+        let mut panicked = Vec::new();
         for earlier in &self.deferred {
-            meeting.handle_event(earlier, &self.room, env);
+            let mut draft = meeting.clone();
+            match catch_unwind(AssertUnwindSafe(|| draft.handle_event(earlier, &self.room, env))) {
+                Ok(_) => *meeting = draft,
+                Err(_) => panicked.push(earlier.key.clone()),
+            }
         }
         let starts = self
             .deferred
@@ -86,6 +97,7 @@ impl EventContext {
             .map(|e| e.occurred_at);
         meeting.end_intervals(&starts.collect::<Vec<_>>());
         meeting.mark_unrecorded_tracks();
+        panicked
     }
 
     /// A meeting opens on the first person, or the first track whose publisher's kind is unknown.

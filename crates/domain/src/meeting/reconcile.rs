@@ -43,10 +43,10 @@ impl EventContext {
     /// Adds participants and tracks whose webhooks were lost, notices recorders that have left, and requests missing
     /// recordings. Removes nothing: the list may be stale.
     pub fn reconcile(&self, live: &LiveRoom, env: Env<'_>) -> Change {
-        let mut draft = self.draft();
+        let (mut draft, mut panicked) = (self.draft(), Vec::new());
         if draft.meeting.is_none() && live.participants.iter().any(|p| p.participant.kind.is_person()) {
             let mut meeting = open_meeting(&draft, &live.room, env.now, env);
-            self.apply_deferred(&mut meeting, env);
+            panicked = self.apply_deferred(&mut meeting, env);
             if let Some(older) = draft
                 .newest_other
                 .as_mut()
@@ -60,7 +60,10 @@ impl EventContext {
         if let Some(meeting) = draft.meeting.as_mut().filter(|m| m.head.is_open()) {
             meeting.observe_room(live, &self.room, env);
         }
-        self.change_to(&draft, Outcome::Applied)
+        Change {
+            panicked,
+            ..self.change_to(&draft, Outcome::Applied)
+        }
     }
 }
 

@@ -84,6 +84,9 @@ pub async fn save(conn: &mut PgConnection, change: &Change) -> Result<(), Storag
     for recording in &change.recordings {
         recordings::save(conn, recording).await?;
     }
+    for event in &change.panicked {
+        events::set_panicked(conn, event).await?;
+    }
     jobs::add(conn, &change.jobs).await
 }
 

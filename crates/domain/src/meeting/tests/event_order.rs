@@ -2,8 +2,10 @@
 
 use insta::assert_snapshot;
 
-use super::support::{Call, RoomStore, microphone, person};
+use super::support::{Call, RoomStore, microphone, of_kind, person, zoe};
 use crate::event::{EgressStatus, PlatformEvent};
+use crate::meeting::Outcome;
+use crate::participant::ParticipantKind;
 
 /// Number of random orders that are tried.
 const ORDERS: u64 = 2000;
@@ -220,5 +222,31 @@ impl Random {
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         usize::try_from((z ^ (z >> 31)) % end as u64).unwrap()
+    }
+}
+
+#[test]
+fn a_deferred_event_that_makes_the_domain_panic_does_not_hold_up_the_others() {
+    let call = Call::new("RM_1");
+    let agent = call.joined(1, &of_kind(ParticipantKind::Agent));
+    // An event opens the meeting, with a participant and a connection; the reconciler opens it without them.
+    for (reconciles, ids_to_open) in [(false, 3), (true, 1)] {
+        let mut store = RoomStore::new();
+        let deferred = store.apply(&agent).outcome;
+        store.panic_at_id(ids_to_open + 1);
+
+        let change = match reconciles {
+            false => store.apply(&call.joined(2, &zoe())),
+            true => store.reconcile(&call.live(&[(&zoe(), &[])])),
+        };
+        let next = store.apply(&call.left(3, &zoe()));
+
+        let people = &store.meeting("RM_1").unwrap().participants;
+        assert_eq!(
+            (deferred, &change.panicked),
+            (Outcome::Deferred, &vec![agent.key.clone()])
+        );
+        assert_eq!((next.outcome, next.panicked), (Outcome::Applied, vec![]));
+        assert_eq!(people.iter().map(|p| p.identity.as_str()).collect::<Vec<_>>(), ["zoe"]);
     }
 }

@@ -86,6 +86,15 @@ impl RoomStore {
         self.meetings.iter().find(|m| m.head.platform_room_sid.0 == sid)
     }
 
+    /// Lets the domain panic when it asks for the `n`th id from now on, once.
+    pub fn panic_at_id(&mut self, n: u64) {
+        let (ids, asked) = (self.ids.clone(), AtomicU64::new(0));
+        self.ids = Arc::new(move || {
+            assert_ne!(asked.fetch_add(1, Ordering::Relaxed) + 1, n, "told to panic");
+            ids()
+        });
+    }
+
     pub fn later(&mut self, seconds: i64) {
         self.now += TimeDelta::seconds(seconds);
     }
@@ -152,6 +161,7 @@ impl RoomStore {
                 |r| r.id,
             );
         }
+        self.deferred.retain(|event| !change.panicked.contains(&event.key));
         self.jobs.extend(change.jobs.clone());
         if let Some(meeting) = self.meeting(sid) {
             assert_one_open_recording_each(meeting);
