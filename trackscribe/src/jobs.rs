@@ -29,7 +29,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Lists dead jobs with their errors, newest first
+    /// Lists dead jobs with their errors, newest first, and jobs that wait for a worker of a newer version
     List,
     /// Queues a new job for a dead one, or for all, unless it can no longer have an effect; the dead ones are kept as a record
     Retry {
@@ -50,8 +50,7 @@ impl Action {
     async fn run(self, pool: &PgPool) -> Result<()> {
         let dead = storage::jobs::list_dead(&mut *pool.acquire().await?, LIMIT).await?;
         match self {
-            Action::List if dead.is_empty() => println!("no job is dead"),
-            Action::List => dead.iter().for_each(|job| println!("{}", line(job))),
+            Action::List => list(pool, &dead).await?,
             Action::Retry { id: None, .. } => retry(pool, &dead).await?,
             Action::Retry { id: Some(id), .. } => {
                 let job = dead.iter().find(|job| job.id.0 == id);
@@ -62,6 +61,22 @@ impl Action {
         }
         Ok(())
     }
+}
+
+async fn list(pool: &PgPool, dead: &[DeadJob]) -> Result<()> {
+    if dead.is_empty() {
+        println!("no job is dead");
+    }
+    dead.iter().for_each(|job| println!("{}", line(job)));
+    for job in storage::jobs::list_unread(&mut *pool.acquire().await?, LIMIT).await? {
+        let at = job.created_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let (id, queue) = (job.id, job.queue);
+        println!(
+            "{id}  {at}  {queue} waits for a worker of a newer version, which wrote it\n    {}",
+            job.payload
+        );
+    }
+    Ok(())
 }
 
 /// Queues dead jobs again that can still have an effect, and says why the others cannot.
@@ -80,8 +95,9 @@ async fn retry(pool: &PgPool, dead: &[DeadJob]) -> Result<()> {
 /// Queues a dead job again and undoes what was concluded from its death. Returns why not, if it can no longer have an
 /// effect.
 async fn reopen(pool: &PgPool, dead: &DeadJob) -> Result<Option<String>> {
-    let job = serde_json::from_value::<Job>(dead.payload.clone())
-        .with_context(|| format!("cannot read job {}, which another version wrote", dead.id))?;
+    let Ok(job) = serde_json::from_value::<Job>(dead.payload.clone()) else {
+        return Ok(Some("another version of this program wrote it".to_owned()));
+    };
     let mut tx = ChangeTx::begin(pool).await?;
     let env = Env {
         now: Utc::now(),

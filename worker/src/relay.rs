@@ -3,10 +3,15 @@
 //! PostgreSQL's NOTIFY starts a new job at once. Polling twice a second finds the rest, and is enough where notifications
 //! do not arrive, as behind some connection poolers.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use domain::job::{Job, Queue};
-use storage::{ChangeTx, PgPool, StorageError, jobs::NewJobs};
+use futures::FutureExt;
+use metrics::gauge;
+use storage::{
+    ChangeTx, PgPool, StorageError,
+    jobs::{NewJobs, Overdue},
+};
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -25,6 +30,12 @@ const RUN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Pause after a failure of the database or of Redis.
 const FAILURE_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long an overdue job is left alone if what follows from its death cannot be saved.
+const OVERDUE_PAUSE: Duration = Duration::from_secs(60);
+
+/// Most jobs of other versions that are counted.
+const MAX_UNREAD: i64 = 1_000;
 
 /// How often finished wake-ups and old jobs are deleted.
 const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(10);
@@ -81,19 +92,35 @@ pub async fn wake_due(pool: &PgPool, wake_queue: &WakeQueue, queues: &[Queue]) -
     Ok(())
 }
 
-/// Marks jobs dead whose last attempt ended with its process, and saves what follows from that.
+/// Marks jobs dead whose last attempt ended with its process, and saves what follows from that. A job of which this version
+/// cannot tell what follows is left alone for a while, so that it does not hold up the others.
 async fn mark_overdue_dead(ctx: &WorkerContext) -> Result<(), RelayError> {
-    const ERROR: &str = "the worker process ended during the last attempt";
     loop {
         let mut tx = ChangeTx::begin(&ctx.pool).await?;
-        let Some(payload) = storage::jobs::mark_overdue_dead(tx.conn(), ERROR).await? else {
+        let Some(overdue) = storage::jobs::lock_overdue(tx.conn()).await? else {
             return Ok(());
         };
-        if let Ok(job) = serde_json::from_value::<Job>(payload) {
-            jobs::after_death(&mut tx, &job, ERROR, ctx).await?;
-        }
-        tx.commit().await?;
+        let saved = AssertUnwindSafe(mark_dead(tx, &overdue, ctx)).catch_unwind().await;
+        let error = match saved {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) if error.is_transient() => return Err(error.into()),
+            Ok(Err(error)) => chain(&error),
+            Err(_panic) => "it panicked; see the log for the location".to_owned(),
+        };
+        tracing::error!(job.id = %overdue.id, error, "cannot save what follows from a job's death");
+        storage::jobs::leave_overdue(&mut *ctx.conn().await?, overdue.id, OVERDUE_PAUSE).await?;
     }
+}
+
+async fn mark_dead(mut tx: ChangeTx, overdue: &Overdue, ctx: &WorkerContext) -> Result<(), StorageError> {
+    const ERROR: &str = "the worker process ended during the last attempt";
+    let Ok(job) = serde_json::from_value::<Job>(overdue.payload.clone()) else {
+        storage::jobs::leave_overdue(tx.conn(), overdue.id, OVERDUE_PAUSE).await?;
+        return tx.commit().await;
+    };
+    storage::jobs::mark_overdue_dead(tx.conn(), overdue.id, ERROR).await?;
+    jobs::after_death(&mut tx, &job, ERROR, ctx).await?;
+    tx.commit().await
 }
 
 /// Ends a run that takes too long: a host that vanishes answers nothing, not even with an error.
@@ -142,5 +169,7 @@ async fn clean_up(ctx: &WorkerContext, wake_queue: &WakeQueue) -> Result<(), Rel
     }
     let mut conn = ctx.conn().await?;
     storage::jobs::prune(&mut conn, (ctx.clock)() - DONE_JOBS_KEPT).await?;
+    let unread = storage::jobs::list_unread(&mut conn, MAX_UNREAD).await?;
+    gauge!("trackscribe_jobs_unread").set(unread.len() as f64);
     Ok(())
 }

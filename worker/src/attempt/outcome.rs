@@ -28,6 +28,10 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause between two attempts to store an outcome.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 
+/// How long a job that this version cannot read is left to others. Workers of several versions share a queue only while
+/// they are being replaced.
+const UNREAD_PAUSE: Duration = Duration::from_secs(60);
+
 /// How an attempt ended.
 pub enum JobOutcome {
     Done,
@@ -133,15 +137,12 @@ async fn mark_dead(job: &Job, attempt: &Attempt<'_>, error: &str) -> Result<(), 
     tx.commit().await
 }
 
-/// Marks a job dead whose payload this version cannot read.
-pub async fn mark_unreadable_dead(
-    claimed: &Claimed,
-    why: &serde_json::Error,
-    ctx: &WorkerContext,
-) -> Result<(), StorageError> {
+/// Leaves a job to a version that can read it: the payload, or its kind, is of a newer one.
+pub async fn leave_unread(claimed: &Claimed, why: &serde_json::Error, ctx: &WorkerContext) -> Result<(), StorageError> {
     let error = format!("this version cannot read the job: {why}");
-    tracing::error!(job.id = %claimed.lease.job, error, "job is dead");
-    storage::jobs::mark_dead(&mut *ctx.conn().await?, claimed.lease, &error).await?;
+    tracing::error!(job.id = %claimed.lease.job, error, "job waits for a worker of another version");
+    storage::jobs::leave_unread(&mut *ctx.conn().await?, claimed.lease, UNREAD_PAUSE, &error).await?;
+    counter!("trackscribe_jobs_total", "queue" => "unknown", "outcome" => "unread").increment(1);
     Ok(())
 }
 

@@ -48,7 +48,7 @@ async fn claim_and_run(id: JobId, ctx: &WorkerContext, stop: &CancellationToken)
             let outcome = supervise(&job, &attempt, stop).await;
             outcome::store(&job, &attempt, outcome, started.elapsed()).await
         }
-        Err(why) => outcome::mark_unreadable_dead(&claimed, &why, ctx).await,
+        Err(why) => outcome::leave_unread(&claimed, &why, ctx).await,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Due and overdue jobs, for the relay.
 
+use std::time::Duration;
+
 use domain::JobId;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -48,21 +50,53 @@ pub async fn take_due(conn: &mut PgConnection, queue: &str, limit: i64) -> Resul
     Ok(ids.into_iter().map(JobId).collect())
 }
 
-/// Marks one job dead whose last attempt ended without an outcome. Returns its payload, so that the caller can save what
-/// follows in the same transaction; `None` if there is no such job.
-pub async fn mark_overdue_dead(conn: &mut PgConnection, error: &str) -> Result<Option<Value>, StorageError> {
-    let payload = sqlx::query_scalar!(
-        "UPDATE jobs
-         SET state = 'dead', lease_until = NULL, error = coalesce(error || '; ', '') || $1, finished_at = now()
-         WHERE id = (SELECT id
-                     FROM jobs
-                     WHERE state = 'running' AND lease_until < now() AND attempt >= max_attempts
-                     LIMIT 1
-                     FOR UPDATE SKIP LOCKED)
-         RETURNING payload",
-        error,
+/// A job whose last attempt ended without an outcome.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overdue {
+    pub id: JobId,
+    pub payload: Value,
+}
+
+/// Locks one job whose last attempt ended without an outcome, until the transaction ends; `None` if there is none.
+pub async fn lock_overdue(conn: &mut PgConnection) -> Result<Option<Overdue>, StorageError> {
+    let overdue = sqlx::query_as!(
+        Overdue,
+        r#"SELECT id AS "id: JobId", payload
+           FROM jobs
+           WHERE state = 'running' AND lease_until < now() AND attempt >= max_attempts
+           ORDER BY lease_until
+           LIMIT 1
+           FOR UPDATE SKIP LOCKED"#,
     )
     .fetch_optional(conn)
     .await?;
-    Ok(payload)
+    Ok(overdue)
+}
+
+/// Marks a job dead that the caller has locked by [`lock_overdue`].
+pub async fn mark_overdue_dead(conn: &mut PgConnection, id: JobId, error: &str) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE jobs
+         SET state = 'dead', lease_until = NULL, error = coalesce(error || '; ', '') || $2, finished_at = now()
+         WHERE id = $1",
+        id.0,
+        error,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Leaves an overdue job alone for a while: this program cannot save what follows from its death.
+pub async fn leave_overdue(conn: &mut PgConnection, id: JobId, pause: Duration) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE jobs
+         SET lease_until = now() + make_interval(secs => $2)
+         WHERE id = $1 AND state = 'running' AND attempt >= max_attempts AND lease_until < now()",
+        id.0,
+        pause.as_secs_f64(),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

@@ -37,7 +37,7 @@ pub async fn claim(conn: &mut PgConnection, job: JobId, lease_for: Duration) -> 
     let token = Uuid::new_v4();
     let row = sqlx::query!(
         "UPDATE jobs
-         SET state = 'running', attempt = attempt + 1, token = $2, woken_at = NULL,
+         SET state = 'running', attempt = attempt + 1, token = $2, woken_at = NULL, unread_since = NULL,
              lease_until = now() + make_interval(secs => $3)
          WHERE id = $1 AND state IN ('ready', 'running') AND run_at <= now() AND attempt < max_attempts
            AND coalesce(lease_until, '-infinity') < now()
@@ -147,6 +147,26 @@ pub async fn postpone(
     requeue(conn, lease, &how).await
 }
 
+/// Leaves a job that this program cannot read to one that can, which may claim it after `after`. Does not count as an
+/// attempt. Returns `false` if the lease is lost.
+pub async fn leave_unread(
+    conn: &mut PgConnection,
+    lease: Lease,
+    after: Duration,
+    error: &str,
+) -> Result<bool, StorageError> {
+    let left = sqlx::query!(
+        "UPDATE jobs
+         SET unread_since = now()
+         WHERE id = $1 AND token = $2 AND state = 'running'",
+        lease.job.0,
+        lease.token,
+    )
+    .execute(&mut *conn)
+    .await?;
+    Ok(left.rows_affected() == 1 && postpone(conn, lease, after, error).await?)
+}
+
 /// Returns a job to the queue without counting the attempt, because this process is about to end. Another worker may
 /// claim it at once. Returns `false` if the lease is lost.
 pub async fn release(conn: &mut PgConnection, lease: Lease) -> Result<bool, StorageError> {
@@ -215,7 +235,7 @@ mod tests {
     use sqlx::PgPool;
 
     use super::*;
-    use crate::jobs::{add, due_queues, list_dead, mark_overdue_dead, take_due};
+    use crate::jobs::{add, due_queues, leave_overdue, list_dead, lock_overdue, mark_overdue_dead, take_due};
 
     const LEASE: Duration = Duration::from_secs(20);
     const NO_TIME: Duration = Duration::ZERO;
@@ -352,12 +372,15 @@ mod tests {
                 .await
                 .unwrap();
         }
-        let payload = mark_overdue_dead(&mut conn, "the worker ended").await.unwrap();
-        let nothing_more = mark_overdue_dead(&mut conn, "the worker ended").await.unwrap();
+        let overdue = lock_overdue(&mut conn).await.unwrap().unwrap();
+        leave_overdue(&mut conn, id, LEASE).await.unwrap();
+        let left_alone = lock_overdue(&mut conn).await.unwrap();
+        mark_overdue_dead(&mut conn, id, "the worker ended").await.unwrap();
+        let nothing_more = lock_overdue(&mut conn).await.unwrap();
 
         assert_eq!(attempts, job().queue().max_attempts());
-        assert_eq!(serde_json::from_value::<Job>(payload.unwrap()).unwrap(), job());
-        assert_eq!(nothing_more, None);
+        assert_eq!(serde_json::from_value::<Job>(overdue.payload).unwrap(), job());
+        assert_eq!((left_alone, nothing_more), (None, None));
         let dead = list_dead(&mut conn, 10).await.unwrap();
         assert_eq!(
             (dead[0].id, dead[0].attempt, dead[0].error.as_deref()),

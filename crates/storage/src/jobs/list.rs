@@ -1,7 +1,7 @@
 //! Lists dead jobs and deletes old ones.
 
 use chrono::{DateTime, Utc};
-use domain::JobId;
+use domain::{JobId, job::Queue};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -32,6 +32,33 @@ pub async fn list_dead(conn: &mut PgConnection, limit: i64) -> Result<Vec<DeadJo
     .fetch_all(conn)
     .await?;
     Ok(dead)
+}
+
+/// A job that waits for a worker that can read it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct UnreadJob {
+    pub id: JobId,
+    pub queue: String,
+    pub payload: Value,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Lists jobs that newer programs wrote, oldest first: those of unknown queues, and those that a worker could not read.
+pub async fn list_unread(conn: &mut PgConnection, limit: i64) -> Result<Vec<UnreadJob>, StorageError> {
+    let known: Vec<String> = Queue::ALL.map(|queue| queue.as_str().to_owned()).to_vec();
+    let unread = sqlx::query_as!(
+        UnreadJob,
+        r#"SELECT id AS "id: JobId", queue, payload, created_at
+           FROM jobs
+           WHERE state IN ('ready', 'running') AND (unread_since IS NOT NULL OR queue <> ALL($1))
+           ORDER BY created_at, id
+           LIMIT $2"#,
+        &known,
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(unread)
 }
 
 /// Deletes jobs that were done before `before`, and returns how many. Dead jobs stay.

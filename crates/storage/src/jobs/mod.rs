@@ -9,9 +9,11 @@ mod lease;
 mod list;
 mod listen;
 
-pub use due::{due_queues, mark_overdue_dead, take_due};
-pub use lease::{Claimed, Lease, claim, fence, finish, mark_dead, postpone, progress, release, renew, retry};
-pub use list::{DeadJob, list_dead, prune};
+pub use due::{Overdue, due_queues, leave_overdue, lock_overdue, mark_overdue_dead, take_due};
+pub use lease::{
+    Claimed, Lease, claim, fence, finish, leave_unread, mark_dead, postpone, progress, release, renew, retry,
+};
+pub use list::{DeadJob, UnreadJob, list_dead, list_unread, prune};
 pub use listen::NewJobs;
 
 use domain::job::Job;
