@@ -14,7 +14,7 @@ use domain::{
 };
 use media::timeline::meeting_time_ms;
 use storage::{
-    ChangeTx, StorageError,
+    ChangeTx, PgConnection, StorageError,
     chunks::{self, Chunk},
     jobs, meetings, rooms, segments,
     transcripts::{self, TranscriptHead},
@@ -109,6 +109,9 @@ impl Snapshot {
         if now != self.meeting {
             return Ok(false);
         }
+        if is_stored(tx.conn(), &head, turns).await? {
+            return Ok(true); // an earlier attempt has told so, and queued the export
+        }
         segments::replace(tx.conn(), id, turns).await?;
         transcripts::save(tx.conn(), &head).await?;
         let mut fact = FactKind::TranscriptFailed;
@@ -123,6 +126,12 @@ impl Snapshot {
     }
 }
 
+/// Whether the stored transcript is the same.
+async fn is_stored(conn: &mut PgConnection, head: &TranscriptHead, turns: &[Segment]) -> Result<bool, StorageError> {
+    let stored = transcripts::find(conn, head.meeting_id).await?;
+    Ok(stored.as_ref() == Some(head) && segments::list(conn, head.meeting_id).await? == turns)
+}
+
 /// Marks the transcript as failed, so that nothing waits for it.
 pub async fn after_death(tx: &mut ChangeTx, id: MeetingId) -> Result<(), StorageError> {
     let Some((room, meeting)) = meetings::lock(tx.conn(), id).await? else {
@@ -132,7 +141,10 @@ pub async fn after_death(tx: &mut ChangeTx, id: MeetingId) -> Result<(), Storage
         state: TranscriptState::Failed,
         ..head(&room, &meeting, &[])
     };
-    tx.add_fact(Fact::of_meeting(FactKind::TranscriptFailed, id));
+    let before = transcripts::find(tx.conn(), id).await?;
+    if before.is_none_or(|before| before.state != TranscriptState::Failed) {
+        tx.add_fact(Fact::of_meeting(FactKind::TranscriptFailed, id));
+    }
     transcripts::save(tx.conn(), &head).await
 }
 
