@@ -61,7 +61,7 @@ impl DownloadedObject {
         let sha256 = writer.digest.finalize();
         Ok(Self {
             file: writer.file,
-            sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex::encode(sha256),
             size_bytes: writer.size_bytes,
         })
     }

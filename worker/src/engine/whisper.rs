@@ -256,7 +256,7 @@ fn fingerprint(model: &Path) -> std::io::Result<String> {
         .chain_update(length.to_le_bytes())
         .chain_update(&start)
         .finalize();
-    Ok(digest[..8].iter().map(|b| format!("{b:02x}")).collect())
+    Ok(hex::encode(&digest[..8]))
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ fn measurements(recording: &Recording, started_at: UnixNanos, file: &[u8]) -> Tr
             sid: "PA_1".into(),
             name: String::new(),
         },
-        sha256: Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: hex::encode(Sha256::digest(file)),
         size_bytes: file.len() as u64,
         samples: probed.samples - SampleTime(probed.head.pre_skip.into()),
         clock: exact_clock(started_at),
