@@ -6,7 +6,7 @@ use anyhow::Context;
 use axum::Router;
 use platform::{Platforms, livekit::Livekit};
 use secrecy::ExposeSecret;
-use storage::{PgPool, StorageError, pool::StatementLimits};
+use storage::{PgPool, StorageError, pool::STATEMENT_TIMEOUT};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -23,15 +23,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause between attempts to reach the database at startup.
 const DATABASE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Limits of the database's work for one request. A webhook must be answered within [`WEBHOOK_TIMEOUT`] of 3 s: it may
-/// wait 1 s for the lock of a room that somebody else changes, and no statement outlives the answer. Pages of the API need
-/// milliseconds.
-pub(crate) const STATEMENT_LIMITS: StatementLimits = StatementLimits {
-    lock: Duration::from_millis(1_000),
-    statement: Duration::from_millis(2_000),
-};
-const _: () = assert!(STATEMENT_LIMITS.statement.as_millis() < WEBHOOK_TIMEOUT.as_millis());
-const _: () = assert!(STATEMENT_LIMITS.lock.as_millis() < STATEMENT_LIMITS.statement.as_millis());
+/// No statement outlives the answer to a webhook.
+const _: () = assert!(STATEMENT_TIMEOUT.as_millis() < WEBHOOK_TIMEOUT.as_millis());
 
 /// The application: its router, and the state that its handlers share.
 pub struct App {
@@ -43,7 +36,7 @@ impl App {
     /// Builds the application from checked settings. Opens no connection.
     pub fn build(settings: &Settings) -> anyhow::Result<Self> {
         let url = settings.database_url.expose_secret();
-        let pool = storage::pool::connect_lazy_limited(url, "server", settings.database_connections, STATEMENT_LIMITS)
+        let pool = storage::pool::connect_lazy(url, "server", settings.database_connections)
             .context("DATABASE_URL is not a valid PostgreSQL URL")?;
         Ok(Self::new(AppState {
             pool,

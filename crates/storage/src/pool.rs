@@ -18,16 +18,20 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// PostgreSQL ends a transaction that is idle for this long, so that a hung process cannot keep a room's row locked.
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "60s";
 
-/// How long one statement may take, and how long it may wait for a lock. PostgreSQL cancels it then.
-#[derive(Clone, Copy, Debug)]
-pub struct StatementLimits {
-    pub lock: Duration,
-    pub statement: Duration,
-}
+/// How long one statement may wait for a lock. PostgreSQL cancels it then. A webhook must be answered within 3 s: it may wait
+/// this long for the lock of a room that somebody else changes.
+pub const LOCK_TIMEOUT: Duration = Duration::from_millis(1_000);
+
+/// How long one statement may take. No statement outlives a webhook's answer, or holds a room's lock for longer than a
+/// webhook may take.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_millis(2_000);
+
+const _: () = assert!(LOCK_TIMEOUT.as_millis() < STATEMENT_TIMEOUT.as_millis());
 
 /// Returns a pool that connects at its first use, so that a process can start before the database.
 ///
-/// `role` becomes part of the `application_name` that PostgreSQL shows.
+/// Every statement except migrations is limited by [`LOCK_TIMEOUT`] and [`STATEMENT_TIMEOUT`]. `role` becomes part of the
+/// `application_name` that PostgreSQL shows.
 ///
 /// # Errors
 /// If `url` is not a valid PostgreSQL URL.
@@ -35,25 +39,18 @@ pub fn connect_lazy(url: &str, role: &str, max_connections: u32) -> Result<PgPoo
     Ok(lazy_pool(options(url, role)?, max_connections))
 }
 
-/// As [`connect_lazy`], with limits for every statement except migrations.
-pub fn connect_lazy_limited(
-    url: &str,
-    role: &str,
-    max_connections: u32,
-    limits: StatementLimits,
-) -> Result<PgPool, StorageError> {
-    let options = options(url, role)?.options([
-        ("lock_timeout", format!("{}ms", limits.lock.as_millis())),
-        ("statement_timeout", format!("{}ms", limits.statement.as_millis())),
-    ]);
-    Ok(lazy_pool(options, max_connections))
-}
-
 fn options(url: &str, role: &str) -> Result<PgConnectOptions, StorageError> {
     Ok(url
         .parse::<PgConnectOptions>()?
         .application_name(&format!("trackscribe-{role}"))
-        .options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT)]))
+        .options([
+            (
+                "idle_in_transaction_session_timeout",
+                IDLE_IN_TRANSACTION_TIMEOUT.to_owned(),
+            ),
+            ("lock_timeout", format!("{}ms", LOCK_TIMEOUT.as_millis())),
+            ("statement_timeout", format!("{}ms", STATEMENT_TIMEOUT.as_millis())),
+        ]))
 }
 
 fn lazy_pool(options: PgConnectOptions, max_connections: u32) -> PgPool {
@@ -152,21 +149,20 @@ mod tests {
     }
 
     #[sqlx::test]
-    async fn a_statement_that_waits_for_a_lock_ends_at_its_limit_as_transient(pool: PgPool) {
+    async fn a_statement_that_waits_or_works_for_too_long_ends_as_transient(pool: PgPool) {
         use sqlx::ConnectOptions;
         let url = pool.connect_options().to_url_lossy().to_string();
-        let limits = StatementLimits {
-            lock: Duration::from_millis(50),
-            statement: Duration::from_secs(10),
-        };
-        let limited = connect_lazy_limited(&url, "test", 2, limits).unwrap();
+        let limited = connect_lazy(&url, "test", 2).unwrap();
         let mut holder = begin(&pool).await.unwrap();
         sqlx::query("LOCK TABLE jobs").execute(&mut *holder).await.unwrap();
 
         let waited = sqlx::query("SELECT 1 FROM jobs").execute(&limited).await;
 
-        let error = StorageError::from(waited.unwrap_err());
-        assert!(error.is_transient(), "{error}");
+        let asleep = sqlx::query("SELECT pg_sleep(60)").execute(&limited).await;
+
+        for error in [waited, asleep].map(|result| StorageError::from(result.unwrap_err())) {
+            assert!(error.is_transient(), "{error}");
+        }
         migrate(&limited).await.unwrap();
     }
 

@@ -9,11 +9,28 @@ use sqlx::{PgConnection, types::Json};
 
 use crate::StorageError;
 
-/// Replaces all segments of a meeting, in two statements: the caller holds the lock of the room.
+/// Segments that one statement writes, so that it stays far below the limit of a statement's time.
+const BATCH: usize = 500;
+
+/// Replaces all segments of a meeting, in a few statements: the caller holds the lock of the room.
 pub async fn replace(conn: &mut PgConnection, meeting: MeetingId, segments: &[Segment]) -> Result<(), StorageError> {
     sqlx::query!("DELETE FROM segments WHERE meeting_id = $1", meeting.0)
         .execute(&mut *conn)
         .await?;
+    for (batch, segments) in segments.chunks(BATCH).enumerate() {
+        let before = i64::try_from(batch * BATCH).expect("a transcript has fewer than 2^63 segments");
+        insert(conn, meeting, segments, before).await?;
+    }
+    Ok(())
+}
+
+/// Inserts segments that follow `before` others.
+async fn insert(
+    conn: &mut PgConnection,
+    meeting: MeetingId,
+    segments: &[Segment],
+    before: i64,
+) -> Result<(), StorageError> {
     let speakers: Vec<String> = segments.iter().map(|s| s.speaker.0.clone()).collect();
     let starts: Vec<i64> = segments.iter().map(|s| s.start_ms).collect();
     let ends: Vec<i64> = segments.iter().map(|s| s.end_ms).collect();
@@ -24,7 +41,7 @@ pub async fn replace(conn: &mut PgConnection, meeting: MeetingId, segments: &[Se
         .expect("a word contains texts and numbers, which JSON can represent");
     sqlx::query!(
         "INSERT INTO segments (meeting_id, position, speaker, start_ms, end_ms, text, words)
-         SELECT $1, row.position - 1, row.speaker, row.start_ms, row.end_ms, row.text, row.words
+         SELECT $1, $7::bigint + row.position - 1, row.speaker, row.start_ms, row.end_ms, row.text, row.words
          FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::jsonb[])
               WITH ORDINALITY AS row (speaker, start_ms, end_ms, text, words, position)",
         meeting.0,
@@ -33,6 +50,7 @@ pub async fn replace(conn: &mut PgConnection, meeting: MeetingId, segments: &[Se
         &ends,
         &texts,
         &words,
+        before,
     )
     .execute(conn)
     .await?;

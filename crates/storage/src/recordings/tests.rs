@@ -1,5 +1,7 @@
+use chrono::TimeDelta;
 use domain::{
-    ObjectKey, SampleTime, UnixNanos,
+    ObjectKey, RecordingId, SampleTime, UnixNanos,
+    job::Job,
     manifest::{Fit, GapCause, Listened},
     recording::{
         Acceptance, Active, Complete, Coverage, Failed, FailureReason, Hole, RecordedFile, Recording, RecordingState,
@@ -81,9 +83,6 @@ async fn every_state_reads_back_as_it_was_written(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn an_accepted_recording_reads_back_with_its_fit(pool: PgPool) {
-    let mut conn = pool.acquire().await.unwrap();
-#[sqlx::test]
 async fn a_repeated_attempt_reads_back_with_the_failure_before_it(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let first = requested(&mut conn).await;
@@ -99,6 +98,9 @@ async fn a_repeated_attempt_reads_back_with_the_failure_before_it(pool: PgPool) 
 }
 
     let mut recording = requested(&mut conn).await;
+#[sqlx::test]
+async fn an_accepted_recording_reads_back_with_its_fit(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
     recording.egress_id = Some("EG_1".into());
     recording.state = complete();
     recording.acceptance = Some(acceptance());

@@ -13,7 +13,7 @@ use sqlx::ConnectOptions;
 use storage::PgPool;
 
 use super::{ROOM, event, rows, with_room};
-use crate::{run::STATEMENT_LIMITS, support::TestApp};
+use crate::support::TestApp;
 
 /// LiveKit gives a webhook this long.
 const BUDGET: Duration = Duration::from_secs(3);
@@ -21,11 +21,11 @@ const BUDGET: Duration = Duration::from_secs(3);
 /// Ids that a delivery takes before its event is judged: of the request, and of the event's row.
 const IDS_BEFORE_JUDGING: usize = 2;
 
-/// An app whose pool has the server's limits.
-fn limited(pool: &PgPool) -> TestApp {
+/// An app whose pool has the server's limits, and this many connections.
+fn limited(pool: &PgPool, connections: u32) -> TestApp {
     let url = pool.connect_options().to_url_lossy().to_string();
     TestApp::build(
-        storage::pool::connect_lazy_limited(&url, "server", 4, STATEMENT_LIMITS).unwrap(),
+        storage::pool::connect_lazy(&url, "server", connections).unwrap(),
         |_| {},
     )
 }
@@ -37,7 +37,7 @@ async fn outcomes(app: &TestApp) -> Vec<String> {
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn an_event_of_a_locked_room_is_stored_in_time_and_judged_when_it_is_repeated(pool: PgPool) {
     with_room(pool.clone()).await;
-    let app = limited(&pool);
+    let app = limited(&pool, 4);
     let joined = event("participant_joined", "EV_1", ROOM);
     let mut holder = pool.begin().await.unwrap();
     sqlx::query("SELECT 1 FROM rooms FOR UPDATE")
@@ -94,7 +94,7 @@ async fn an_event_that_makes_the_domain_panic_is_kept_and_judged_when_it_is_repe
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn an_inbox_that_cannot_be_written_in_time_is_answered_503(pool: PgPool) {
     with_room(pool.clone()).await;
-    let app = limited(&pool);
+    let app = limited(&pool, 4);
     let mut holder = pool.begin().await.unwrap();
     sqlx::query("LOCK TABLE events").execute(&mut *holder).await.unwrap();
 
@@ -105,4 +105,23 @@ async fn an_inbox_that_cannot_be_written_in_time_is_answered_503(pool: PgPool) {
 
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.text());
     assert!(answer.header("retry-after").is_some() && took < BUDGET, "{took:?}");
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn a_webhook_that_finds_all_connections_in_use_is_refused_in_time_and_not_lost(pool: PgPool) {
+    with_room(pool.clone()).await;
+    let app = limited(&pool, 1);
+    let joined = event("participant_joined", "EV_1", ROOM);
+    let in_use = app.pool.acquire().await.unwrap();
+
+    let started = Instant::now();
+    let refused = app.webhook(&joined).await;
+    let took = started.elapsed();
+    drop(in_use);
+    let repeated = app.webhook(&joined).await;
+
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE, "{}", refused.text());
+    assert!(refused.header("retry-after").is_some() && took < BUDGET, "{took:?}");
+    assert_eq!(repeated.status, StatusCode::OK);
+    assert_eq!(outcomes(&app).await, ["applied -"]);
 }
