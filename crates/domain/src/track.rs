@@ -63,6 +63,8 @@ text_enum! {
         Consent = "consent",
         /// It ended before its first packet.
         NoAudio = "no_audio",
+        /// For a reason that this version does not know: a newer one wrote it.
+        Other = "other",
     }
 }
 

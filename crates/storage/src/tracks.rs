@@ -1,7 +1,10 @@
 //! Tracks: published streams.
 
 use chrono::{DateTime, Utc};
-use domain::{MeetingId, ParticipantId, TrackId, TrackSid, track::Track};
+use domain::{
+    MeetingId, ParticipantId, TrackId, TrackSid,
+    track::{NotRecorded, Track},
+};
 use sqlx::PgConnection;
 
 use crate::{StorageError, row::Row};
@@ -97,7 +100,10 @@ impl TryFrom<TrackRow> for Track {
             encrypted: row.encrypted,
             published_at: row.published_at,
             unpublished_at: row.unpublished_at,
-            not_recorded: at.read_optional("not_recorded", row.not_recorded.map(|reason| reason.parse()))?,
+            // A newer program may have written a reason that this one does not know.
+            not_recorded: row
+                .not_recorded
+                .map(|reason| reason.parse().unwrap_or(NotRecorded::Other)),
         })
     }
 }

@@ -45,6 +45,8 @@ text_enum! {
         ManifestMissing = "manifest_missing",
         /// Object and manifest do not match.
         Mismatch = "mismatch",
+        /// A reason that this version does not know: a newer one wrote it.
+        Other = "other",
     }
 }
 
@@ -60,7 +62,7 @@ pub enum ReasonSource {
 }
 
 impl FailureReason {
-    /// Returns who says so.
+    /// Returns who says so. What a newer version concluded is left as it is, as a recorder's word would be.
     pub fn source(self) -> ReasonSource {
         match self {
             Self::NoAudio
@@ -72,7 +74,8 @@ impl FailureReason {
             | Self::Video
             | Self::Codec
             | Self::MediaUnreachable
-            | Self::NoPackets => ReasonSource::Recorder,
+            | Self::NoPackets
+            | Self::Other => ReasonSource::Recorder,
             Self::ObjectMissing | Self::ManifestMissing | Self::Mismatch => ReasonSource::Store,
             Self::Lost | Self::StartFailed | Self::TrackGone | Self::Stuck | Self::NotAccepted => ReasonSource::Guess,
         }

@@ -142,9 +142,7 @@ fn state(row: &RecordingRow) -> Result<RecordingState, StorageError> {
             truncated: row.truncated,
         })),
         "failed" => Ok(RecordingState::Failed(Failed {
-            reason: known(row, "reason", row.reason.as_deref())?
-                .parse::<FailureReason>()
-                .or_else(|why| at(row).read("reason", Err(why)))?,
+            reason: reason(known(row, "reason", row.reason.as_deref())?),
             error: row.error.clone(),
             file: row.object_key.is_some().then(|| file(row)).transpose()?,
             started_at,
@@ -152,6 +150,12 @@ fn state(row: &RecordingRow) -> Result<RecordingState, StorageError> {
         })),
         other => at(row).read("state", Err(format!("{other:?} is not a state of a recording"))),
     }
+}
+
+/// Reads a reason. A newer program may have written one that this program does not know, which must not keep it from the
+/// meeting.
+fn reason(word: &str) -> FailureReason {
+    word.parse().unwrap_or(FailureReason::Other)
 }
 
 fn file(row: &RecordingRow) -> Result<RecordedFile, StorageError> {

@@ -7,11 +7,12 @@ use domain::{
         Acceptance, Active, Complete, Coverage, Failed, FailureReason, Hole, RecordedFile, Recording, RecordingState,
         Transcription,
     },
+    track::NotRecorded,
 };
 use sqlx::{PgConnection, PgPool};
 
 use super::*;
-use crate::{StorageError, support};
+use crate::{StorageError, jobs, meetings, support};
 
 fn complete() -> RecordingState {
     let object = ObjectKey::parse("recordings/standup/m/ada/TR_1-EG_1.ogg").unwrap();
@@ -97,10 +98,10 @@ async fn a_repeated_attempt_reads_back_with_the_failure_before_it(pool: PgPool) 
     assert_eq!(find(&mut conn, again.id).await.unwrap(), Some(again));
 }
 
-    let mut recording = requested(&mut conn).await;
 #[sqlx::test]
 async fn an_accepted_recording_reads_back_with_its_fit(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
+    let mut recording = requested(&mut conn).await;
     recording.egress_id = Some("EG_1".into());
     recording.state = complete();
     recording.acceptance = Some(acceptance());
@@ -169,4 +170,124 @@ async fn an_invalid_row_is_named(pool: PgPool) {
         "{error}"
     );
     assert!(error.to_string().contains(&recording.id.to_string()), "{error}");
+}
+
+/// A state: it failed for this reason, with or without a file, this long after the test's time.
+fn failed(reason: FailureReason, file: Option<&str>, ended_after_s: i64) -> RecordingState {
+    let file = file.map(|key| RecordedFile::new(ObjectKey::parse(key).unwrap(), Some(9)));
+    RecordingState::Failed(Failed {
+        reason,
+        error: None,
+        file,
+        started_at: Some(support::now()),
+        ended_at: Some(support::now() + TimeDelta::seconds(ended_after_s)),
+    })
+}
+
+/// Saves recordings of one track in these states, and returns their ids.
+async fn saved<const N: usize>(conn: &mut PgConnection, states: [RecordingState; N]) -> [RecordingId; N] {
+    let first = requested(conn).await;
+    let mut ids = [first.id; N];
+    for (index, state) in states.into_iter().enumerate() {
+        let id = if index == 0 { first.id } else { support::id() };
+        let recording = Recording {
+            id,
+            state,
+            ..first.clone()
+        };
+        save(conn, &recording).await.unwrap();
+        ids[index] = id;
+    }
+    ids
+}
+
+fn ids(recordings: &[Recording]) -> Vec<RecordingId> {
+    recordings.iter().map(|recording| recording.id).collect()
+}
+
+#[sqlx::test]
+async fn a_failed_recording_keeps_its_file(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let cut = failed(FailureReason::Interrupted, Some("recordings/a.ogg"), 60);
+    let [id] = saved(&mut conn, [cut.clone()]).await;
+
+    let found = find(&mut conn, id).await.unwrap().unwrap();
+
+    assert_eq!(found.state, cut);
+    assert!(found.awaits_acceptance());
+}
+
+#[sqlx::test]
+async fn reasons_of_a_newer_program_do_not_keep_this_one_from_the_meeting(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let [id] = saved(&mut conn, [failed(FailureReason::Lost, None, 0)]).await;
+    for newer in [
+        "UPDATE recordings SET reason = 'abducted', earlier_failure = 'abducted'",
+        "UPDATE tracks SET not_recorded = 'abducted'",
+    ] {
+        sqlx::query(newer).execute(&pool).await.unwrap();
+    }
+
+    let recording = find(&mut conn, id).await.unwrap().unwrap();
+    let meeting = meetings::find_whole(&mut conn, recording.meeting_id).await.unwrap();
+
+    assert_eq!(recording.state.failure(), Some(FailureReason::Other));
+    assert_eq!(recording.earlier_failure, Some(FailureReason::Other));
+    assert_eq!(meeting.unwrap().tracks[0].not_recorded, Some(NotRecorded::Other));
+}
+
+#[sqlx::test]
+async fn open_recordings_and_recent_guesses_without_a_file_are_unconfirmed(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let [active, lost, ..] = saved(
+        &mut conn,
+        [
+            RecordingState::Active(Active { started_at: None }),
+            failed(FailureReason::Lost, None, 60),
+            failed(FailureReason::Lost, None, -60),
+            failed(FailureReason::NoAudio, None, 60),
+            failed(FailureReason::NotAccepted, Some("recordings/a.ogg"), 60),
+            complete(),
+        ],
+    )
+    .await;
+
+    let unconfirmed = list_unconfirmed(&mut conn, support::now()).await.unwrap();
+
+    assert_eq!(ids(&unconfirmed), [active, lost]);
+}
+
+#[sqlx::test]
+async fn recordings_with_a_file_that_no_job_works_on_are_abandoned(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let file = Some("recordings/a.ogg");
+    let [whole, cut, given_up, _too_old, _without_file, _active] = saved(
+        &mut conn,
+        [
+            complete(),
+            failed(FailureReason::Interrupted, file, 60),
+            failed(FailureReason::NotAccepted, file, 60),
+            failed(FailureReason::NotAccepted, file, -60),
+            failed(FailureReason::Lost, None, 60),
+            RecordingState::Active(Active { started_at: None }),
+        ],
+    )
+    .await;
+    let accept = |recording_id| Job::AcceptRecording { recording_id };
+
+    let without_jobs = list_abandoned(&mut conn, support::now()).await.unwrap();
+    jobs::add(&mut conn, &[accept(whole), accept(cut)]).await.unwrap();
+    let while_jobs_wait = list_abandoned(&mut conn, support::now()).await.unwrap();
+    let died = "UPDATE jobs SET state = 'dead', finished_at = now() - make_interval(mins => $1)";
+    sqlx::query(died).bind(30).execute(&pool).await.unwrap();
+    let after_a_death = list_abandoned(&mut conn, support::now()).await.unwrap();
+    sqlx::query(died).bind(61).execute(&pool).await.unwrap();
+    let an_hour_later = list_abandoned(&mut conn, support::now()).await.unwrap();
+
+    assert_eq!(ids(&without_jobs), [whole, cut, given_up]);
+    assert_eq!(
+        (ids(&while_jobs_wait), ids(&after_a_death)),
+        (vec![given_up], vec![given_up])
+    );
+    assert_eq!(ids(&an_hour_later), [whole, cut, given_up]);
 }
