@@ -3,6 +3,7 @@
 mod alignment;
 mod late_joiner;
 mod livekit_down;
+mod lost_recorder;
 mod lost_webhook;
 mod muted_track;
 mod official_sdk;

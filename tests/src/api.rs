@@ -44,6 +44,7 @@ pub struct Recording {
     pub egress_id: Option<String>,
     pub state: String,
     pub reason: Option<String>,
+    pub guess: bool,
     pub object_key: Option<String>,
     pub manifest_key: Option<String>,
     pub offset_ms: Option<i64>,
@@ -126,6 +127,10 @@ impl Api {
         self.get::<List<Recording>>(&format!("/v1/meetings/{meeting}/recordings"))
             .await
             .items
+    }
+
+    pub async fn recording(&self, recording: &str) -> Recording {
+        self.get(&format!("/v1/recordings/{recording}")).await
     }
 
     pub async fn transcript(&self, meeting: &str) -> Transcript {

@@ -32,6 +32,7 @@ enum StoreKind {
 #[derive(Debug)]
 pub struct Stack {
     egress: Option<Role>,
+    more_egresses: Vec<Role>,
     workers: Vec<Role>,
     server: Option<Role>,
     pub livekit: LivekitServer,
@@ -99,6 +100,7 @@ impl StackBuilder {
         environment.extend(self.environment);
         let mut stack = Stack {
             egress: None,
+            more_egresses: Vec::new(),
             workers: Vec::new(),
             server: None,
             livekit,
@@ -173,6 +175,22 @@ impl Stack {
     /// When no worker is running.
     pub fn kill_oldest_worker(&mut self) {
         self.workers.remove(0).kill();
+    }
+
+    /// Kills the egress, as a crash would. Its spool stays.
+    pub fn kill_egress(&mut self) {
+        if let Some(egress) = self.egress.take() {
+            egress.kill();
+        }
+    }
+
+    /// Starts another egress with a spool of its own.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn add_egress(&mut self, name: &str) {
+        let egress = self.start_role("egress", name).await;
+        self.more_egresses.push(egress);
     }
 
     /// # Panics
@@ -255,6 +273,7 @@ impl Drop for Stack {
         for role in [self.egress.take()]
             .into_iter()
             .flatten()
+            .chain(self.more_egresses.drain(..))
             .chain(self.workers.drain(..))
             .chain(self.server.take())
         {

@@ -17,10 +17,15 @@ use super::worker_test::{ROOM, WorkerTest};
 impl WorkerTest {
     /// Stores a recorded file with its manifest, after `change`, and reports the end of the egress.
     pub async fn complete_recording(&self, identity: &str, file: &[u8], change: impl FnOnce(&mut Manifest)) {
-        let recording = self.recording_of(identity).await;
+        self.complete(&self.recording_of(identity).await, file, change).await;
+    }
+
+    /// The same for one of several recordings.
+    pub async fn complete(&self, recording: &Recording, file: &[u8], change: impl FnOnce(&mut Manifest)) {
+        let identity = &recording.identity;
         let egress = recording.egress_id.clone().expect("an egress was requested");
         let key = ObjectKey::parse(format!("recordings/{ROOM}/{identity}-{egress}.ogg")).unwrap();
-        let mut manifest = self.manifest(&recording, &egress, file);
+        let mut manifest = self.manifest(recording, &egress, file);
         change(&mut manifest);
         let json = manifest.to_json().unwrap();
         let store = &self.ctx.recordings;
@@ -29,7 +34,7 @@ impl WorkerTest {
             .put(&key.manifest(), Body::from(json), "application/json")
             .await
             .unwrap();
-        self.report_egress(&recording, EgressStatus::Complete, Some(&key)).await;
+        self.report_egress(recording, EgressStatus::Complete, Some(&key)).await;
     }
 
     fn manifest(&self, recording: &Recording, egress: &EgressId, file: &[u8]) -> Manifest {

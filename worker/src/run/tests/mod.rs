@@ -2,6 +2,8 @@
 
 mod failed_jobs;
 mod leases;
+mod lost_recorder;
+mod outages;
 mod redis_outages;
 
 use domain::{MeetingId, job::Job};
