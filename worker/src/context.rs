@@ -8,7 +8,7 @@ use objects::Objects;
 use platform::Platforms;
 use storage::{PgPool, PgTransaction, PooledConnection, StorageError, meetings::Adopt};
 
-use crate::engine::Engine;
+use crate::{engine::Engine, reconcile::Beats};
 
 /// Connections, stores, platforms, engine and clock. Clones share them.
 #[derive(Clone)]
@@ -22,6 +22,8 @@ pub struct WorkerContext {
     pub engine: Option<Arc<dyn Engine>>,
     pub clock: Clock,
     pub ids: IdSource,
+    /// Which recorders are alive, as seen by this process.
+    pub beats: Arc<Beats>,
     /// Whether to create a room for every platform room that has none.
     pub adopt_rooms: bool,
 }

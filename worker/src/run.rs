@@ -147,6 +147,7 @@ fn context(settings: &Settings) -> anyhow::Result<WorkerContext> {
         engine,
         clock: Arc::new(|| Utc::now().trunc_subsecs(DATABASE_SUBSECOND_DIGITS)),
         ids: Arc::new(Uuid::now_v7),
+        beats: Arc::default(),
         adopt_rooms: settings.adopt_rooms,
     })
 }

@@ -155,6 +155,7 @@ impl RoomConnection {
 
     fn check(&mut self) {
         let now = Instant::now();
+        self.is_announcement_due = true; // that we are alive, too
         self.core.handle_timeout(now);
         self.context
             .silent_tracks

@@ -33,6 +33,13 @@ const STABLE_AFTER: Duration = Duration::from_secs(5);
 /// Attributes of our participant that name the egresses it records begin with this.
 const ATTRIBUTE_PREFIX: &str = "trackscribe.egress.";
 
+/// The attribute of our participant by which it shows that it is alive: a number that grows. livekit-server lists a
+/// participant whose recorder died together with an earlier livekit-server until the room ends, but it cannot count.
+const BEAT_ATTRIBUTE: &str = "trackscribe.beat";
+
+/// How often the number grows. Our participant is hidden, so that livekit-server tells no client but ourselves.
+const BEAT_INTERVAL: Duration = Duration::from_secs(10);
+
 /// An event of a connection.
 #[derive(Debug)]
 pub(super) enum LinkEvent {
@@ -70,6 +77,9 @@ pub(super) struct Link {
     joined_at: Instant,
     /// What our participant announces now.
     announced: BTreeSet<EgressId>,
+    /// The number by which our participant shows that it is alive, and when it was announced; `None` in a new connection.
+    beats: u64,
+    beaten_at: Option<Instant>,
     /// Since when signalling is lost, while it is being resumed.
     resuming_since: Option<Instant>,
     last_packet: Option<Instant>,
@@ -97,6 +107,8 @@ impl Link {
             failures: 0,
             joined_at: Instant::now(),
             announced: BTreeSet::new(),
+            beats: 0,
+            beaten_at: None,
             resuming_since: None,
             last_packet: None,
         }
@@ -128,16 +140,22 @@ impl Link {
             .for_each(|subscriber| subscriber.unsubscribe(&sid));
     }
 
-    /// Announces `egresses` and no others. Does nothing while the room is not joined.
+    /// Announces `egresses` and no others, and now and then that we are alive. Does nothing while the room is not joined.
     pub fn announce(&mut self, egresses: BTreeSet<EgressId>) {
         let Some(subscriber) = self.subscriber() else { return };
+        let is_beat_due = self.beaten_at.is_none_or(|at| at.elapsed() >= BEAT_INTERVAL);
+        let beat = is_beat_due.then(|| (BEAT_ATTRIBUTE.to_owned(), (self.beats + 1).to_string()));
         let attribute = |id: &EgressId, value: &str| (format!("{ATTRIBUTE_PREFIX}{id}"), value.to_owned());
         let begun = egresses.difference(&self.announced).map(|id| attribute(id, "1"));
         let ended = self.announced.difference(&egresses).map(|id| attribute(id, ""));
-        let changes: HashMap<_, _> = begun.chain(ended).collect();
+        let changes: HashMap<_, _> = begun.chain(ended).chain(beat).collect();
         if !changes.is_empty() {
             subscriber.set_attributes(changes);
             self.announced = egresses;
+        }
+        if is_beat_due {
+            self.beats += 1;
+            self.beaten_at = Some(Instant::now());
         }
     }
 
@@ -165,6 +183,7 @@ impl Link {
                 self.room.sid = sid.clone();
                 self.joined_at = Instant::now();
                 self.announced.clear();
+                self.beaten_at = None;
                 self.state = State::Joined { subscriber, events };
                 LinkEvent::Entered(sid)
             }

@@ -77,7 +77,8 @@ async fn recorders(livekit: &LivekitServer) -> Vec<(String, Vec<String>)> {
         .filter(|participant| participant.identity.starts_with("egress-"));
     recorders
         .map(|recorder| {
-            let mut announced: Vec<_> = recorder.attributes.into_keys().collect();
+            let is_egress = |name: &String| name.starts_with("trackscribe.egress.");
+            let mut announced: Vec<_> = recorder.attributes.into_keys().filter(is_egress).collect();
             announced.sort();
             (recorder.identity, announced)
         })

@@ -1,7 +1,7 @@
 //! Compares live participants, tracks and recorders with ours: adds those whose webhooks were lost, notices recorders that
 //! have left, and requests missing recordings.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use domain::{
     event::EventRoom,
@@ -33,7 +33,8 @@ pub async fn reconcile_room(
     room: &EventRoom,
 ) -> Result<(), ReconcileError> {
     let listed_at = (ctx.clock)();
-    let participants = platform.list_participants(&room.name).await?;
+    let mut participants = platform.list_participants(&room.name).await?;
+    ctx.beats.remove_dead(&room.sid, &mut participants, Instant::now());
     let live = LiveRoom {
         room: room.clone(),
         listed_at,

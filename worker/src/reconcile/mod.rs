@@ -3,18 +3,21 @@
 //! Each file compares the platform's state with ours and schedules what is missing; one worker at a time does so.
 
 mod abandoned;
+mod beats;
 mod coverage;
 mod egresses;
 mod meeting_end;
 mod stuck;
 
-use std::{fmt::Display, sync::Arc, time::Duration};
+pub use beats::Beats;
+
+use std::{fmt::Display, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use domain::{MeetingId, event::EventRoom, meeting::MeetingHead};
+use futures::FutureExt;
 use metrics::counter;
 use platform::{Platform, PlatformError};
 use storage::{PgTransaction, StorageError, locks, meetings};
-use futures::FutureExt;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -39,11 +42,11 @@ pub enum ReconcileError {
     Platform(#[from] PlatformError),
     #[error("reconciling timed out after {RUN_TIMEOUT:?}")]
     Timeout,
+    #[error("reconciling panicked; see the log for the location")]
+    Panic,
 }
 
 /// Reconciles at intervals until `stop`.
-    #[error("reconciling panicked; see the log for the location")]
-    Panic,
 pub async fn run(ctx: &WorkerContext, stop: &CancellationToken) {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -124,15 +127,15 @@ async fn one<E: Into<ReconcileError>>(
     }
 }
 
-async fn release(lock: PgTransaction<'_>) -> Result<(), StorageError> {
-    Ok(lock.rollback().await?)
-}
 /// A panic as an error.
 async fn caught(work: impl Future<Output = Result<(), ReconcileError>>) -> Result<(), ReconcileError> {
     let caught = AssertUnwindSafe(work).catch_unwind().await;
     caught.unwrap_or(Err(ReconcileError::Panic))
 }
 
+async fn release(lock: PgTransaction<'_>) -> Result<(), StorageError> {
+    Ok(lock.rollback().await?)
+}
 
 #[cfg(test)]
 mod tests {
@@ -270,9 +273,6 @@ mod tests {
         assert_eq!(recordings[0].last_error.as_deref(), Some("track TR_ada not found"));
     }
 
-            .await
-            .unwrap();
-        assert_eq!(open, ["bob"], "{result:?}");
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_room_that_cannot_be_changed_does_not_keep_the_reconciler_from_the_others(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
@@ -285,11 +285,11 @@ mod tests {
 
         let open: Vec<String> = sqlx::query_scalar("SELECT identity FROM recordings WHERE state = 'requested'")
             .fetch_all(&test.ctx.pool)
+            .await
+            .unwrap();
+        assert_eq!(open, ["bob"], "{result:?}");
     }
 
-    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn a_recording_whose_job_was_lost_or_given_up_is_worked_on_again(pool: PgPool) {
-        let test = WorkerTest::new(pool).await;
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
     async fn a_panic_in_one_room_does_not_keep_the_reconciler_from_the_others(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
@@ -302,6 +302,9 @@ mod tests {
         assert_eq!(test.meeting().await.participants[0].identity.as_str(), "bob");
     }
 
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn a_recording_whose_job_was_lost_or_given_up_is_worked_on_again(pool: PgPool) {
+        let test = WorkerTest::new(pool).await;
         test.meeting_with_recordings(&["ada"]).await;
         test.complete_recording(
             "ada",

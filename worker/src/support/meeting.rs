@@ -68,6 +68,7 @@ impl WorkerTest {
                 encrypted: false,
             }],
             egress_ids: Vec::new(),
+            beat: None,
         }
     }
 

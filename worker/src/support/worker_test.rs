@@ -51,6 +51,7 @@ impl WorkerTest {
             engine: Some(engine.clone()),
             clock: Arc::new(move || *clock.lock().unwrap()),
             ids: Arc::new(Uuid::now_v7),
+            beats: Arc::default(),
             adopt_rooms: false,
         };
         insert_room(&ctx).await;

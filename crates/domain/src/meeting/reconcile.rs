@@ -37,6 +37,8 @@ pub struct LiveParticipant {
     pub tracks: Vec<ObservedTrack>,
     /// The egresses that it records, if it is a recorder that announces them.
     pub egress_ids: Vec<EgressId>,
+    /// What a live recorder changes every few seconds, if it is one that does: the platform may go on listing a dead one.
+    pub beat: Option<String>,
 }
 
 impl EventContext {

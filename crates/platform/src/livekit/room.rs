@@ -21,6 +21,9 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the names of the attributes begin with by which our recorder announces the egresses that it records.
 const EGRESS_ATTRIBUTE: &str = "trackscribe.egress.";
 
+/// The name of the attribute that our recorder changes every 10 s.
+const BEAT_ATTRIBUTE: &str = "trackscribe.beat";
+
 /// What LiveKit's egress ids begin with.
 const EGRESS_ID_PREFIX: &str = "EG_";
 
@@ -122,6 +125,7 @@ fn live_participant(sent: proto::ParticipantInfo) -> Option<LiveParticipant> {
     } else {
         Vec::new()
     };
+    let beat = sent.attributes.get(BEAT_ATTRIBUTE).filter(|_| is_recorder).cloned();
     let kind_name = proto::participant_info::Kind::try_from(sent.kind).map_or("UNKNOWN", |kind| kind.as_str_name());
     let participant = ObservedParticipant {
         kind: if is_recorder {
@@ -138,6 +142,7 @@ fn live_participant(sent: proto::ParticipantInfo) -> Option<LiveParticipant> {
         participant,
         tracks: sent.tracks.into_iter().map(live_track).collect(),
         egress_ids,
+        beat,
     })
 }
 

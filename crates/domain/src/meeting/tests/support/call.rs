@@ -139,6 +139,7 @@ impl Call {
             participant: (*participant).clone(),
             tracks: tracks.to_vec(),
             egress_ids: Vec::new(),
+            beat: None,
         });
         LiveRoom {
             room: self.room(true),
@@ -182,6 +183,7 @@ pub fn recorder(egresses: &[&str]) -> LiveParticipant {
         },
         tracks: Vec::new(),
         egress_ids: egresses.iter().map(|id| (*id).into()).collect(),
+        beat: None,
     }
 }
 
