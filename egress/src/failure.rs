@@ -84,10 +84,6 @@ impl Failure {
         Self::new(format!("{name}: cannot subscribe to track {track}: {cause}"), code)
     }
 
-    pub fn connection_lost() -> Self {
-        Self::new("recording ended early: connection to room failed", 503)
-    }
-
     /// The recorder was not there when the track ended, so the file may lack its end. Never used for a file whose end
     /// was seen.
     pub fn interrupted(how: impl Display) -> Self {

@@ -4,10 +4,21 @@ use std::time::Duration;
 
 use domain::{
     SampleTime,
-    manifest::{Gap, PacketCounts, SAMPLE_RATE},
+    manifest::{Gap, GapCause, PacketCounts, SAMPLE_RATE},
 };
 use livekit_protocol::EgressStatus;
-use metrics::{Gauge, counter, gauge, histogram};
+use metrics::{Counter, Gauge, counter, gauge, histogram};
+
+/// The causes that this program writes.
+const CAUSES: [GapCause; 7] = [
+    GapCause::Silence,
+    GapCause::Loss,
+    GapCause::ConnectionLost,
+    GapCause::TimestampJump,
+    GapCause::RecorderRestarted,
+    GapCause::DiskFull,
+    GapCause::Overload,
+];
 
 /// How many recordings are running, and whether more are accepted.
 #[derive(Clone, Copy, Debug)]
@@ -66,15 +77,9 @@ impl Drop for Share {
 /// What a finished recording consists of.
 pub fn recorded(gaps: &[Gap], counts: &PacketCounts) {
     for gap in gaps {
-        let cause = serde_json::to_value(gap.cause).ok();
-        let cause = cause
-            .as_ref()
-            .and_then(|cause| cause.as_str())
-            .unwrap_or("unknown")
-            .to_owned();
         // Counters are integers.
         let milliseconds = gap.samples.samples() * 1000 / u64::from(SAMPLE_RATE);
-        counter!("trackscribe_egress_gap_milliseconds_total", "cause" => cause).increment(milliseconds);
+        gaps_of(gap.cause).increment(milliseconds);
     }
     let outcomes = [
         ("written", counts.written),
@@ -86,6 +91,32 @@ pub fn recorded(gaps: &[Gap], counts: &PacketCounts) {
     ];
     for (outcome, packets) in outcomes {
         counter!("trackscribe_egress_packets_total", "outcome" => outcome).increment(packets);
+    }
+}
+
+/// Makes the counters of all causes visible before the first gap: an alert on a counter that appears with its first value
+/// misses that value.
+pub fn register() {
+    for cause in CAUSES {
+        gaps_of(cause).increment(0);
+    }
+}
+
+fn gaps_of(cause: GapCause) -> Counter {
+    counter!("trackscribe_egress_gap_milliseconds_total", "cause" => cause_name(cause))
+}
+
+/// The name of a cause in a manifest.
+fn cause_name(cause: GapCause) -> &'static str {
+    match cause {
+        GapCause::Silence => "silence",
+        GapCause::Loss => "loss",
+        GapCause::ConnectionLost => "connection_lost",
+        GapCause::TimestampJump => "timestamp_jump",
+        GapCause::RecorderRestarted => "recorder_restarted",
+        GapCause::DiskFull => "disk_full",
+        GapCause::Overload => "overload",
+        GapCause::Other => "other",
     }
 }
 
@@ -126,6 +157,25 @@ pub fn upload_backlog(uploads: usize, bytes: u64, oldest: Duration) {
     gauge!("trackscribe_egress_upload_oldest_seconds").set(oldest.as_secs_f64());
 }
 
+/// The state of the spool.
+#[derive(Clone, Copy, Debug)]
+pub struct SpoolFigures {
+    pub free_bytes: u64,
+    /// What waits in memory for the disk.
+    pub backlog_bytes: u64,
+    /// Age of the oldest folder; 0 if there is none.
+    pub oldest: Duration,
+    /// How long the last sync of all folders took.
+    pub last_sync: Duration,
+}
+
+pub fn spool(now: SpoolFigures) {
+    gauge!("trackscribe_egress_spool_free_bytes").set(now.free_bytes as f64);
+    gauge!("trackscribe_egress_spool_backlog_bytes").set(now.backlog_bytes as f64);
+    gauge!("trackscribe_egress_spool_oldest_seconds").set(now.oldest.as_secs_f64());
+    gauge!("trackscribe_egress_spool_sync_seconds").set(now.last_sync.as_secs_f64());
+}
+
 /// Measures the time from the arrival of the request to the first packet in the spool.
 pub fn first_packet(after: Duration) {
     histogram!("trackscribe_egress_first_packet_seconds").record(after.as_secs_f64());
@@ -156,4 +206,16 @@ pub fn packets_dropped(count: u64) {
 pub fn silent_tracks(tracks: usize, longest: Duration) {
     gauge!("trackscribe_egress_silent_tracks").set(tracks as f64);
     gauge!("trackscribe_egress_last_packet_seconds_max").set(longest.as_secs_f64());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_have_the_same_names_as_in_manifests() {
+        for cause in CAUSES {
+            assert_eq!(serde_json::to_value(cause).unwrap(), cause_name(cause));
+        }
+    }
 }

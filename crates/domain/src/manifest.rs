@@ -155,6 +155,8 @@ pub enum GapCause {
     RecorderRestarted,
     /// The recorder's disk was full, and its memory held as much as it may.
     DiskFull,
+    /// The recorder's machine was too slow: packets that had arrived were dropped from a full queue.
+    Overload,
     /// A cause that a newer program wrote.
     #[serde(other)]
     Other,
@@ -185,7 +187,7 @@ pub struct Listened {
 pub struct PacketCounts {
     /// Written to the file.
     pub written: u64,
-    /// Never arrived, or dropped because the recorder's disk was full.
+    /// Never arrived, or dropped by the recorder, whose disk was full or whose machine was too slow.
     pub lost: u64,
     /// Arrived after their position had been filled.
     pub late: u64,

@@ -30,8 +30,18 @@ pub(crate) trait ClientCore: Send + 'static {
     fn poll_output(&mut self, now: Instant) -> ClientOutput<Self::Event>;
     /// Returns whether an event may be dropped if its reader is too slow.
     fn is_droppable(event: &Self::Event) -> bool;
-    /// Returns the event that reports `count` dropped events, if there is one.
-    fn dropped(count: u64) -> Option<Self::Event>;
+    /// Returns the event that reports dropped events, if there is one.
+    fn dropped(dropped: DroppedEvents) -> Option<Self::Event>;
+}
+
+/// Events that were dropped because their reader is too slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DroppedEvents {
+    pub count: u64,
+    /// When the first was dropped.
+    pub from: Instant,
+    /// When the last was dropped.
+    pub until: Instant,
 }
 
 /// An output of a [`ClientCore`].

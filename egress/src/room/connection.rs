@@ -125,9 +125,10 @@ impl RoomConnection {
         match event {
             RoomEvent::Reconnecting => tracing::warn!("lost the signalling connection to the room; resuming"),
             RoomEvent::Resumed => metrics::room_reconnected("resume"),
-            RoomEvent::Dropped { count } => {
+            RoomEvent::Dropped { count, from, until } => {
                 metrics::packets_dropped(count);
                 tracing::error!(count, "packets were dropped: this machine is too slow");
+                self.core.dropped(link, from..=until);
             }
             RoomEvent::Joined => {
                 if self.core.has_joined() {

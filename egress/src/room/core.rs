@@ -9,6 +9,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    ops::RangeInclusive,
     time::{Duration, Instant},
 };
 
@@ -127,6 +128,12 @@ impl RoomCore {
             // The rest is reported where the connection is run.
             _ => {}
         }
+    }
+
+    /// Packets of a connection were dropped. Of which tracks is not known; one that lacks none has no gap there.
+    pub fn dropped(&mut self, link: LinkId, arrivals: RangeInclusive<Instant>) {
+        let carried = self.tracks.values_mut().filter(|track| track.is_carried_by(link));
+        carried.for_each(|track| track.send(|| FeedEvent::Dropped(arrivals.clone())));
     }
 
     /// A connection is lost since `at`; it will be joined again. Its tracks go on over their candidates, if they have

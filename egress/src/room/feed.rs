@@ -1,6 +1,6 @@
 //! The events of one track, as one recording receives them.
 
-use std::time::Instant;
+use std::{ops::RangeInclusive, time::Instant};
 
 use domain::{EgressId, PlatformRoomSid, TrackSid};
 use media::{MuteState, RtpPacket, SenderReport, WallClock};
@@ -39,10 +39,8 @@ pub enum FeedEvent {
     Lost(Instant),
     /// The following packets come from a new connection.
     Reconnected(Instant),
-    /// Packets that had arrived were dropped here, because the feed was not read for too long.
-    Dropped {
-        packets: u64,
-    },
+    /// Packets that arrived at these times were dropped, because they were not read for too long.
+    Dropped(RangeInclusive<Instant>),
     /// Why no packets arrive, by name. Attempts go on; this ends nothing.
     Trouble(Failure),
     /// The track has ended. Only packets that were already on their way may follow.

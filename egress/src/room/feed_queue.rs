@@ -1,10 +1,15 @@
 //! The queue of events between a room connection and one feed, bounded in bytes.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    ops::RangeInclusive,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
 };
 
+use media::RtpPacket;
 use tokio::sync::mpsc;
 
 use super::feed::FeedEvent;
@@ -22,7 +27,7 @@ pub(super) fn feed_queue() -> (FeedSender, FeedReceiver) {
     let sender = FeedSender {
         events: sender,
         bytes: bytes.clone(),
-        dropped: 0,
+        dropped: None,
     };
     let receiver = FeedReceiver {
         events: receiver,
@@ -37,8 +42,8 @@ pub(super) fn feed_queue() -> (FeedSender, FeedReceiver) {
 pub(super) struct FeedSender {
     events: mpsc::UnboundedSender<FeedEvent>,
     bytes: Arc<AtomicUsize>,
-    /// Packets dropped since the last event that was queued.
-    dropped: u64,
+    /// Packets dropped since the last event that was queued, and when they arrived.
+    dropped: Option<(u64, RangeInclusive<Instant>)>,
 }
 
 #[derive(Debug)]
@@ -51,15 +56,21 @@ impl FeedSender {
     pub fn send(&mut self, event: FeedEvent) {
         let size = size(&event);
         if self.bytes.load(Ordering::Relaxed) + size > MAX_BYTES && is_droppable(&event) {
-            metrics::feed_dropped();
-            self.dropped += 1;
-            return;
+            return self.drop_event(&event);
         }
-        if self.dropped > 0 {
-            let packets = std::mem::take(&mut self.dropped);
-            self.push(FeedEvent::Dropped { packets }, EVENT_BYTES);
+        if let Some((packets, arrivals)) = self.dropped.take() {
+            tracing::error!(packets, "packets of a track were dropped: this machine is too slow");
+            self.push(FeedEvent::Dropped(arrivals), EVENT_BYTES);
         }
         self.push(event, size);
+    }
+
+    fn drop_event(&mut self, event: &FeedEvent) {
+        metrics::feed_dropped();
+        if let FeedEvent::Packet(RtpPacket { arrival, .. }) = event {
+            let (packets, arrivals) = self.dropped.take().unwrap_or((0, *arrival..=*arrival));
+            self.dropped = Some((packets + 1, *arrivals.start()..=*arrival));
+        }
     }
 
     fn push(&self, event: FeedEvent, size: usize) {
@@ -103,13 +114,8 @@ fn is_droppable(event: &FeedEvent) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use bytes::Bytes;
-    use media::{
-        RtpPacket,
-        rtp::{SeqNo, Ssrc},
-    };
+    use media::rtp::{SeqNo, Ssrc};
 
     use super::*;
 
@@ -127,13 +133,15 @@ mod tests {
         std::iter::from_fn(|| receiver.try_recv())
             .map(|event| match event {
                 FeedEvent::Packet(packet) => packet.seq_no.0.to_string(),
+                FeedEvent::Dropped(arrivals) if arrivals.is_empty() => "dropped never".to_owned(),
+                FeedEvent::Dropped(_) => "dropped".to_owned(),
                 other => format!("{other:?}"),
             })
             .collect()
     }
 
     #[test]
-    fn a_full_queue_drops_packets_but_no_other_event_and_says_how_many() {
+    fn a_full_queue_drops_packets_but_no_other_event_and_says_when() {
         let (mut sender, mut receiver) = feed_queue();
         sender.send(packet(1, MAX_BYTES - 2 * EVENT_BYTES));
 
@@ -142,7 +150,7 @@ mod tests {
         }
         sender.send(FeedEvent::Joined);
 
-        assert_eq!(outline(&mut receiver), ["1", "Dropped { packets: 3 }", "Joined"]);
+        assert_eq!(outline(&mut receiver), ["1", "dropped", "Joined"]);
     }
 
     #[test]

@@ -36,6 +36,10 @@ impl OpenRooms {
         connect: impl FnOnce(RoomKey) -> mpsc::UnboundedSender<Command>,
     ) -> mpsc::UnboundedSender<Command> {
         let mut queues = self.lock();
+        // A task that panicked is not in the way of the next one.
+        if queues.get(&key).is_some_and(mpsc::UnboundedSender::is_closed) {
+            queues.remove(&key);
+        }
         let queue = queues.entry(key.clone()).or_insert_with(|| connect(key));
         let _an_open_connection_receives = queue.send(command);
         queue.clone()
@@ -58,5 +62,32 @@ impl OpenRooms {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<RoomKey, mpsc::UnboundedSender<Command>>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_whose_task_failed_is_opened_again() {
+        let rooms = OpenRooms::default();
+        let key = RoomKey {
+            name: "standup".into(),
+            sid: "RM_1".into(),
+        };
+        let mut opened = Vec::new();
+
+        for _ in 0..2 {
+            rooms.send(key.clone(), Command::Detach { id: 1 }, |_| {
+                let (queue, commands) = mpsc::unbounded_channel();
+                opened.push(commands);
+                queue
+            });
+            opened.last_mut().unwrap().close();
+        }
+
+        let received: Vec<_> = opened.iter().map(mpsc::UnboundedReceiver::len).collect();
+        assert_eq!(received, [1, 1]);
     }
 }

@@ -62,7 +62,8 @@ impl TrackWriter {
     /// Records a packet. If too much already waits for the disk, the packet is dropped and leaves a listed hole.
     pub fn handle_packet(&mut self, packet: RtpPacket) {
         if self.folder.is_backlogged() {
-            self.recorder.note_hole(packet.arrival, GapCause::DiskFull);
+            self.recorder
+                .note_hole(packet.arrival..=packet.arrival, GapCause::DiskFull);
         } else {
             self.recorder.handle_packet(packet);
         }

@@ -132,7 +132,7 @@ impl RecordedFile<'_> {
             return (!is_told && !self.is_silent_across(interval)).then(|| hole(interval, gap.cause));
         }
         is_lost(gap).then(|| match gap.cause {
-            GapCause::DiskFull => hole(interval, gap.cause),
+            GapCause::DiskFull | GapCause::Overload => hole(interval, gap.cause),
             _ => {
                 let packets = i64::try_from(gap.lost_packets).unwrap_or(i64::MAX);
                 let most = SampleTime(MAX_PACKET.0.saturating_mul(packets));
@@ -157,7 +157,7 @@ fn is_lost(gap: &Gap) -> bool {
     match gap.cause {
         GapCause::Silence | GapCause::ConnectionLost | GapCause::RecorderRestarted | GapCause::Other => false,
         GapCause::Loss | GapCause::TimestampJump => gap.lost_packets > 0,
-        GapCause::DiskFull => true,
+        GapCause::DiskFull | GapCause::Overload => true,
     }
 }
 

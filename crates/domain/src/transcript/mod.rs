@@ -56,7 +56,7 @@ pub struct Missing {
     /// Who published the track.
     pub identity: Identity,
     /// Stable code: `late`, `cut`, `never_recorded`, `e2ee`, `codec`, `lost_packets`, `connection_lost`,
-    /// `recorder_restarted`, `disk_full`, `transcription_failed`, or the `reason` of the recording, which failed.
+    /// `recorder_restarted`, `disk_full`, `overload`, `transcription_failed`, or the `reason` of the recording, which failed.
     pub reason: String,
     /// The track. Null in transcripts of an older version.
     #[serde(default)]

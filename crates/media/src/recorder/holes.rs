@@ -57,16 +57,16 @@ impl Holes {
         self.is_changed = true;
     }
 
-    /// Adds a moment in which a packet was kept from the recorder.
-    pub(super) fn add_moment(&mut self, at: SampleTime, cause: GapCause) {
-        let near = |hole: &&mut Hole| hole.cause == cause && hole.end_sample.is_some_and(|end| at - end <= EDGE);
-        let end = at + PACKET;
+    /// Adds an interval in which packets were kept from the recorder; `last` is where the last of them begins.
+    pub(super) fn add_dropped(&mut self, start: SampleTime, last: SampleTime, cause: GapCause) {
+        let near = |hole: &&mut Hole| hole.cause == cause && hole.end_sample.is_some_and(|end| start - end <= EDGE);
+        let end = last + PACKET;
         if let Some(last) = self.list.last_mut().filter(near) {
             last.end_sample = last.end_sample.max(Some(end));
             self.is_changed = true;
         } else if !self.is_open() {
             self.push(Hole {
-                start_sample: at,
+                start_sample: start,
                 end_sample: Some(end),
                 cause,
             });
@@ -229,7 +229,7 @@ mod tests {
     fn packets_dropped_one_by_one_are_one_hole() {
         let mut holes = Holes::default();
         for ms in (120_000..150_000).step_by(20) {
-            holes.add_moment(SampleTime::from_millis(ms), DiskFull);
+            holes.add_dropped(SampleTime::from_millis(ms), SampleTime::from_millis(ms), DiskFull);
         }
 
         let pieces = holes.divide(SampleTime(119 * SECOND), SampleTime(150 * SECOND), Loss);

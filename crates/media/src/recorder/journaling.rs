@@ -1,6 +1,6 @@
 //! How a recorder hands over to the next one, and what it notes about times in which it heard nothing.
 
-use std::time::Instant;
+use std::{ops::RangeInclusive, time::Instant};
 
 use domain::manifest::GapCause;
 
@@ -46,15 +46,18 @@ impl TrackRecorder {
         self.journaled == Scalars::default() || self.muxer.gaps.0.is_changed()
     }
 
-    /// Notes that a packet which arrived at `now` is kept from the recorder. The gap that it leaves has this cause.
-    pub fn note_hole(&mut self, now: Instant, cause: GapCause) {
+    /// Notes that packets which arrived at these times, and between them, are kept from the recorder. The gap that they
+    /// leave has this cause.
+    pub fn note_hole(&mut self, arrivals: RangeInclusive<Instant>, cause: GapCause) {
         if self.is_finished {
             return;
         }
-        self.advance(now);
+        let (first, last) = arrivals.into_inner();
+        self.advance(last);
         self.release_all();
-        if let Some(sample) = self.muxer.timestamps.sample_at(now) {
-            self.muxer.holes.add_moment(sample, cause);
+        let sample_at = |at| self.muxer.timestamps.sample_at(at);
+        if let Some((start, end)) = sample_at(first).zip(sample_at(last)) {
+            self.muxer.holes.add_dropped(start, end, cause);
         }
     }
 

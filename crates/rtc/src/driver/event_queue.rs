@@ -1,14 +1,17 @@
 //! Queues events for a reader that may be slow, so that media never waits for it.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Instant};
 
 use tokio::sync::mpsc;
+
+use crate::client_core::DroppedEvents;
 
 /// When the channel is full, droppable events are dropped and counted; all others wait here in order.
 pub(super) struct EventQueue<E> {
     sender: mpsc::Sender<E>,
     backlog: VecDeque<E>,
-    dropped: u64,
+    /// Those that were not reported yet.
+    dropped: Option<DroppedEvents>,
 }
 
 impl<E> EventQueue<E> {
@@ -16,13 +19,13 @@ impl<E> EventQueue<E> {
         Self {
             sender,
             backlog: VecDeque::new(),
-            dropped: 0,
+            dropped: None,
         }
     }
 
     pub fn push_droppable(&mut self, event: E) {
         if self.has_backlog() || self.sender.try_send(event).is_err() {
-            self.dropped += 1;
+            self.note_dropped(Instant::now());
         }
     }
 
@@ -37,26 +40,39 @@ impl<E> EventQueue<E> {
 
     /// Returns whether events wait for room in the channel, or were dropped and this was not reported yet.
     pub fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty() || self.dropped > 0
+        !self.backlog.is_empty() || self.dropped.is_some()
     }
 
     /// Waits for room in the channel, then sends one event: the oldest of the backlog, or else the one that `report`
-    /// makes of the number of dropped events.
-    pub async fn flush(&mut self, report: impl FnOnce(u64) -> Option<E>) {
+    /// makes of the dropped events.
+    pub async fn flush(&mut self, report: impl FnOnce(DroppedEvents) -> Option<E>) {
         let Ok(permit) = self.sender.reserve().await else {
             // The reader is gone.
             self.backlog.clear();
-            self.dropped = 0;
+            self.dropped = None;
             return;
         };
         if let Some(event) = self.backlog.pop_front() {
             return permit.send(event);
         }
-        let dropped = std::mem::take(&mut self.dropped);
-        tracing::warn!(dropped, "events were dropped because their reader is too slow");
+        let Some(dropped) = self.dropped.take() else { return };
+        tracing::warn!(
+            dropped = dropped.count,
+            "events were dropped because their reader is too slow"
+        );
         if let Some(event) = report(dropped) {
             permit.send(event);
         }
+    }
+
+    fn note_dropped(&mut self, now: Instant) {
+        let dropped = self.dropped.get_or_insert(DroppedEvents {
+            count: 0,
+            from: now,
+            until: now,
+        });
+        dropped.count += 1;
+        dropped.until = now;
     }
 }
 
@@ -78,7 +94,7 @@ mod tests {
         while queue.has_backlog() || !receiver.is_empty() {
             read.push(receiver.recv().await.unwrap());
             if queue.has_backlog() {
-                queue.flush(|dropped| Some(format!("{dropped} dropped"))).await;
+                queue.flush(|dropped| Some(format!("{} dropped", dropped.count))).await;
             }
         }
 

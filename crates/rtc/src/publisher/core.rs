@@ -14,7 +14,7 @@ use super::{
     packetizer::{Delivery, OpusFrame},
 };
 use crate::{
-    client_core::{ClientCore, ClientOutput},
+    client_core::{ClientCore, ClientOutput, DroppedEvents},
     error::JoinError,
     peer::PeerEvent,
     rtc_engine::{EngineOutput, RtcEngine},
@@ -212,7 +212,7 @@ impl ClientCore for PublisherCore {
         false
     }
 
-    fn dropped(_: u64) -> Option<PublisherEvent> {
+    fn dropped(_: DroppedEvents) -> Option<PublisherEvent> {
         None
     }
 }

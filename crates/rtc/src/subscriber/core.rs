@@ -16,7 +16,7 @@ use super::{
     watchdog::{Alarm, Watchdog},
 };
 use crate::{
-    client_core::{ClientCore, ClientOutput},
+    client_core::{ClientCore, ClientOutput, DroppedEvents},
     error::{JoinError, LeaveReason},
     ids::TrackSid,
     peer::{PeerError, PeerEvent},
@@ -270,7 +270,7 @@ impl ClientCore for SubscriberCore {
         matches!(event, RoomEvent::Packet { .. } | RoomEvent::SenderReport { .. })
     }
 
-    fn dropped(count: u64) -> Option<RoomEvent> {
-        (count > 0).then_some(RoomEvent::Dropped { count })
+    fn dropped(DroppedEvents { count, from, until }: DroppedEvents) -> Option<RoomEvent> {
+        Some(RoomEvent::Dropped { count, from, until })
     }
 }

@@ -1,5 +1,7 @@
 //! What a subscriber reports.
 
+use std::time::Instant;
+
 use crate::{
     error::{LeaveReason, SubscriptionError},
     ids::TrackSid,
@@ -72,6 +74,10 @@ pub enum RoomEvent {
     Dropped {
         /// How many since the last such event.
         count: u64,
+        /// When the first was dropped.
+        from: Instant,
+        /// When the last was dropped.
+        until: Instant,
     },
     /// The subscriber has left the room, which ends all tracks. Nothing follows.
     Left(LeaveReason),

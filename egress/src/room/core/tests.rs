@@ -523,13 +523,13 @@ fn a_reason_is_reported_once_until_the_room_is_joined() {
     for _ in 0..3 {
         room.core.trouble(FIRST, &unreachable);
     }
-    room.core.trouble(FIRST, &Failure::connection_lost());
+    room.core.trouble(FIRST, &Failure::no_packets("TR_1"));
     room.join(FIRST, &["TR_a"]);
     room.core.trouble(FIRST, &unreachable);
 
     assert_eq!(
         room.received()[0],
-        ["media_unreachable", "recording ended early", "media_unreachable"]
+        ["media_unreachable", "no_packets", "media_unreachable"]
     );
 }
 

@@ -82,7 +82,7 @@ pub struct MissingBody {
     end_ms: i64,
     /// Stable code. `late`: before the recorder listened. `cut`: after the recording had ended. `never_recorded`: no
     /// recording was requested. `e2ee`: end-to-end encrypted. `codec`: not Opus. `lost_packets`: lost on the way to the
-    /// recorder. `connection_lost`, `recorder_restarted`, `disk_full`: what happened to the recorder. Anything else is the
+    /// recorder. `connection_lost`, `recorder_restarted`, `disk_full`, `overload`: what happened to the recorder. Anything else is the
     /// `reason` of the recording, which failed.
     #[schema(value_type = String)]
     reason: &'static str,

@@ -215,7 +215,7 @@ fn hostile_numbers_do_not_panic() {
             from_ns: UnixNanos(a),
             to_ns: UnixNanos(b),
         });
-        for cause in [GapCause::Loss, GapCause::DiskFull, GapCause::Other] {
+        for cause in [GapCause::Loss, GapCause::DiskFull, GapCause::Overload, GapCause::Other] {
             ours.gaps.push(Gap {
                 start_sample: SampleTime(a),
                 samples: SampleTime(b),

@@ -34,6 +34,8 @@ pub enum MissingReason {
     RecorderRestarted,
     /// The recorder's disk was full.
     DiskFull,
+    /// The recorder's machine was too slow.
+    Overload,
     /// It was recorded, and could not be transcribed.
     TranscriptionFailed,
     /// The recording failed.
@@ -60,6 +62,7 @@ impl MissingReason {
             Self::ConnectionLost => "connection_lost",
             Self::RecorderRestarted => "recorder_restarted",
             Self::DiskFull => "disk_full",
+            Self::Overload => "overload",
             Self::TranscriptionFailed => "transcription_failed",
             Self::Failed(reason) => reason.as_str(),
         }
@@ -147,5 +150,6 @@ pub(super) fn reason_of_hole(cause: GapCause) -> MissingReason {
         GapCause::ConnectionLost | GapCause::Other => MissingReason::ConnectionLost,
         GapCause::RecorderRestarted => MissingReason::RecorderRestarted,
         GapCause::DiskFull => MissingReason::DiskFull,
+        GapCause::Overload => MissingReason::Overload,
     }
 }

@@ -10,7 +10,8 @@ fn packets_kept_from_the_recorder_leave_a_gap_with_that_cause() {
     scenario.send_speech(100);
 
     for _ in 0..250 {
-        scenario.recorder.note_hole(scenario.now(), GapCause::DiskFull);
+        let now = scenario.now();
+        scenario.recorder.note_hole(now..=now, GapCause::DiskFull);
         scenario.lose(1);
     }
     scenario.silence(5000);
@@ -25,6 +26,25 @@ fn packets_kept_from_the_recorder_leave_a_gap_with_that_cause() {
         .collect();
     assert_eq!(causes, [(GapCause::DiskFull, 5000), (GapCause::Silence, 5000)]);
     assert_eq!(recording.summary.gaps[0].lost_packets, 250);
+}
+
+#[test]
+fn packets_that_a_full_queue_dropped_leave_one_gap_with_that_cause() {
+    let mut scenario = Scenario::new();
+    scenario.send_speech(100);
+
+    let from = scenario.now();
+    scenario.lose(250);
+    scenario.recorder.note_hole(from..=scenario.now(), GapCause::Overload);
+    scenario.send_speech(100);
+    let recording = scenario.finish();
+
+    let gaps = &recording.summary.gaps;
+    assert_eq!(
+        gaps.iter().map(|gap| (gap.cause, gap.lost_packets)).collect::<Vec<_>>(),
+        [(GapCause::Overload, 250)]
+    );
+    assert_eq!(gaps[0].samples.as_millis(), 5000);
 }
 
 #[test]
