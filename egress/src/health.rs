@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::EgressConfig,
-    psrpc::Bus,
+    psrpc::{Bus, BusState},
     session::Sessions,
     spool::{SpaceLevel, Spool},
     upload::Uploader,
@@ -24,6 +24,7 @@ pub async fn serve(config: &EgressConfig, check: HealthCheck, stop: &Cancellatio
     }
     if config.prometheus_port != 0 {
         let metrics = boot::prometheus::install().context("cannot collect metrics")?;
+        crate::metrics::register();
         let listener = bind(address(config.prometheus_port), "metrics (prometheus_port)").await?;
         tokio::spawn(health::serve(listener, boot::prometheus::router(metrics), stop.clone()));
     }
@@ -33,11 +34,11 @@ pub async fn serve(config: &EgressConfig, check: HealthCheck, stop: &Cancellatio
 /// The worker is healthy as long as requests can reach it and audio can be written.
 pub fn check(bus: Bus, sessions: Sessions, spool: Spool, uploader: Uploader) -> HealthCheck {
     Arc::new(move || {
-        let (space, backlog) = (spool.space(), uploader.backlog());
+        let (space, backlog, redis) = (spool.space(), uploader.backlog(), bus.state());
         Health {
-            is_healthy: bus.is_connected() && space.level != SpaceLevel::Full,
+            is_healthy: redis == BusState::Connected && space.level != SpaceLevel::Full,
             details: json!({
-                "redis": if bus.is_connected() { "ok" } else { "down" },
+                "redis": redis_state(&redis),
                 "recordings": sessions.recording(),
                 "uploads": backlog.uploads,
                 "upload_oldest_s": backlog.oldest.as_secs(),
@@ -48,6 +49,13 @@ pub fn check(bus: Bus, sessions: Sessions, spool: Spool, uploader: Uploader) -> 
             }),
         }
     })
+}
+
+fn redis_state(state: &BusState) -> String {
+    match state {
+        BusState::Connected => "ok".to_owned(),
+        BusState::Disconnected(reason) => format!("down: recordings go on, requests and reports wait; {reason}"),
+    }
 }
 
 fn level_name(level: SpaceLevel) -> &'static str {

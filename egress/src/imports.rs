@@ -6,8 +6,9 @@ use std::{
 };
 
 /// The top-level modules, from the bottom up. A module may import only from lower layers.
-const LAYERS: [&[&str]; 6] = [
-    &["clock", "failure", "metrics", "probe", "spool"],
+const LAYERS: [&[&str]; 7] = [
+    &["clock", "critical", "failure", "metrics", "probe"],
+    &["spool"],
     &["psrpc", "room", "upload"],
     &["config"],
     &["session"],

@@ -15,9 +15,13 @@
 //! The crate knows neither meetings nor a database. Deciding which tracks are recorded, and using the recordings, is
 //! left to the callers of LiveKit's API. It can replace LiveKit's own egress worker for single tracks.
 
+#[cfg(test)]
+extern crate self as egress;
+
 mod clock;
 pub mod config;
 mod control;
+mod critical;
 mod failure;
 mod health;
 #[cfg(test)]

@@ -13,7 +13,9 @@ use crate::{
         admission::Load,
         worker_methods::{Start, WorkerMethods, serve_worker},
     },
-    health, probe,
+    health,
+    metrics::{self, SpoolFigures},
+    probe,
     psrpc::{Bus, Client, Server},
     room::{RoomAccess, Rooms},
     session::{IO_SERVICE, IoInfoClient, RoomLists, SessionContext, Sessions, Shutdown},
@@ -48,8 +50,9 @@ struct Worker {
     shutdown: Shutdown,
 }
 
-/// Runs the worker until `shutdown` is cancelled. It first continues what an earlier process left. At the end it accepts no
-/// new requests, and suspends or finishes its recordings, as `trackscribe.drain` says.
+/// Runs the worker until `shutdown` is cancelled. It first continues what an earlier process left, for which it does not
+/// need Redis, and receives requests as soon as Redis answers. At the end it accepts no new requests, and suspends or
+/// finishes its recordings, as `trackscribe.drain` says.
 ///
 /// # Errors
 /// Fails if the worker cannot start, or if recordings were to be finished and could not be stored in time.
@@ -57,15 +60,17 @@ pub async fn run(config: EgressConfig, shutdown: CancellationToken) -> anyhow::R
     for warning in &config.warnings {
         tracing::warn!("egress.yaml: {warning}");
     }
-    let worker = connect(&config, open_spool(&config)?, shutdown.clone()).await?;
-    worker.sessions.recover().await;
+    let worker = Worker::new(&config, open_spool(&config)?, shutdown.clone())?;
     let stop_health = CancellationToken::new();
     let _stop_health_on_return = stop_health.clone().drop_guard();
     health::serve(&config, worker.health_check(), &stop_health).await?;
-    let methods = worker.serve(&config).await?;
+    worker.sessions.recover().await;
     let _stop_probe_on_return = probe_store(&config, &shutdown);
-    let _stop_gauges_on_return = AbortOnDropHandle::new(tokio::spawn(update_gauges(worker.sessions.clone())));
-    tracing::info!(redis = config.redis.address(), livekit = %config.ws_url, "the egress worker is ready");
+    let _stop_gauges_on_return = AbortOnDropHandle::new(tokio::spawn(update_gauges(
+        worker.sessions.clone(),
+        worker.spool.clone(),
+    )));
+    let methods = shutdown.run_until_cancelled(worker.serve(&config)).await.transpose()?;
 
     shutdown.cancelled().await;
 
@@ -81,6 +86,42 @@ pub async fn run(config: EgressConfig, shutdown: CancellationToken) -> anyhow::R
 }
 
 impl Worker {
+    /// Puts the parts together. Nothing runs yet, and nothing is connected.
+    fn new(config: &EgressConfig, spool: Spool, stopping: CancellationToken) -> anyhow::Result<Self> {
+        let bus = Bus::start(&config.redis)?;
+        let client = Client::new(bus.clone(), IO_SERVICE);
+        let server = Server::new(bus.clone());
+        let rooms = Rooms::new(room_access(config, &spool));
+        let (uploader, shutdown) = (
+            Uploader::new(),
+            Shutdown {
+                stopping,
+                ..Shutdown::default()
+            },
+        );
+        let sessions = Sessions::new(SessionContext {
+            has_capacity: has_capacity(spool.clone(), config.trackscribe.max_recordings),
+            io_info: IoInfoClient::new(client),
+            room_lists: RoomLists::default(),
+            server: server.clone(),
+            rooms: rooms.clone(),
+            spool: spool.clone(),
+            uploader: uploader.clone(),
+            limits: config.limits,
+            store: config.storage.as_ref().and_then(|storage| storage.store.clone()),
+            shutdown: shutdown.clone(),
+        });
+        Ok(Self {
+            bus,
+            server,
+            rooms,
+            spool,
+            uploader,
+            sessions,
+            shutdown,
+        })
+    }
+
     fn health_check(&self) -> boot::health::HealthCheck {
         health::check(
             self.bus.clone(),
@@ -90,6 +131,7 @@ impl Worker {
         )
     }
 
+    /// Receives requests, once Redis answers.
     async fn serve(&self, config: &EgressConfig) -> anyhow::Result<WorkerMethods> {
         let start = Start {
             sessions: self.sessions.clone(),
@@ -99,11 +141,13 @@ impl Worker {
             max_recordings: config.trackscribe.max_recordings,
             declines: config.trackscribe.decline,
         };
-        Ok(serve_worker(&self.server, start).await?)
+        let methods = serve_worker(&self.server, start).await?;
+        tracing::info!(redis = config.redis.address(), livekit = %config.ws_url, "the egress worker is ready");
+        Ok(methods)
     }
 
     /// Leaves all recordings to the next process. They go on until the last moment.
-    async fn suspend(self, methods: WorkerMethods) -> anyhow::Result<()> {
+    async fn suspend(self, methods: Option<WorkerMethods>) -> anyhow::Result<()> {
         sleep(GRANT_LINGER).await;
         drop(methods);
         self.shutdown.suspend.cancel();
@@ -116,7 +160,7 @@ impl Worker {
     }
 
     /// Lets recordings go on for `drain_timeout`, ends those that are left, stores and reports them.
-    async fn finish(self, methods: WorkerMethods, drain_timeout: Duration) -> anyhow::Result<()> {
+    async fn finish(self, methods: Option<WorkerMethods>, drain_timeout: Duration) -> anyhow::Result<()> {
         let (finished, ()) = tokio::join!(self.finish_sessions(drain_timeout), sleep(GRANT_LINGER));
         drop(methods);
         self.shutdown.suspend.cancel();
@@ -148,9 +192,16 @@ impl Worker {
 }
 
 /// Keeps the gauges true while no session begins or ends: the disk fills up or is freed by others.
-async fn update_gauges(sessions: Sessions) {
+async fn update_gauges(sessions: Sessions, spool: Spool) {
     loop {
         sessions.update_occupancy();
+        let space = spool.space();
+        metrics::spool(SpoolFigures {
+            free_bytes: space.free_bytes,
+            backlog_bytes: space.backlog_bytes,
+            oldest: space.oldest.unwrap_or_default(),
+            last_sync: space.last_sync,
+        });
         sleep(GAUGE_INTERVAL).await;
     }
 }
@@ -171,43 +222,6 @@ fn open_spool(config: &EgressConfig) -> anyhow::Result<Spool> {
         min_free_bytes: settings.min_free_bytes,
         max_backlog_bytes: settings.max_backlog_bytes,
     })?)
-}
-
-async fn connect(config: &EgressConfig, spool: Spool, stopping: CancellationToken) -> anyhow::Result<Worker> {
-    let bus = Bus::connect(&config.redis).await?;
-    let client = Client::new(bus.clone(), IO_SERVICE)
-        .await
-        .context("cannot receive replies on Redis")?;
-    let server = Server::new(bus.clone());
-    let rooms = Rooms::new(room_access(config, &spool));
-    let (uploader, shutdown) = (
-        Uploader::new(),
-        Shutdown {
-            stopping,
-            ..Shutdown::default()
-        },
-    );
-    let sessions = Sessions::new(SessionContext {
-        has_capacity: has_capacity(spool.clone(), config.trackscribe.max_recordings),
-        io_info: IoInfoClient::new(client),
-        room_lists: RoomLists::default(),
-        server: server.clone(),
-        rooms: rooms.clone(),
-        spool: spool.clone(),
-        uploader: uploader.clone(),
-        limits: config.limits,
-        store: config.storage.as_ref().and_then(|storage| storage.store.clone()),
-        shutdown: shutdown.clone(),
-    });
-    Ok(Worker {
-        bus,
-        server,
-        rooms,
-        spool,
-        uploader,
-        sessions,
-        shutdown,
-    })
 }
 
 /// Returns the rule by which requests are accepted, for the metrics.

@@ -10,9 +10,10 @@ use tokio::{
 };
 
 use super::{
-    driver::{BusMessage, Command, Driver, RECONNECT_PAUSE, first_connection},
+    driver::{BusMessage, Command, Driver, RECONNECT_PAUSE},
     redis_client::{RedisClientError, RedisConfig, manager_config},
 };
+use crate::critical;
 
 /// Attempts of one PUBLISH. After a restart of Redis the first attempt only finds that the connection is gone. A second
 /// copy of a message does no harm, because receivers recognize it by its id.
@@ -26,7 +27,15 @@ const LOCK_SECONDS: u64 = 5;
 pub struct Bus {
     publisher: ConnectionManager,
     commands: mpsc::UnboundedSender<Command>,
-    connected: watch::Receiver<bool>,
+    state: watch::Receiver<BusState>,
+}
+
+/// Whether messages can be received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BusState {
+    Connected,
+    /// What prevents it, for people.
+    Disconnected(String),
 }
 
 /// The messages of some channels; dropping it ends the subscription.
@@ -39,40 +48,55 @@ pub struct Subscription {
 /// Why an operation on the bus failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
-    #[error("cannot use Redis at {address}; check `redis` in egress.yaml and that it is running")]
-    Connect { address: String, source: RedisError },
     #[error(transparent)]
     Config(#[from] RedisClientError),
+    #[error("{0}")]
+    Disconnected(String),
     #[error("cannot publish on Redis")]
     Publish(#[source] RedisError),
     #[error("the bus has been stopped")]
     Stopped,
 }
 
+impl BusState {
+    /// What prevents messages from being received; empty if nothing does.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Connected => "",
+            Self::Disconnected(reason) => reason,
+        }
+    }
+}
+
 impl Bus {
-    /// Connects, and keeps trying for up to half a minute; wrong credentials fail at once.
-    pub async fn connect(config: &RedisConfig) -> Result<Self, BusError> {
-        let refused = |source| BusError::Connect {
-            address: config.address(),
-            source,
-        };
+    /// Begins to connect, and tries without end: recordings do not need Redis.
+    ///
+    /// # Errors
+    /// The settings are not valid.
+    pub fn start(config: &RedisConfig) -> Result<Self, BusError> {
         let client = config.client()?;
-        let connection = first_connection(&client).await.map_err(refused)?;
-        let publisher = client.get_connection_manager_lazy(manager_config()).map_err(refused)?;
+        let publisher = client.get_connection_manager_lazy(manager_config());
+        let publisher = publisher.map_err(RedisClientError::from)?;
         let (commands, queue) = mpsc::unbounded_channel();
-        let (state, connected) = watch::channel(true);
-        let driver = Driver::new(client, queue, state);
-        tokio::spawn(driver.run(connection));
+        let (sender, state) = watch::channel(BusState::Disconnected("connecting to Redis".to_owned()));
+        let driver = Driver::new(client, config.address(), queue, sender);
+        critical::spawn("the task that reads from Redis", driver.run());
         Ok(Self {
             publisher,
             commands,
-            connected,
+            state,
         })
     }
 
     /// Whether messages can currently be received.
-    pub fn is_connected(&self) -> bool {
-        *self.connected.borrow()
+    pub fn state(&self) -> BusState {
+        self.state.borrow().clone()
+    }
+
+    /// Waits until messages can be received.
+    pub async fn connected(&self) {
+        let mut state = self.state.clone();
+        let _driver_has_ended = state.wait_for(|state| *state == BusState::Connected).await;
     }
 
     /// Subscribes and waits until Redis has confirmed every channel, across reconnections if necessary. A channel can

@@ -8,16 +8,20 @@ use std::{
 
 use bytes::Bytes;
 use prost::Message;
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, timeout_at},
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    bus::{Bus, BusError, Subscription},
+    bus::{Bus, BusError, BusState},
     channel,
+    driver::BusMessage,
     envelope::{ClaimRequest, ClaimResponse, Request, Response, open, seal},
     id,
 };
-use crate::clock::unix_now;
+use crate::{clock::unix_now, critical};
 
 /// How far livekit-server's clock may be ahead of ours: it drops a request whose expiry has passed by its own clock. It
 /// still does nothing late, because it waits for our grant, which ends with the call.
@@ -29,7 +33,9 @@ pub struct Client {
     client_id: String,
     bus: Bus,
     calls: Calls,
-    _listening: DropGuard,
+    /// Whether Redis has confirmed that replies are received.
+    is_listening: watch::Receiver<bool>,
+    _stop: DropGuard,
 }
 
 /// Why a call failed.
@@ -60,24 +66,41 @@ enum Reply {
 type Calls = Arc<Mutex<HashMap<String, mpsc::UnboundedSender<Reply>>>>;
 
 impl Client {
-    /// Subscribes to replies. Returns once Redis has confirmed that.
-    pub async fn new(bus: Bus, service: &'static str) -> Result<Self, BusError> {
+    /// Begins to subscribe to replies.
+    pub fn new(bus: Bus, service: &'static str) -> Self {
         let client_id = id::client();
-        let (offers, responses) = (
-            channel::offer(service, &client_id),
-            channel::response(service, &client_id),
-        );
-        let subscription = bus.subscribe(vec![offers.clone(), responses]).await?;
         let (calls, stop) = (Calls::default(), CancellationToken::new());
-        let listen = listen(subscription, offers, calls.clone());
-        tokio::spawn(stop.clone().run_until_cancelled_owned(listen));
-        Ok(Self {
+        let (listening, is_listening) = watch::channel(false);
+        let replies = Replies {
+            bus: bus.clone(),
+            offers: channel::offer(service, &client_id),
+            responses: channel::response(service, &client_id),
+            calls: calls.clone(),
+            listening,
+        };
+        let listen = stop.clone().run_until_cancelled_owned(replies.listen());
+        critical::spawn("the task that receives the answers of livekit-server", listen);
+        Self {
             service,
             client_id,
             bus,
             calls,
-            _listening: stop.drop_guard(),
-        })
+            is_listening,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    /// Whether a call made now would receive its reply, as far as known.
+    pub fn is_ready(&self) -> bool {
+        *self.is_listening.borrow() && self.bus.state() == BusState::Connected
+    }
+
+    /// Waits until replies can be received. Calls without this wait for it within their timeout.
+    pub async fn ready(&self) {
+        let mut is_listening = self.is_listening.clone();
+        // An error means that the bus has stopped; the call will say so.
+        drop(is_listening.wait_for(|is_listening| *is_listening).await);
+        self.bus.connected().await;
     }
 
     /// Calls `method` once, and fails after `timeout`.
@@ -87,8 +110,13 @@ impl Client {
         request: &Q,
         timeout: Duration,
     ) -> Result<A, CallError> {
+        let deadline = Instant::now() + timeout;
+        if timeout_at(deadline, self.ready()).await.is_err() {
+            let reason = self.bus.state().reason().to_owned();
+            return Err(CallError::Bus(BusError::Disconnected(reason)));
+        }
         let mut call = self.open_call();
-        let outcome = tokio::time::timeout(timeout, call.run(method, request.encode_to_vec(), timeout)).await;
+        let outcome = timeout_at(deadline, call.run(method, request.encode_to_vec(), timeout)).await;
         let response = outcome.map_err(|_| CallError::TimedOut {
             method: method.to_owned(),
         })??;
@@ -182,15 +210,36 @@ impl Drop for Call<'_> {
     }
 }
 
-async fn listen(mut subscription: Subscription, offers: String, calls: Calls) {
-    while let Some(message) = subscription.recv().await {
-        let reply = if message.channel == offers {
+/// Passes replies to the calls that wait for them.
+struct Replies {
+    bus: Bus,
+    /// The two channels of this client.
+    offers: String,
+    responses: String,
+    calls: Calls,
+    listening: watch::Sender<bool>,
+}
+
+impl Replies {
+    async fn listen(self) {
+        let channels = vec![self.offers.clone(), self.responses.clone()];
+        let Ok(mut subscription) = self.bus.subscribe(channels).await else {
+            return;
+        };
+        self.listening.send_replace(true);
+        while let Some(message) = subscription.recv().await {
+            self.pass_on(&message);
+        }
+    }
+
+    fn pass_on(&self, message: &BusMessage) {
+        let reply = if message.channel == self.offers {
             offer(&message.payload)
         } else {
             response(&message.payload)
         };
-        let Some((request_id, reply)) = reply else { continue };
-        if let Some(call) = lock(&calls).get(&request_id) {
+        let Some((request_id, reply)) = reply else { return };
+        if let Some(call) = lock(&self.calls).get(&request_id) {
             let _caller_gave_up = call.send(reply);
         }
     }

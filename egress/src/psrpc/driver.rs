@@ -13,16 +13,13 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval_at, sleep, timeout},
 };
 
-use super::redis_client::REDIS_TIMEOUT;
+use super::{bus::BusState, redis_client::REDIS_TIMEOUT};
 
 /// How often the subscriber connection is checked with a ping.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The pause before another attempt to connect.
 pub const RECONNECT_PAUSE: Duration = Duration::from_millis(300);
-
-/// How long the first connection is attempted: Redis may be starting at the same time.
-const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One published message.
 pub struct BusMessage {
@@ -45,8 +42,10 @@ pub enum Command {
 /// Owns the subscriber connection. Ends when the last handle of the bus is dropped.
 pub struct Driver {
     client: Client,
+    /// `host:port`, for messages.
+    address: String,
     queue: mpsc::UnboundedReceiver<Command>,
-    state: watch::Sender<bool>,
+    state: watch::Sender<BusState>,
     routes: HashMap<String, mpsc::UnboundedSender<BusMessage>>,
     /// Callers whose channels are in `routes` but were not confirmed before the connection was lost.
     unconfirmed: Vec<oneshot::Sender<()>>,
@@ -59,9 +58,15 @@ enum Ended {
 }
 
 impl Driver {
-    pub fn new(client: Client, queue: mpsc::UnboundedReceiver<Command>, state: watch::Sender<bool>) -> Self {
+    pub fn new(
+        client: Client,
+        address: String,
+        queue: mpsc::UnboundedReceiver<Command>,
+        state: watch::Sender<BusState>,
+    ) -> Self {
         Self {
             client,
+            address,
             queue,
             state,
             routes: HashMap::new(),
@@ -69,18 +74,18 @@ impl Driver {
         }
     }
 
-    pub async fn run(mut self, first: (PubSubSink, PubSubStream)) {
-        let mut connection = first;
-        while let Ended::Lost = self.serve(connection).await {
-            tracing::warn!("lost the connection to Redis; reconnecting");
-            self.state.send_replace(false);
-            let Some(next) = self.reconnect().await else { return };
-            connection = next;
-            self.state.send_replace(true);
+    pub async fn run(mut self) {
+        while let Some(connection) = self.connect().await {
             tracing::info!(
                 channels = self.routes.len(),
-                "reconnected to Redis and subscribed to all channels"
+                "connected to Redis and subscribed to all channels"
             );
+            self.state.send_replace(BusState::Connected);
+            if let Ended::Stopped = self.serve(connection).await {
+                return;
+            }
+            self.disconnected("the connection was lost");
+            sleep(RECONNECT_PAUSE).await;
         }
     }
 
@@ -100,7 +105,7 @@ impl Driver {
                     self.route(message);
                 }
                 _ = ping.tick() => {
-                    if !succeeds_in_time(sink.ping::<redis::Value>()).await {
+                    if in_time(sink.ping::<redis::Value>()).await.is_err() {
                         return Ended::Lost;
                     }
                 }
@@ -118,7 +123,7 @@ impl Driver {
             } => {
                 self.routes
                     .extend(channels.iter().map(|channel| (channel.clone(), to.clone())));
-                if !succeeds_in_time(sink.subscribe(&channels)).await {
+                if in_time(sink.subscribe(&channels)).await.is_err() {
                     self.unconfirmed.push(confirmed);
                     return false;
                 }
@@ -127,7 +132,7 @@ impl Driver {
             }
             Command::Unsubscribe { channels } => {
                 self.routes.retain(|channel, _| !channels.contains(channel));
-                channels.is_empty() || succeeds_in_time(sink.unsubscribe(&channels)).await
+                channels.is_empty() || in_time(sink.unsubscribe(&channels)).await.is_ok()
             }
         }
     }
@@ -140,48 +145,59 @@ impl Driver {
         }
     }
 
-    /// Connects and subscribes to all channels. Returns `None` if every handle of the bus has been dropped.
-    async fn reconnect(&mut self) -> Option<(PubSubSink, PubSubStream)> {
-        loop {
+    /// Connects and subscribes to all channels, however long it takes. Returns `None` if every handle of the bus has been
+    /// dropped.
+    async fn connect(&mut self) -> Option<(PubSubSink, PubSubStream)> {
+        while !self.queue.is_closed() {
+            match self.try_connect().await {
+                Ok(connection) => return Some(connection),
+                Err(error) => self.disconnected(&error.to_string()),
+            }
             sleep(RECONNECT_PAUSE).await;
-            if self.queue.is_closed() {
-                return None;
-            }
-            let Ok((mut sink, stream)) = connect(&self.client).await else {
-                continue;
-            };
-            let channels: Vec<&String> = self.routes.keys().collect();
-            if channels.is_empty() || succeeds_in_time(sink.subscribe(&channels)).await {
-                for caller in self.unconfirmed.drain(..) {
-                    let _caller_gave_up = caller.send(());
-                }
-                return Some((sink, stream));
-            }
         }
+        None
     }
-}
 
-/// Connects for the first time, and retries while Redis may be starting.
-pub async fn first_connection(client: &Client) -> RedisResult<(PubSubSink, PubSubStream)> {
-    let deadline = Instant::now() + FIRST_CONNECTION_TIMEOUT;
-    loop {
-        match connect(client).await {
-            Err(error) if error.kind() != ErrorKind::AuthenticationFailed && Instant::now() < deadline => {
-                tracing::warn!(%error, "cannot reach Redis yet; trying again");
-                sleep(RECONNECT_PAUSE).await;
-            }
-            outcome => return outcome,
+    async fn try_connect(&mut self) -> RedisResult<(PubSubSink, PubSubStream)> {
+        let (mut sink, stream) = connect(&self.client).await?;
+        let channels: Vec<&String> = self.routes.keys().collect();
+        if !channels.is_empty() {
+            in_time(sink.subscribe(&channels)).await?;
         }
+        for caller in self.unconfirmed.drain(..) {
+            let _caller_gave_up = caller.send(());
+        }
+        Ok((sink, stream))
+    }
+
+    /// Notes why there is no connection. The same reason is logged once.
+    fn disconnected(&self, reason: &str) {
+        let text = format!(
+            "cannot use Redis at {}: {reason}; check `redis` in egress.yaml and that it is running",
+            self.address
+        );
+        self.state.send_if_modified(|state| {
+            let next = BusState::Disconnected(text);
+            if *state == next {
+                return false;
+            }
+            tracing::error!(
+                "{reason}; trying again. Recordings go on; requests and reports wait",
+                reason = next.reason()
+            );
+            *state = next;
+            true
+        });
     }
 }
 
 async fn connect(client: &Client) -> RedisResult<(PubSubSink, PubSubStream)> {
-    match timeout(REDIS_TIMEOUT, client.get_async_pubsub()).await {
-        Ok(connection) => Ok(connection?.split()),
-        Err(_) => Err((ErrorKind::Io, "no answer in time").into()),
-    }
+    Ok(in_time(client.get_async_pubsub()).await?.split())
 }
 
-async fn succeeds_in_time<T>(call: impl Future<Output = RedisResult<T>>) -> bool {
-    matches!(timeout(REDIS_TIMEOUT, call).await, Ok(Ok(_)))
+async fn in_time<T>(call: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    match timeout(REDIS_TIMEOUT, call).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err((ErrorKind::Io, "no answer in time").into()),
+    }
 }

@@ -18,7 +18,7 @@ mod id;
 mod redis_client;
 mod server;
 
-pub use bus::{Bus, BusError};
+pub use bus::{Bus, BusError, BusState};
 pub use client::{CallError, Client};
 pub use error::{Code, RpcError};
 pub use redis_client::{RedisConfig, RedisTls};

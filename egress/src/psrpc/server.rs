@@ -25,7 +25,7 @@ use super::{
     error::{Code, RpcError},
     id,
 };
-use crate::clock::unix_now;
+use crate::{clock::unix_now, critical};
 
 /// The longest wait for a grant, whatever expiry a request names; livekit-server's longest is 40 s.
 const GRANT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -127,13 +127,18 @@ impl Server {
             handler,
             offers: Offers::default(),
         };
-        tokio::spawn(
-            stop.clone()
-                .run_until_cancelled_owned(service.listen(subscription, grants)),
-        );
+        let listen = stop
+            .clone()
+            .run_until_cancelled_owned(service.listen(subscription, grants));
+        critical::spawn("the task that receives requests", listen);
         Ok(Serving {
             _stop: stop.drop_guard(),
         })
+    }
+
+    /// Waits until requests can be received.
+    pub async fn connected(&self) {
+        self.bus.connected().await;
     }
 
     /// Waits until every received call has been answered.

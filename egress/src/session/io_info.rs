@@ -36,6 +36,16 @@ impl IoInfoClient {
         }
     }
 
+    /// Whether livekit-server can be asked now, as far as known.
+    pub fn is_ready(&self) -> bool {
+        self.client.is_ready()
+    }
+
+    /// Waits until livekit-server can be asked: Redis may be down.
+    pub async fn ready(&self) {
+        self.client.ready().await;
+    }
+
     /// Calls CreateEgress, which must come before every update: after an update, livekit-server would not send the
     /// `egress_started` webhook.
     pub async fn create(&self, info: &EgressInfo) -> Result<(), CallError> {
@@ -59,6 +69,7 @@ impl IoInfoClient {
     pub async fn find(&self, egress_id: &str) -> Option<EgressInfo> {
         let mut backoff = Backoff::default();
         loop {
+            self.ready().await;
             match self.try_find(egress_id).await {
                 Ok(stored) => return stored,
                 Err(error) => tracing::warn!(%error, egress.id = egress_id, "cannot ask for an egress; trying again"),
@@ -71,6 +82,7 @@ impl IoInfoClient {
     pub async fn running(&self, room_name: &str) -> Vec<EgressInfo> {
         let mut backoff = Backoff::default();
         loop {
+            self.ready().await;
             match self.try_running(room_name).await {
                 Ok(running) => return running,
                 Err(error) => tracing::warn!(%error, room.name = room_name, "cannot list egresses; trying again"),

@@ -7,7 +7,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     backoff::Backoff,
-    context::{LeftRecording, Session, SessionContext, Signals, Suspended},
+    context::{Interrupted, LeftRecording, Session, SessionContext, Signals},
     egress_methods::{EgressMethods, serve_egress},
     handle::SessionHandle,
     reporter::StateReporter,
@@ -113,6 +113,7 @@ pub async fn begin(
 pub async fn serve_again(context: &SessionContext, handle: &SessionHandle) -> EgressMethods {
     let mut backoff = Backoff::default();
     loop {
+        context.server.connected().await;
         match serve(context, handle).await {
             Ok(methods) => return methods,
             Err(error) => tracing::warn!(%error, "cannot serve the methods of an egress; trying again"),
@@ -121,13 +122,12 @@ pub async fn serve_again(context: &SessionContext, handle: &SessionHandle) -> Eg
     }
 }
 
-/// Asks livekit-server whether it has accepted the egress, whose process was killed before it knew. If not, somebody else
+/// Finds out whether livekit-server has accepted the egress, whose process was killed before it knew. If not, somebody else
 /// got the request, or its caller was told that it failed: then it is not ours.
-pub async fn confirm(session: &mut Session) -> Result<bool, Suspended> {
-    let (io_info, egress_id) = (&session.context.io_info, session.spec.meta.egress_id.as_str());
-    let stored = session.until_suspended(io_info.find(egress_id)).await?;
+pub async fn confirm(session: &mut Session) -> Result<bool, Interrupted> {
+    // Audio is recorded only after the egress was accepted.
     let has_audio = session.left.as_ref().is_some_and(LeftRecording::has_audio);
-    let is_ours = has_audio || stored.is_some_and(|info| info.started_at == session.spec.started_at.0);
+    let is_ours = has_audio || is_accepted(session).await?;
     session.is_started = is_ours;
     if is_ours {
         session.reporter.save(|_| {});
@@ -138,6 +138,12 @@ pub async fn confirm(session: &mut Session) -> Result<bool, Suspended> {
         session.seat.set_created(Err(refusal));
     }
     Ok(is_ours)
+}
+
+async fn is_accepted(session: &Session) -> Result<bool, Interrupted> {
+    let (io_info, egress_id) = (&session.context.io_info, session.spec.meta.egress_id.as_str());
+    let stored = session.until_suspended(io_info.find(egress_id)).await?;
+    Ok(stored.is_some_and(|info| info.started_at == session.spec.started_at.0))
 }
 
 fn new_session(

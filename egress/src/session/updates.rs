@@ -42,7 +42,8 @@ impl UpdateQueue {
     pub async fn finish(self) {
         drop(self.updates);
         if let Err(error) = self.sender.await {
-            tracing::error!(%error, "the task that reports an egress failed");
+            // The session fails with it: another one asks livekit-server what it knows, and reports again.
+            panic!("the task that reports an egress failed: {error}");
         }
     }
 }
@@ -74,28 +75,39 @@ async fn is_needed(client: &IoInfoClient, info: &EgressInfo) -> bool {
 }
 
 /// Whether `info` says more than what is `stored`. Nothing but another terminal state follows a terminal one, and
-/// nothing goes back.
+/// nothing goes back: neither to an earlier state nor to an earlier moment of the same.
 fn changes(stored: &EgressInfo, info: &EgressInfo) -> bool {
     if is_terminal(info.status()) {
         return (stored.status, stored.ended_at) != (info.status, info.ended_at);
     }
-    !is_terminal(stored.status()) && stored.status < info.status
+    !is_terminal(stored.status()) && (stored.status, stored.updated_at) < (info.status, info.updated_at)
 }
 
-/// Sends one update, however long it takes. After a failed attempt it continues with the newest queued update: older
-/// states no longer matter.
+/// Sends one update, however long it takes. After a failed attempt, or a wait for Redis, it continues with the newest
+/// queued update: older states no longer matter.
 async fn send(client: &IoInfoClient, mut info: EgressInfo, queue: &mut mpsc::UnboundedReceiver<EgressInfo>) {
     let mut backoff = Backoff::default();
     let mut backlog = Share::of_unacknowledged();
-    while let Err(error) = client.update(&info).await {
+    loop {
+        if !client.is_ready() {
+            backlog.set(1.0);
+            client.ready().await;
+            info = newest(info, queue);
+        }
+        let Err(error) = client.update(&info).await else { return };
         backlog.set(1.0);
         tracing::warn!(%error, egress.id = info.egress_id, status = info.status().as_str_name(),
             "UpdateEgress failed; trying again");
         backoff.wait().await;
-        while let Ok(newer) = queue.try_recv() {
-            info = newer;
-        }
+        info = newest(info, queue);
     }
+}
+
+fn newest(mut info: EgressInfo, queue: &mut mpsc::UnboundedReceiver<EgressInfo>) -> EgressInfo {
+    while let Ok(newer) = queue.try_recv() {
+        info = newer;
+    }
+    info
 }
 
 #[cfg(test)]
@@ -110,12 +122,20 @@ mod tests {
         }
     }
 
+    fn at(updated_at: i64, info: EgressInfo) -> EgressInfo {
+        EgressInfo { updated_at, ..info }
+    }
+
     #[test]
     fn after_a_restart_only_what_livekit_server_does_not_know_is_reported() {
         use EgressStatus::{EgressActive, EgressComplete, EgressEnding, EgressFailed, EgressStarting};
         let table = [
             (info(EgressStarting, 0), info(EgressActive, 0), true),
             (info(EgressActive, 0), info(EgressActive, 0), false),
+            (info(EgressActive, 0), at(5, info(EgressActive, 0)), true),
+            (at(5, info(EgressActive, 0)), at(4, info(EgressActive, 0)), false),
+            (info(EgressEnding, 0), at(5, info(EgressActive, 0)), false),
+            (info(EgressComplete, 7), at(9, info(EgressActive, 0)), false),
             (info(EgressActive, 0), info(EgressEnding, 0), true),
             (info(EgressEnding, 0), info(EgressActive, 0), false),
             (info(EgressEnding, 0), info(EgressComplete, 7), true),

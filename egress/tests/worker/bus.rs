@@ -10,6 +10,9 @@ use crate::support::{
     bus_client::{ActiveEgresses, call, publish, start},
 };
 
+/// The default of `max_recordings`.
+const AT_ONCE: usize = 200;
+
 #[tokio::test]
 async fn each_request_is_served_by_one_of_two_workers() {
     let stack = EgressStack::start().await;
@@ -31,6 +34,35 @@ async fn each_request_is_served_by_one_of_two_workers() {
     for worker in workers {
         worker.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_requests_at_once_are_all_accepted_by_one_worker() {
+    let stack = EgressStack::start().await;
+    let worker = stack.worker("one", "").await;
+    let muted = AudioOptions {
+        muted: true,
+        ..Default::default()
+    };
+    let ada = stack.publisher("ada", muted).await;
+
+    let requests = (0..AT_ONCE).map(|n| {
+        let (stack, sid) = (&stack, ada.sid());
+        async move { stack.record(sid, &format!("{n}.ogg")).await }
+    });
+    let answers = futures::future::join_all(requests).await;
+    let refused: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
+    let (list, _) = call(&stack, "ListActiveEgress", Vec::new()).await;
+
+    assert!(
+        refused.is_empty(),
+        "{} refused, such as {:?}",
+        refused.len(),
+        refused[0]
+    );
+    let active = ActiveEgresses::decode(list.raw_response.as_slice()).unwrap();
+    assert_eq!((active.egress_ids.len(), stack.spooled("one")), (AT_ONCE, AT_ONCE));
+    worker.stop().await;
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "tests and their helpers fail by panicking")]
 
 mod bus;
+mod outages;
 mod recording;
 mod recovery;
 mod refusal;
 mod support;
+mod suspension;

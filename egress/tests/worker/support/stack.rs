@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,7 +15,7 @@ use livekit_api::services::{
 use livekit_protocol::{DirectFileOutput, EgressInfo, EgressStatus};
 use rtc::publisher::AudioOptions;
 use tempfile::TempDir;
-use test_support::{LivekitServer, Participant, RedisServer, TrackPublisher, WebhookRelay, wait_until};
+use test_support::{FaultyProxy, LivekitServer, Participant, RedisServer, TrackPublisher, WebhookRelay, wait_until};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,8 @@ pub struct EgressStack {
     pub livekit: LivekitServer,
     pub redis: RedisServer,
     pub webhooks: WebhookRelay,
+    /// What workers use instead of Redis.
+    proxy: Option<Arc<FaultyProxy>>,
     folder: TempDir,
 }
 
@@ -64,6 +67,7 @@ impl EgressStack {
             livekit,
             redis,
             webhooks,
+            proxy: None,
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -83,11 +87,23 @@ impl EgressStack {
     /// Starts a worker in a process of its own. Returns once it receives requests.
     pub async fn child(&self, name: &str, extra: &str) -> ChildWorker {
         let before = self.listeners().await;
-        let config = self.config_with(name, "suspend", extra);
-        let worker = ChildWorker::start(name, &config, self.folder.path());
+        let worker = self.child_at_once(name, extra);
         let listening = async || (self.listeners().await > before).then_some(());
         wait_until("the worker process listens", TIMEOUT, listening).await;
         worker
+    }
+
+    /// Starts a worker in a process of its own, which may have to wait for Redis.
+    pub fn child_at_once(&self, name: &str, extra: &str) -> ChildWorker {
+        let config = self.config_with(name, "suspend", extra);
+        ChildWorker::start(name, &config, self.folder.path())
+    }
+
+    /// Puts a proxy between Redis and the workers that start from now on.
+    pub async fn redis_proxy(&mut self) -> Arc<FaultyProxy> {
+        let proxy = Arc::new(FaultyProxy::before(self.redis.address().parse().unwrap()).await);
+        self.proxy = Some(proxy.clone());
+        proxy
     }
 
     /// Joins a participant whose microphone sends all the time.
@@ -179,7 +195,12 @@ impl EgressStack {
         self.folder.path().join("objects")
     }
 
-    fn spool(&self, worker: &str) -> PathBuf {
+    /// The audio of a recording in the spool of a worker.
+    pub fn spooled_audio(&self, worker: &str, egress_id: &str) -> PathBuf {
+        self.spool(worker).join(egress_id).join("recording.ogg")
+    }
+
+    pub fn spool(&self, worker: &str) -> PathBuf {
         self.folder.path().join("spool").join(worker)
     }
 
@@ -196,7 +217,9 @@ impl EgressStack {
             self.livekit.api_key().key,
             self.livekit.api_secret(),
             self.livekit.url(),
-            self.redis.address(),
+            self.proxy
+                .as_ref()
+                .map_or_else(|| self.redis.address(), |proxy| proxy.address().to_string()),
             self.redis.password(),
             show(&self.objects()),
             show(&self.spool(name)),
