@@ -122,6 +122,11 @@ impl Signal {
     }
 }
 
-/// The worker is shutting down, and the next process continues the session.
-#[derive(Debug)]
-pub struct Suspended;
+/// Why a session stops before its egress has ended. Its folder is continued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupted {
+    /// The worker is shutting down. The next process continues.
+    Suspended,
+    /// The task that owns the room's connections is gone: it panicked. Another session of this process continues.
+    RoomLost,
+}

@@ -6,7 +6,7 @@ use rtc::TrackInfo;
 use tokio::time::sleep_until;
 
 use super::{
-    context::{Session, Signal},
+    context::{Interrupted, Session, Signal},
     name::TrackValues,
     outcome::{FoundTrack, RecordingEnd},
     state::EndReason,
@@ -25,7 +25,7 @@ const TRACK_TIMEOUT: Duration = Duration::from_secs(30);
 pub enum Found {
     Published(Box<TrackInfo>),
     Ended(RecordingEnd),
-    Suspended,
+    Interrupted(Interrupted),
 }
 
 /// Waits for the track, as long as livekit-server does not answer, and [`TRACK_TIMEOUT`] once the room is joined.
@@ -37,7 +37,7 @@ pub async fn find(session: &Session, feed: &mut TrackFeed) -> Found {
             () = until(deadline) => return Found::Ended(Failure::track_not_found(&session.spec.track_sid).into()),
             event = feed.next() => match event {
                 FeedEvent::Published(track) => return Found::Published(track),
-                FeedEvent::Ended(end) => return Found::Ended(end.into()),
+                FeedEvent::Ended(end) => return end_of(end).map_or_else(Found::Interrupted, Found::Ended),
                 FeedEvent::Joined => deadline = Some(Instant::now() + TRACK_TIMEOUT),
                 _ => {}
             },
@@ -69,13 +69,12 @@ pub async fn until(deadline: Option<Instant>) {
     }
 }
 
-impl From<FeedEnd> for RecordingEnd {
-    fn from(end: FeedEnd) -> Self {
-        match end {
-            FeedEnd::SourceClosed => Self::Stopped(EndReason::SourceClosed),
-            FeedEnd::ConnectionLost => Self::Failed(Failure::connection_lost()),
-            FeedEnd::Refused(failure) => Self::Failed(failure),
-        }
+/// Returns what the end of a feed means for its recording.
+pub fn end_of(end: FeedEnd) -> Result<RecordingEnd, Interrupted> {
+    match end {
+        FeedEnd::SourceClosed => Ok(RecordingEnd::Stopped(EndReason::SourceClosed)),
+        FeedEnd::Refused(failure) => Ok(RecordingEnd::Failed(failure)),
+        FeedEnd::ConnectionLost => Err(Interrupted::RoomLost),
     }
 }
 
@@ -83,7 +82,7 @@ impl From<Signal> for Found {
     fn from(signal: Signal) -> Self {
         match signal.end() {
             Some(end) => Self::Ended(end),
-            None => Self::Suspended,
+            None => Self::Interrupted(Interrupted::Suspended),
         }
     }
 }

@@ -1,16 +1,18 @@
 //! The loop that hands packets to the recorder and writes its pages, until the track ends, a stop is requested or a limit
 //! is reached.
 
+mod notes;
+
 use std::time::{Duration, Instant};
 
-use domain::UnixNanos;
+use domain::manifest::GapCause;
 use media::{MuteState, RtpPacket, WallClock};
 use rtc::TrackInfo;
 use tokio::time::sleep;
 
 use super::{
-    context::{Session, Suspended},
-    find::until,
+    context::{Interrupted, Session},
+    find::{end_of, until},
     outcome::{FoundTrack, RecordingEnd},
     presence::Presence,
     saved::Recorded,
@@ -80,7 +82,7 @@ impl<'a> Listener<'a> {
     }
 
     /// Records until the track ends, a stop is requested or a limit is reached.
-    pub async fn until_end(&mut self, feed: &mut TrackFeed, is_continued: bool) -> Result<RecordingEnd, Suspended> {
+    pub async fn until_end(&mut self, feed: &mut TrackFeed, is_continued: bool) -> Result<RecordingEnd, Interrupted> {
         let signals = self.session.signals.clone();
         let limit_at = self.limit_at();
         if is_continued && limit_at.is_some_and(|at| at <= Instant::now()) {
@@ -98,19 +100,24 @@ impl<'a> Listener<'a> {
             tokio::select! {
                 signal = &mut signal => match signal.end() {
                     Some(end) => return Ok(end),
-                    None => {
-                        self.writer.suspend().await;
-                        return Err(Suspended);
-                    }
+                    None => return self.interrupt(Interrupted::Suspended).await,
                 },
                 () = until(limit_at) => return Ok(RecordingEnd::LimitReached),
                 () = until(packet_deadline) => return Ok(self.no_packets()),
                 () = until(Some(wake_at)) => self.handle_timeout(),
-                event = feed.next() => if let Some(end) = self.handle_event(event) {
-                    return Ok(end);
+                event = feed.next() => match self.handle_event(event) {
+                    Ok(None) => {}
+                    Ok(Some(end)) => return Ok(end),
+                    Err(why) => return self.interrupt(why).await,
                 },
             }
         }
+    }
+
+    /// Writes everything that was received, for whoever continues the file.
+    async fn interrupt(&mut self, why: Interrupted) -> Result<RecordingEnd, Interrupted> {
+        self.writer.suspend().await;
+        Err(why)
     }
 
     /// Ends the file. Returns what it holds; `None` if no packet was recorded.
@@ -141,7 +148,7 @@ impl<'a> Listener<'a> {
     }
 
     /// Returns why the recording ends, if `event` ends it.
-    fn handle_event(&mut self, event: FeedEvent) -> Option<RecordingEnd> {
+    fn handle_event(&mut self, event: FeedEvent) -> Result<Option<RecordingEnd>, Interrupted> {
         match event {
             FeedEvent::Packet(packet) => self.handle_packet(packet),
             FeedEvent::SenderReport(report) => self.writer.recorder.handle_sender_report(report),
@@ -149,26 +156,28 @@ impl<'a> Listener<'a> {
             FeedEvent::Reconnected(at) => self.handle_reconnected(at),
             FeedEvent::Mute(state) => self.handle_mute(state),
             // If encryption is switched on later, the following packets are ciphertext.
-            FeedEvent::Published(track) if track.encrypted => return Some(Failure::encrypted(&track.sid).into()),
+            FeedEvent::Published(track) if track.encrypted => return Ok(Some(Failure::encrypted(&track.sid).into())),
             FeedEvent::Published(track) => self.handle_mute(mute_state(&track)),
             FeedEvent::Trouble(failure) => self.trouble = Some(failure),
-            FeedEvent::Dropped { packets } => {
-                tracing::error!(packets, "packets were dropped: this machine is too slow");
-            }
+            FeedEvent::Dropped(arrivals) => self.writer.recorder.note_hole(arrivals, GapCause::Overload),
             FeedEvent::Joined => {}
-            FeedEvent::Ended(end) => return Some(end.into()),
+            FeedEvent::Ended(end) => return end_of(end).map(Some),
         }
-        None
+        Ok(None)
     }
 
     /// The first packet makes the egress active, and starts the file of a track that was muted so far.
     fn handle_packet(&mut self, packet: RtpPacket) {
         let arrived_at = self.wall.unix_nanos_at(packet.arrival);
-        self.is_returning = false;
         self.trouble = None;
         self.presence.hear();
+        #[cfg(test)]
+        super::tests::faults::strike(&self.session.seat.egress_id);
         self.writer.handle_packet(packet);
         self.note_file(arrived_at);
+        if std::mem::take(&mut self.is_returning) {
+            self.report_return();
+        }
     }
 
     fn handle_lost(&mut self, at: Instant) {
@@ -189,6 +198,7 @@ impl<'a> Listener<'a> {
         self.mute = state;
         if state == MuteState::Muted && std::mem::take(&mut self.is_returning) {
             self.writer.recorder.handle_reconnect(now);
+            self.report_return();
         }
         self.writer.recorder.handle_mute(now, state);
         if state == MuteState::Muted && self.is_starting() {
@@ -197,31 +207,6 @@ impl<'a> Listener<'a> {
                 .reporter
                 .transition(|egress| egress.activate(unix_now(), file));
         }
-    }
-
-    /// The file began at `first`.
-    fn note_file(&mut self, first: UnixNanos) {
-        let reporter = &mut self.session.reporter;
-        match reporter.egress().state() {
-            State::Starting => {
-                let file = self.track.open_file(Some(first));
-                reporter.transition(|egress| egress.activate(unix_now(), file));
-            }
-            State::Active(file) if file.started_at.is_none() => reporter.update(|egress| egress.file_started(first)),
-            _ => return,
-        }
-        let after_ms = milliseconds(self.session.spec.received.elapsed());
-        tracing::info!(after_ms, "the first packet arrived {after_ms} ms after the request");
-    }
-
-    fn be_present(&mut self, at: Instant) {
-        self.presence.begin(self.wall.unix_nanos_at(at));
-        self.save_presence();
-    }
-
-    fn save_presence(&self) {
-        let presence = self.presence.clone();
-        self.session.reporter.save(|saved| saved.presence = presence);
     }
 
     fn is_starting(&self) -> bool {
@@ -260,16 +245,6 @@ impl<'a> Listener<'a> {
             () = sleep(LATE_PACKETS) => {}
         }
     }
-
-    fn measure_first_packet(&self) {
-        let after = self.session.spec.received.elapsed();
-        metrics::first_packet(after);
-        let after_ms = milliseconds(after);
-        tracing::info!(
-            after_ms,
-            "the first packet was in the spool {after_ms} ms after the request"
-        );
-    }
 }
 
 fn mute_state(track: &TrackInfo) -> MuteState {
@@ -278,8 +253,4 @@ fn mute_state(track: &TrackInfo) -> MuteState {
     } else {
         MuteState::Unmuted
     }
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -4,8 +4,8 @@
 //! Whatever it decides is in the folder of the egress before it is reported. A new request, a recording that was suspended
 //! and one whose recorder was killed therefore take the same path, which begins where the folder says.
 //!
-//! - `registry`: all sessions of this worker, by egress id; `launch`: how they begin; `supervise`: what follows a panic;
-//!   `seat`, `handle`: a session seen from outside
+//! - `registry`: all sessions of this worker, by egress id; `launch`: how they begin; `supervise`, `give_up`: what follows
+//!   a panic; `seat`, `handle`: a session seen from outside
 //! - `phase`: what the folder says, pure; `run`: the phases in their order; `record` → `find`, `listen` and
 //!   `store` → `conclude`: one phase each
 //! - `saved`: the files of the folder
@@ -21,6 +21,7 @@ mod conclude;
 mod context;
 mod egress_methods;
 mod find;
+mod give_up;
 mod handle;
 mod info;
 mod io_info;

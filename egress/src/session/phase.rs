@@ -68,7 +68,7 @@ mod tests {
 
     fn failed() -> State {
         State::Failed {
-            failure: Failure::connection_lost(),
+            failure: Failure::no_packets("TR_1"),
             reason: EndReason::Failure,
             file: None,
         }

@@ -6,7 +6,7 @@ use domain::UnixNanos;
 use media::{MuteState, RecorderConfig, SavedClock, WallClock};
 
 use super::{
-    context::{LeftRecording, Session, Suspended},
+    context::{Interrupted, LeftRecording, Session},
     find::{Found, check, find},
     listen::Listener,
     outcome::{FoundTrack, RecordingEnd},
@@ -23,7 +23,7 @@ use crate::{
 
 /// Records the track of a request, or continues what an earlier process left. The end that it decides is saved when it
 /// returns.
-pub(super) async fn record(session: &mut Session) -> Result<(), Suspended> {
+pub(super) async fn record(session: &mut Session) -> Result<(), Interrupted> {
     let left = session.left.take();
     let presence = presence(session, left.as_ref());
     if left.as_ref().is_some_and(|left| !left.may_continue) {
@@ -33,7 +33,7 @@ pub(super) async fn record(session: &mut Session) -> Result<(), Suspended> {
     let mut feed = attach(session);
     let track = match find(session, &mut feed).await {
         Found::Published(track) => track,
-        Found::Suspended => return Err(Suspended),
+        Found::Interrupted(why) => return Err(why),
         Found::Ended(end) => return give_up(session, left, &presence, end).await,
     };
     let found = match known_or_new(session, &track, &feed) {
@@ -61,7 +61,7 @@ async fn give_up(
     left: Option<LeftRecording>,
     presence: &Presence,
     observed: RecordingEnd,
-) -> Result<(), Suspended> {
+) -> Result<(), Interrupted> {
     let has_audio = left.as_ref().is_some_and(LeftRecording::has_audio);
     session.left = left;
     let end = SavedEnd {

@@ -7,12 +7,14 @@ use std::{
 };
 
 use domain::EgressId;
+use futures::{StreamExt, stream};
 use livekit_protocol::EgressInfo;
 use tokio::time::sleep;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::{
     context::{Session, SessionContext},
+    give_up::give_up,
     handle::SessionHandle,
     launch::{LeftEgress, begin, serve_again},
     seat::Seat,
@@ -22,10 +24,14 @@ use super::{
 use crate::{
     metrics::{self, Occupancy},
     psrpc::{Code, RpcError},
+    spool::UnfinishedEgress,
 };
 
 /// How long an ended egress is remembered: livekit-server repeats a stop for up to 15 s (3 + 5 + 7).
 const KEEP_ENDED: Duration = Duration::from_secs(20);
+
+/// Folders that are repaired at the same time: as many as a small machine has cores, each reads its whole audio.
+const MAX_PARALLEL_REPAIRS: usize = 4;
 
 /// How long the tasks of a session that panicked may take to let go of its folder.
 const REOPEN_ATTEMPTS: u32 = 50;
@@ -42,8 +48,6 @@ struct Inner {
     /// Running, or ended less than [`KEEP_ENDED`] ago.
     handles: Mutex<HashMap<EgressId, SessionHandle>>,
     tasks: TaskTracker,
-    /// Reading the spool again opens all folders that nobody has open, so one session at a time does that.
-    reopening: tokio::sync::Mutex<()>,
 }
 
 /// The session of a request.
@@ -58,7 +62,6 @@ impl Sessions {
             context: Arc::new(context),
             handles: Mutex::default(),
             tasks: TaskTracker::new(),
-            reopening: tokio::sync::Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -76,17 +79,15 @@ impl Sessions {
         handle.created().await
     }
 
-    /// Continues what an earlier process left in the spool. When this returns, requests for these egresses find them.
+    /// Continues what an earlier process left in the spool, each egress as soon as its folder is read. When this returns,
+    /// requests for these egresses find them.
     pub async fn recover(&self) {
-        for unfinished in self.inner.context.spool.unfinished().await {
-            let egress_id = unfinished.id.clone();
-            match LeftEgress::read(unfinished, &self.inner.context, true) {
-                Ok(left) => self.recover_one(left),
-                Err(damaged) => tracing::error!(
-                    egress.id = %egress_id,
-                    error = &damaged as &dyn std::error::Error,
-                    "cannot continue an egress; its folder is kept"
-                ),
+        let spool = &self.inner.context.spool;
+        let unfinished = stream::iter(spool.closed().await).map(|id| spool.take_up(id));
+        let mut unfinished = unfinished.buffer_unordered(MAX_PARALLEL_REPAIRS);
+        while let Some(outcome) = unfinished.next().await {
+            if let Some(left) = outcome.and_then(|unfinished| self.read(unfinished, true)) {
+                self.recover_one(left);
             }
         }
         self.update_occupancy();
@@ -144,6 +145,20 @@ impl Sessions {
         Ok(Registered::New(seat, handle))
     }
 
+    /// Returns `None` for a folder that cannot be continued. It is named in the log and kept.
+    fn read(&self, unfinished: UnfinishedEgress, may_continue: bool) -> Option<LeftEgress> {
+        let egress_id = unfinished.id.clone();
+        let left = LeftEgress::read(unfinished, &self.inner.context, may_continue);
+        left.inspect_err(|damaged| {
+            tracing::error!(
+                egress.id = %egress_id,
+                error = damaged as &dyn std::error::Error,
+                "cannot continue an egress; its folder is kept, and is tried again at the next start"
+            );
+        })
+        .ok()
+    }
+
     fn recover_one(&self, left: LeftEgress) {
         let (seat, handle) = Seat::new(&left.spec);
         self.handles().insert(seat.egress_id.clone(), handle.clone());
@@ -182,22 +197,21 @@ impl Sessions {
     /// Runs a session to its end. After a panic, a new one continues with the folder.
     async fn run(&self, seat: &Seat, session: Session) {
         let reopen = |panics| self.clone().reopen(seat.clone(), panics < MAX_CONTINUED);
-        supervise(&seat.egress_id, session, Session::run, reopen).await;
+        let outcome = supervise(&seat.egress_id, session, Session::run, reopen).await;
         self.update_occupancy();
+        if outcome.is_none() {
+            give_up(&self.inner.context, seat).await;
+        }
     }
 
     /// Reads the folder of a session that panicked.
     async fn reopen(self, seat: Seat, may_continue: bool) -> Option<Session> {
         let context = &self.inner.context;
-        let _one_at_a_time = self.inner.reopening.lock().await;
         for _ in 0..REOPEN_ATTEMPTS {
-            let mut unfinished = context.spool.unfinished().await.into_iter();
-            if let Some(ours) = unfinished.find(|unfinished| unfinished.id == seat.egress_id) {
-                let left = LeftEgress::read(ours, context, may_continue);
-                return left
-                    .inspect_err(|damaged| tracing::error!(%damaged, "cannot continue an egress; its folder is kept"))
-                    .map(|left| left.session(context, &seat))
-                    .ok();
+            if context.spool.closed().await.contains(&seat.egress_id) {
+                let unfinished = context.spool.take_up(seat.egress_id.clone()).await?;
+                let left = self.read(unfinished, may_continue)?;
+                return Some(left.session(context, &seat));
             }
             sleep(REOPEN_PAUSE).await;
         }

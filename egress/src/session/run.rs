@@ -10,25 +10,38 @@
 //! | remove | below | the same |
 
 use super::{
-    context::{Session, Suspended},
+    context::{Interrupted, Session},
     launch::confirm,
     phase::{Phase, phase},
     record::record,
     store::store,
 };
 
+/// The task that owns the connections to the room panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("the task of its room failed")]
+pub struct RoomLost;
+
 impl Session {
     /// Returns once the folder is removed, or suspended for the next process.
+    ///
+    /// # Errors
+    /// The task of the room is gone, and another session is to continue with the folder.
     #[tracing::instrument(skip_all, fields(
         egress.id = %self.spec.meta.egress_id, room.name = self.spec.meta.room_name, track.sid = %self.spec.track_sid
     ))]
-    pub async fn run(mut self) {
-        if self.run_phases().await.is_err() {
-            self.suspend().await;
+    pub async fn run(mut self) -> Result<(), RoomLost> {
+        match self.run_phases().await {
+            Ok(()) => Ok(()),
+            Err(Interrupted::RoomLost) => Err(RoomLost),
+            Err(Interrupted::Suspended) => {
+                self.suspend().await;
+                Ok(())
+            }
         }
     }
 
-    async fn run_phases(&mut self) -> Result<(), Suspended> {
+    async fn run_phases(&mut self) -> Result<(), Interrupted> {
         loop {
             match self.phase() {
                 Phase::Start => {
@@ -50,18 +63,18 @@ impl Session {
     }
 
     /// Waits until livekit-server has acknowledged the terminal state.
-    async fn report(&mut self) -> Result<(), Suspended> {
+    async fn report(&mut self) -> Result<(), Interrupted> {
         self.reporter.flush().await;
         let suspend = self.signals.shutdown.suspend.clone();
         suspend
             .run_until_cancelled(self.reporter.finish())
             .await
-            .ok_or(Suspended)?;
+            .ok_or(Interrupted::Suspended)?;
         self.reporter.save(|saved| saved.reported = true);
         Ok(())
     }
 
-    async fn remove(&self) -> Result<(), Suspended> {
+    async fn remove(&self) -> Result<(), Interrupted> {
         self.reporter.flush().await;
         if let Err(error) = self.folder.clone().remove().await {
             tracing::error!(
@@ -85,8 +98,8 @@ impl Session {
     }
 
     /// Waits for `future`, unless the worker is suspended first.
-    pub(super) async fn until_suspended<T>(&self, future: impl Future<Output = T>) -> Result<T, Suspended> {
+    pub(super) async fn until_suspended<T>(&self, future: impl Future<Output = T>) -> Result<T, Interrupted> {
         let suspend = &self.signals.shutdown.suspend;
-        suspend.run_until_cancelled(future).await.ok_or(Suspended)
+        suspend.run_until_cancelled(future).await.ok_or(Interrupted::Suspended)
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::{
     conclude::conclude,
-    context::{LeftRecording, Session, Suspended},
+    context::{Interrupted, LeftRecording, Session},
     manifest::{ManifestParts, Publisher, manifest},
     name::TrackValues,
     outcome::{FoundTrack, RecordingEnd},
@@ -29,7 +29,7 @@ use crate::{
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// Stores the recording, however long it takes, and chooses the terminal state.
-pub(super) async fn store(session: &mut Session) -> Result<(), Suspended> {
+pub(super) async fn store(session: &mut Session) -> Result<(), Interrupted> {
     let end = session.reporter.saved().end.expect("the phase follows the end");
     let recorded = recorded(session, &end);
     report_ending(session, &end, recorded.as_ref());
@@ -53,7 +53,8 @@ pub(super) async fn store(session: &mut Session) -> Result<(), Suspended> {
     };
     session.at_risk.set(metrics::seconds(recorded.samples));
     let cancel = session.signals.shutdown.suspend.clone();
-    let stored = session.context.uploader.store(upload, &cancel).await.ok_or(Suspended)?;
+    let stored = session.context.uploader.store(upload, &cancel).await;
+    let stored = stored.ok_or(Interrupted::Suspended)?;
     session.at_risk.set(0.0);
     metrics::recorded(&recorded.gaps, &recorded.counts);
     let file = stored_file(&track, &recorded, &file, stored);
@@ -149,7 +150,7 @@ fn keep_unnamed(session: &mut Session, end: &SavedEnd, failure: &Failure) {
 }
 
 /// Waits until the whole file is on stable storage.
-async fn finished(session: &Session) -> Result<SpooledFile, Suspended> {
+async fn finished(session: &Session) -> Result<SpooledFile, Interrupted> {
     loop {
         let error: io::Error = match session.until_suspended(session.folder.finish()).await? {
             Ok(file) => return Ok(file),

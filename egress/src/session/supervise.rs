@@ -1,7 +1,8 @@
 //! Runs a task again after a panic.
 
-use std::fmt::Display;
+use std::{fmt::Display, time::Duration};
 
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::metrics;
@@ -12,32 +13,43 @@ pub const MAX_CONTINUED: u32 = 3;
 /// After this many panics the folder is left to the next process.
 const MAX_PANICS: u32 = 6;
 
-/// Runs `run(first)` in its own task. After a panic it runs what `reopen` returns, which is given the number of panics.
-/// Returns `None` if that ended too often, or if `reopen` returned nothing.
-pub async fn supervise<S, F, R, T>(
+/// A session that ran for this long before its panic has earned all attempts again.
+const STABLE_AFTER: Duration = Duration::from_secs(300);
+
+/// Runs `run(first)` in its own task. After a panic or an error it runs what `reopen` returns, which is given the number of
+/// panics in a row. Returns `None` if that ended too often, or if `reopen` returned nothing.
+pub async fn supervise<S, F, R, T, E>(
     egress_id: impl Display,
     first: S,
     run: impl Fn(S) -> F,
     reopen: impl Fn(u32) -> R,
 ) -> Option<T>
 where
-    F: Future<Output = T> + Send + 'static,
+    F: Future<Output = Result<T, E>> + Send + 'static,
     R: Future<Output = Option<S>>,
     T: Send + 'static,
+    E: Display + Send + 'static,
 {
     let mut next = first;
-    for panics in 1..=MAX_PANICS {
-        let outcome = AbortOnDropHandle::new(tokio::spawn(run(next))).await;
-        let error = match outcome {
-            Ok(outcome) => return Some(outcome),
-            Err(error) => error,
+    let mut panics = 0;
+    while panics < MAX_PANICS {
+        let began = Instant::now();
+        let error = match AbortOnDropHandle::new(tokio::spawn(run(next))).await {
+            Ok(Ok(outcome)) => return Some(outcome),
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => panic.to_string(),
         };
+        panics = panics_in_a_row(panics, began.elapsed());
         metrics::session_panicked();
         tracing::error!(egress.id = %egress_id, panics, "a session failed, and is continued from its folder: {error}");
         next = reopen(panics).await?;
     }
     tracing::error!(egress.id = %egress_id, "a session failed too often; its folder is left to the next process");
     None
+}
+
+fn panics_in_a_row(before: u32, ran_for: Duration) -> u32 {
+    if ran_for < STABLE_AFTER { before + 1 } else { 1 }
 }
 
 #[cfg(test)]
@@ -49,9 +61,24 @@ mod tests {
 
     use super::*;
 
-    async fn panics_until(run: u32, sound: u32) -> u32 {
+    async fn panics_until(run: u32, sound: u32) -> Result<u32, &'static str> {
         assert!(run >= sound, "this panic is part of the test");
-        run
+        Ok(run)
+    }
+
+    #[tokio::test]
+    async fn a_session_that_reports_an_error_is_replaced_too() {
+        let run = |run| ready(if run == 0 { Err("the room is lost") } else { Ok(run) });
+
+        let outcome = supervise("EG_1", 0, run, |panics| ready(Some(panics))).await;
+
+        assert_eq!(outcome, Some(1));
+    }
+
+    #[test]
+    fn panics_that_are_minutes_apart_are_not_added_up() {
+        assert_eq!(panics_in_a_row(3, Duration::from_secs(1)), 4);
+        assert_eq!(panics_in_a_row(3, STABLE_AFTER), 1);
     }
 
     #[tokio::test]

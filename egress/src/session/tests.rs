@@ -1,4 +1,7 @@
-//! Values for the unit tests of sessions.
+//! Values for the unit tests of sessions, and sessions that are broken on purpose.
+
+pub mod faults;
+mod panics;
 
 use domain::UnixNanos;
 use livekit_protocol::{TrackEgressRequest, egress_info};

@@ -133,7 +133,7 @@ mod tests {
                 state,
                 track: Some(found_track()),
                 end: Some(SavedEnd {
-                    end: RecordingEnd::Failed(Failure::connection_lost()),
+                    end: RecordingEnd::Failed(Failure::no_packets("TR_1")),
                     at: UnixNanos(9),
                     recorded: None,
                 }),

@@ -58,10 +58,17 @@ impl StateFile {
     }
 
     /// Waits until every change is on stable storage, at most [`SAVE_TIMEOUT`].
+    ///
+    /// # Panics
+    /// When the task that writes has panicked: the session fails with it, and another one begins from the folder.
     pub async fn saved(&self) {
         let newest = self.current.borrow().number;
         let mut saved = self.saved.clone();
-        let _disk_is_slow = timeout(SAVE_TIMEOUT, saved.wait_for(|number| *number >= newest)).await;
+        let written = timeout(SAVE_TIMEOUT, saved.wait_for(|number| *number >= newest)).await;
+        assert!(
+            !matches!(written, Ok(Err(_))),
+            "the task that saves the state of an egress failed"
+        );
     }
 }
 
