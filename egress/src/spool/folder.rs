@@ -20,7 +20,7 @@ use super::{
 };
 
 /// The folder of one egress. Clones share it; when the last is dropped, the folder is closed and can be found by
-/// `Spool::unfinished`. All calls take effect in their order.
+/// `Spool::closed`. All calls take effect in their order.
 #[derive(Clone, Debug)]
 pub struct EgressFolder {
     inner: Arc<Inner>,

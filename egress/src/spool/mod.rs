@@ -6,7 +6,7 @@
 //! - `state.json`: how far the egress is; replaced as a whole
 //!
 //! A killed process loses nothing that was appended, because the operating system has it; a power failure loses a second.
-//! The next process finds the folders with [`Spool::unfinished`], which repairs what was torn. A folder is removed only by
+//! The next process finds the folders with [`Spool::closed`] and repairs what was torn with [`Spool::take_up`]. A folder is removed only by
 //! [`EgressFolder::remove`]; one that cannot be read is kept and named in the log.
 //!
 //! One thread (`writer`) writes for all folders, and another (`syncer`) brings what was written to stable storage once a
@@ -27,6 +27,9 @@ mod syncer;
 #[cfg(test)]
 mod tests;
 mod writer;
+
+/// The version of the JSON files in a folder. A program keeps its hands off a folder with a newer one.
+pub const VERSION: u32 = 1;
 
 pub use error::SpoolError;
 pub use folder::EgressFolder;

@@ -16,6 +16,7 @@ use media::{
 use serde_json::Value;
 
 use super::{
+    VERSION,
     create::{AUDIO, CREDENTIALS, JOURNAL, REQUEST, STATE, open_file},
     open_folder::GrowingFile,
 };
@@ -44,6 +45,8 @@ pub(super) enum DamagedFolder {
     NoRequest,
     #[error("{file} is damaged")]
     Json { file: &'static str },
+    #[error("{file} has version {found}, and this program knows version {VERSION}")]
+    Newer { file: &'static str, found: u64 },
     #[error("{file} is not a regular file")]
     NotAFile { file: &'static str },
     #[error("{AUDIO}: {0}")]
@@ -52,11 +55,30 @@ pub(super) enum DamagedFolder {
     Io { file: &'static str, error: io::Error },
 }
 
-/// Reads a folder, and cuts audio and journal after what is whole.
+impl DamagedFolder {
+    /// What an operator can do.
+    pub(super) fn remedy(&self, folder: &Path) -> String {
+        match self {
+            Self::Newer { .. } => "start the program that wrote it, or a newer one, and it is continued".to_owned(),
+            Self::Io { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
+                format!(
+                    "{}; it is continued at the next start",
+                    super::error::remedy(error, folder)
+                )
+            }
+            Self::Io { .. } => "once it can be read, it is continued at the next start".to_owned(),
+            Self::NoRequest | Self::Json { .. } | Self::NotAFile { .. } | Self::Audio(_) => {
+                format!("play or copy {AUDIO}, and remove the folder once it is not needed any more")
+            }
+        }
+    }
+}
+
+/// Reads a folder, and cuts audio and journal after what is whole. A folder of a newer program is not touched.
 pub(super) fn repair(folder: &Path) -> Result<Repaired, DamagedFolder> {
     let request = read_json(folder, REQUEST)?.ok_or(DamagedFolder::NoRequest)?;
     let credentials = read_json(folder, CREDENTIALS)?;
-    let state = read_state(folder);
+    let state = read_state(folder)?;
     let (tail, audio) = repair_audio(folder)?;
     let has_audio = tail.samples > 0;
     let (entries, journal) = repair_journal(folder, has_audio)?;
@@ -90,21 +112,26 @@ fn read_json(folder: &Path, file: &'static str) -> Result<Option<Value>, Damaged
         return Err(DamagedFolder::NotAFile { file });
     }
     let bytes = read_up_to(&path, MAX_JSON_BYTES).map_err(|error| DamagedFolder::Io { file, error })?;
-    match serde_json::from_slice(&bytes) {
-        Ok(value) => Ok(Some(value)),
-        Err(_) => Err(DamagedFolder::Json { file }),
+    let value: Value = serde_json::from_slice(&bytes).map_err(|_| DamagedFolder::Json { file })?;
+    match value.get("version").and_then(Value::as_u64) {
+        Some(found) if found > u64::from(VERSION) => Err(DamagedFolder::Newer { file, found }),
+        _ => Ok(Some(value)),
     }
 }
 
-/// A damaged state is treated as none: the recording is then stored and reported again, which does no harm.
-fn read_state(folder: &Path) -> Option<Value> {
-    read_json(folder, STATE).unwrap_or_else(|error| {
-        tracing::warn!(
-            "{}: {error}; the recording is continued from its audio",
-            folder.display()
-        );
-        None
-    })
+/// A damaged state is treated as none: the recording is then stored and reported again, which does no harm. One that
+/// cannot be read is not damaged.
+fn read_state(folder: &Path) -> Result<Option<Value>, DamagedFolder> {
+    match read_json(folder, STATE) {
+        Err(error @ (DamagedFolder::Json { .. } | DamagedFolder::NotAFile { .. })) => {
+            tracing::warn!(
+                "{}: {error}; the recording is continued from its audio",
+                folder.display()
+            );
+            Ok(None)
+        }
+        outcome => outcome,
+    }
 }
 
 fn repair_audio(folder: &Path) -> Result<(FileTail, GrowingFile), DamagedFolder> {

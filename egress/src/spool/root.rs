@@ -56,7 +56,7 @@ impl Spool {
     /// # Errors
     /// The folder is not writable, or another process uses it.
     pub fn open(config: SpoolConfig) -> Result<Self, SpoolError> {
-        Self::open_on(config, Arc::new(RealDisk))
+        Self::open_on(config, Arc::new(RealDisk::default()))
     }
 
     pub(super) fn open_on(config: SpoolConfig, disk: Arc<dyn Disk>) -> Result<Self, SpoolError> {
@@ -88,20 +88,25 @@ impl Spool {
         spawn_blocking(create).await?
     }
 
-    /// Repairs and returns the folders that nobody in this process has open. A damaged folder is kept, named in the log
-    /// and left out.
-    pub async fn unfinished(&self) -> Vec<UnfinishedEgress> {
+    /// Returns the egresses whose folders nobody in this process has open.
+    pub async fn closed(&self) -> Vec<EgressId> {
         let (reply, closed) = oneshot::channel();
         self.shared.send(Command::Barrier(reply));
         if answer(closed).await.is_err() {
             return Vec::new();
         }
+        let closed = self.shared.closed_folders().into_iter();
+        closed.map(EgressId::from).collect()
+    }
+
+    /// Repairs a folder that nobody has open, and opens it. A damaged folder is kept and named in the log.
+    pub async fn take_up(&self, id: EgressId) -> Option<UnfinishedEgress> {
         let shared = Arc::clone(&self.shared);
-        let repair = move || {
-            let closed = shared.closed_folders();
-            closed.into_iter().filter_map(|name| shared.take_up(name)).collect()
-        };
-        spawn_blocking(repair).await.unwrap_or_default()
+        let take_up = spawn_blocking(move || shared.take_up(id.as_str().to_owned())).await;
+        take_up.unwrap_or_else(|panic| {
+            tracing::error!(%panic, "cannot repair the folder of an egress; it is kept");
+            None
+        })
     }
 
     /// Returns how much room is left.

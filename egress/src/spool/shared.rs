@@ -56,7 +56,7 @@ impl Shared {
     /// Starts the writer. `lock` is kept until it has ended.
     pub(super) fn start(config: SpoolConfig, disk: Arc<dyn Disk>, lock: File) -> io::Result<Self> {
         root_files::sweep(&config.root)?;
-        let instance = root_files::instance(&config.root)?;
+        let instance = root_files::instance(&config.root);
         let folders = Arc::new(Mutex::new(Folders {
             created: root_files::folders(&config.root)?,
             ..Folders::default()
@@ -138,9 +138,9 @@ impl Shared {
             Err(error) => {
                 if guard(&self.folders).reported.insert(name) {
                     tracing::error!(
-                        "cannot continue the recording in {}: {error}. It is kept; once its audio is not needed any more, \
-                         remove the folder",
-                        path.display()
+                        "cannot continue the recording in {}: {error}. It is kept; {}",
+                        path.display(),
+                        error.remedy(&path)
                     );
                 }
                 None

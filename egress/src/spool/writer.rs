@@ -17,6 +17,7 @@ use super::{
     space::Gauges,
     syncer::{self, SyncJob, Then},
 };
+use crate::critical;
 
 /// How long after a failed write the next one is tried. Space comes back in seconds; trying costs one call.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
@@ -74,8 +75,8 @@ pub(super) fn start(
         on_close,
     };
     let thread = std::thread::Builder::new().name("spool-write".into()).spawn(move || {
-        writer.run(&commands);
-        let _ended_or_panicked = sync_thread.join();
+        critical::run("the thread that writes recordings", || writer.run(&commands));
+        let _ended = sync_thread.join();
     })?;
     Ok((sender, thread))
 }

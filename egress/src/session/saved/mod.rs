@@ -12,8 +12,7 @@ pub use request::{SavedCredentials, SavedRequest};
 pub use state::{Recorded, SavedEnd, SavedState};
 pub use state_file::StateFile;
 
-/// The version of all three files that this code writes.
-const VERSION: u32 = 1;
+use crate::spool::VERSION;
 
 /// Why a folder cannot be continued. The folder is kept.
 #[derive(Debug, thiserror::Error)]

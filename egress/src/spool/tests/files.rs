@@ -80,9 +80,12 @@ async fn a_second_worker_on_the_same_folder_is_refused_until_the_first_has_ended
 
 #[test]
 fn the_error_for_an_unusable_folder_names_its_configuration_key() {
-    let error = Spool::open(config(Path::new("/proc/spool"))).unwrap_err();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for path in [Path::new("/proc/spool"), file.path()] {
+        let error = Spool::open(config(path)).unwrap_err();
 
-    assert!(error.to_string().contains("trackscribe.spool"), "{error}");
+        assert!(error.to_string().contains("trackscribe.spool"), "{error}");
+    }
 }
 
 #[test]

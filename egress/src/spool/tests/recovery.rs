@@ -24,10 +24,10 @@ async fn an_unfinished_folder_is_found_as_soon_as_nobody_has_it_open() {
     pages.iter().for_each(|page| folder.append(page.clone()));
     journal.iter().for_each(|entry| folder.log(entry));
     folder.save_state(&json!("active")).await.unwrap();
-    let open = spool.unfinished().await;
+    let open = unfinished(&spool).await;
 
     drop(folder);
-    let mut found = spool.unfinished().await;
+    let mut found = unfinished(&spool).await;
 
     assert!(open.is_empty());
     let found = found.remove(0);
@@ -65,7 +65,7 @@ async fn a_folder_cut_anywhere_is_continued_as_one_file() {
             journal,
             audio: tail,
             ..
-        } = spool.unfinished().await.remove(0);
+        } = unfinished(&spool).await.remove(0);
         let unchanged = folder.finish().await.unwrap();
         assert_eq!(
             unchanged.sha256,
@@ -115,11 +115,11 @@ async fn a_finished_file_that_is_taken_up_again_stays_as_it_is() {
     left_folder(&root, &pages.concat(), b"");
     drop(spool);
     let spool = open(&root);
-    let unfinished = spool.unfinished().await.remove(0);
-    let file = continue_recording(&unfinished.folder, journal, unfinished.audio).await;
-    drop(unfinished.folder);
+    let left = unfinished(&spool).await.remove(0);
+    let file = continue_recording(&left.folder, journal, left.audio).await;
+    drop(left.folder);
 
-    let again = spool.unfinished().await.remove(0).folder.finish().await.unwrap();
+    let again = unfinished(&spool).await.remove(0).folder.finish().await.unwrap();
 
     assert_eq!(again.sha256, file.sha256);
 }
@@ -130,7 +130,7 @@ async fn a_journal_without_audio_is_forgotten() {
     let path = left_folder(&root, b"OggS", b"{\"samples\":5}\n");
     let spool = open(&root);
 
-    let found = spool.unfinished().await.remove(0);
+    let found = unfinished(&spool).await.remove(0);
 
     assert!(found.audio.is_none() && found.journal.is_empty());
     assert_eq!(fs::metadata(path.join("journal.ndjson")).unwrap().len(), 0);
@@ -147,7 +147,7 @@ async fn damaged_journals_and_states_do_not_keep_audio_from_being_recovered() {
     fs::write(path.join("state.json.new"), "{").unwrap();
     let spool = open(&root);
 
-    let found = spool.unfinished().await.remove(0);
+    let found = unfinished(&spool).await.remove(0);
     found.folder.log(&json!({"samples": 1}));
     found.folder.save_state(&json!(1)).await.unwrap();
 
@@ -161,7 +161,16 @@ async fn damaged_journals_and_states_do_not_keep_audio_from_being_recovered() {
 #[tokio::test]
 async fn a_folder_that_cannot_be_read_is_kept_and_left_out() {
     type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
-    let damages: [Damage<'_>; 7] = [
+    let damages: [Damage<'_>; 10] = [
+        ("a request of a newer program", &|path| {
+            fs::write(path.join("request.json"), r#"{"version":2}"#).unwrap()
+        }),
+        ("a state of a newer program", &|path| {
+            fs::write(path.join("state.json"), r#"{"version":2}"#).unwrap()
+        }),
+        ("an endless state", &|path| {
+            fs::write(path.join("state.json"), vec![b' '; 2 << 20]).unwrap()
+        }),
         ("no request", &|path| {
             fs::remove_file(path.join("request.json")).unwrap()
         }),
@@ -189,15 +198,49 @@ async fn a_folder_that_cannot_be_read_is_kept_and_left_out() {
     ];
     for (damage, apply) in damages {
         let root = tempfile::tempdir().unwrap();
-        let path = left_folder(&root, &recording().0.concat(), b"");
+        let path = left_folder(&root, &torn_audio(), b"{}\ntorn");
+        let sound = root.path().join("EG_2");
+        fs::create_dir(&sound).unwrap();
+        fs::copy(path.join("request.json"), sound.join("request.json")).unwrap();
         apply(&path);
-        let before = names(&path);
+        let before = contents(&path);
         let spool = open(&root);
 
-        assert!(spool.unfinished().await.is_empty(), "{damage}");
-        assert!(spool.unfinished().await.is_empty(), "{damage}");
-        assert_eq!(names(&path), before, "{damage}");
+        let first = unfinished(&spool).await;
+        let second = unfinished(&spool).await;
+
+        let ids: Vec<_> = first.iter().map(|found| found.id.as_str()).collect();
+        assert_eq!((ids.as_slice(), second.len()), (&["EG_2"][..], 0), "{damage}");
+        assert_eq!(contents(&path), before, "{damage}");
     }
+}
+
+/// Audio whose last page was not written whole.
+fn torn_audio() -> Vec<u8> {
+    let mut audio = recording().0.concat();
+    audio.truncate(audio.len() - 10);
+    audio
+}
+
+/// The files of a folder with their sizes.
+fn contents(folder: &Path) -> Vec<(String, u64)> {
+    let size = |name: String| {
+        let size = fs::symlink_metadata(folder.join(&name)).unwrap().len();
+        (name, size)
+    };
+    names(folder).into_iter().map(size).collect()
+}
+
+#[test]
+fn a_leftover_that_cannot_be_removed_is_in_nobodys_way() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join(".new-instance"), "a file, not a folder").unwrap();
+    std::os::unix::fs::symlink("/proc", root.path().join(".removed-EG_1")).unwrap();
+
+    let spool = open(&root);
+
+    assert_eq!(spool.instance().len(), 8);
+    assert!(root.path().join(".removed-EG_1").exists());
 }
 
 #[tokio::test]
@@ -211,6 +254,6 @@ async fn what_a_killed_process_was_creating_or_removing_is_swept() {
     let spool = open(&root);
 
     assert_eq!(names(root.path()), [".instance", ".lock"]);
-    assert!(spool.unfinished().await.is_empty());
+    assert!(unfinished(&spool).await.is_empty());
     let _created = create(&spool).await;
 }

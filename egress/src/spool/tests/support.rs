@@ -142,3 +142,12 @@ pub fn left_folder(root: &TempDir, audio: &[u8], journal: &[u8]) -> PathBuf {
     fs::write(path.join("journal.ndjson"), journal).unwrap();
     path
 }
+
+/// Takes up every folder that nobody has open and that is not damaged.
+pub async fn unfinished(spool: &Spool) -> Vec<UnfinishedEgress> {
+    let mut found = Vec::new();
+    for id in spool.closed().await {
+        found.extend(spool.take_up(id).await);
+    }
+    found
+}
