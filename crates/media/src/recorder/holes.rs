@@ -89,8 +89,8 @@ impl Holes {
     }
 
     /// Divides a gap into parts by cause; `natural` is the cause where there is no hole at all. Around holes it is
-    /// silence.
-    pub(super) fn divide(&self, start: SampleTime, end: SampleTime, natural: GapCause) -> Vec<Piece> {
+    /// silence, unless more is `lost` by sequence numbers than the holes explain.
+    pub(super) fn divide(&self, start: SampleTime, end: SampleTime, natural: GapCause, lost: SampleTime) -> Vec<Piece> {
         let is_within = |hole: &&Hole| hole.start_sample < end && hole.end_sample.is_none_or(|end| end >= start);
         let mut holes = self.list.iter().filter(is_within).peekable();
         if holes.peek().is_none() {
@@ -99,7 +99,13 @@ impl Holes {
         let mut pieces = Pieces {
             cursor: start,
             list: Vec::new(),
+            rest: GapCause::Silence,
         };
+        let within = |hole: &Hole| hole.end_sample.unwrap_or(end).min(end) - hole.start_sample.max(start);
+        let explained = holes.clone().map(within).fold(SampleTime::ZERO, |sum, part| sum + part);
+        if natural == GapCause::Loss && lost - explained > EDGE {
+            pieces.rest = GapCause::Loss;
+        }
         for hole in holes {
             pieces.add(hole, end);
         }
@@ -120,13 +126,15 @@ impl Holes {
 struct Pieces {
     cursor: SampleTime,
     list: Vec<Piece>,
+    /// The cause around the holes.
+    rest: GapCause,
 }
 
 impl Pieces {
     fn add(&mut self, hole: &Hole, gap_end: SampleTime) {
         let hole_end = hole.end_sample.unwrap_or(gap_end).min(gap_end);
         if hole.start_sample - self.cursor > edge(hole.cause) {
-            self.push(hole.start_sample, GapCause::Silence);
+            self.push(hole.start_sample, self.rest);
         }
         self.push(hole_end, hole.cause);
     }
@@ -134,7 +142,7 @@ impl Pieces {
     fn close(mut self, end: SampleTime) -> Vec<Piece> {
         match self.list.last_mut() {
             Some(last) if end - last.end <= edge(last.cause) => last.end = end,
-            _ => self.push(end, GapCause::Silence),
+            _ => self.push(end, self.rest),
         }
         self.list
     }
@@ -175,7 +183,12 @@ mod tests {
 
     /// Divides a gap from second 100 to 200.
     fn divide(holes: &[Hole]) -> Vec<(i64, GapCause)> {
-        let pieces = Holes::restore(holes.to_vec()).divide(SampleTime(100 * SECOND), SampleTime(200 * SECOND), Loss);
+        divide_with_lost(holes, 0)
+    }
+
+    fn divide_with_lost(holes: &[Hole], lost_seconds: i64) -> Vec<(i64, GapCause)> {
+        let [start, end, lost] = [100, 200, lost_seconds].map(|seconds| SampleTime(seconds * SECOND));
+        let pieces = Holes::restore(holes.to_vec()).divide(start, end, Loss, lost);
         pieces.iter().map(|piece| (piece.end.0 / SECOND, piece.cause)).collect()
     }
 
@@ -194,6 +207,20 @@ mod tests {
         let holes = [hole(101, Some(199), ConnectionLost)];
 
         assert_eq!(divide(&holes), [(200, ConnectionLost)]);
+    }
+
+    #[test]
+    fn around_a_hole_that_does_not_explain_all_lost_packets_the_rest_is_lost_as_well() {
+        let holes = [hole(160, Some(162), DiskFull)];
+
+        assert_eq!(
+            divide_with_lost(&holes, 2),
+            [(160, Silence), (162, DiskFull), (200, Silence)]
+        );
+        assert_eq!(
+            divide_with_lost(&holes, 90),
+            [(160, Loss), (162, DiskFull), (200, Loss)]
+        );
     }
 
     #[test]
@@ -232,7 +259,12 @@ mod tests {
             holes.add_dropped(SampleTime::from_millis(ms), SampleTime::from_millis(ms), DiskFull);
         }
 
-        let pieces = holes.divide(SampleTime(119 * SECOND), SampleTime(150 * SECOND), Loss);
+        let pieces = holes.divide(
+            SampleTime(119 * SECOND),
+            SampleTime(150 * SECOND),
+            Loss,
+            SampleTime::ZERO,
+        );
 
         assert_eq!(
             pieces,

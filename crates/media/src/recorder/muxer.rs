@@ -22,6 +22,9 @@ const MAX_CONCEALED: SampleTime = SampleTime(4800);
 /// silence is shortened accordingly.
 const MAX_OVERLAP: SampleTime = SampleTime(2880);
 
+/// The usual length of a packet, 20 ms.
+const USUAL_PACKET: SampleTime = SampleTime(960);
+
 /// After this many packets dropped in a row, half a second, the timestamps must be wrong, and the next packet is appended.
 const MAX_DROPPED_RUN: u32 = 25;
 
@@ -161,7 +164,8 @@ impl Muxer {
         }
         let natural = gap_cause(packet, position.basis);
         let mut lost_packets = packet.lost_before;
-        for piece in self.holes.divide(self.written(), position.sample, natural) {
+        let lost = lost_time(packet, missing);
+        for piece in self.holes.divide(self.written(), position.sample, natural, lost) {
             let is_lost = piece.cause != GapCause::Silence || natural == GapCause::Silence;
             let lost_packets = if is_lost { std::mem::take(&mut lost_packets) } else { 0 };
             self.fill(piece, lost_packets);
@@ -207,11 +211,26 @@ impl Muxer {
     }
 }
 
+/// How much of a gap before a packet is missing by sequence numbers. After a jump it is not known how many packets are, so
+/// all of it may be.
+fn lost_time(packet: &OrderedPacket, missing: SampleTime) -> SampleTime {
+    match packet.continuity {
+        Continuity::SequenceJump => missing,
+        _ => SampleTime(
+            i64::try_from(packet.lost_before)
+                .unwrap_or(i64::MAX)
+                .saturating_mul(USUAL_PACKET.0),
+        )
+        .min(missing),
+    }
+}
+
 fn gap_cause(packet: &OrderedPacket, basis: Basis) -> GapCause {
     match (packet.continuity, basis) {
         (Continuity::Reconnected, _) => GapCause::ConnectionLost,
         (Continuity::Resumed, _) => GapCause::RecorderRestarted,
         (_, Basis::Arrival) => GapCause::TimestampJump,
+        (Continuity::SequenceJump, Basis::Timestamp) => GapCause::Loss,
         (_, Basis::Timestamp) if packet.lost_before > 0 => GapCause::Loss,
         (_, Basis::Timestamp) => GapCause::Silence,
     }

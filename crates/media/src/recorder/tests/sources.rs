@@ -102,6 +102,22 @@ fn a_jump_of_sequence_numbers_is_a_new_source() {
 }
 
 #[test]
+fn what_is_missing_by_sequence_numbers_is_a_loss_however_many_are_missing() {
+    for lost in [2999, 3001, 100_000] {
+        let mut scenario = Scenario::new();
+        scenario.send_speech(50);
+
+        scenario.lose(lost);
+        scenario.send_speech(50);
+        scenario.pass(500);
+        let recording = scenario.finish();
+
+        let gaps: Vec<_> = recording.summary.gaps.iter().map(|gap| gap.cause).collect();
+        assert_eq!(gaps, [GapCause::Loss], "{lost} packets");
+    }
+}
+
+#[test]
 fn a_timestamp_jump_that_arrivals_contradict_is_placed_by_arrival() {
     let mut scenario = Scenario::new();
     scenario.send_speech(50);
