@@ -1,6 +1,6 @@
 //! How to reach a room.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use url::Url;
@@ -23,6 +23,9 @@ pub struct ConnectConfig {
     /// How often to try to join while failures are transient, at least once. A caller that must check something before
     /// each attempt, such as whether the room still exists, tries once and calls again.
     pub join_attempts: u32,
+    /// How long a lost signalling connection is left alone while media goes on, zero by default. A resume restarts ICE,
+    /// which interrupts media for some packets. A caller that replaces the connection meanwhile loses none.
+    pub resume_after: Duration,
 }
 
 /// The local addresses that media may use.
@@ -43,6 +46,7 @@ impl ConnectConfig {
             token: Arc::new(token),
             bind: BindAddr::default(),
             join_attempts: JOIN_ATTEMPTS,
+            resume_after: Duration::ZERO,
         }
     }
 }
@@ -54,6 +58,7 @@ impl fmt::Debug for ConnectConfig {
             .field("url", &self.url.as_str())
             .field("bind", &self.bind)
             .field("join_attempts", &self.join_attempts)
+            .field("resume_after", &self.resume_after)
             .finish_non_exhaustive()
     }
 }

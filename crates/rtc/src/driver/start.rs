@@ -28,6 +28,7 @@ pub(crate) async fn start<C: ClientCore>(
 ) -> Result<RunningClient<C>, JoinError> {
     let policy = JoinPolicy {
         attempts: config.join_attempts,
+        resume_after: config.resume_after,
         jitter_seed: RandomState::new().hash_one(config.url.as_str()),
     };
     let core = new_core(Instant::now(), policy);

@@ -26,6 +26,11 @@ use crate::{
 
 /// Interval of receiver reports, from which the server derives the round-trip time and with it the spacing of NACKs.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// From a connectivity check to its repetition, which then doubles its wait. The first check often arrives before our
+/// answer does, and is ignored; until one succeeds the server sends nothing.
+const FIRST_CHECK_WAIT: Duration = Duration::from_millis(50);
+/// With this wait between them, so many repetitions take as long as str0m's own.
+const CHECK_REPETITIONS: usize = 11;
 /// When to wake if str0m names no time.
 const IDLE_WAKE: Duration = Duration::from_secs(1);
 
@@ -108,13 +113,15 @@ impl PeerConnection {
     }
 
     fn new(now: Instant, locals: &[SocketAddr], red: Red) -> Self {
-        let rtc = Rtc::builder()
+        let mut config = Rtc::builder()
             .clear_codecs()
             .enable_opus(true, red == Red::Offered)
             .set_rtp_mode(true)
             .set_stats_interval(None)
-            .set_rtcp_report_interval_audio(REPORT_INTERVAL)
-            .build(now);
+            .set_rtcp_report_interval_audio(REPORT_INTERVAL);
+        config.set_initial_stun_rto(FIRST_CHECK_WAIT);
+        config.set_max_stun_retransmits(CHECK_REPETITIONS);
+        let rtc = config.build(now);
         let mut peer = Self {
             rtc,
             wake: now,

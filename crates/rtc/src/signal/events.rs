@@ -1,5 +1,7 @@
 //! Inputs and outputs of the signalling client.
 
+use std::time::Duration;
+
 use livekit_protocol::{
     SessionDescription, TrackInfo as PublishedTrack, TrickleRequest, signal_request::Message as Request,
 };
@@ -19,11 +21,13 @@ pub(crate) enum Role {
     Publisher,
 }
 
-/// How often and how evenly to try to join.
+/// How often and how evenly to try to join, and when to resume.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct JoinPolicy {
     /// Attempts while failures are transient.
     pub attempts: u32,
+    /// How long a lost WebSocket is not replaced while media goes on.
+    pub resume_after: Duration,
     pub jitter_seed: u64,
 }
 

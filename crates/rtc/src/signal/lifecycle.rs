@@ -24,6 +24,10 @@ use crate::{
 const FIRST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Resumes are attempted for as long as media arrives. After this time without media the server has dropped us.
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(15);
+/// While a resume is put off, media that has not arrived for this long does not go on. Speakers who are silent send a
+/// packet each 400 ms.
+const MEDIA_GAP: Duration = Duration::from_millis(600);
+
 /// The state of the signalling connection.
 #[derive(Debug)]
 pub(super) enum State {
@@ -37,6 +41,8 @@ pub(super) enum State {
     Joined,
     /// Waiting before the next attempt.
     BackingOff { attempt: ConnectAttempt, until: Instant },
+    /// Signalling is lost. The resume is put off until then, or until media stops.
+    Outlasting { until: Instant },
     /// Nothing follows.
     Closed,
 }
@@ -51,6 +57,8 @@ pub(super) struct Lifecycle {
     failures: u32,
     lost_at: Instant,
     last_media: Instant,
+    /// Whether media has ever arrived. Until then livekit-server drops us as soon as signalling is lost.
+    has_media: bool,
     has_joined: bool,
     /// Ours, since the join.
     participant_sid: ParticipantSid,
@@ -68,6 +76,7 @@ impl Lifecycle {
             failures: 0,
             lost_at: now,
             last_media: now,
+            has_media: false,
             has_joined: false,
             participant_sid: ParticipantSid::default(),
             token: None,
@@ -91,6 +100,7 @@ impl Lifecycle {
             | State::AwaitingFirstMessage { deadline, .. }
             | State::AwaitingRoomSid { deadline } => Some(*deadline),
             State::BackingOff { until, .. } => Some(*until),
+            State::Outlasting { until } => Some((*until).min(self.lost_at.max(self.last_media) + MEDIA_GAP)),
             State::Joined | State::Closed => None,
         }
     }
@@ -109,6 +119,9 @@ impl Lifecycle {
             State::BackingOff { attempt, until } if now >= *until => {
                 let attempt = attempt.clone();
                 self.dial(outbox, now, attempt);
+            }
+            State::Outlasting { .. } if self.deadline().is_some_and(|deadline| now >= deadline) => {
+                self.resume(outbox, now)
             }
             _ => {}
         }
@@ -139,10 +152,10 @@ impl Lifecycle {
                 self.handle_failure(outbox, now, JoinError::Unreachable(cause));
             }
             State::Joined => {
-                tracing::info!(%cause, "the signalling connection is lost; resuming");
-                self.resume(outbox, now);
+                tracing::info!(%cause, "the signalling connection is lost");
+                self.outlast(outbox, now);
             }
-            State::BackingOff { .. } | State::Closed => {}
+            State::BackingOff { .. } | State::Outlasting { .. } | State::Closed => {}
         }
     }
 
@@ -202,11 +215,12 @@ impl Lifecycle {
 
     pub fn handle_media(&mut self, now: Instant) {
         self.last_media = now;
+        self.has_media = true;
     }
 
     /// No media arrives although some should: a resume restarts ICE.
     pub fn handle_media_stalled(&mut self, outbox: &mut Outbox, now: Instant) {
-        if self.is_joined() {
+        if matches!(self.state, State::Joined | State::Outlasting { .. }) {
             self.resume(outbox, now);
         }
     }
@@ -253,6 +267,18 @@ impl Lifecycle {
                 ..Default::default()
             })));
         }
+    }
+
+    /// Puts off the resume for as long as the policy says.
+    fn outlast(&mut self, outbox: &mut Outbox, now: Instant) {
+        if self.policy.resume_after.is_zero() || !self.has_media {
+            return self.resume(outbox, now);
+        }
+        self.lost_at = now;
+        let until = now + self.policy.resume_after;
+        self.state = State::Outlasting { until };
+        outbox.push(SignalOutput::Hangup);
+        outbox.emit(SignalEvent::Reconnecting);
     }
 
     /// Continues on a new WebSocket. Media goes on meanwhile.
@@ -349,6 +375,49 @@ mod tests {
             harness.outline(),
             ["reconnecting", "dial to resume", "send sync state", "resumed"]
         );
+    }
+
+    #[test]
+    fn a_resume_is_put_off_while_media_goes_on() {
+        let mut harness = Harness::joined_and_resuming_after(Duration::from_secs(30));
+        harness.signal.handle_media(harness.now);
+        harness.close();
+
+        let waits: Vec<_> = (0..3)
+            .map(|_| {
+                harness.now += Duration::from_millis(100);
+                harness.signal.handle_media(harness.now);
+                harness.signal.handle_timeout(harness.now);
+                harness.outline().join(", ")
+            })
+            .collect();
+        let wait = harness.wait();
+
+        assert_eq!(waits, ["hang up, reconnecting", "", ""]);
+        assert_eq!((wait, harness.outline()), (600, vec!["dial to resume".to_owned()]));
+    }
+
+    #[test]
+    fn a_resume_is_not_put_off_for_ever_nor_before_media_has_arrived() {
+        let mut never = Harness::joined_and_resuming_after(Duration::from_secs(30));
+        let mut long = Harness::joined_and_resuming_after(Duration::from_secs(30));
+
+        never.close();
+        long.signal.handle_media(long.now);
+        long.close();
+        long.outline();
+        for _ in 0..299 {
+            long.now += Duration::from_millis(100);
+            long.signal.handle_media(long.now);
+            long.signal.handle_timeout(long.now);
+        }
+        let before = long.outline();
+        long.now += Duration::from_millis(100);
+        long.signal.handle_timeout(long.now);
+
+        assert_eq!(never.outline(), ["reconnecting", "dial to resume"]);
+        assert!(before.is_empty());
+        assert_eq!(long.outline(), ["dial to resume"]);
     }
 
     #[test]

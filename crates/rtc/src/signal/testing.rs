@@ -23,9 +23,14 @@ pub(super) struct Harness {
 
 impl Harness {
     pub fn new(role: Role) -> Self {
+        Self::resuming_after(role, Duration::ZERO)
+    }
+
+    pub fn resuming_after(role: Role, resume_after: Duration) -> Self {
         let now = Instant::now();
         let policy = JoinPolicy {
             attempts: 3,
+            resume_after,
             jitter_seed: 7,
         };
         Self {
@@ -36,7 +41,11 @@ impl Harness {
 
     /// Returns a subscriber that has joined, with its outputs discarded.
     pub fn joined() -> Self {
-        let mut harness = Self::new(Role::Subscriber);
+        Self::joined_and_resuming_after(Duration::ZERO)
+    }
+
+    pub fn joined_and_resuming_after(resume_after: Duration) -> Self {
+        let mut harness = Self::resuming_after(Role::Subscriber, resume_after);
         harness.accept(join("RM_1", &[]));
         harness.outline();
         harness

@@ -155,7 +155,7 @@ impl SubscriberCore {
                     self.emit(RoomEvent::SenderReport { sid, report });
                 }
             }
-            PeerEvent::Connected => tracing::debug!("the media connection is up"),
+            PeerEvent::Connected => self.emit(RoomEvent::MediaConnected),
             // The engine has already reacted.
             PeerEvent::Disconnected => tracing::info!("the media connection is interrupted"),
             PeerEvent::Failed(error) => tracing::warn!(%error, "the media connection failed"),

@@ -45,6 +45,8 @@ pub enum RoomEvent {
         /// Why it cannot be received.
         error: SubscriptionError,
     },
+    /// The media connection is up for the first time: ICE and DTLS are connected.
+    MediaConnected,
     /// A packet arrived.
     Packet {
         /// The track that it belongs to.

@@ -26,7 +26,7 @@ impl SignalClient {
     pub fn handle_message(&mut self, now: Instant, message: Response) {
         self.keep_alive.handle_received(now);
         match self.lifecycle.state() {
-            State::Dialing { .. } | State::BackingOff { .. } | State::Closed => {}
+            State::Dialing { .. } | State::BackingOff { .. } | State::Outlasting { .. } | State::Closed => {}
             State::AwaitingFirstMessage { attempt, .. } => {
                 let resuming = *attempt != ConnectAttempt::Join;
                 self.handle_first_message(now, resuming, message);

@@ -20,6 +20,7 @@ fn run(first: Response) -> (LeaveReason, u64) {
     let start = Instant::now();
     let mut now = start;
     let policy = JoinPolicy {
+        resume_after: Duration::ZERO,
         attempts: 1,
         jitter_seed: 1,
     };
