@@ -123,8 +123,6 @@ impl RoomConnection {
 
     fn handle_room_event(&mut self, link: LinkId, event: RoomEvent) {
         match event {
-            RoomEvent::Reconnecting => tracing::warn!("lost the signalling connection to the room; resuming"),
-            RoomEvent::Resumed => metrics::room_reconnected("resume"),
             RoomEvent::Dropped { count, from, until } => {
                 metrics::packets_dropped(count);
                 tracing::error!(count, "packets were dropped: this machine is too slow");
@@ -136,7 +134,14 @@ impl RoomConnection {
                 }
                 self.core.handle_event(Instant::now(), link, RoomEvent::Joined);
             }
-            event => self.core.handle_event(Instant::now(), link, event),
+            event => {
+                match event {
+                    RoomEvent::Reconnecting => tracing::warn!("lost the signalling connection to the room"),
+                    RoomEvent::Resumed => metrics::room_reconnected("resume"),
+                    _ => {}
+                }
+                self.core.handle_event(Instant::now(), link, event);
+            }
         }
     }
 

@@ -2,7 +2,9 @@
 //! arguments, what is to be done on the connections is returned as [`Effect`]s.
 
 mod carriers;
+mod delivery;
 mod failures;
+mod standby;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -13,8 +15,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rtc::{RtpPacket, SubscriptionError, TrackInfo, TrackSid, subscriber::RoomEvent};
+use rtc::{TrackInfo, TrackSid, subscriber::RoomEvent};
 
+use standby::Standbys;
 pub(super) use summary::Silence;
 
 use super::{
@@ -35,6 +38,7 @@ pub(super) struct RoomCore {
     links: BTreeMap<LinkId, LinkState>,
     next_link: u64,
     has_joined: bool,
+    standbys: Standbys,
     effects: Vec<Effect>,
 }
 
@@ -42,6 +46,13 @@ pub(super) struct RoomCore {
 #[derive(Debug, Default)]
 struct LinkState {
     is_joined: bool,
+    /// When its media connection came up.
+    media_at: Option<Instant>,
+    /// The tracks that the server has offered on it.
+    offered: HashSet<TrackSid>,
+    /// Since when signalling is lost while media may go on.
+    interrupted_at: Option<Instant>,
+    resumed_at: Option<Instant>,
     /// The tracks that the server lists on this connection; empty until it is joined.
     listed: HashSet<TrackSid>,
     /// What was reported last about a connection that does not come up.
@@ -95,7 +106,7 @@ impl RoomCore {
 
     /// Subscribes to a track that is published.
     pub fn subscribe(&mut self, now: Instant, sid: &str) {
-        let link = self.link_with_room(|_| true);
+        let link = self.healthy_link().or_else(|| self.link_with_room(|_| true));
         let Some((sid, track)) = self.tracks.get_key_value(sid) else {
             return;
         };
@@ -108,6 +119,7 @@ impl RoomCore {
             track.carrier = Some(link);
         }
         self.request(now, link, &sid);
+        self.provide_standby(now);
     }
 
     /// Handles an event of a connection, other than its end.
@@ -117,14 +129,19 @@ impl RoomCore {
             RoomEvent::TrackMuted { sid, muted } => self.muted(now, &sid, muted),
             RoomEvent::TrackUnpublished { sid } => self.unpublished(link, &sid),
             RoomEvent::Joined => self.joined(now, link),
-            RoomEvent::Packet { sid, packet } => self.handle_packet(link, &sid, &packet),
+            RoomEvent::Packet { sid, packet } => self.handle_packet(link, &sid, packet),
             RoomEvent::SenderReport { sid, report } => {
                 if let Some(track) = self.tracks.get_mut(&sid).filter(|track| track.is_carried_by(link)) {
                     track.health.handle_report(now);
-                    track.send(|| FeedEvent::SenderReport(convert::sender_report(&report)));
+                    let report = convert::sender_report(&track.splice.report(report));
+                    track.send(|| FeedEvent::SenderReport(report));
                 }
             }
             RoomEvent::SubscriptionFailed { sid, error } => self.refused(now, link, &sid, error),
+            RoomEvent::TrackSubscribed { sid } => self.offered(now, link, sid),
+            RoomEvent::MediaConnected => self.media_connected(now, link),
+            RoomEvent::Reconnecting => self.interrupted(now, link),
+            RoomEvent::Resumed => self.resumed(now, link),
             // The rest is reported where the connection is run.
             _ => {}
         }
@@ -140,8 +157,10 @@ impl RoomCore {
     /// any.
     pub fn lost(&mut self, now: Instant, link: LinkId, at: Instant) {
         if let Some(state) = self.links.get_mut(&link) {
-            state.is_joined = false;
-            state.listed.clear();
+            *state = LinkState {
+                trouble: state.trouble.take(),
+                ..LinkState::default()
+            };
         }
         let used: Vec<_> = self.used_by(link);
         for sid in used {
@@ -149,7 +168,7 @@ impl RoomCore {
                 continue;
             };
             if !track.is_carried_by(link) {
-                track.candidate = None;
+                track.forget(link);
                 continue;
             }
             let candidate = track
@@ -187,6 +206,7 @@ impl RoomCore {
         for sid in &silent {
             self.try_elsewhere(now, sid, &tried);
         }
+        self.tend_standbys(now);
     }
 
     fn published(&mut self, now: Instant, link: LinkId, info: &TrackInfo) {
@@ -234,42 +254,18 @@ impl RoomCore {
         state.is_joined = true;
         state.trouble = None;
         self.has_joined = true;
-        let is_listed = |sid: &TrackSid| self.links.values().any(|link| link.listed.contains(sid));
+        // A connection without signalling does not learn what ends.
+        let informed = self.links.values().filter(|link| link.interrupted_at.is_none());
+        let is_listed = |sid: &TrackSid| informed.clone().any(|link| link.listed.contains(sid));
         for (sid, track) in &mut self.tracks {
             track.joined();
-            if track.is_carried_by(link) && std::mem::take(&mut track.is_lost) {
-                track.send(|| FeedEvent::Reconnected(now));
+            // What the server does not have, or does not send, cannot be missed.
+            if track.is_carried_by(link) && !(is_listed(sid) && track.is_unmuted()) {
+                track.hear_again(now);
             }
             if track.was_published() && !is_listed(sid) {
                 track.missing_since.get_or_insert(now);
             }
-        }
-    }
-
-    fn handle_packet(&mut self, link: LinkId, sid: &TrackSid, packet: &RtpPacket) {
-        let Some(track) = self.tracks.get_mut(sid).filter(|track| track.uses(link)) else {
-            return;
-        };
-        if track.candidate.is_some() {
-            self.settle(packet.arrival, link, sid);
-        }
-        if let Some(track) = self.tracks.get_mut(sid) {
-            track.health.handle_packet(packet.arrival);
-            track.send(|| FeedEvent::Packet(convert::packet(packet)));
-        }
-    }
-
-    /// The server does not send a track on this connection.
-    fn refused(&mut self, now: Instant, link: LinkId, sid: &TrackSid, error: SubscriptionError) {
-        let Some(track) = self.tracks.get_mut(sid).filter(|track| track.is_carried_by(link)) else {
-            return;
-        };
-        let failure = Failure::subscription(sid, error);
-        if error == SubscriptionError::TimedOut {
-            track.health.handle_refused(now);
-            track.send(|| FeedEvent::Trouble(failure.clone()));
-        } else {
-            track.end(&FeedEnd::Refused(failure));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! One attempt to join a room: asks whether it still exists, joins it, and compares the sids.
 
+use std::time::Duration;
+
 use rtc::{
     ConnectConfig, JoinError,
     subscriber::{self, RoomEvent, Subscriber},
@@ -13,6 +15,10 @@ use super::{
     presence::{self, Presence},
 };
 use crate::failure::Failure;
+
+/// How long a connection that has lost its signalling is not resumed while media goes on: longer than the room needs to
+/// replace it, also if signalling is cut again and again.
+const RESUME_AFTER: Duration = Duration::from_secs(30);
 
 /// A room that has been joined.
 pub(super) struct JoinedRoom {
@@ -65,6 +71,7 @@ fn config(access: &RoomAccess, room: &RoomKey, identity: &str) -> Result<Connect
     })?;
     Ok(ConnectConfig {
         join_attempts: 1,
+        resume_after: RESUME_AFTER,
         ..ConnectConfig::new(access.url.clone(), move || token.clone())
     })
 }

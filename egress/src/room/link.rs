@@ -19,6 +19,7 @@ use super::{
     convert,
     join::{JoinFailure, JoinedRoom, join},
     open_rooms::RoomKey,
+    presence,
 };
 use crate::failure::Failure;
 
@@ -161,10 +162,15 @@ impl Link {
 
     /// Leaves the room. Returns once the server knows, or after two seconds.
     pub async fn leave(self) {
-        if let State::Joined { subscriber, events } = self.state {
-            // The subscriber would wait for somebody to read its last events.
-            drop(events);
-            subscriber.leave().await;
+        let State::Joined { subscriber, events } = self.state else {
+            return;
+        };
+        // The subscriber would wait for somebody to read its last events.
+        drop(events);
+        subscriber.leave().await;
+        if self.resuming_since.is_some() {
+            // It could not say that it leaves, and livekit-server would go on sending for 15 s.
+            presence::remove(&self.access, &self.room, &self.identity).await;
         }
     }
 

@@ -10,7 +10,7 @@
 //! - `registry`: all rooms; attaches a recording to a track
 //! - `connection`: the task of one room
 //! - `core`: which connection carries which track, and which feed gets which event, pure; `room_track` is one track of it,
-//!   `health` whether it sends what it should
+//!   `health` whether it sends what it should, `splice` what two connections deliver of it
 //! - `links`, `link`, `join`: the connections, one of them, and one attempt to join
 //! - `presence`: whether the room of a request still exists
 //! - `clocks`: the clock that all tracks of a room share
@@ -32,6 +32,7 @@ mod presence;
 mod registry;
 mod room_track;
 mod silent_tracks;
+mod splice;
 #[cfg(test)]
 mod tests;
 

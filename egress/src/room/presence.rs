@@ -14,6 +14,8 @@ use super::{access::RoomAccess, open_rooms::RoomKey};
 
 /// The longest wait for an answer.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long a room that is left may wait for this.
+const REMOVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often the question is repeated on a new connection while there is no answer. A connection attempt that began while
 /// the network was down repeats itself only after seconds, and would delay us after the network is back.
 const REPEAT_INTERVAL: Duration = Duration::from_secs(1);
@@ -63,10 +65,16 @@ pub async fn ask(access: &RoomAccess, room: &RoomKey) -> Result<Presence, Presen
     }
 }
 
+/// Removes a participant of ours that has no signalling any more. It leaves by itself if this fails.
+pub async fn remove(access: &RoomAccess, room: &RoomKey, identity: &str) {
+    let removed = timeout(REMOVE_TIMEOUT, client(access).remove_participant(&room.name, identity)).await;
+    if !matches!(removed, Ok(Ok(_))) {
+        tracing::debug!("cannot remove a participant without signalling");
+    }
+}
+
 async fn query(access: &RoomAccess, room: &RoomKey) -> ServiceResult<Presence> {
-    let secret = access.api_key.secret.expose_secret();
-    let client = RoomClient::with_api_key(&http_url(access), &access.api_key.key, secret);
-    let rooms = client.list_rooms(vec![room.name.clone()]).await?;
+    let rooms = client(access).list_rooms(vec![room.name.clone()]).await?;
     let found = rooms.first().map(|found| PlatformRoomSid::from(found.sid.as_str()));
     Ok(compare(room, found.as_ref()))
 }
@@ -78,6 +86,11 @@ pub fn compare(wanted: &RoomKey, found: Option<&PlatformRoomSid>) -> Presence {
         Some(sid) if wanted.sid.as_str().is_empty() || *sid == wanted.sid => Presence::Exists,
         _ => Presence::Gone,
     }
+}
+
+fn client(access: &RoomAccess) -> RoomClient {
+    let secret = access.api_key.secret.expose_secret();
+    RoomClient::with_api_key(&http_url(access), &access.api_key.key, secret)
 }
 
 fn http_url(access: &RoomAccess) -> String {

@@ -9,6 +9,7 @@ use super::{
     feed::{Attachment, FeedEnd, FeedEvent, FeedId},
     health::TrackHealth,
     links::LinkId,
+    splice::Splice,
 };
 
 /// What is known about a track, and the feeds attached to it.
@@ -19,8 +20,14 @@ pub(super) struct RoomTrack {
     pub feeds: Vec<Attachment>,
     /// The connection whose packets are forwarded; `None` until the track is subscribed to.
     pub carrier: Option<LinkId>,
-    /// Another connection that is tried because the carrier delivers nothing. Whichever delivers first carries on.
+    /// Another connection, which is tried because the carrier delivers nothing: whichever delivers first carries on. Or it
+    /// is a standby, which takes over as soon as it delivers.
     pub candidate: Option<LinkId>,
+    /// Since when the candidate is a standby.
+    pub guarded_since: Option<Instant>,
+    /// The carrier before, and until when it may deliver what the carrier lacks.
+    pub retiring: Option<(LinkId, Instant)>,
+    pub splice: Splice,
     pub health: TrackHealth,
     /// The carrier is lost, and the feeds know.
     pub is_lost: bool,
@@ -33,8 +40,12 @@ impl RoomTrack {
         self.carrier == Some(link)
     }
 
+    pub fn is_retiring(&self, link: LinkId) -> bool {
+        self.retiring.is_some_and(|(old, _)| old == link)
+    }
+
     pub fn uses(&self, link: LinkId) -> bool {
-        self.is_carried_by(link) || self.candidate == Some(link)
+        self.is_carried_by(link) || self.candidate == Some(link) || self.is_retiring(link)
     }
 
     /// Whether the track was published before, as far as anybody knows.
@@ -64,12 +75,32 @@ impl RoomTrack {
         self.feeds.len() < before
     }
 
+    /// The candidate is a standby from now on.
+    pub fn guard(&mut self, now: Instant) {
+        self.guarded_since.get_or_insert(now);
+        self.splice.compare();
+    }
+
+    /// A connection that is not the carrier is gone.
+    pub fn forget(&mut self, link: LinkId) {
+        if self.candidate == Some(link) {
+            self.candidate = None;
+            self.guarded_since = None;
+        }
+        if self.is_retiring(link) {
+            self.retiring = None;
+        }
+        if self.candidate.is_none() && self.retiring.is_none() {
+            self.splice.rest();
+        }
+    }
+
     /// Forgets everything but what is published, because no feed is left. Returns the connections that were in use.
-    pub fn stop(&mut self) -> [Option<LinkId>; 2] {
+    pub fn stop(&mut self) -> [Option<LinkId>; 3] {
         let info = self.info.take();
         let old = std::mem::take(self);
         self.info = info;
-        [old.carrier, old.candidate]
+        [old.carrier, old.candidate, old.retiring.map(|(link, _)| link)]
     }
 
     /// The room is joined and its tracks are known: tells the feeds that wait for this.
@@ -103,6 +134,13 @@ impl RoomTrack {
         if let Some(info) = self.info.as_mut().filter(|info| info.muted != muted) {
             info.muted = muted;
             self.send(|| FeedEvent::Mute(mute_state(muted)));
+        }
+    }
+
+    /// Its carrier was lost, and can deliver again.
+    pub fn hear_again(&mut self, now: Instant) {
+        if std::mem::take(&mut self.is_lost) {
+            self.send(|| FeedEvent::Reconnected(now));
         }
     }
 

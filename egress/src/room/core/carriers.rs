@@ -5,35 +5,12 @@ use std::time::Instant;
 use rtc::TrackSid;
 
 use super::{Effect, LinkId, LinkState, RoomCore};
-use crate::{failure::Failure, metrics, room::feed::FeedEvent};
+use crate::{failure::Failure, room::feed::FeedEvent};
 
 /// Tracks of one connection: the size of a session description grows with them, and so does what a failure affects.
 const MAX_TRACKS_PER_LINK: usize = 128;
 
 impl RoomCore {
-    /// Of the carrier and the candidate of a track, `link` is the one that delivers.
-    pub(super) fn settle(&mut self, now: Instant, link: LinkId, sid: &TrackSid) {
-        let Some(track) = self.tracks.get_mut(sid) else { return };
-        if !track.is_carried_by(link) {
-            return self.promote(now, sid);
-        }
-        if let Some(candidate) = track.candidate.take() {
-            self.release(candidate, sid);
-        }
-    }
-
-    /// The candidate of a track becomes its carrier.
-    pub(super) fn promote(&mut self, now: Instant, sid: &TrackSid) {
-        let Some(track) = self.tracks.get_mut(sid) else { return };
-        let old = std::mem::replace(&mut track.carrier, track.candidate.take());
-        track.is_lost = false;
-        track.send(|| FeedEvent::Reconnected(now));
-        metrics::room_reconnected("track_moved");
-        if let Some(old) = old {
-            self.release(old, sid);
-        }
-    }
-
     /// Tries another connection for a track, but none of `tried`. The carrier goes on until the other one delivers.
     pub(super) fn try_elsewhere(&mut self, now: Instant, sid: &TrackSid, tried: &[LinkId]) {
         let Some(track) = self.tracks.get_mut(sid) else { return };
