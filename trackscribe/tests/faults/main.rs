@@ -15,14 +15,6 @@ const COMPLETE: Bounds = Bounds {
     again_ms: 500.0,
 };
 
-/// Each resume of the signalling connection may still cost a few packets, and a refused one a new connection. The row's own
-/// verdict calls that missed.
-const RESUMED: Bounds = Bounds {
-    missing_ms: 5000.0,
-    again_ms: 5000.0,
-    ..COMPLETE
-};
-
 /// Audio is lost while the fault lasts; nothing that was heard before is.
 const HOLE: Bounds = Bounds {
     heard_before_ms: 1500.0,
@@ -52,7 +44,7 @@ rows! {
     nothing_is_lost_while_the_store_fails: "store", COMPLETE;
     nothing_is_lost_while_the_disk_is_full: "disk-full", COMPLETE;
     a_restarted_livekit_server_is_joined_again: "livekit-kill", LONG_HOLE;
-    little_is_lost_while_signalling_is_cut: "signal-cut", RESUMED;
+    nothing_is_lost_while_signalling_is_cut: "signal-cut", COMPLETE;
     blocked_udp_costs_only_its_time: "udp-blocked", LONG_HOLE;
     blocked_media_costs_only_its_time: "media-blocked", LONG_HOLE;
     media_over_tcp_is_recorded: "udp-never", COMPLETE;
