@@ -31,8 +31,8 @@ enum StoreKind {
 /// fails if a job is not done by then.
 #[derive(Debug)]
 pub struct Stack {
-    egress: Option<Role>,
-    more_egresses: Vec<Role>,
+    pub(super) egress: Option<Role>,
+    pub(super) more_egresses: Vec<Role>,
     workers: Vec<Role>,
     server: Option<Role>,
     pub livekit: LivekitServer,
@@ -177,28 +177,6 @@ impl Stack {
         self.workers.remove(0).kill();
     }
 
-    /// Kills the egress, as a crash would. Its spool stays.
-    pub fn kill_egress(&mut self) {
-        if let Some(egress) = self.egress.take() {
-            egress.kill();
-        }
-    }
-
-    /// Starts another egress with a spool of its own.
-    ///
-    /// # Panics
-    /// When it does not start.
-    pub async fn add_egress(&mut self, name: &str) {
-        let egress = self.start_role("egress", name).await;
-        self.more_egresses.push(egress);
-    }
-
-    /// # Panics
-    /// When it does not start.
-    pub async fn start_egress(&mut self) {
-        self.egress = Some(self.start_role("egress", "egress").await);
-    }
-
     /// Waits until every job is done, then stops everything.
     ///
     /// # Panics
@@ -212,7 +190,7 @@ impl Stack {
         self.is_finished = true;
     }
 
-    async fn start_role(&self, role: &'static str, name: &str) -> Role {
+    pub(super) async fn start_role(&self, role: &'static str, name: &str) -> Role {
         for _ in 0..PORT_ATTEMPTS {
             let settings = |port: &Port| RoleSettings {
                 role,

@@ -1,6 +1,7 @@
 //! All of Trackscribe for one test.
 
 mod builder;
+mod egress;
 mod meeting;
 mod role;
 

@@ -1,0 +1,54 @@
+use domain::PlatformRoomSid;
+
+use super::*;
+
+#[tokio::test]
+async fn a_recording_is_listed_until_it_has_ended() {
+    let fake = FakePlatform::new(PlatformKind::Livekit);
+    let room = EventRoom {
+        name: "standup".to_owned(),
+        sid: PlatformRoomSid::from("RM_1"),
+        created_at: None,
+    };
+    fake.set_room(LiveRoom {
+        room,
+        listed_at: DateTime::UNIX_EPOCH,
+        participants: Vec::new(),
+    });
+
+    let egress = fake
+        .start_track_recording("standup", &"TR_1".into(), "a.ogg")
+        .await
+        .unwrap()
+        .egress_id
+        .unwrap();
+    let before = fake.list_recordings("standup", RecordingFilter::Active).await.unwrap();
+    fake.set_recording(&egress, |report| report.status = EgressStatus::Complete);
+
+    assert_eq!(before.len(), 1);
+    assert_eq!(
+        fake.list_recordings("standup", RecordingFilter::Active).await.unwrap(),
+        []
+    );
+    assert_eq!(
+        fake.list_recordings("standup", RecordingFilter::All)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert!(matches!(
+        fake.stop_recording(&egress).await,
+        Err(PlatformError::Refused(..))
+    ));
+}
+
+#[tokio::test]
+async fn a_fake_that_is_down_fails_with_a_transient_error() {
+    let fake = FakePlatform::new(PlatformKind::Livekit);
+
+    fake.set_availability(Availability::Down);
+
+    assert!(fake.ping().await.unwrap_err().is_transient());
+    assert!(fake.list_rooms().await.is_err());
+}
