@@ -123,6 +123,25 @@ async fn recorders_announce_their_egresses_and_do_not_replace_each_other() {
     wait_until("the ended egress is not announced any more", TIMEOUT, withdrawn).await;
 }
 
+/// A recorder that died together with an earlier livekit-server is listed, too, but its number stands still.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorder_shows_that_it_is_alive() {
+    let livekit = LivekitServer::start_without_redis().await;
+    let ada = TrackPublisher::join(&livekit, ROOM, "ada", AudioOptions::default()).await;
+    let _feed = record(&rooms(&livekit, "one"), &room_sid(&livekit).await, &ada, "EG_1").await;
+    let beat = async |than: Option<&String>| {
+        let listed = livekit.rooms().list_participants(ROOM).await.unwrap_or_default();
+        let mut attributes = listed.into_iter().map(|participant| participant.attributes);
+        attributes
+            .find_map(|mut attributes| attributes.remove("trackscribe.beat"))
+            .filter(|beat| Some(beat) != than)
+    };
+
+    let first = wait_until("the recorder announces a beat", TIMEOUT, async || beat(None).await).await;
+
+    wait_until("it changes", TIMEOUT, async || beat(Some(&first)).await).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_the_server_lost_is_not_created_again() {
     let mut livekit = LivekitServer::start_without_redis().await;
