@@ -7,6 +7,9 @@ use sqlx::PgConnection;
 
 use crate::StorageError;
 
+/// Done jobs that one call deletes at most, so that it ends within the limit of a statement's time, also after months.
+const PRUNED_AT_ONCE: i64 = 5_000;
+
 /// A dead job.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct DeadJob {
@@ -61,10 +64,44 @@ pub async fn list_unread(conn: &mut PgConnection, limit: i64) -> Result<Vec<Unre
     Ok(unread)
 }
 
-/// Deletes jobs that were done before `before`, and returns how many. Dead jobs stay.
+/// Deletes jobs that were done before `before`, some at a time, and returns how many. Dead jobs stay.
 pub async fn prune(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64, StorageError> {
-    let pruned = sqlx::query!("DELETE FROM jobs WHERE state = 'done' AND finished_at < $1", before)
-        .execute(conn)
-        .await?;
+    let pruned = sqlx::query!(
+        "DELETE FROM jobs
+         WHERE id IN (SELECT id
+                      FROM jobs
+                      WHERE state = 'done' AND finished_at < $1
+                      LIMIT $2)",
+        before,
+        PRUNED_AT_ONCE,
+    )
+    .execute(conn)
+    .await?;
     Ok(pruned.rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use sqlx::PgPool;
+
+    use super::*;
+    use crate::support;
+
+    #[sqlx::test]
+    async fn old_jobs_that_are_done_are_deleted_and_dead_ones_stay(pool: PgPool) {
+        let mut conn = pool.acquire().await.unwrap();
+        for (state, age) in [("done", 9), ("done", 1), ("dead", 9)] {
+            let insert = "INSERT INTO jobs (id, queue, payload, max_attempts, state, finished_at)
+                          VALUES (gen_random_uuid(), 'check_room', '{}', 1, $1, $2)";
+            let finished_at = support::now() - TimeDelta::days(age);
+            let inserted = sqlx::query(insert).bind(state).bind(finished_at);
+            inserted.execute(&pool).await.unwrap();
+        }
+
+        let pruned = prune(&mut conn, support::now() - TimeDelta::days(7)).await.unwrap();
+
+        assert_eq!((pruned, list_dead(&mut conn, 10).await.unwrap().len()), (1, 1));
+        assert_eq!(list_unread(&mut conn, 10).await.unwrap(), []);
+    }
 }
