@@ -42,3 +42,55 @@ fn end_process(name: &str) {
     );
     process::exit(EXIT_STATUS);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Runs an ignored test in a process of its own. Returns its exit status and what it printed.
+    fn in_a_process(test: &str) -> (Option<i32>, String) {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args([
+            &format!("critical::tests::{test}"),
+            "--exact",
+            "--ignored",
+            "--nocapture",
+        ]);
+        let output = command.output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    }
+
+    #[test]
+    #[ignore = "ends its process; run by another test"]
+    fn a_thread_panics() {
+        run("a thread", || panic!("this panic is part of a test"));
+    }
+
+    #[tokio::test]
+    #[ignore = "ends its process; run by another test"]
+    async fn a_task_panics() {
+        let task = spawn("a task", async { panic!("this panic is part of a test") });
+        task.await.unwrap();
+    }
+
+    #[test]
+    fn a_panic_ends_the_process_at_once() {
+        for test in ["a_thread_panics", "a_task_panics"] {
+            let (status, printed) = in_a_process(test);
+
+            assert_eq!(status, Some(EXIT_STATUS), "{printed}");
+            assert!(printed.contains("running 1 test"), "{printed}");
+            assert!(!printed.contains("test result"), "the process went on: {printed}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_panic_returns_its_outcome() {
+        assert_eq!(spawn("a task", async { 7 }).await.unwrap(), Some(7));
+    }
+}

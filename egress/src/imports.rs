@@ -6,11 +6,12 @@ use std::{
 };
 
 /// The top-level modules, from the bottom up. A module may import only from lower layers.
-const LAYERS: [&[&str]; 7] = [
-    &["clock", "critical", "failure", "metrics", "probe"],
+const LAYERS: [&[&str]; 8] = [
+    &["clock", "critical", "failure", "faults", "metrics", "probe"],
     &["spool"],
-    &["psrpc", "room", "upload"],
+    &["psrpc", "room"],
     &["config"],
+    &["upload"],
     &["session"],
     &["control", "health"],
     &["run"],

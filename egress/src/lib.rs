@@ -23,6 +23,8 @@ pub mod config;
 mod control;
 mod critical;
 mod failure;
+#[cfg(test)]
+mod faults;
 mod health;
 #[cfg(test)]
 mod imports;

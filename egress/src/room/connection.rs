@@ -17,6 +17,8 @@ use super::{
     open_rooms::{OpenRooms, RoomKey},
     silent_tracks::SilentTracks,
 };
+#[cfg(test)]
+use crate::faults;
 use crate::{failure::Failure, metrics};
 
 /// Between two checks for silent and missing tracks.
@@ -160,6 +162,8 @@ impl RoomConnection {
     }
 
     fn check(&mut self) {
+        #[cfg(test)]
+        faults::pass(faults::Point::Room, self.context.key.sid.as_str());
         let now = Instant::now();
         self.is_announcement_due = true; // that we are alive, too
         self.core.handle_timeout(now);

@@ -19,6 +19,8 @@ use super::{
     state::{EndReason, State},
     track_writer::{TrackWriter, WriterState},
 };
+#[cfg(test)]
+use crate::faults;
 use crate::{
     clock::unix_now,
     failure::Failure,
@@ -172,7 +174,7 @@ impl<'a> Listener<'a> {
         self.trouble = None;
         self.presence.hear();
         #[cfg(test)]
-        super::tests::faults::strike(&self.session.seat.egress_id);
+        faults::pass(faults::Point::Packet, self.session.seat.egress_id.as_str());
         self.writer.handle_packet(packet);
         self.note_file(arrived_at);
         if std::mem::take(&mut self.is_returning) {

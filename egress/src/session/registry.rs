@@ -226,8 +226,9 @@ impl Sessions {
 
     /// Forgets an ended egress, and stops serving `methods`, after a while. A worker that shuts down does not wait.
     fn forget_later(self, egress_id: EgressId, methods: impl Send + 'static) {
+        let suspend = self.inner.context.shutdown.suspend.clone();
         tokio::spawn(async move {
-            sleep(KEEP_ENDED).await;
+            let _or_at_shutdown = suspend.run_until_cancelled(sleep(KEEP_ENDED)).await;
             self.forget(&egress_id);
             drop(methods);
         });

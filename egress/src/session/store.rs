@@ -17,6 +17,8 @@ use super::{
     state::{OpenFile, State, StoredFile},
     track_writer::{TrackWriter, duration},
 };
+#[cfg(test)]
+use crate::faults;
 use crate::{
     clock,
     failure::Failure,
@@ -30,6 +32,8 @@ const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// Stores the recording, however long it takes, and chooses the terminal state.
 pub(super) async fn store(session: &mut Session) -> Result<(), Interrupted> {
+    #[cfg(test)]
+    faults::pass(faults::Point::Store, session.seat.egress_id.as_str());
     let end = session.reporter.saved().end.expect("the phase follows the end");
     let recorded = recorded(session, &end);
     report_ending(session, &end, recorded.as_ref());

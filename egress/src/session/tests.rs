@@ -1,6 +1,5 @@
 //! Values for the unit tests of sessions, and sessions that are broken on purpose.
 
-pub mod faults;
 mod panics;
 
 use domain::UnixNanos;
