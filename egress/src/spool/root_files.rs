@@ -63,8 +63,12 @@ pub(super) fn instance(root: &Path) -> String {
         return name.trim().to_owned();
     }
     let name = format!("{:08x}", rand::random::<u32>());
-    if let Err(error) = save_instance(root, &name) {
-        tracing::warn!("cannot save the name of the spool in {}: {error}", path.display());
+    match save_instance(root, &name) {
+        Ok(()) => tracing::info!(
+            "created the spool in {}; if it should hold recordings of an earlier process, check that its volume is mounted",
+            root.display()
+        ),
+        Err(error) => tracing::warn!("cannot save the name of the spool in {}: {error}", path.display()),
     }
     name
 }
