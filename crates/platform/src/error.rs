@@ -76,8 +76,8 @@ impl WebhookError {
 pub enum JoinError {
     #[error("a token must be valid for 300 to 86400 seconds")]
     InvalidTtl,
-    #[error("an identity must have 1 to 256 characters and no control characters")]
+    #[error("an identity must have 1 to 256 bytes in UTF-8 and no control characters")]
     InvalidIdentity,
-    #[error("a display name must have at most 256 characters and no control characters")]
+    #[error("a display name must have at most 256 bytes in UTF-8 and no control characters")]
     InvalidDisplayName,
 }

@@ -9,7 +9,7 @@ use livekit_protocol::RoomConfiguration;
 use super::{LivekitConfig, jwt};
 use crate::{DEFAULT_TOKEN_TTL, JoinError, JoinRequest, JoinToken, MAX_TOKEN_TTL, MIN_TOKEN_TTL};
 
-/// Longest identity and display name in characters: LiveKit's default limit.
+/// Longest identity and display name in bytes: LiveKit's default limit.
 const MAX_TEXT: usize = 256;
 
 /// How long before its creation a token is valid, to tolerate clock skew.
@@ -56,7 +56,7 @@ fn identity(config: &LivekitConfig, request: &JoinRequest) -> Result<Identity, J
 }
 
 fn is_plain(text: &str) -> bool {
-    text.chars().count() <= MAX_TEXT && !text.chars().any(char::is_control)
+    text.len() <= MAX_TEXT && !text.chars().any(char::is_control)
 }
 
 /// A host gets no `roomAdmin` grant, so that a browser never holds more rights than our API gives its user.
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn identities_and_names_that_livekit_rejects_are_refused() {
         let long = "x".repeat(257);
-        for identity in ["", "a\nb", "a\0", &long] {
+        for identity in ["", "a\nb", "a\0", &long, &"é".repeat(129)] {
             let request = JoinRequest {
                 identity: Some(identity.into()),
                 ..request()

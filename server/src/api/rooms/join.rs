@@ -28,11 +28,11 @@ const RESERVED_IDENTITY_PREFIXES: [&str; 2] = ["egress-", "EG_"];
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JoinRoom {
-    /// Name shown to other participants: at most 256 characters, no control characters.
+    /// Name shown to other participants: at most 256 bytes in UTF-8, no control characters.
     #[schema(max_length = 256, example = "Ada Lovelace")]
     display_name: String,
-    /// Stable identity of the participant: 1 to 256 characters, no control characters, not beginning with `egress-` or
-    /// `EG_`. Generated if omitted. Joining with an identity already in use disconnects the earlier participant.
+    /// Stable identity of the participant: 1 to 256 bytes in UTF-8, no control characters, not beginning with `egress-`
+    /// or `EG_`. Generated if omitted. Joining with an identity already in use disconnects the earlier participant.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
     identity: Option<Identity>,
     /// `participant` (the default) may publish camera, microphone and screen, subscribe to everyone, and send data.
