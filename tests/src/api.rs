@@ -104,15 +104,13 @@ impl Api {
     }
 
     pub async fn join(&self, room: &str, display_name: &str) -> Join {
-        let body = json!({ "display_name": display_name });
-        let response = self
-            .call(
-                Method::POST,
-                &format!("/v1/rooms/{room}/join"),
-                Some(body),
-                StatusCode::CREATED,
-            )
-            .await;
+        self.join_with(room, json!({ "display_name": display_name })).await
+    }
+
+    /// Joins with this body of the request.
+    pub async fn join_with(&self, room: &str, body: Value) -> Join {
+        let path = format!("/v1/rooms/{room}/join");
+        let response = self.call(Method::POST, &path, Some(body), StatusCode::CREATED).await;
         read(response).await
     }
 

@@ -15,8 +15,8 @@ mod wait;
 pub use microphone::Microphone;
 pub use participant::{Participant, TrackPublisher};
 pub use servers::{
-    Database, ExitedEarly, Fault, FaultyProxy, LivekitBuilder, LivekitServer, OpenJob, PORT_ATTEMPTS, Port, Process,
-    RedisServer, S3Server, Store, WebhookRelay, wait_until_ready,
+    CredentialsEndpoint, Database, ExitedEarly, Fault, FaultyProxy, KeysIn, LivekitBuilder, LivekitServer, OpenJob,
+    PORT_ATTEMPTS, Port, Process, RedisServer, S3Server, Store, WebhookRelay, wait_until_ready,
 };
 pub use wait::wait_until;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::manifest::Manifest;
+use serde_json::json;
 use test_support::{Participant, audio::RecordedFile, wait_until};
 
 use super::Stack;
@@ -21,6 +22,16 @@ impl Stack {
     /// When the API or LiveKit refuses.
     pub async fn join(&self, room: &str, display_name: &str) -> Participant {
         let join = self.api().join(room, display_name).await;
+        Participant::join_with_token(&self.livekit, &join.identity, &join.url, &join.token).await
+    }
+
+    /// Joins a room with a token of the API for this identity.
+    ///
+    /// # Panics
+    /// When the API or LiveKit refuses.
+    pub async fn join_as(&self, room: &str, identity: &str) -> Participant {
+        let body = json!({ "display_name": "Ada", "identity": identity });
+        let join = self.api().join_with(room, body).await;
         Participant::join_with_token(&self.livekit, &join.identity, &join.url, &join.token).await
     }
 

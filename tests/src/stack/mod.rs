@@ -4,5 +4,7 @@ mod builder;
 mod egress;
 mod meeting;
 mod role;
+mod running;
 
-pub use builder::{Stack, StackBuilder};
+pub use builder::StackBuilder;
+pub use running::Stack;

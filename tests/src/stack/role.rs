@@ -67,6 +67,20 @@ impl Role {
         format!("http://127.0.0.1:{}", self.port.number())
     }
 
+    /// The port of its HTTP server.
+    pub fn port(&self) -> &Port {
+        &self.port
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Its output.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
     /// Stops it with SIGTERM.
     pub fn stop(mut self) {
         self.process.stop();

@@ -66,6 +66,11 @@ impl Process {
         &self.name
     }
 
+    /// The process id. `setpriv` has replaced itself by the program.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The output of this process and of earlier ones with the same name and folder.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()

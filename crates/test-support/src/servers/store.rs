@@ -1,6 +1,6 @@
-//! An object store for one test: a new bucket on the shared S3 server, or a new folder.
+//! An object store for one test: a new bucket on the shared S3 server, a server of its own, or a new folder.
 
-use std::env;
+use std::{env, fs, path::PathBuf};
 
 use aws_sdk_s3::{
     Client,
@@ -13,6 +13,8 @@ use objects::{FolderConfig, Keys, Objects, S3Config, StoreConfig};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 
+use super::S3Server;
+
 /// Size limit of an object that a test reads.
 const MAX_OBJECT_BYTES: u64 = 256 * 1024 * 1024;
 
@@ -20,8 +22,22 @@ const MAX_OBJECT_BYTES: u64 = 256 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Store {
     config: StoreConfig,
-    /// Deletes the folder when the store is dropped.
-    _folder: Option<TempDir>,
+    prefix: String,
+    keys_in: KeysIn,
+    server: Option<S3Server>,
+    /// The objects of a folder, or the key files. Deleted with the store.
+    folder: Option<TempDir>,
+}
+
+/// Where the programs under test find the keys of a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeysIn {
+    /// `egress.yaml`, and variables of `server` and `worker`.
+    Settings,
+    /// `egress.yaml`, and files that variables of `server` and `worker` name.
+    Files,
+    /// Wherever the AWS SDK looks; the test puts them there.
+    DefaultChain,
 }
 
 impl Store {
@@ -35,8 +51,8 @@ impl Store {
             root: folder.path().join("objects"),
         });
         Self {
-            config,
-            _folder: Some(folder),
+            folder: Some(folder),
+            ..Self::new(config)
         }
     }
 
@@ -65,10 +81,84 @@ impl Store {
         };
         let created = create_bucket(&config).await;
         created.unwrap_or_else(|error| panic!("cannot create bucket {}: {error}", config.bucket));
+        Self::new(StoreConfig::S3(config))
+    }
+
+    /// Starts a server for this store alone, so that its key can be replaced.
+    ///
+    /// # Panics
+    /// When the server does not start.
+    pub async fn with_own_server(keys_in: KeysIn) -> Self {
+        let server = S3Server::start().await;
+        let store = Self {
+            keys_in,
+            folder: Some(tempfile::tempdir().expect("a temporary folder can be created")),
+            ..Self::new(StoreConfig::S3(server.config()))
+        };
+        store.write_keys();
         Self {
-            config: StoreConfig::S3(config),
-            _folder: None,
+            server: Some(server),
+            ..store
         }
+    }
+
+    /// Lets the egress put `prefix` before every key.
+    pub fn below(self, prefix: &str) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            ..self
+        }
+    }
+
+    fn new(config: StoreConfig) -> Self {
+        Self {
+            config,
+            prefix: String::new(),
+            keys_in: KeysIn::Settings,
+            server: None,
+            folder: None,
+        }
+    }
+
+    /// Revokes the key and creates another one, of which only the server and [`key`](Self::key) know.
+    ///
+    /// # Panics
+    /// When the store has no server of its own.
+    pub async fn replace_key(&mut self) {
+        let server = self.server.as_mut().expect("the store has its own server");
+        server.replace_key().await;
+        self.config = StoreConfig::S3(server.config());
+    }
+
+    /// Writes the present key to the files.
+    ///
+    /// # Panics
+    /// When the folder is not writable.
+    pub fn write_keys(&self) {
+        let (access_key, secret) = self.key();
+        for (file, value) in [("access-key", access_key), ("secret", secret)] {
+            fs::write(self.key_file(file), value + "\n").expect("the test's folder is writable");
+        }
+    }
+
+    /// The present access key and its secret.
+    ///
+    /// # Panics
+    /// When the store is a folder.
+    pub fn key(&self) -> (String, String) {
+        let StoreConfig::S3(s3) = &self.config else {
+            panic!("a folder has no key")
+        };
+        let text = |secret: &SecretString| secret.expose_secret().to_owned();
+        (text(&keys(s3).access_key), text(&keys(s3).secret))
+    }
+
+    fn key_file(&self, name: &str) -> PathBuf {
+        let folder = self
+            .folder
+            .as_ref()
+            .expect("a store with a server of its own has a folder");
+        folder.path().join(name)
     }
 
     /// Opens the store as the programs under test do.
@@ -127,38 +217,54 @@ impl Store {
 
     /// The settings of `server` and `worker` that name this store.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
-        match &self.config {
-            StoreConfig::Folder(folder) => vec![("TRACKSCRIBE_STORAGE", format!("file://{}", folder.root.display()))],
-            StoreConfig::S3(s3) => vec![
-                ("TRANSCRIPT_STORAGE_AWS_BUCKET_NAME", s3.bucket.clone()),
-                ("TRANSCRIPT_STORAGE_AWS_REGION", s3.region.clone()),
-                (
-                    "TRANSCRIPT_STORAGE_AWS_ACCESS_KEY_ID",
-                    keys(s3).access_key.expose_secret().to_owned(),
-                ),
-                (
-                    "TRANSCRIPT_STORAGE_AWS_SECRET_ACCESS_KEY",
-                    keys(s3).secret.expose_secret().to_owned(),
-                ),
-                ("TRANSCRIPT_STORAGE_AWS_ENDPOINT_URL", endpoint(s3)),
+        let s3 = match &self.config {
+            StoreConfig::Folder(folder) => {
+                return vec![("TRACKSCRIBE_STORAGE", format!("file://{}", folder.root.display()))];
+            }
+            StoreConfig::S3(s3) => s3,
+        };
+        let (access_key, secret) = self.key();
+        let file = |name| self.key_file(name).display().to_string();
+        let bucket = vec![
+            ("TRANSCRIPT_STORAGE_AWS_BUCKET_NAME", s3.bucket.clone()),
+            ("TRANSCRIPT_STORAGE_AWS_REGION", s3.region.clone()),
+            ("TRANSCRIPT_STORAGE_AWS_ENDPOINT_URL", endpoint(s3)),
+        ];
+        let keys = match self.keys_in {
+            KeysIn::Settings => vec![
+                ("TRANSCRIPT_STORAGE_AWS_ACCESS_KEY_ID", access_key),
+                ("TRANSCRIPT_STORAGE_AWS_SECRET_ACCESS_KEY", secret),
             ],
-        }
+            KeysIn::Files => vec![
+                ("TRANSCRIPT_STORAGE_AWS_ACCESS_KEY_ID_FILE", file("access-key")),
+                ("TRANSCRIPT_STORAGE_AWS_SECRET_ACCESS_KEY_FILE", file("secret")),
+            ],
+            KeysIn::DefaultChain => Vec::new(),
+        };
+        [bucket, keys].concat()
     }
 
     /// The section `storage` of `egress.yaml`.
     pub fn egress_section(&self) -> String {
-        match &self.config {
-            StoreConfig::Folder(folder) => format!("storage:\n  file:\n    root: {}\n", folder.root.display()),
+        let store = match &self.config {
+            StoreConfig::Folder(folder) => format!("  file:\n    root: {}\n", folder.root.display()),
             StoreConfig::S3(s3) => format!(
-                "storage:\n  s3:\n    bucket: {}\n    region: {}\n    access_key: {}\n    secret: {}\n    endpoint: {}\n    \
-                 force_path_style: true\n",
+                "  s3:\n    bucket: {}\n    region: {}\n{}    endpoint: {}\n    force_path_style: true\n",
                 s3.bucket,
                 s3.region,
-                keys(s3).access_key.expose_secret(),
-                keys(s3).secret.expose_secret(),
+                self.egress_keys(),
                 endpoint(s3),
             ),
+        };
+        format!("storage:\n  prefix: '{}'\n{store}", self.prefix)
+    }
+
+    fn egress_keys(&self) -> String {
+        if self.keys_in == KeysIn::DefaultChain {
+            return String::new();
         }
+        let (access_key, secret) = self.key();
+        format!("    access_key: {access_key}\n    secret: {secret}\n")
     }
 }
 
