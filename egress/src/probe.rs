@@ -11,27 +11,12 @@ use tokio_util::sync::CancellationToken;
 /// The pause between two attempts while the store is unavailable.
 const RETRY_PAUSE: Duration = Duration::from_secs(10);
 
-/// How often the store is swept.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
-
-/// The age at which a temporary file of the store is certainly left over: a write that goes on changes it.
-const LEFT_OVER_AFTER: Duration = Duration::from_secs(3600);
-
 /// Writes the probe object, and then deletes at intervals what interrupted writes left in the store, until `stop` is
 /// cancelled.
 pub async fn tend(store: StoreConfig, stop: CancellationToken) {
     write(store.clone(), stop.clone()).await;
     let Ok(objects) = objects::open(&store) else { return };
-    loop {
-        match objects.sweep(LEFT_OVER_AFTER).await {
-            Ok(0) => {}
-            Ok(deleted) => tracing::info!(deleted, "deleted temporary files of interrupted writes from the store"),
-            Err(error) => tracing::warn!("cannot sweep the store: {:#}", anyhow::Error::from(error)),
-        }
-        if stop.run_until_cancelled(sleep(SWEEP_INTERVAL)).await.is_none() {
-            return;
-        }
-    }
+    stop.run_until_cancelled(objects::sweeper::run(objects.as_ref())).await;
 }
 
 /// Tries until the object is written or `stop` is cancelled. Recording does not wait for this: the spool holds what

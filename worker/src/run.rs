@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use chrono::{SubsecRound, Utc};
 use domain::job::Queue;
-use objects::ObjectStore;
+use objects::{ObjectStore, sweeper};
 use platform::{Platforms, livekit::Livekit};
 use secrecy::ExposeSecret;
 use tokio::time::{sleep, timeout};
@@ -67,6 +67,7 @@ pub async fn run(config: WorkerConfig, stop: CancellationToken) -> anyhow::Resul
     spawn_queues(&ctx, &wake_queue, settings.pool, concurrency, &tasks, &stop);
     let _loading = AbortOnDropHandle::new(tokio::spawn(announce_engine(ctx.engine.clone())));
     tasks.spawn(compare_stores(ctx.clone(), stop.clone()));
+    tasks.spawn(sweep_stores(ctx.clone(), stop.clone()));
     stop.cancelled().await;
     tasks.close();
     if timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
@@ -192,6 +193,19 @@ async fn compare_stores(ctx: WorkerContext, stop: CancellationToken) {
     }
     stop.run_until_cancelled(find_egress_probe(ctx.recordings.as_ref()))
         .await;
+}
+
+/// Deletes what interrupted writes left, also where no egress does so: transcripts may have a store of their own.
+async fn sweep_stores(ctx: WorkerContext, stop: CancellationToken) {
+    let (recordings, transcripts) = (ctx.recordings.as_ref(), ctx.transcripts.as_ref());
+    let both = async {
+        if recordings.describe() == transcripts.describe() {
+            sweeper::run(transcripts).await
+        } else {
+            tokio::join!(sweeper::run(recordings), sweeper::run(transcripts)).0
+        }
+    };
+    stop.run_until_cancelled(both).await;
 }
 
 async fn find_egress_probe(store: &dyn ObjectStore) {

@@ -13,6 +13,7 @@ pub mod probe;
 pub mod range;
 mod s3;
 pub mod store;
+pub mod sweeper;
 
 pub use body::Body;
 pub use config::{Credentials, FolderConfig, KeySource, Keys, S3Config, StorageArgs, StoreConfig, StoreConfigError};
