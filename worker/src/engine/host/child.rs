@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use media::opus::decode::SampleTime16k;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
@@ -20,10 +19,6 @@ use crate::engine::{EngineInfo, Hint};
 
 /// Loading a model of some gigabytes from a slow disk takes a minute.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(180);
-
-/// A chunk may take this long, plus so many times its length: a large model on a busy machine is slow.
-const BASE_TIMEOUT: Duration = Duration::from_secs(60);
-const TIMEOUT_FACTOR: u32 = 20;
 
 /// How long to wait for the exit status of a child whose output has ended.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -147,15 +142,14 @@ impl EngineChild {
         Ok(())
     }
 
-    /// Transcribes one chunk. After an error the child is of no further use.
-    pub async fn transcribe(&mut self, audio: &[i16], hint: &Hint) -> Result<Reply, ChildError> {
+    /// Transcribes one chunk within `limit`. After an error the child is of no further use.
+    pub async fn transcribe(&mut self, audio: &[i16], hint: &Hint, limit: Duration) -> Result<Reply, ChildError> {
         let request = Request::Transcribe {
             language: hint.language.clone(),
         };
         let message =
             protocol::encode(&request).and_then(|request| Ok([request, protocol::encode_audio(audio)?].concat()));
-        let length = Duration::from_millis(SampleTime16k::from_len(audio.len()).as_millis());
-        match self.ask(message, BASE_TIMEOUT + TIMEOUT_FACTOR * length).await? {
+        match self.ask(message, limit).await? {
             Reply::Loaded { .. } | Reply::Missing { .. } => Err(self.broken(UNASKED, None)),
             reply => Ok(reply),
         }

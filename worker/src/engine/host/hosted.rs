@@ -6,6 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use media::opus::decode::SampleTime16k;
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::{Instant, sleep},
@@ -20,6 +21,10 @@ use crate::{
     engine::{Audio, ChunkTranscript, Engine, EngineError, EngineInfo, Hint},
     log::chain,
 };
+
+/// A chunk may take this long, plus so many times its length: a large model on a busy machine is slow.
+const BASE_TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT_FACTOR: u32 = 20;
 
 /// Children that a chunk may cost before it is given up. One may have been killed by mistake.
 const MAX_CRASHES: u32 = 3;
@@ -39,6 +44,7 @@ pub struct HostedEngine {
     load: Load,
     /// Shorter in tests.
     pub(super) max_pause: Duration,
+    pub(super) base_timeout: Duration,
     slots: Semaphore,
     idle: Mutex<Vec<EngineChild>>,
     info: OnceLock<EngineInfo>,
@@ -60,6 +66,7 @@ impl HostedEngine {
             command,
             load,
             max_pause: MAX_PAUSE,
+            base_timeout: BASE_TIMEOUT,
             slots: Semaphore::new(concurrency.max(1)),
             idle: Mutex::default(),
             info: OnceLock::new(),
@@ -122,7 +129,9 @@ impl HostedEngine {
     /// Asks one child; a child that fails is dropped, which kills it.
     async fn ask(&self, audio: &[i16], hint: &Hint) -> Result<Result<Reply, ChildError>, EngineError> {
         let mut child = self.child().await?;
-        let reply = child.transcribe(audio, hint).await;
+        let length = Duration::from_millis(SampleTime16k::from_len(audio.len()).as_millis());
+        let limit = self.base_timeout + TIMEOUT_FACTOR * length;
+        let reply = child.transcribe(audio, hint, limit).await;
         if reply.is_ok() {
             lock(&self.idle).push(child);
             *lock(&self.failures) = Failures::default();

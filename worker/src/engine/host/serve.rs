@@ -19,6 +19,10 @@ use crate::{
 /// Requests that are read while one is handled. The worker sends one at a time.
 const READ_AHEAD: usize = 1;
 
+/// Tells Linux which process to end first when the memory of the machine or container is exhausted: this one. Its chunk is
+/// transcribed again, while what a recorder hears meanwhile is lost.
+const OUT_OF_MEMORY_SCORE: &str = "1000";
+
 /// A request with its samples.
 type Received = (Request, Vec<i16>);
 
@@ -123,6 +127,9 @@ fn limit(load: &Load) {
     };
     if let Err(error) = rustix::process::setrlimit(Resource::As, memory) {
         eprintln!("cannot limit the memory of the speech engine: {error}");
+    }
+    if let Err(error) = std::fs::write("/proc/self/oom_score_adj", OUT_OF_MEMORY_SCORE) {
+        eprintln!("cannot offer the speech engine to the system when memory runs out: {error}");
     }
     if let Err(error) = rustix::process::nice(load.niceness) {
         eprintln!("cannot lower the priority of the speech engine: {error}");

@@ -154,3 +154,22 @@ async fn a_dropped_request_kills_its_child() {
     assert!(waited.is_err());
     crate::support::eventually("the child is gone", || async { !input.exists() }).await;
 }
+
+#[tokio::test]
+async fn a_child_that_hangs_is_killed_and_another_transcribes_the_chunk() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pids");
+    let mut engine = engine(
+        &format!("open({file:?}, 'a').write(f'{{os.getpid()}}\\n'); loaded()"),
+        &format!("time.sleep(3600) if len(open({file:?}).readlines()) == 1 else words()"),
+    );
+    engine.base_timeout = Duration::from_millis(500);
+
+    let words = transcribe(&engine, vec![7; 100]).await.unwrap();
+
+    let pids = std::fs::read_to_string(file).unwrap();
+    let (hung, _) = pids.split_once('\n').unwrap();
+    let input = PathBuf::from(format!("/proc/{hung}/fd/0"));
+    assert_eq!((words, pids.lines().count()), (1, 2));
+    crate::support::eventually("the child that hung is gone", || async { !input.exists() }).await;
+}
