@@ -76,28 +76,33 @@ impl Clients {
         }
     }
 
-    /// Returns the error with its causes, none of which contains a secret.
+    /// Returns the error with its causes, none of which contains a secret. After an error too, the next time comes after
+    /// the interval.
     fn replace(&self) -> Result<(), String> {
+        let renewed = self.renewed();
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        current.read_at = Instant::now();
+        if let Some(renewed) = renewed? {
+            *current = renewed;
+        }
+        Ok(())
+    }
+
+    /// Returns `None` if the keys are the same.
+    fn renewed(&self) -> Result<Option<Current>, String> {
         let credentials = self
             .config
             .credentials
             .read_again()
             .map_err(|error| with_causes(&*error))?;
-        let current = self.current();
-        let renewed = if credentials.keys().is_some() && credentials == current.credentials {
-            Current {
-                read_at: Instant::now(),
-                ..current
-            }
-        } else {
-            let config = S3Config {
-                credentials,
-                ..self.config.clone()
-            };
-            Current::build(&config).map_err(|error| with_causes(&error))?
+        if credentials.keys().is_some() && credentials == self.current().credentials {
+            return Ok(None);
+        }
+        let config = S3Config {
+            credentials,
+            ..self.config.clone()
         };
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = renewed;
-        Ok(())
+        Current::build(&config).map(Some).map_err(|error| with_causes(&error))
     }
 
     fn current(&self) -> Current {
