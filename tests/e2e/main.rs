@@ -1,7 +1,10 @@
 //! Tests of Trackscribe from outside, one file for each behaviour. Each test has its own servers.
 
 mod alignment;
+mod engine_process;
+mod identities;
 mod late_joiner;
+mod left_over_files;
 mod livekit_down;
 mod lost_recorder;
 mod lost_webhook;
@@ -18,3 +21,4 @@ mod stop_recording;
 mod store_credentials;
 mod two_workers;
 mod video_track;
+mod worker_pools;
