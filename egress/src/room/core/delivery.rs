@@ -22,7 +22,9 @@ impl RoomCore {
             track.health.handle_packet(packet.arrival);
             let forwarded = track.splice.carry(packet);
             deliver(track, forwarded);
-            self.drop_rescuer(sid);
+            if track.candidate.is_some() && track.guarded_since.is_none() {
+                self.drop_rescuer(sid);
+            }
         } else if track.candidate == Some(link) {
             self.handle_candidate(sid, packet);
         } else if track.is_retiring(link) {
@@ -53,7 +55,7 @@ impl RoomCore {
 
     /// The carrier delivers, so a connection that was only tried is not needed.
     fn drop_rescuer(&mut self, sid: &TrackSid) {
-        let track = self.tracks.get_mut(sid).filter(|track| track.guarded_since.is_none());
+        let track = self.tracks.get_mut(sid);
         if let Some(candidate) = track.and_then(|track| track.candidate.take()) {
             self.release(candidate, sid);
         }

@@ -1,5 +1,7 @@
 //! The rooms of a worker at a real livekit-server.
 
+mod standby;
+
 use std::time::{Duration, Instant};
 
 use domain::PlatformRoomSid;
@@ -16,9 +18,14 @@ const ROOM: &str = "standup";
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn rooms(livekit: &LivekitServer, instance: &str) -> Rooms {
+    rooms_at(&livekit.url(), livekit, instance)
+}
+
+/// The same, at another address of the server.
+fn rooms_at(url: &str, livekit: &LivekitServer, instance: &str) -> Rooms {
     boot::tls::install_provider();
     Rooms::new(RoomAccess {
-        url: livekit.url().parse().unwrap(),
+        url: url.parse().unwrap(),
         api_key: livekit.api_key().clone(),
         identity_prefix: format!("egress-{instance}"),
     })
