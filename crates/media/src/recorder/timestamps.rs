@@ -105,9 +105,9 @@ impl TimestampMapper {
         };
         let by_timestamp = timestamp_step(last.timestamp, timestamp, by_arrival);
         let sample = last.sample + by_timestamp;
-        if is_trusted(continuity, by_timestamp, by_arrival)
-            && (sample <= written || sample <= self.latest(arrival, written))
-        {
+        let is_trusted = is_trusted(continuity, by_timestamp, by_arrival)
+            || (continuity > Continuity::SameSource && self.agrees_with_start(sample, arrival));
+        if is_trusted && (sample <= written || sample <= self.latest(arrival, written)) {
             return Position {
                 sample,
                 basis: Basis::Timestamp,
@@ -162,6 +162,15 @@ impl TimestampMapper {
         })
     }
 
+    /// Whether the time since the first packet confirms a position. The packet before says nothing if it was read late,
+    /// for example because the whole machine stood still: its arrival is then that of the packets after it.
+    fn agrees_with_start(&self, sample: SampleTime, arrival: Instant) -> bool {
+        self.first.is_some_and(|first| {
+            let elapsed = samples_between(first.arrival, arrival);
+            (sample - first.sample).abs_diff(elapsed) <= reconnect_tolerance(elapsed)
+        })
+    }
+
     /// Returns the latest position allowed for a packet that arrives at `arrival`.
     fn latest(&self, arrival: Instant, written: SampleTime) -> SampleTime {
         let Some(origin) = self.origin else {
@@ -180,9 +189,14 @@ fn is_trusted(continuity: Continuity, by_timestamp: SampleTime, by_arrival: Samp
             (SampleTime::ZERO..=SMOOTH_STEP).contains(&by_timestamp) || difference <= SOURCE_TOLERANCE
         }
         Continuity::SequenceJump | Continuity::Reconnected | Continuity::Resumed => {
-            difference <= RECONNECT_TOLERANCE + SampleTime(by_arrival.0.max(0) / MAX_DRIFT)
+            difference <= reconnect_tolerance(by_arrival)
         }
     }
+}
+
+/// How far timestamps and arrival times may be apart after a reconnect, if both started to run at the same time.
+fn reconnect_tolerance(elapsed: SampleTime) -> SampleTime {
+    RECONNECT_TOLERANCE + SampleTime(elapsed.0.max(0) / MAX_DRIFT)
 }
 
 /// Returns the step between two timestamps. Of all steps that differ by multiples of 2^32 it is the one nearest to

@@ -100,6 +100,22 @@ fn after_a_reconnect_timestamps_are_used_if_arrivals_agree() {
 }
 
 #[test]
+fn packets_that_were_read_late_do_not_make_the_timestamps_after_a_reconnect_doubtful() {
+    let mut track = track(1000);
+    // The machine stood still for 25 s. What was sent in its first 15 s is read at its end, the rest is lost.
+    let woken = track.start + Duration::from_secs(30);
+    let read = 20 * SECOND;
+    track.mapper.advance(1000 + read as u32, woken, SampleTime(read));
+    let hole = Continuity::Reconnected;
+
+    let agreeing = track.position(1000 + 30 * SECOND as u32, 30.2, hole);
+    let unrelated = track.position(2_000_000_000, 30.2, hole);
+
+    assert_eq!(agreeing, by_timestamp(30 * SECOND));
+    assert_eq!(unrelated, by_arrival(read + SECOND / 5));
+}
+
+#[test]
 fn plausible_jumps_do_not_add_up() {
     let mut track = track(0);
     let mut timestamp = 0u32;
