@@ -28,6 +28,12 @@ const LONG_HOLE: Bounds = Bounds {
     ..HOLE
 };
 
+/// The same after half a minute.
+const LONGER_HOLE: Bounds = Bounds {
+    missing_ms: 40_000.0,
+    ..HOLE
+};
+
 macro_rules! rows {
     ($($test:ident: $name:literal, $bounds:expr;)*) => {
         $(#[test]
@@ -41,6 +47,7 @@ rows! {
     nothing_is_lost_without_a_fault: "no-fault", COMPLETE;
     a_killed_recorder_continues_its_files: "egress-kill", HOLE;
     a_stopped_recorder_is_continued_by_the_next: "egress-term", HOLE;
+    a_paused_recorder_continues_its_files: "egress-pause", LONGER_HOLE;
     nothing_is_lost_while_the_store_fails: "store", COMPLETE;
     nothing_is_lost_while_the_disk_is_full: "disk-full", COMPLETE;
     a_restarted_livekit_server_is_joined_again: "livekit-kill", LONG_HOLE;

@@ -130,6 +130,18 @@ impl FaultStack {
         Ok(at)
     }
 
+    /// Stops a program in mid-instruction and lets it go on after a while, as when a virtual machine is paused. Returns the
+    /// moments of both.
+    pub async fn pause(&self, name: &str, duration: Duration) -> Result<(Instant, Instant)> {
+        let pid = self.pid(name).with_context(|| format!("{name} is not running"))?;
+        let signal = |signal| kill_process(pid, signal).with_context(|| format!("cannot signal {name}"));
+        let at = Instant::now();
+        signal(Signal::STOP)?;
+        tokio::time::sleep(duration).await;
+        signal(Signal::CONT)?;
+        Ok((at, Instant::now()))
+    }
+
     /// Starts a program that is down, and waits until it answers. Returns the moment at which it did.
     pub async fn bring_up(&self, name: &str) -> Result<Instant> {
         let env = self.env.borrow().get(name).cloned().unwrap_or_default();

@@ -12,6 +12,9 @@ use crate::{
     up::plan::EGRESS,
 };
 
+/// How long the recorder's machine stands still: longer than livekit-server waits for it.
+const PAUSED: Duration = Duration::from_secs(25);
+
 /// Everyone speaks this long from one fault to the next, beside the time after each fault.
 const BETWEEN: Duration = Duration::from_secs(2);
 
@@ -24,6 +27,18 @@ pub async fn kill(play: &mut Play<'_>) -> Result<()> {
 
 pub async fn terminate(play: &mut Play<'_>) -> Result<()> {
     play_all(play, Signal::TERM).await
+}
+
+/// The machine of the recorder stands still, and goes on.
+pub async fn pause(play: &mut Play<'_>) -> Result<()> {
+    for _ in 0..play.seeds {
+        play.meet(async |play: &mut Play<'_>, _: &mut Meeting<'_>| {
+            let (at, answered) = play.stack.pause(EGRESS, PAUSED).await?;
+            Ok(Fault { at, answered })
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 async fn play_all(play: &mut Play<'_>, signal: Signal) -> Result<()> {

@@ -136,6 +136,7 @@ pub async fn play(row: &Row, stack: &FaultStack, length: Length, seeds: u32) -> 
         "no-fault" => none::play(&mut play).await?,
         "egress-kill" => egress::kill(&mut play).await?,
         "egress-term" => egress::terminate(&mut play).await?,
+        "egress-pause" => egress::pause(&mut play).await?,
         "livekit-kill" => livekit::kill(&mut play).await?,
         "store" => store::fail(&mut play).await?,
         "disk-full" => disk::full(&mut play).await?,

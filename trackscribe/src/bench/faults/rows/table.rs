@@ -16,7 +16,7 @@ const COMPLETE: Limits = Limits {
     ..NOTHING
 };
 
-pub const ROWS: [Row; 17] = [
+pub const ROWS: [Row; 18] = [
     Row {
         name: "no-fault",
         fault: "nothing, which checks the measurement itself",
@@ -45,6 +45,16 @@ pub const ROWS: [Row; 17] = [
             ..NOTHING
         },
         seeds: (1, 20),
+    },
+    Row {
+        name: "egress-pause",
+        fault: "the recorder's machine stands still for 25 s",
+        limits: Limits {
+            heard_before_ms: Some(1000.0),
+            again_ms: Some(3000.0),
+            ..NOTHING
+        },
+        seeds: (1, 5),
     },
     Row {
         name: "store",
