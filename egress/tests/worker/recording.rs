@@ -50,7 +50,7 @@ async fn an_unpublished_track_is_stored_as_a_file_with_its_manifest() {
     assert_eq!(manifest.publisher_identity.as_str(), "ada");
     assert_eq!(manifest.trackscribe.end.status, "EGRESS_COMPLETE");
     assert!(matches!(info.request, Some(egress_info::Request::Track(_))));
-    assert_eq!(stack.spooled("one"), 0);
+    stack.removed("one").await;
     let announced = async || (stack.egress_events().last()? == "egress_ended").then(|| stack.egress_events());
     let events = wait_until("the end is announced", TIMEOUT, announced).await;
     assert_eq!(
@@ -152,7 +152,7 @@ async fn a_muted_track_is_active_at_once_and_aborted_if_it_is_never_unmuted() {
         "{}",
         info.error
     );
-    assert_eq!(stack.spooled("one"), 0);
+    stack.removed("one").await;
     worker.stop().await;
 }
 

@@ -94,8 +94,7 @@ async fn a_session_that_panics_again_and_again_fails_with_its_file_and_disturbs_
     assert!(file.location.ends_with("a.ogg") && file.size > 0, "{file:?}");
     assert!(file.duration >= 1_000_000_000, "{file:?}");
     assert_eq!(stack.object("a.ogg").len() as i64, file.size);
-    let removed = async || (stack.spooled("one") == 0).then_some(());
-    wait_until("the folders are removed", TIMEOUT, removed).await;
+    stack.removed("one").await;
     worker.stop().await;
     drop((ada, bob));
 }

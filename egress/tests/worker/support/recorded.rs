@@ -114,8 +114,7 @@ impl Recorded {
 
     /// Waits until the worker has removed the folder of the recording.
     pub async fn removed(&self) {
-        let removed = async || (self.stack.spooled(WORKER) == 0).then_some(());
-        wait_until("the folder is removed", TIMEOUT, removed).await;
+        self.stack.removed(WORKER).await;
     }
 
     /// Waits until the worker has written more of the recording to its spool.

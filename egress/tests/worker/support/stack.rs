@@ -190,6 +190,12 @@ impl EgressStack {
         entries.filter(|entry| entry.path().is_dir()).count()
     }
 
+    /// Waits until a worker has removed the folders of its recordings, which follows the last report.
+    pub async fn removed(&self, worker: &str) {
+        let removed = async || (self.spooled(worker) == 0).then_some(());
+        wait_until("the folders are removed", TIMEOUT, removed).await;
+    }
+
     /// The folder of the store.
     pub fn objects(&self) -> PathBuf {
         self.folder.path().join("objects")
