@@ -85,22 +85,41 @@ fn changes(stored: &EgressInfo, info: &EgressInfo) -> bool {
 
 /// Sends one update, however long it takes. After a failed attempt, or a wait for Redis, it continues with the newest
 /// queued update: older states no longer matter.
+///
+/// livekit-server may carry out an attempt later than we waited for it, and would then overwrite what came after. So
+/// after a failed attempt it is asked what it has stored, and gets the update once more if that is older.
 async fn send(client: &IoInfoClient, mut info: EgressInfo, queue: &mut mpsc::UnboundedReceiver<EgressInfo>) {
     let mut backoff = Backoff::default();
     let mut backlog = Share::of_unacknowledged();
+    let mut is_doubtful = false;
     loop {
         if !client.is_ready() {
             backlog.set(1.0);
             client.ready().await;
             info = newest(info, queue);
         }
-        let Err(error) = client.update(&info).await else { return };
-        backlog.set(1.0);
-        tracing::warn!(%error, egress.id = info.egress_id, status = info.status().as_str_name(),
-            "UpdateEgress failed; trying again");
-        backoff.wait().await;
-        info = newest(info, queue);
+        match client.update(&info).await {
+            Ok(()) if !std::mem::take(&mut is_doubtful) || is_stored(client, &info).await => return,
+            Ok(()) => tracing::warn!(
+                egress.id = info.egress_id,
+                "an older state overwrote a newer one; repeating it"
+            ),
+            Err(error) => {
+                is_doubtful = true;
+                backlog.set(1.0);
+                tracing::warn!(%error, egress.id = info.egress_id, status = info.status().as_str_name(),
+                    "UpdateEgress failed; trying again");
+                backoff.wait().await;
+                info = newest(info, queue);
+            }
+        }
     }
+}
+
+/// Whether livekit-server has stored an update, or a newer one.
+async fn is_stored(client: &IoInfoClient, info: &EgressInfo) -> bool {
+    let stored = client.find(&info.egress_id).await;
+    stored.is_none_or(|stored| !changes(&stored, info))
 }
 
 fn newest(mut info: EgressInfo, queue: &mut mpsc::UnboundedReceiver<EgressInfo>) -> EgressInfo {
