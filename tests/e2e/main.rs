@@ -12,6 +12,7 @@ mod muted_track;
 mod official_sdk;
 mod one_meeting;
 mod own_bucket;
+mod phantom_room;
 mod prefix;
 mod record_track;
 mod redelivered_webhook;

@@ -45,6 +45,8 @@ pub struct Recording {
     pub state: String,
     pub reason: Option<String>,
     pub guess: bool,
+    pub error: Option<String>,
+    pub attempts: i32,
     pub object_key: Option<String>,
     pub manifest_key: Option<String>,
     pub offset_ms: Option<i64>,
