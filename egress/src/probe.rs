@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use objects::StoreConfig;
+use objects::{Objects, StoreConfig};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -12,69 +12,78 @@ use tokio_util::sync::CancellationToken;
 const RETRY_PAUSE: Duration = Duration::from_secs(10);
 
 /// Writes the probe object, and then deletes at intervals what interrupted writes left in the store, until `stop` is
-/// cancelled.
+/// cancelled. Recording does not wait for this: the spool holds what cannot be stored yet.
 pub async fn tend(store: StoreConfig, stop: CancellationToken) {
-    write(store.clone(), stop.clone()).await;
-    let Ok(objects) = objects::open(&store) else { return };
-    stop.run_until_cancelled(objects::sweeper::run(objects.as_ref())).await;
+    let tending = async {
+        let objects = open(&store).await;
+        write(&objects).await;
+        objects::sweeper::run(objects.as_ref()).await
+    };
+    stop.run_until_cancelled(tending).await;
 }
 
-/// Tries until the object is written or `stop` is cancelled. Recording does not wait for this: the spool holds what
-/// cannot be stored yet.
-pub async fn write(store: StoreConfig, stop: CancellationToken) {
-    let objects = match objects::open(&store) {
-        Ok(objects) => objects,
-        Err(error) => {
-            tracing::error!("cannot open the configured store: {:#}", anyhow::Error::from(error));
-            return;
-        }
-    };
+/// Tries until the store is opened: its disk may be mounted later.
+async fn open(store: &StoreConfig) -> Objects {
     loop {
-        match objects::probe::write(objects.as_ref(), "egress", Utc::now()).await {
-            Ok(()) => return,
-            Err(error) => {
-                let store = objects.describe();
-                tracing::error!(
-                    store,
-                    "cannot write to the configured store: {:#}",
-                    anyhow::Error::from(error)
-                );
-            }
+        match objects::open(store) {
+            Ok(objects) => return objects,
+            Err(error) => tracing::error!("cannot open the configured store: {:#}", anyhow::Error::from(error)),
         }
-        if stop.run_until_cancelled(sleep(RETRY_PAUSE)).await.is_none() {
-            return;
-        }
+        sleep(RETRY_PAUSE).await;
+    }
+}
+
+/// Tries until the object is written.
+async fn write(objects: &Objects) {
+    while let Err(error) = objects::probe::write(objects.as_ref(), "egress", Utc::now()).await {
+        let (store, error) = (objects.describe(), anyhow::Error::from(error));
+        tracing::error!(store, "cannot write to the configured store: {error:#}");
+        sleep(RETRY_PAUSE).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use objects::FolderConfig;
+    use test_support::wait_until;
 
     use super::*;
 
+    fn folder(root: &Path) -> StoreConfig {
+        StoreConfig::Folder(FolderConfig { root: root.to_owned() })
+    }
+
     #[tokio::test]
-    async fn the_probe_object_can_be_read_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = StoreConfig::Folder(FolderConfig {
-            root: folder.path().to_owned(),
-        });
+    async fn a_store_that_cannot_be_opened_at_the_start_gets_its_probe_later() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("file");
+        std::fs::write(&file, "in the way").unwrap();
+        let store = folder(&file.join("objects"));
+        let stop = CancellationToken::new();
+        let tending = tokio::spawn(tend(store.clone(), stop.clone()));
+        // The first attempt runs up to its pause.
+        tokio::task::yield_now().await;
 
-        write(store.clone(), CancellationToken::new()).await;
+        std::fs::remove_file(&file).unwrap();
+        let found = wait_until("the probe is written", RETRY_PAUSE * 6, async || {
+            let objects = objects::open(&store).ok()?;
+            objects::probe::read(objects.as_ref(), "egress").await.unwrap()
+        })
+        .await;
+        stop.cancel();
+        tending.await.unwrap();
 
-        let found = objects::probe::read(objects::open(&store).unwrap().as_ref(), "egress").await;
-        assert!(found.unwrap().is_some());
+        assert!(found <= Utc::now());
     }
 
     #[tokio::test]
     async fn a_store_that_cannot_be_written_to_does_not_delay_shutdown() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let store = StoreConfig::Folder(FolderConfig {
-            root: file.path().join("below-a-file"),
-        });
         let stop = CancellationToken::new();
         stop.cancel();
 
-        write(store, stop).await;
+        tend(folder(&file.path().join("below-a-file")), stop).await;
     }
 }
