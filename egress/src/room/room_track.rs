@@ -25,6 +25,8 @@ pub(super) struct RoomTrack {
     pub candidate: Option<LinkId>,
     /// Since when the candidate is a standby.
     pub guarded_since: Option<Instant>,
+    /// The track was muted when its signalling was lost, as far as the server had said.
+    pub was_muted: bool,
     /// The carrier before, and until when it may deliver what the carrier lacks.
     pub retiring: Option<(LinkId, Instant)>,
     pub splice: Splice,
@@ -57,6 +59,10 @@ impl RoomTrack {
         self.info.as_ref().is_some_and(|info| !info.muted)
     }
 
+    pub fn is_muted(&self) -> bool {
+        self.info.as_ref().is_some_and(|info| info.muted)
+    }
+
     /// Adds a feed and tells it what the others know already.
     pub fn attach(&mut self, mut feed: Attachment, is_joined: bool) {
         if let Some(info) = &self.info {
@@ -77,7 +83,10 @@ impl RoomTrack {
 
     /// The candidate is a standby from now on.
     pub fn guard(&mut self, now: Instant) {
-        self.guarded_since.get_or_insert(now);
+        if self.guarded_since.is_none() {
+            self.guarded_since = Some(now);
+            self.was_muted = self.is_muted();
+        }
         self.splice.compare();
     }
 

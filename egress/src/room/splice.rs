@@ -116,6 +116,11 @@ impl Splice {
         Some(pending.into_iter().filter_map(|packet| self.carry(packet)).collect())
     }
 
+    /// Whether the candidate has delivered something that waits.
+    pub fn is_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Whether the candidate has waited too long for a packet that both have delivered.
     pub fn is_overdue(&self, now: Instant) -> bool {
         let first = self.pending.first().map(|packet| packet.arrival);

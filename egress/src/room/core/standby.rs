@@ -16,7 +16,7 @@ use crate::{metrics, room::room_track::RoomTrack};
 /// How long the carrier before may deliver what its successor lacks: longer than a socket is left unread on a busy machine.
 const OVERLAP: Duration = Duration::from_millis(500);
 
-/// A track of which nothing has arrived for this long, and which is muted or was silent before, moves without a packet.
+/// A muted track of which nothing has arrived for this long moves without a packet.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// A standby that has not joined this long after the carrier was resumed is not needed.
@@ -152,7 +152,9 @@ impl RoomCore {
         }
     }
 
-    /// Whether a standby could deliver a track, of which neither connection has anything to deliver.
+    /// Whether a standby could deliver a track, of which neither connection has anything to deliver: it is muted and was so
+    /// before. Of an unmuted track that says nothing, nobody knows whether it was silent or not received: after a pause of
+    /// this machine, the connection was deaf long before its signalling was found to be lost.
     fn is_quiet(&self, now: Instant, sid: &TrackSid) -> bool {
         let Some(track) = self.tracks.get(sid) else {
             return false;
@@ -165,9 +167,8 @@ impl RoomCore {
             return false;
         };
         let has_passed = |since: Instant| now.saturating_duration_since(since) >= QUIET;
-        let last = track.splice.last_arrival();
-        let was_silent = last.is_none_or(|last| guarded.saturating_duration_since(last) >= QUIET);
-        has_passed(delivers.max(guarded)) && last.is_none_or(has_passed) && (was_silent || !track.is_unmuted())
+        let has_nothing = track.splice.last_arrival().is_none_or(has_passed) && !track.splice.is_pending();
+        has_passed(delivers.max(guarded)) && has_nothing && track.was_muted && track.is_muted()
     }
 }
 

@@ -144,6 +144,45 @@ fn a_track_that_fell_silent_when_its_carrier_was_interrupted_does_not_move_as_si
 }
 
 #[test]
+fn what_was_missed_while_this_machine_was_paused_is_no_silence() {
+    let mut room = Room::talking(&["TR_a"]);
+
+    room.now += Duration::from_secs(25);
+    room.interrupt(FIRST);
+    room.stand_by(SECOND, &["TR_a"]);
+    room.pass(3, &[]);
+    room.now += Duration::from_millis(900);
+    room.numbered(SECOND, "TR_a", 1300);
+    room.pass(1, &[]);
+    room.numbered(SECOND, "TR_a", 1301);
+
+    assert_eq!(room.stream(), ["reconnected", "1/2300", "1/2301"]);
+}
+
+#[test]
+fn a_track_that_was_muted_only_after_the_interruption_does_not_move_as_silence() {
+    let mut room = Room::talking(&["TR_a"]);
+
+    room.interrupt(FIRST);
+    room.event(SECOND, RoomEvent::TrackPublished(muted("TR_a")));
+    room.stand_by(SECOND, &[]);
+    let sid = TrackSid::from("TR_a");
+    room.event(SECOND, RoomEvent::TrackSubscribed { sid: sid.clone() });
+    room.pass(3, &[]);
+    room.event(SECOND, RoomEvent::TrackMuted { sid, muted: false });
+    room.numbered(SECOND, "TR_a", 300);
+    room.now += Duration::from_millis(400);
+    room.numbered(SECOND, "TR_a", 320);
+
+    let stream = room.stream();
+    assert_eq!(
+        stream[stream.len() - 3..],
+        ["reconnected", "1/1300", "1/1320"],
+        "{stream:?}"
+    );
+}
+
+#[test]
 fn there_is_one_standby_and_further_ones_come_ever_more_slowly() {
     let mut room = Room::talking(&["TR_a"]);
     let mut carrier = FIRST;

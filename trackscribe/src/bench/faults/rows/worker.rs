@@ -62,8 +62,8 @@ pub async fn no_engine(play: &mut Play<'_>) -> Result<()> {
     for _ in 0..play.seeds {
         let missing: Vec<Variable> = vec![(NO_LIBRARY.0.to_owned(), NO_LIBRARY.1.to_owned())];
         play.stack.configure(WORKER, missing).await?;
-        let at = Instant::now();
         let mut meeting = Meeting::start_with(play.stack, TONES).await?;
+        let at = Instant::now();
         voice::speak(&meeting).await?;
         meeting.leave().await;
         sleep(play.outage(SHORT, LONG)).await;
