@@ -198,7 +198,7 @@ impl RoomCore {
         self.tracks
             .retain(|_, track| track.info.is_some() || !track.feeds.is_empty());
         let due = self.tracks.iter_mut().filter_map(|(sid, track)| {
-            let is_due = track.health.is_attempt_due(now);
+            let is_due = !track.has_fresh_standby(now) && track.health.is_attempt_due(now);
             is_due.then(|| (sid.clone(), track.candidate))
         });
         let (silent, tried): (Vec<_>, Vec<_>) = due.unzip();

@@ -1,6 +1,6 @@
 //! One track of a room, as its feeds see it. Pure.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use media::MuteState;
 use rtc::TrackInfo;
@@ -11,6 +11,10 @@ use super::{
     links::LinkId,
     splice::Splice,
 };
+
+/// How long a standby may take to deliver before yet another connection is tried for a track that should be heard: it has
+/// to join, and to connect its media.
+const STANDBY_TIME: Duration = Duration::from_secs(10);
 
 /// What is known about a track, and the feeds attached to it.
 #[derive(Debug, Default)]
@@ -88,6 +92,12 @@ impl RoomTrack {
             self.was_muted = self.is_muted();
         }
         self.splice.compare();
+    }
+
+    /// Whether a standby was given to the track just now, and should deliver soon.
+    pub fn has_fresh_standby(&self, now: Instant) -> bool {
+        let is_fresh = |since| now.saturating_duration_since(since) < STANDBY_TIME;
+        self.candidate.is_some() && self.guarded_since.is_some_and(is_fresh)
     }
 
     /// A connection that is not the carrier is gone.
