@@ -132,5 +132,11 @@ async fn assert_is_accepted(stack: &Stack, track: &str) {
         (audio == object).then_some(())
     })
     .await;
-    assert_eq!(Chirp::default().find(&stack.decode(&recording).await.samples).len(), 2);
+    let chirps = Chirp::default().find(&stack.decode(&recording).await.samples);
+    assert_eq!(
+        chirps.len(),
+        2,
+        "at {chirps:?} of {:?}",
+        stack.manifest(&recording).await
+    );
 }

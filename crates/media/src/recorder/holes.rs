@@ -89,7 +89,7 @@ impl Holes {
     }
 
     /// Divides a gap into parts by cause; `natural` is the cause where there is no hole at all. Around holes it is
-    /// silence, unless more is `lost` by sequence numbers than the holes explain.
+    /// silence, unless more is known to be `lost` than the holes explain.
     pub(super) fn divide(&self, start: SampleTime, end: SampleTime, natural: GapCause, lost: SampleTime) -> Vec<Piece> {
         let is_within = |hole: &&Hole| hole.start_sample < end && hole.end_sample.is_none_or(|end| end >= start);
         let mut holes = self.list.iter().filter(is_within).peekable();
@@ -103,8 +103,9 @@ impl Holes {
         };
         let within = |hole: &Hole| hole.end_sample.unwrap_or(end).min(end) - hole.start_sample.max(start);
         let explained = holes.clone().map(within).fold(SampleTime::ZERO, |sum, part| sum + part);
-        if natural == GapCause::Loss && lost - explained > EDGE {
-            pieces.rest = GapCause::Loss;
+        let can_be_lost = [GapCause::Loss, GapCause::ConnectionLost, GapCause::RecorderRestarted].contains(&natural);
+        if can_be_lost && lost - explained > EDGE {
+            pieces.rest = natural;
         }
         for hole in holes {
             pieces.add(hole, end);

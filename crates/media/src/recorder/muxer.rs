@@ -146,9 +146,9 @@ impl Muxer {
         if self.written() == SampleTime::ZERO {
             self.pages.begin(&self.config);
         }
+        self.fill_gap_before(&packet, position);
         self.timestamps
             .advance(packet.timestamp, packet.arrival, position.sample);
-        self.fill_gap_before(&packet, position);
         self.holes.clear();
         self.record_arrival(&packet, position);
         self.expects_duplicates = false;
@@ -164,7 +164,8 @@ impl Muxer {
         }
         let natural = gap_cause(packet, position.basis);
         let mut lost_packets = packet.lost_before;
-        let lost = lost_time(packet, missing);
+        let waited = self.timestamps.since_last(packet.arrival);
+        let lost = lost_time(packet, missing, waited);
         for piece in self.holes.divide(self.written(), position.sample, natural, lost) {
             let is_lost = piece.cause != GapCause::Silence || natural == GapCause::Silence;
             let lost_packets = if is_lost { std::mem::take(&mut lost_packets) } else { 0 };
@@ -211,17 +212,17 @@ impl Muxer {
     }
 }
 
-/// How much of a gap before a packet is missing by sequence numbers. After a jump it is not known how many packets are, so
-/// all of it may be.
-fn lost_time(packet: &OrderedPacket, missing: SampleTime) -> SampleTime {
+/// How much of a gap before a packet is known to be lost: by sequence numbers or, if they tell nothing, because the gap is
+/// longer than the recorder has `waited` for a packet. Then the machine stood still, and what came before was read late.
+fn lost_time(packet: &OrderedPacket, missing: SampleTime, waited: SampleTime) -> SampleTime {
     match packet.continuity {
+        Continuity::SameSource => {
+            let packets = i64::try_from(packet.lost_before).unwrap_or(i64::MAX);
+            SampleTime(packets.saturating_mul(USUAL_PACKET.0)).min(missing)
+        }
+        // It is not known how many packets were skipped, so all of it may be.
         Continuity::SequenceJump => missing,
-        _ => SampleTime(
-            i64::try_from(packet.lost_before)
-                .unwrap_or(i64::MAX)
-                .saturating_mul(USUAL_PACKET.0),
-        )
-        .min(missing),
+        Continuity::Reconnected | Continuity::Resumed => (missing - waited).max(SampleTime::ZERO),
     }
 }
 

@@ -145,6 +145,12 @@ impl TimestampMapper {
         Some((last.sample + samples_between(last.arrival, now)).max(SampleTime::ZERO))
     }
 
+    /// Returns the time since the arrival of the last packet.
+    pub(super) fn since_last(&self, now: Instant) -> SampleTime {
+        self.last
+            .map_or(SampleTime::ZERO, |last| samples_between(last.arrival, now))
+    }
+
     pub(super) fn first(&self) -> Option<MappedPacket> {
         self.first
     }

@@ -75,3 +75,26 @@ fn silence_before_the_connection_is_lost_is_not_part_of_the_hole() {
         ]
     );
 }
+
+#[test]
+fn what_nobody_listened_to_while_the_machine_stood_still_is_no_silence() {
+    let mut scenario = Scenario::new();
+    scenario.send_speech(100);
+
+    // Packets of the first four seconds wait in the socket; what follows is dropped.
+    scenario.now_ms += 25_000;
+    for _ in 0..200 {
+        scenario.send(speech(0));
+    }
+    scenario.timestamp += 21_000 * 48;
+    scenario.recorder.handle_lost(scenario.now());
+    scenario.silence(300);
+    scenario.reconnect(2, 5);
+    scenario.send_speech(100);
+    let recording = scenario.finish();
+
+    let gaps = recording.summary.gaps.iter();
+    let gaps: Vec<_> = gaps.map(|gap| (gap.cause, gap.samples.as_millis())).collect();
+    assert_eq!(gaps, [(GapCause::ConnectionLost, 21_300)]);
+    assert_eq!(recording.ms(), 2000 + 25_000 + 300 + 2000);
+}
