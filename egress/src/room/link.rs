@@ -83,7 +83,8 @@ pub(super) struct Link {
     beaten_at: Option<Instant>,
     /// Since when signalling is lost, while it is being resumed.
     resuming_since: Option<Instant>,
-    last_packet: Option<Instant>,
+    /// When the last packet or sender report arrived. livekit-server sends a report every 3 s also of tracks that are silent.
+    last_media: Option<Instant>,
 }
 
 enum State {
@@ -111,7 +112,7 @@ impl Link {
             beats: 0,
             beaten_at: None,
             resuming_since: None,
-            last_packet: None,
+            last_media: None,
         }
     }
 
@@ -214,7 +215,8 @@ impl Link {
         });
         match event {
             RoomEvent::Left(reason) => return self.handle_left(reason),
-            RoomEvent::Packet { ref packet, .. } => self.last_packet = Some(packet.arrival),
+            RoomEvent::Packet { ref packet, .. } => self.last_media = Some(packet.arrival),
+            RoomEvent::SenderReport { ref report, .. } => self.last_media = Some(report.arrival),
             RoomEvent::Reconnecting => self.resuming_since = Some(Instant::now()),
             RoomEvent::Resumed => self.resuming_since = None,
             _ => {}
@@ -229,10 +231,10 @@ impl Link {
                 return self.end(LinkEvent::Gone);
             }
             LeaveReason::NoMedia(since) => now.checked_sub(since).unwrap_or(now),
-            // Media may have gone on while signalling was being resumed.
+            // Media may have gone on while signalling was being resumed. Or the network was gone before we noticed.
             _ => self
                 .resuming_since
-                .map_or(now, |since| Some(since).max(self.last_packet).unwrap_or(now)),
+                .map_or(now, |since| self.last_media.unwrap_or(since)),
         };
         if let LeaveReason::MediaUnreachable | LeaveReason::NoMedia(_) | LeaveReason::DuplicateIdentity = reason {
             self.identity = self.access.new_identity();

@@ -54,6 +54,7 @@ rows! {
     nothing_is_lost_while_signalling_is_cut: "signal-cut", COMPLETE;
     blocked_udp_costs_only_its_time: "udp-blocked", LONG_HOLE;
     blocked_media_costs_only_its_time: "media-blocked", LONG_HOLE;
+    a_network_that_is_down_costs_only_its_time: "network-down", LONG_HOLE;
     media_over_tcp_is_recorded: "udp-never", COMPLETE;
     unreachable_media_is_reported_by_name: "media-never", LONG_HOLE;
     nothing_is_lost_while_our_server_is_down: "server-down", COMPLETE;

@@ -143,6 +143,7 @@ pub async fn play(row: &Row, stack: &FaultStack, length: Length, seeds: u32) -> 
         "signal-cut" => network::signal_cut(&mut play).await?,
         "udp-blocked" => network::udp_blocked(&mut play).await?,
         "media-blocked" => network::media_blocked(&mut play).await?,
+        "network-down" => network::network_down(&mut play).await?,
         "udp-never" => network::udp_never(&mut play).await?,
         "media-never" => network::media_never(&mut play).await?,
         "worker-kill" => worker::kill(&mut play).await?,

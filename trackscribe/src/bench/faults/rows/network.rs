@@ -29,6 +29,9 @@ const MAX_PAUSE_S: f64 = 1.0;
 /// How long UDP is blocked.
 const BLOCKED: Duration = Duration::from_secs(10);
 
+/// How long the whole network is down in the long form: longer than livekit-server waits for a participant.
+const DOWN: Duration = Duration::from_secs(60);
+
 /// A recorder without any media says so by then.
 const NAMED_LIMIT_S: f64 = 45.0;
 
@@ -62,6 +65,11 @@ impl Network {
             .configure_egress(|text| replace_line(&text, "ws_url:", &url), || Ok(()))
             .await?;
         Ok(Self { signal, udp, tcp })
+    }
+
+    fn set_blocked(&self, is_blocked: bool) {
+        self.signal.set_blocked(is_blocked);
+        self.set_media_blocked(is_blocked);
     }
 
     fn set_media_blocked(&self, is_blocked: bool) {
@@ -129,6 +137,25 @@ pub async fn media_blocked(play: &mut Play<'_>) -> Result<()> {
             network.set_media_blocked(true);
             sleep(BLOCKED).await;
             network.set_media_blocked(false);
+            Ok(Fault {
+                at,
+                answered: Instant::now(),
+            })
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// The recorder reaches nothing of livekit-server for a while.
+pub async fn network_down(play: &mut Play<'_>) -> Result<()> {
+    let network = Network::start(play.stack).await?;
+    for _ in 0..play.seeds {
+        play.meet(async |play: &mut Play<'_>, _: &mut Meeting<'_>| {
+            let at = Instant::now();
+            network.set_blocked(true);
+            sleep(play.outage(BLOCKED, DOWN)).await;
+            network.set_blocked(false);
             Ok(Fault {
                 at,
                 answered: Instant::now(),

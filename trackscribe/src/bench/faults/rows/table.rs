@@ -16,7 +16,7 @@ const COMPLETE: Limits = Limits {
     ..NOTHING
 };
 
-pub const ROWS: [Row; 18] = [
+pub const ROWS: [Row; 19] = [
     Row {
         name: "no-fault",
         fault: "nothing, which checks the measurement itself",
@@ -103,6 +103,16 @@ pub const ROWS: [Row; 18] = [
             ..NOTHING
         },
         seeds: (1, 5),
+    },
+    Row {
+        name: "network-down",
+        fault: "the recorder reaches nothing of livekit-server",
+        limits: Limits {
+            heard_before_ms: Some(1000.0),
+            again_ms: Some(3000.0),
+            ..NOTHING
+        },
+        seeds: (1, 3),
     },
     Row {
         name: "udp-never",
