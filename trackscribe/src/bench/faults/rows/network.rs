@@ -111,51 +111,29 @@ pub async fn signal_cut(play: &mut Play<'_>) -> Result<()> {
 
 /// UDP is blocked for a while.
 pub async fn udp_blocked(play: &mut Play<'_>) -> Result<()> {
-    let network = Network::start(play.stack).await?;
-    for _ in 0..play.seeds {
-        play.meet(async |_: &mut Play<'_>, _: &mut Meeting<'_>| {
-            let at = Instant::now();
-            network.udp.set_blocked(true);
-            sleep(BLOCKED).await;
-            network.udp.set_blocked(false);
-            Ok(Fault {
-                at,
-                answered: Instant::now(),
-            })
-        })
-        .await?;
-    }
-    Ok(())
+    block(play, |network, is_blocked| network.udp.set_blocked(is_blocked), BLOCKED).await
 }
 
 /// All media is blocked for a while: also over TCP, which could replace UDP.
 pub async fn media_blocked(play: &mut Play<'_>) -> Result<()> {
-    let network = Network::start(play.stack).await?;
-    for _ in 0..play.seeds {
-        play.meet(async |_: &mut Play<'_>, _: &mut Meeting<'_>| {
-            let at = Instant::now();
-            network.set_media_blocked(true);
-            sleep(BLOCKED).await;
-            network.set_media_blocked(false);
-            Ok(Fault {
-                at,
-                answered: Instant::now(),
-            })
-        })
-        .await?;
-    }
-    Ok(())
+    block(play, Network::set_media_blocked, BLOCKED).await
 }
 
 /// The recorder reaches nothing of livekit-server for a while.
 pub async fn network_down(play: &mut Play<'_>) -> Result<()> {
+    let outage = play.outage(BLOCKED, DOWN);
+    block(play, Network::set_blocked, outage).await
+}
+
+/// Blocks a part of the network in each meeting.
+async fn block(play: &mut Play<'_>, set_blocked: impl Fn(&Network, bool), outage: Duration) -> Result<()> {
     let network = Network::start(play.stack).await?;
     for _ in 0..play.seeds {
-        play.meet(async |play: &mut Play<'_>, _: &mut Meeting<'_>| {
+        play.meet(async |_: &mut Play<'_>, _: &mut Meeting<'_>| {
             let at = Instant::now();
-            network.set_blocked(true);
-            sleep(play.outage(BLOCKED, DOWN)).await;
-            network.set_blocked(false);
+            set_blocked(&network, true);
+            sleep(outage).await;
+            set_blocked(&network, false);
             Ok(Fault {
                 at,
                 answered: Instant::now(),
