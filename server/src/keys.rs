@@ -40,6 +40,13 @@ pub struct NewKey {
 }
 
 impl Scope {
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
+
+    /// Whether a key with this scope may do what `other` permits.
+    pub fn includes(self, other: Self) -> bool {
+        self >= other
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",

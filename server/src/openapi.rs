@@ -5,24 +5,29 @@ use utoipa::{
     openapi::{
         self, Components, Content, Ref, RefOr, ResponseBuilder,
         content::ContentBuilder,
-        path::{Operation, Parameter, ParameterIn},
-        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+        path::{Operation, Parameter, ParameterIn, PathItem},
+        request_body::RequestBody,
+        security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
 
 use crate::api::error::{FieldError, Problem};
 
-/// Name of the security scheme for API keys.
+/// Name of the security scheme for API keys. An operation names it, and the scope that it requires.
 const BEARER_SCHEME: &str = "key";
 
 /// Errors of every operation that requires an API key: status and meaning.
-const COMMON_ERRORS: [(&str, &str); 5] = [
+const KEY_ERRORS: [(&str, &str); 3] = [
     ("401", "`unauthenticated`: the API key is missing, unknown or revoked"),
     ("403", "`forbidden`: the API key lacks the required scope"),
     (
         "429",
         "`too-many-requests`: the rate limit is exceeded; retry after `Retry-After` seconds",
     ),
+];
+
+/// Errors of every operation under `/v1`.
+const COMMON_ERRORS: [(&str, &str); 2] = [
     (
         "500",
         "`internal`: internal error; search the server log for this `X-Request-Id`",
@@ -71,27 +76,39 @@ impl Modify for BearerScheme {
     }
 }
 
-/// Adds what many operations have in common: authentication, its errors, and the media type of errors.
+/// Adds what many operations have in common: their errors, and the media type of errors.
 pub fn add_common_parts(document: &mut openapi::OpenApi) {
     for (path, item) in &mut document.paths.paths {
-        let with_key = path.starts_with("/v1/") && !path.ends_with("/webhook");
-        let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
-            if with_key {
-                require_key(operation);
+        let is_api = path.starts_with("/v1/");
+        for operation in operations_of(item) {
+            if is_api {
+                add_common_errors(operation);
             }
             set_problem_content_type(operation);
         }
     }
 }
 
-fn require_key(operation: &mut Operation) {
-    operation.security = Some(vec![SecurityRequirement::new(BEARER_SCHEME, Vec::<String>::new())]);
-    let has_body = operation.request_body.is_some();
+fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let methods = [
+        &mut item.get,
+        &mut item.post,
+        &mut item.put,
+        &mut item.patch,
+        &mut item.delete,
+    ];
+    methods.into_iter().flatten()
+}
+
+/// Adds the errors that the operation's key, query and body can cause, unless it describes them itself.
+fn add_common_errors(operation: &mut Operation) {
+    let takes_key = operation.security.is_some();
+    let has_json = operation.request_body.as_ref().is_some_and(is_json);
     let has_query = operation.parameters.iter().flatten().any(is_query);
-    let body_errors = BODY_ERRORS.into_iter().filter(|_| has_body);
-    let input_error = (has_body || has_query).then_some(INPUT_ERROR);
-    for (status, meaning) in body_errors.chain(input_error).chain(COMMON_ERRORS) {
+    let body_errors = BODY_ERRORS.into_iter().filter(|_| has_json);
+    let input_error = (has_json || has_query).then_some(INPUT_ERROR);
+    let key_errors = KEY_ERRORS.into_iter().filter(|_| takes_key);
+    for (status, meaning) in body_errors.chain(input_error).chain(key_errors).chain(COMMON_ERRORS) {
         let schema = Ref::from_schema_name("Problem");
         let content = ContentBuilder::new().schema(Some(schema)).build();
         let response = ResponseBuilder::new()
@@ -104,6 +121,11 @@ fn require_key(operation: &mut Operation) {
             .entry(status.to_owned())
             .or_insert(RefOr::T(response));
     }
+}
+
+/// Whether the body is JSON of our own, and not a platform's.
+fn is_json(body: &RefOr<RequestBody>) -> bool {
+    matches!(body, RefOr::T(body) if body.content.contains_key("application/json"))
 }
 
 fn is_query(parameter: &RefOr<Parameter>) -> bool {

@@ -6,7 +6,7 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
 };
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::OpenApi;
+use utoipa::{OpenApi, openapi::OpenApi as OpenApiDocument};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -24,8 +24,7 @@ use crate::{
 
 /// Returns the application with all routes, middleware and the OpenAPI document.
 pub fn router(app: AppState) -> Router {
-    let (routes, mut document) = api_routes(&app).split_for_parts();
-    openapi::add_common_parts(&mut document);
+    let (routes, document) = documented_routes(&app);
     routes
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(async || ApiError::NoRoute)
@@ -34,6 +33,13 @@ pub fn router(app: AppState) -> Router {
         .layer(CatchPanicLayer::custom(middleware::on_panic))
         .layer(from_fn_with_state(app.clone(), middleware::trace))
         .with_state(app)
+}
+
+/// Returns the routes, without what all of them share, and their OpenAPI document.
+pub fn documented_routes(app: &AppState) -> (Router<AppState>, OpenApiDocument) {
+    let (routes, mut document) = api_routes(app).split_for_parts();
+    openapi::add_common_parts(&mut document);
+    (routes, document)
 }
 
 fn api_routes(app: &AppState) -> OpenApiRouter<AppState> {

@@ -44,11 +44,11 @@ async fn authorize(scope: Scope, headers: &HeaderMap, app: &AppState) -> ApiResu
     app.limits.check_key(key.id)?;
     storage::api_keys::touch(&mut conn, &key, (app.clock)()).await?;
     // Unknown scopes, written by another version, grant nothing.
-    let granted = key.scopes.iter().filter_map(|word| word.parse::<Scope>().ok()).max();
-    if granted.is_none_or(|granted| granted < scope) {
-        return Err(ApiError::Forbidden(scope.as_str()));
+    let mut granted = key.scopes.iter().filter_map(|word| word.parse::<Scope>().ok());
+    match granted.any(|granted| granted.includes(scope)) {
+        true => Ok(()),
+        false => Err(ApiError::Forbidden(scope.as_str())),
     }
-    Ok(())
 }
 
 /// Returns the key of `Authorization: Bearer KEY` (RFC 6750). `None` also if it lacks our prefix, which saves a query.

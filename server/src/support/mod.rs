@@ -2,6 +2,7 @@
 //! ids that count up, and LiveKit's adapter without a livekit-server.
 
 mod captured;
+mod documented;
 mod response;
 
 use std::{
@@ -36,6 +37,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 pub use captured::{CapturedWebhook, WEBHOOK_KEY, signed, webhook};
+pub use documented::Operation;
 pub use response::TestResponse;
 
 use self::captured::WEBHOOK_SECRET;
@@ -107,15 +109,29 @@ impl TestApp {
         *self.now.lock().unwrap() = now;
     }
 
+    /// Sends a request. Panics if the OpenAPI document does not describe the response.
     pub async fn send(&self, request: Request<Body>) -> TestResponse {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
-        TestResponse {
+        let response = TestResponse {
             status: parts.status,
             headers: parts.headers,
             body,
-        }
+        };
+        documented::check(&self.state, &method, &path, &response);
+        response
+    }
+
+    /// Sends a request and returns the status only: the body may be endless.
+    pub async fn status(&self, request: Request<Body>) -> StatusCode {
+        self.router.clone().oneshot(request).await.unwrap().status()
+    }
+
+    /// Returns all operations of the OpenAPI document.
+    pub fn operations(&self) -> &'static [Operation] {
+        documented::operations(&self.state)
     }
 
     pub async fn get(&self, path: &str) -> TestResponse {

@@ -113,6 +113,7 @@ pub struct UnrecordedBody {
 /// apart.
 #[utoipa::path(
     get, path = "/v1/meetings/{id}/completeness", operation_id = "get_completeness", tag = "meetings",
+    security(("key" = ["read"])),
     params(("id" = uuid::Uuid, Path, description = "Meeting id")),
     responses(
         (status = 200, body = CompletenessBody, description = "What was recorded, and what is missing"),

@@ -37,6 +37,7 @@ pub struct ParticipantSummary {
 /// Returns the meeting and its participants.
 #[utoipa::path(
     get, path = "/v1/meetings/{id}", operation_id = "get_meeting", tag = "meetings",
+    security(("key" = ["read"])),
     params(("id" = uuid::Uuid, Path, description = "Meeting id")),
     responses(
         (status = 200, body = MeetingDetail, description = "The meeting"),

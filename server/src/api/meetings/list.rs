@@ -33,6 +33,7 @@ pub struct MeetingsQuery {
 /// Returns open and closed meetings, newest first. If `room` names no existing room, the list is empty.
 #[utoipa::path(
     get, path = "/v1/meetings", operation_id = "list_meetings", tag = "meetings",
+    security(("key" = ["read"])),
     params(MeetingsQuery),
     responses((status = 200, body = ListPage<MeetingBody>, description = "A page of meetings")),
 )]

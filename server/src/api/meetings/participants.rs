@@ -51,6 +51,7 @@ pub struct ConnectionBody {
 /// Recorders and agents are included; `kind` distinguishes them from people.
 #[utoipa::path(
     get, path = "/v1/meetings/{id}/participants", operation_id = "list_participants", tag = "meetings",
+    security(("key" = ["read"])),
     params(("id" = uuid::Uuid, Path, description = "Meeting id"), ListQuery),
     responses(
         (status = 200, body = ListPage<ParticipantBody>, description = "A page of participants"),

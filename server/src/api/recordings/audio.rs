@@ -38,6 +38,7 @@ pub struct OggOpus(());
 /// `HEAD` returns the same headers without the audio. The `ETag` is the SHA-256 of the file once it has been verified.
 #[utoipa::path(
     get, path = "/v1/recordings/{id}/audio", operation_id = "get_recording_audio", tag = "recordings",
+    security(("key" = ["read"])),
     params(
         ("id" = uuid::Uuid, Path, description = "Recording id"),
         ("Range" = Option<String>, Header, example = "bytes=0-4095",

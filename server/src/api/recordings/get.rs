@@ -14,6 +14,7 @@ use crate::{
 /// Returns the recording in its current state.
 #[utoipa::path(
     get, path = "/v1/recordings/{id}", operation_id = "get_recording", tag = "recordings",
+    security(("key" = ["read"])),
     params(("id" = uuid::Uuid, Path, description = "Recording id")),
     responses(
         (status = 200, body = RecordingBody, description = "The recording"),

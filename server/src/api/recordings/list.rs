@@ -18,6 +18,7 @@ use crate::{
 /// and further ones of the same track if an earlier recording failed or ended while the track was live.
 #[utoipa::path(
     get, path = "/v1/meetings/{id}/recordings", operation_id = "list_recordings", tag = "recordings",
+    security(("key" = ["read"])),
     params(("id" = uuid::Uuid, Path, description = "Meeting id"), ListQuery),
     responses(
         (status = 200, body = ListPage<RecordingBody>, description = "A page of recordings"),

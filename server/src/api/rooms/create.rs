@@ -43,6 +43,7 @@ pub struct CreateRoom {
 /// returns 409.
 #[utoipa::path(
     post, path = "/v1/rooms", operation_id = "create_room", tag = "rooms",
+    security(("key" = ["write"])),
     request_body = CreateRoom,
     responses(
         (status = 201, body = RoomBody, description = "The new room"),

@@ -15,6 +15,7 @@ use crate::{
 /// can be used for a new room. Repeating the request returns 404.
 #[utoipa::path(
     delete, path = "/v1/rooms/{name}", operation_id = "delete_room", tag = "rooms",
+    security(("key" = ["write"])),
     params(("name" = String, Path, description = "Room name")),
     responses(
         (status = 204, description = "The room is deleted"),

@@ -14,6 +14,7 @@ use crate::{
 /// Returns the room with its settings.
 #[utoipa::path(
     get, path = "/v1/rooms/{name}", operation_id = "get_room", tag = "rooms",
+    security(("key" = ["read"])),
     params(("name" = String, Path, description = "Room name")),
     responses(
         (status = 200, body = RoomBody, description = "The room"),

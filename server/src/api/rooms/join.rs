@@ -68,6 +68,7 @@ pub struct JoinCredentials {
 /// token; earlier ones stay valid until they expire.
 #[utoipa::path(
     post, path = "/v1/rooms/{name}/join", operation_id = "join_room", tag = "rooms",
+    security(("key" = ["write"])),
     params(("name" = String, Path, description = "Room name")), request_body = JoinRoom,
     responses(
         (status = 201, body = JoinCredentials, description = "The token"),

@@ -16,6 +16,7 @@ use crate::{
 /// Returns all rooms, sorted by name.
 #[utoipa::path(
     get, path = "/v1/rooms", operation_id = "list_rooms", tag = "rooms",
+    security(("key" = ["read"])),
     params(ListQuery),
     responses((status = 200, body = ListPage<RoomBody>, description = "A page of rooms")),
 )]

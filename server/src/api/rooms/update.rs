@@ -32,6 +32,7 @@ pub struct UpdateRoom {
 /// only `updated_at`.
 #[utoipa::path(
     patch, path = "/v1/rooms/{name}", operation_id = "update_room", tag = "rooms",
+    security(("key" = ["write"])),
     params(("name" = String, Path, description = "Room name")), request_body = UpdateRoom,
     responses(
         (status = 200, body = RoomBody, description = "The room with its new settings"),

@@ -37,6 +37,7 @@ pub struct TranscriptQuery {
 /// `transcript-not-ready`.
 #[utoipa::path(
     get, path = "/v1/meetings/{id}/transcript", operation_id = "get_transcript", tag = "transcripts",
+    security(("key" = ["read"])),
     params(("id" = uuid::Uuid, Path, description = "Meeting id"), TranscriptQuery),
     responses(
         (status = 200, description = "The transcript", content(
