@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::participant::ObservedParticipant;
 use crate::text_enum::text_enum;
 use crate::track::ObservedTrack;
-use crate::{EgressId, Identity, ParticipantSid, PlatformRoomSid, TrackSid};
+use crate::{Identity, ParticipantSid, PlatformCaptureId, PlatformRoomSid, TrackSid};
 
 text_enum! {
     /// The service that carries a room's audio and video.
@@ -36,7 +36,7 @@ pub struct PlatformEvent {
     pub key: EventKey,
     /// The event's name as the platform sent it.
     pub name: String,
-    /// When it happened by the platform's clock. LiveKit sends whole seconds, rounded down.
+    /// When it happened by the platform's clock. It may be in whole seconds, rounded down.
     pub occurred_at: DateTime<Utc>,
     /// `None` for events that belong to no room.
     pub room: Option<EventRoom>,
@@ -51,7 +51,7 @@ pub struct EventRoom {
     pub name: String,
     /// The platform's id of the room.
     pub sid: PlatformRoomSid,
-    /// When the platform created the room. `None` in LiveKit's track and egress events, which do not name it.
+    /// When the platform created the room. `None` if the event does not name it.
     pub created_at: Option<DateTime<Utc>>,
 }
 
@@ -73,13 +73,16 @@ pub enum EventKind {
     TrackPublished(TrackEvent),
     /// A track was unpublished.
     TrackUnpublished(TrackEvent),
-    /// An egress was created.
-    RecordingStarted(EgressReport),
-    /// An egress changed.
-    RecordingUpdated(EgressReport),
-    /// An egress ended.
-    RecordingEnded(EgressReport),
-    /// An event whose name is unknown, or that lacks its participant, track or egress.
+    /// A capture was created.
+    #[serde(alias = "recording_started")]
+    CaptureStarted(CaptureReport),
+    /// A capture changed.
+    #[serde(alias = "recording_updated")]
+    CaptureUpdated(CaptureReport),
+    /// A capture ended.
+    #[serde(alias = "recording_ended")]
+    CaptureEnded(CaptureReport),
+    /// An event whose name is unknown, or that lacks its participant, track or capture.
     Unknown,
 }
 
@@ -95,8 +98,8 @@ pub struct TrackEvent {
 }
 
 text_enum! {
-    /// The status of an egress, as in LiveKit's `EgressStatus`.
-    EgressStatus {
+    /// The status of a capture, as its platform reports it.
+    CaptureStatus {
         /// Joining the room or waiting for the track.
         Starting = "starting",
         /// Connected to its track.
@@ -116,27 +119,28 @@ text_enum! {
     }
 }
 
-impl EgressStatus {
+impl CaptureStatus {
     /// Whether no other status can follow.
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Complete | Self::LimitReached | Self::Failed | Self::Aborted)
     }
 }
 
-/// The description of an egress, in an event or in the platform's answer to a request.
+/// The description of a capture, in an event or in the platform's answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EgressReport {
-    /// `None` if the platform failed before it assigned an id. Such an egress is never one of ours.
-    pub egress_id: Option<EgressId>,
+pub struct CaptureReport {
+    /// `None` if the platform failed before it assigned an id. Such a capture is never one of ours.
+    #[serde(alias = "egress_id")]
+    pub platform_id: Option<PlatformCaptureId>,
     /// The platform room.
     pub room_sid: Option<PlatformRoomSid>,
-    /// `None` for an egress that does not record a single track.
+    /// `None` for a capture that does not record a single track.
     pub track_sid: Option<TrackSid>,
     /// The path of the file in the request. Its template values are not filled in.
     #[serde(default)]
     pub requested_file: Option<String>,
-    /// The status of the egress.
-    pub status: EgressStatus,
+    /// The status of the capture.
+    pub status: CaptureStatus,
     /// When the recorder wrote this report, by its clock.
     #[serde(default)]
     pub updated_at: Option<DateTime<Utc>>,
@@ -145,18 +149,18 @@ pub struct EgressReport {
     /// How it ended, in the platform's words.
     pub details: Option<String>,
     /// The file that it writes.
-    pub file: Option<EgressFile>,
+    pub file: Option<CapturedFile>,
     /// Where the manifest is stored, as the recorder reports it.
     pub manifest_location: Option<String>,
-    /// When the egress started, which is before its first packet.
+    /// When the capture started, which is before its first packet.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-/// The file that an egress writes.
+/// The file that a capture writes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EgressFile {
+pub struct CapturedFile {
     /// The object's key as the recorder chose it.
     pub key: Option<String>,
     /// Wall time of the first packet; `None` before it.
@@ -165,4 +169,27 @@ pub struct EgressFile {
     pub ended_at: Option<DateTime<Utc>>,
     /// Size of the stored object.
     pub size_bytes: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_that_an_older_version_stored_is_read() {
+        let report = r#"{"egress_id": "EG_1", "room_sid": "RM_1", "track_sid": "TR_1", "status": "active", "error": null,
+                         "details": null, "file": null, "manifest_location": null, "started_at": null, "ended_at": null}"#;
+        let report: CaptureReport = serde_json::from_str(report).unwrap();
+
+        assert_eq!(report.platform_id, Some("EG_1".into()));
+        let now = serde_json::to_value(&report).unwrap();
+        for (kind, expected) in [
+            ("recording_started", EventKind::CaptureStarted(report.clone())),
+            ("recording_updated", EventKind::CaptureUpdated(report.clone())),
+            ("recording_ended", EventKind::CaptureEnded(report)),
+        ] {
+            let stored = serde_json::json!({"kind": kind, "of": now});
+            assert_eq!(serde_json::from_value::<EventKind>(stored).unwrap(), expected);
+        }
+    }
 }

@@ -102,20 +102,20 @@ text_id!(
     Identity
 );
 text_id!(
-    /// The platform's id of a platform room (`RM_…` on LiveKit).
+    /// The platform's id of a platform room.
     PlatformRoomSid
 );
 text_id!(
-    /// The platform's id of a participant's connection (`PA_…` on LiveKit).
+    /// The platform's id of a participant's connection.
     ParticipantSid
 );
 text_id!(
-    /// The platform's id of a published track (`TR_…` on LiveKit).
+    /// The platform's id of a published track.
     TrackSid
 );
 text_id!(
-    /// The platform's id of an egress (`EG_…` on LiveKit).
-    EgressId
+    /// The platform's id of a capture.
+    PlatformCaptureId
 );
 
 /// The name of a room, as people use it and as object keys contain it: `[a-z0-9][a-z0-9-]{0,62}`.

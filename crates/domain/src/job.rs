@@ -11,7 +11,7 @@ use crate::{MeetingId, RecordingId};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
 pub enum Job {
-    /// Asks the platform to record a track, unless an egress already does.
+    /// Asks the platform to record a track, unless a capture already does.
     StartRecording {
         /// The requested recording.
         recording_id: RecordingId,
@@ -21,7 +21,7 @@ pub enum Job {
         /// The open meeting.
         meeting_id: MeetingId,
     },
-    /// Checks that object and manifest of an ended egress exist and agree.
+    /// Checks that object and manifest of an ended capture exist and agree.
     AcceptRecording {
         /// The complete recording.
         recording_id: RecordingId,

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EgressId, Identity, ParticipantSid, PlatformRoomSid, SampleTime, TrackSid, UnixNanos};
+use crate::{Identity, ParticipantSid, PlatformCaptureId, PlatformRoomSid, SampleTime, TrackSid, UnixNanos};
 
 /// Samples per second of every count in a manifest, whatever rate the codec works at (RFC 7845 section 4).
 pub const SAMPLE_RATE: u32 = 48_000;
@@ -18,7 +18,7 @@ pub const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The egress that made the recording.
-    pub egress_id: EgressId,
+    pub egress_id: PlatformCaptureId,
     /// The platform room of the track.
     pub room_id: PlatformRoomSid,
     /// The room's name.

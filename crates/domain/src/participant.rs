@@ -7,7 +7,7 @@ use crate::text_enum::text_enum;
 use crate::{ConnectionId, Identity, MeetingId, ParticipantId, ParticipantSid};
 
 text_enum! {
-    /// The kind of a participant, as in LiveKit's `ParticipantInfo.Kind`.
+    /// The kind of a participant, as the platform reports it.
     ParticipantKind {
         /// A person with an ordinary client.
         Standard = "standard",
@@ -15,8 +15,8 @@ text_enum! {
         Sip = "sip",
         /// A stream sent in from outside.
         Ingress = "ingress",
-        /// A recorder, ours or another.
-        Egress = "egress",
+        /// A recorder, ours or another. Stored events and rows have this word.
+        Recorder = "egress",
         /// A program that takes part.
         Agent = "agent",
         /// A kind that this version does not know.

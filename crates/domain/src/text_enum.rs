@@ -1,4 +1,5 @@
-//! Enums whose variants are each one word, the same in Rust, JSON, SQL and logs.
+//! Enums whose variants are each one word, the same in Rust, JSON, SQL and logs. An older word of a variant, after `|`, is
+//! still read.
 
 /// The error of parsing a word that is not a variant of the enum.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,12 +12,12 @@ pub struct UnknownWord {
 }
 
 macro_rules! text_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:tt,)+ }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:tt $(| $older:tt)*,)+ }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $text)] $variant,)+
+            $($(#[$variant_doc])* #[serde(rename = $text $(, alias = $older)*)] $variant,)+
         }
 
         impl $name {
@@ -42,7 +43,7 @@ macro_rules! text_enum {
 
             fn from_str(word: &str) -> Result<Self, Self::Err> {
                 match word {
-                    $($text => Ok(Self::$variant),)+
+                    $($text $(| $older)* => Ok(Self::$variant),)+
                     _ => Err($crate::text_enum::UnknownWord {
                         word: word.to_owned(),
                         allowed: &[$($text,)+],

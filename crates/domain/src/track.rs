@@ -21,7 +21,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// Where a track comes from, as in LiveKit's `TrackSource`.
+    /// Where a track comes from, as its publisher names it.
     TrackSource {
         /// The publisher did not name a source.
         Unknown = "unknown",
@@ -145,7 +145,7 @@ fn refused_publisher(kind: Option<ParticipantKind>) -> Option<NotRecorded> {
     match kind? {
         kind if kind.is_person() => None,
         ParticipantKind::Agent => Some(NotRecorded::Agent),
-        ParticipantKind::Egress => Some(NotRecorded::Recorder),
+        ParticipantKind::Recorder => Some(NotRecorded::Recorder),
         _ => Some(NotRecorded::ParticipantKind),
     }
 }

@@ -18,7 +18,7 @@ pub enum PlatformError {
     /// The platform reported a temporary failure or a timeout of its own.
     #[error("{0} is temporarily unable to handle the request")]
     Busy(PlatformKind, #[source] BoxError),
-    /// The room, participant or egress does not exist.
+    /// The room, participant or capture does not exist.
     #[error("{0} has no such object")]
     NotFound(PlatformKind, #[source] BoxError),
     /// The platform rejects our API key.

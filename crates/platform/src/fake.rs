@@ -1,5 +1,5 @@
 //! An in-memory platform for tests of code that uses the trait. Tests set its rooms and its availability, and inspect
-//! the egresses it was asked to start.
+//! the captures it was asked to start.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -7,14 +7,14 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use domain::event::{EgressReport, EgressStatus, EventRoom, PlatformEvent, PlatformKind};
+use domain::event::{CaptureReport, CaptureStatus, EventRoom, PlatformEvent, PlatformKind};
 use domain::meeting::{LiveParticipant, LiveRoom};
-use domain::{EgressId, Identity, TrackSid};
+use domain::{Identity, PlatformCaptureId, TrackSid};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use crate::{
-    DEFAULT_TOKEN_TTL, JoinError, JoinRequest, JoinToken, Platform, PlatformError, RecordingFilter, VerifiedEvent,
+    CaptureFilter, DEFAULT_TOKEN_TTL, JoinError, JoinRequest, JoinToken, Platform, PlatformError, VerifiedEvent,
     WebhookError,
 };
 
@@ -34,7 +34,7 @@ pub enum Availability {
     Up,
     /// Every call fails as without a network.
     Down,
-    /// No egress worker is available; every other call succeeds.
+    /// No recorder is available; every other call succeeds.
     NoRecorder,
 }
 
@@ -43,7 +43,7 @@ pub enum Availability {
 pub struct StartedRecording {
     pub room: String,
     pub file: String,
-    pub report: EgressReport,
+    pub report: CaptureReport,
 }
 
 #[derive(Default)]
@@ -93,9 +93,9 @@ impl FakePlatform {
         self.state().started.clone()
     }
 
-    /// Changes the report of an egress.
-    pub fn set_recording(&self, egress: &EgressId, change: impl FnOnce(&mut EgressReport)) {
-        if let Some(started) = self.state().find(egress) {
+    /// Changes the report of a capture.
+    pub fn set_recording(&self, capture: &PlatformCaptureId, change: impl FnOnce(&mut CaptureReport)) {
+        if let Some(started) = self.state().find(capture) {
             change(&mut started.report);
         }
     }
@@ -118,10 +118,10 @@ impl FakePlatform {
 }
 
 impl State {
-    fn find(&mut self, egress: &EgressId) -> Option<&mut StartedRecording> {
+    fn find(&mut self, capture: &PlatformCaptureId) -> Option<&mut StartedRecording> {
         self.started
             .iter_mut()
-            .find(|started| started.report.egress_id.as_ref() == Some(egress))
+            .find(|started| started.report.platform_id.as_ref() == Some(capture))
     }
 }
 
@@ -181,23 +181,18 @@ impl Platform for FakePlatform {
             .find(|participant| participant.participant.identity == *identity))
     }
 
-    async fn start_track_recording(
-        &self,
-        room: &str,
-        track: &TrackSid,
-        file: &str,
-    ) -> Result<EgressReport, PlatformError> {
+    async fn start_capture(&self, room: &str, track: &TrackSid, file: &str) -> Result<CaptureReport, PlatformError> {
         let mut state = self.state_if_up()?;
         if state.availability == Availability::NoRecorder {
-            return Err(PlatformError::Busy(self.kind, "the fake has no egress worker".into()));
+            return Err(PlatformError::Busy(self.kind, "the fake has no recorder".into()));
         }
         let sid = state.rooms.get(room).ok_or_else(|| self.not_found())?.room.sid.clone();
-        let report = EgressReport {
-            egress_id: Some(format!("EG_fake{}", state.started.len() + 1).into()),
+        let report = CaptureReport {
+            platform_id: Some(format!("EG_fake{}", state.started.len() + 1).into()),
             room_sid: Some(sid),
             track_sid: Some(track.clone()),
             requested_file: Some(file.to_owned()),
-            status: EgressStatus::Starting,
+            status: CaptureStatus::Starting,
             updated_at: None,
             error: None,
             details: None,
@@ -214,10 +209,10 @@ impl Platform for FakePlatform {
         Ok(report)
     }
 
-    async fn list_recordings(&self, room: &str, which: RecordingFilter) -> Result<Vec<EgressReport>, PlatformError> {
+    async fn list_captures(&self, room: &str, which: CaptureFilter) -> Result<Vec<CaptureReport>, PlatformError> {
         let state = self.state_if_up()?;
         let matches_filter = |started: &&StartedRecording| {
-            started.room == room && (which == RecordingFilter::All || !started.report.status.is_terminal())
+            started.room == room && (which == CaptureFilter::All || !started.report.status.is_terminal())
         };
         Ok(state
             .started
@@ -227,13 +222,13 @@ impl Platform for FakePlatform {
             .collect())
     }
 
-    async fn stop_recording(&self, egress: &EgressId) -> Result<EgressReport, PlatformError> {
+    async fn stop_capture(&self, capture: &PlatformCaptureId) -> Result<CaptureReport, PlatformError> {
         let mut state = self.state_if_up()?;
-        let started = state.find(egress).ok_or_else(|| self.not_found())?;
+        let started = state.find(capture).ok_or_else(|| self.not_found())?;
         if started.report.status.is_terminal() {
-            return Err(PlatformError::Refused(self.kind, "the fake's egress has ended".into()));
+            return Err(PlatformError::Refused(self.kind, "the fake's capture has ended".into()));
         }
-        started.report.status = EgressStatus::Ending;
+        started.report.status = CaptureStatus::Ending;
         Ok(started.report.clone())
     }
 

@@ -13,10 +13,10 @@ mod registry;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::event::{EgressReport, EventRoom, PlatformEvent, PlatformKind};
+use domain::event::{CaptureReport, EventRoom, PlatformEvent, PlatformKind};
 use domain::meeting::LiveParticipant;
 use domain::participant::Role;
-use domain::{EgressId, Identity, RoomName, TrackSid};
+use domain::{Identity, PlatformCaptureId, RoomName, TrackSid};
 use http::HeaderMap;
 use secrecy::SecretString;
 
@@ -54,19 +54,14 @@ pub trait Platform: Send + Sync {
     async fn get_participant(&self, room: &str, identity: &Identity) -> Result<Option<LiveParticipant>, PlatformError>;
 
     /// Requests the recording of a track to `file`, an object key template. Not idempotent: after a transient error an
-    /// egress may be running, so check [`Self::list_recordings`] before repeating the call.
-    async fn start_track_recording(
-        &self,
-        room: &str,
-        track: &TrackSid,
-        file: &str,
-    ) -> Result<EgressReport, PlatformError>;
+    /// capture may be running, so check [`Self::list_captures`] before repeating the call.
+    async fn start_capture(&self, room: &str, track: &TrackSid, file: &str) -> Result<CaptureReport, PlatformError>;
 
     /// Lists the recordings of a room.
-    async fn list_recordings(&self, room: &str, which: RecordingFilter) -> Result<Vec<EgressReport>, PlatformError>;
+    async fn list_captures(&self, room: &str, which: CaptureFilter) -> Result<Vec<CaptureReport>, PlatformError>;
 
-    /// Requests the end of an egress. Returns [`PlatformError::Refused`] if it has already ended.
-    async fn stop_recording(&self, egress: &EgressId) -> Result<EgressReport, PlatformError>;
+    /// Requests the end of a capture. Returns [`PlatformError::Refused`] if it has already ended.
+    async fn stop_capture(&self, capture: &PlatformCaptureId) -> Result<CaptureReport, PlatformError>;
 
     /// Closes a room and disconnects everyone. Succeeds if the room does not exist.
     async fn delete_room(&self, room: &str) -> Result<(), PlatformError>;
@@ -77,7 +72,7 @@ pub trait Platform: Send + Sync {
 
 /// Which recordings to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordingFilter {
+pub enum CaptureFilter {
     /// Only those that have not ended.
     Active,
     All,

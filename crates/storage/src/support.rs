@@ -97,7 +97,7 @@ fn recording(meeting: &MeetingHead, participant: &Participant, track: &Track) ->
         identity: participant.identity.clone(),
         platform_room_sid: meeting.platform_room_sid.clone(),
         track_sid: track.sid.clone(),
-        egress_id: None,
+        platform_id: None,
         requested_at: now(),
         attempts: 1,
         earlier_failure: None,

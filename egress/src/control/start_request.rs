@@ -8,7 +8,7 @@ mod tests;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use domain::{EgressId, PlatformRoomSid, TrackSid, UnixNanos};
+use domain::{PlatformCaptureId as EgressId, PlatformRoomSid, TrackSid, UnixNanos};
 use livekit_protocol::{DirectFileOutput, TrackEgressRequest, egress_info, track_egress_request::Output};
 
 use self::store::store;

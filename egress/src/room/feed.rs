@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Instant};
 
-use domain::{EgressId, PlatformRoomSid, TrackSid};
+use domain::{PlatformCaptureId as EgressId, PlatformRoomSid, TrackSid};
 use media::{MuteState, RtpPacket, SenderReport, WallClock};
 use rtc::TrackInfo;
 use tokio::sync::mpsc;

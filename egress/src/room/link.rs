@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{EgressId, PlatformRoomSid};
+use domain::{PlatformCaptureId as EgressId, PlatformRoomSid};
 use rtc::{
     LeaveReason, TrackSid,
     subscriber::{RoomEvent, Subscriber},

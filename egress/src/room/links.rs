@@ -6,7 +6,7 @@ use std::{
     task::Poll,
 };
 
-use domain::EgressId;
+use domain::PlatformCaptureId as EgressId;
 use rtc::TrackSid;
 use tokio::task::JoinSet;
 

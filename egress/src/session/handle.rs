@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::EgressId;
+use domain::PlatformCaptureId as EgressId;
 use livekit_protocol::{EgressInfo, EgressStatus};
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;

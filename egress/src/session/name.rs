@@ -6,7 +6,7 @@ mod tests;
 
 use chrono::{DateTime, Local, Utc};
 use domain::{
-    EgressId, Identity, ObjectKey, TrackSid,
+    Identity, ObjectKey, PlatformCaptureId as EgressId, TrackSid,
     object_key::{BadObjectKey, encode_value, fit},
 };
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use domain::EgressId;
+use domain::PlatformCaptureId as EgressId;
 use futures::{StreamExt, stream};
 use livekit_protocol::EgressInfo;
 use tokio::time::sleep;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::EgressId;
+use domain::PlatformCaptureId as EgressId;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use domain::{EgressId, PlatformRoomSid, TrackSid, UnixNanos};
+use domain::{PlatformCaptureId as EgressId, PlatformRoomSid, TrackSid, UnixNanos};
 use livekit_protocol::egress_info;
 use objects::{S3Config, StoreConfig};
 

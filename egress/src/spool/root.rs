@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use domain::EgressId;
+use domain::PlatformCaptureId as EgressId;
 use media::{JournalEntry, ogg::FileTail};
 use serde::Serialize;
 use serde_json::Value;

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use domain::EgressId;
+use domain::PlatformCaptureId as EgressId;
 use sha2::{Digest, Sha256};
 
 use super::{

@@ -233,7 +233,7 @@ fn is_transcribed(recording: &Recording) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use domain::{ObjectKey, event::EgressStatus, transcript::Transcript};
+    use domain::{ObjectKey, event::CaptureStatus, transcript::Transcript};
     use sqlx::PgPool;
 
     use super::*;
@@ -288,9 +288,9 @@ mod tests {
     async fn failed_recordings_are_named_and_do_not_delay_the_transcript(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.meeting_with_recordings(&["ada", "bob", "cid", "dan"]).await;
-        test.report_egress(&test.recording_of("bob").await, EgressStatus::Failed, None)
+        test.report_capture(&test.recording_of("bob").await, CaptureStatus::Failed, None)
             .await;
-        test.report_egress(&test.recording_of("cid").await, EgressStatus::Aborted, None)
+        test.report_capture(&test.recording_of("cid").await, CaptureStatus::Aborted, None)
             .await;
         test.complete_recording("dan", &speech(), |_| {}).await;
         test.engine.fail_after(0, EngineError::Refused("no".to_owned()));
@@ -307,7 +307,7 @@ mod tests {
             .map(|m| (m.identity.as_str(), m.reason.as_str()))
             .collect();
         assert_eq!(state, TranscriptState::Ready);
-        assert_eq!(missing, [("bob", "egress_failed"), ("dan", "transcription_failed")]);
+        assert_eq!(missing, [("bob", "capture_failed"), ("dan", "transcription_failed")]);
         assert_eq!(transcript.segments.len(), 1);
     }
 
@@ -315,14 +315,14 @@ mod tests {
     async fn a_transcript_is_empty_without_speech_and_failed_without_recordings(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         let ends = [
-            (EgressStatus::Aborted, TranscriptState::Empty),
-            (EgressStatus::Failed, TranscriptState::Failed),
+            (CaptureStatus::Aborted, TranscriptState::Empty),
+            (CaptureStatus::Failed, TranscriptState::Failed),
         ];
 
         for (status, expected) in ends {
             test.execute("TRUNCATE meetings CASCADE").await;
             test.meeting_with_recordings(&["ada"]).await;
-            test.report_egress(&test.recording_of("ada").await, status, None).await;
+            test.report_capture(&test.recording_of("ada").await, status, None).await;
             test.remove_room().await;
             test.run_jobs().await;
 

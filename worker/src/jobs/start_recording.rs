@@ -1,19 +1,19 @@
-//! Asks the platform to record a track, unless an egress already records it.
+//! Asks the platform to record a track, unless a capture already records it.
 //!
-//! Harmless to repeat: each run first lists the active egresses and adopts the one that answers this request. The start
-//! request is never repeated without that check, because an egress may be running after a timeout. It is repeated until the
+//! Harmless to repeat: each run first lists the active captures and adopts the one that answers this request. The start
+//! request is never repeated without that check, because a capture may be running after a timeout. It is repeated until the
 //! track ends or the job's deadline is over, because somebody may be talking.
 
 use std::sync::Arc;
 
 use domain::{
     ObjectKey, RecordingId,
-    event::EgressReport,
+    event::CaptureReport,
     meeting::{Change, Outcome},
     recording::{FailureReason, Recording, RecordingState},
     room::Room,
 };
-use platform::{Platform, PlatformError, RecordingFilter};
+use platform::{CaptureFilter, Platform, PlatformError};
 use storage::{meetings, participants, rooms};
 
 use super::JobError;
@@ -49,7 +49,7 @@ async fn prepare<'a>(id: RecordingId, attempt: &'a Attempt<'a>) -> Result<Option
     let Some(recording) = storage::recordings::find(&mut conn, id).await? else {
         return Ok(None);
     };
-    if recording.state != RecordingState::Requested || recording.egress_id.is_some() {
+    if recording.state != RecordingState::Requested || recording.platform_id.is_some() {
         return Ok(None);
     }
     let Some(meeting) = meetings::find(&mut conn, recording.meeting_id).await? else {
@@ -109,12 +109,12 @@ impl Request<'_> {
             .any(|p| p.identity == self.recording.identity && p.kind.is_some()))
     }
 
-    /// Adopts an egress that answers this request: it writes to the requested path, and no other recording is made by it. One
+    /// Adopts a capture that answers this request: it writes to the requested path, and no other recording is made by it. One
     /// whose recorder is lost makes another recording, although the platform goes on listing it as active.
     async fn adopt(&self) -> Result<bool, JobError> {
         let listed = self
             .platform
-            .list_recordings(self.room.name.as_str(), RecordingFilter::Active)
+            .list_captures(self.room.name.as_str(), CaptureFilter::Active)
             .await;
         let mut reports = self.answered(listed).await?;
         reports.retain(|report| report.track_sid.as_ref() == Some(&self.recording.track_sid));
@@ -131,7 +131,7 @@ impl Request<'_> {
             })
             .await?;
         if let Some(running) = adopted {
-            tracing::info!(egress.id = ?running.egress_id, "adopting a running egress");
+            tracing::info!(capture.platform_id = ?running.platform_id, "adopting a running capture");
         }
         Ok(adopted.is_some())
     }
@@ -155,7 +155,7 @@ impl Request<'_> {
         let file = ObjectKey::recording_template(&self.room.name, meeting_id, identity, track_sid);
         let started = self
             .platform
-            .start_track_recording(self.room.name.as_str(), track_sid, &file)
+            .start_capture(self.room.name.as_str(), track_sid, &file)
             .await;
         match started {
             Err(error) if !is_outage(&error) => {
@@ -168,7 +168,7 @@ impl Request<'_> {
             }
             started => {
                 let report = self.answered(started).await?;
-                tracing::info!(egress.id = ?report.egress_id, track.sid = %track_sid, "egress requested");
+                tracing::info!(capture.platform_id = ?report.platform_id, track.sid = %track_sid, "capture requested");
                 self.apply_answer(report).await
             }
         }
@@ -190,7 +190,7 @@ impl Request<'_> {
     }
 
     /// Applies the answer to a start request, which may omit the room and the track.
-    async fn apply_answer(&self, mut report: EgressReport) -> Result<(), JobError> {
+    async fn apply_answer(&self, mut report: CaptureReport) -> Result<(), JobError> {
         report
             .room_sid
             .get_or_insert_with(|| self.recording.platform_room_sid.clone());
@@ -223,7 +223,7 @@ fn is_outage(error: &PlatformError) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use domain::event::EgressStatus;
+    use domain::event::CaptureStatus;
     use platform::fake::Availability;
     use sqlx::PgPool;
 
@@ -251,12 +251,12 @@ mod tests {
             started[0].file,
             format!("recordings/standup/{}/ada/TR_ada-{{egress_id}}.ogg", meeting.head.id)
         );
-        assert_eq!(meeting.recordings[0].egress_id, started[0].report.egress_id);
+        assert_eq!(meeting.recordings[0].platform_id, started[0].report.platform_id);
         assert_eq!(test.count_jobs("done").await, 2);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn an_egress_left_running_by_a_lost_response_is_adopted_and_a_customers_is_not(pool: PgPool) {
+    async fn a_capture_left_running_by_a_lost_response_is_adopted_and_a_customers_is_not(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.people_join(&["ada"]);
         test.reconcile().await;
@@ -266,7 +266,7 @@ mod tests {
             let file = file;
             let platform = test.platform.clone();
             platform
-                .start_track_recording("standup", &"TR_ada".into(), &file)
+                .start_capture("standup", &"TR_ada".into(), &file)
                 .await
                 .unwrap()
         };
@@ -276,15 +276,15 @@ mod tests {
         test.run_jobs().await;
 
         assert_eq!(test.platform.started().len(), 2);
-        assert_eq!(test.recording_of("ada").await.egress_id, ours.egress_id);
+        assert_eq!(test.recording_of("ada").await.platform_id, ours.platform_id);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-    async fn an_egress_whose_recorder_is_lost_is_not_adopted_although_it_is_listed(pool: PgPool) {
+    async fn a_capture_whose_recorder_is_lost_is_not_adopted_although_it_is_listed(pool: PgPool) {
         let test = WorkerTest::new(pool).await;
         test.meeting_with_recordings(&["ada"]).await;
         let lost = test.recording_of("ada").await;
-        test.report_egress(&lost, EgressStatus::Active, None).await;
+        test.report_capture(&lost, CaptureStatus::Active, None).await;
         test.recorder_joins(&["EG_other"]);
 
         test.reconcile().await;
@@ -294,7 +294,7 @@ mod tests {
 
         let recordings = test.meeting().await.recordings;
         assert_eq!(recordings[0].state.failure(), Some(FailureReason::Lost));
-        assert_eq!(recordings[1].egress_id, Some("EG_fake2".into()));
+        assert_eq!(recordings[1].platform_id, Some("EG_fake2".into()));
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
@@ -330,11 +330,11 @@ mod tests {
         test.run_jobs().await;
 
         let why = waiting.last_error.unwrap();
-        assert!(why.contains("the fake has no egress worker"), "{why}");
+        assert!(why.contains("the fake has no recorder"), "{why}");
         assert_eq!(waiting.state, RecordingState::Requested);
         let requested = test.recording_of("ada").await;
         assert_eq!(
-            (requested.egress_id, requested.last_error),
+            (requested.platform_id, requested.last_error),
             (Some("EG_fake1".into()), None)
         );
     }

@@ -33,7 +33,7 @@ pub fn coverage(manifest: &Manifest) -> Coverage {
     let stated = file.stated();
     let listened = match &stated {
         Some(stated) => stated.union(&file.sound()),
-        None => file.whole_egress().into(),
+        None => file.whole_capture().into(),
     };
     let absences: Vec<Interval> = listened.between().collect();
     let bridged = absences
@@ -82,8 +82,8 @@ impl RecordedFile<'_> {
         (!stated.is_empty()).then_some(stated)
     }
 
-    /// From the start of the egress, which is connected before the first packet, to its end, if it saw the end.
-    fn whole_egress(&self) -> Interval {
+    /// From the start of the capture, which is connected before the first packet, to its end, if it saw the end.
+    fn whole_capture(&self) -> Interval {
         let extent = self.extent();
         let saw_end = ["EGRESS_COMPLETE", "EGRESS_LIMIT_REACHED"].contains(&self.0.trackscribe.end.status.as_str());
         let end = if saw_end {

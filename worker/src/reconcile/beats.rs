@@ -81,11 +81,11 @@ mod tests {
                 sid: sid.into(),
                 identity: sid.into(),
                 display_name: String::new(),
-                kind: ParticipantKind::Egress,
+                kind: ParticipantKind::Recorder,
                 joined_at: None,
             },
             tracks: Vec::new(),
-            egress_ids: Vec::new(),
+            capture_ids: Vec::new(),
             beat: beat.map(str::to_owned),
         }
     }

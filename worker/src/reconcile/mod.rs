@@ -4,8 +4,8 @@
 
 mod abandoned;
 mod beats;
+mod captures;
 mod coverage;
-mod egresses;
 mod meeting_end;
 mod stuck;
 
@@ -109,7 +109,7 @@ async fn reconcile_platform(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -
     let rooms: Vec<EventRoom> = platform.list_rooms().await?;
     let ended = meeting_end::reconcile(ctx, platform.kind(), &rooms).await;
     coverage::reconcile(ctx, platform, &rooms).await;
-    ended.and(egresses::reconcile(ctx, platform).await)
+    ended.and(captures::reconcile(ctx, platform).await)
 }
 
 /// Reconciles one room, meeting or recording. Logs and counts its error or panic: the others are reconciled all the same, and

@@ -1,4 +1,4 @@
-//! Fails recordings that are still open long after their meeting closed. Their egress worker is gone; LiveKit does not
+//! Fails recordings that are still open long after their meeting closed. Their recorder is gone; LiveKit does not
 //! monitor it.
 
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ async fn fail_stuck(ctx: &WorkerContext, id: MeetingId) -> Result<(), StorageErr
     change_and_commit(ctx, id, |meeting| {
         let change = meeting.fail_stuck_recordings((ctx.clock)());
         for recording in &change.recordings {
-            tracing::error!(meeting.id = %id, recording.id = %recording.id, "egress is stuck: its meeting has ended");
+            tracing::error!(meeting.id = %id, recording.id = %recording.id, "capture is stuck: its meeting has ended");
         }
         change
     })

@@ -1,5 +1,5 @@
 use domain::{
-    event::EgressStatus,
+    event::CaptureStatus,
     recording::{FailureReason, RecordingState},
 };
 use platform::fake::Availability;
@@ -61,12 +61,12 @@ async fn a_meeting_whose_room_is_listed_again_stays_open(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
-async fn an_egress_that_ended_without_a_webhook_is_noticed(pool: PgPool) {
+async fn a_capture_that_ended_without_a_webhook_is_noticed(pool: PgPool) {
     let test = WorkerTest::new(pool).await;
     test.meeting_with_recordings(&["ada"]).await;
-    let egress = test.recording_of("ada").await.egress_id.unwrap();
+    let capture = test.recording_of("ada").await.platform_id.unwrap();
     test.platform
-        .set_recording(&egress, |report| report.status = EgressStatus::Failed);
+        .set_recording(&capture, |report| report.status = CaptureStatus::Failed);
 
     test.reconcile().await;
     let young = test.recording_of("ada").await.state;
@@ -85,8 +85,8 @@ async fn an_egress_that_ended_without_a_webhook_is_noticed(pool: PgPool) {
 async fn a_recorder_that_has_left_is_replaced_after_5_s(pool: PgPool) {
     let test = WorkerTest::new(pool).await;
     let meeting = test.meeting_with_recordings(&["ada"]).await;
-    let egress = test.recording_of("ada").await;
-    test.report_egress(&egress, EgressStatus::Active, None).await;
+    let capture = test.recording_of("ada").await;
+    test.report_capture(&capture, CaptureStatus::Active, None).await;
     test.recorder_joins(&["EG_other"]);
 
     check_room(&test.ctx, meeting.head.id).await.unwrap();
@@ -112,10 +112,10 @@ async fn a_track_that_only_the_list_knows_has_one_recording_however_often_it_is_
     let test = WorkerTest::new(pool).await;
     test.meeting_with_recordings(&["ada"]).await;
     for _ in 0..5 {
-        let egress = test.recording_of("ada").await.egress_id.unwrap();
+        let capture = test.recording_of("ada").await.platform_id.unwrap();
         let now = test.now();
-        test.platform.set_recording(&egress, |report| {
-            report.status = EgressStatus::Failed;
+        test.platform.set_recording(&capture, |report| {
+            report.status = CaptureStatus::Failed;
             report.error = Some("track TR_ada not found".to_owned());
             report.updated_at = Some(now);
         });
@@ -128,7 +128,7 @@ async fn a_track_that_only_the_list_knows_has_one_recording_however_often_it_is_
 
     let recordings = test.meeting().await.recordings;
     assert_eq!((recordings.len(), test.platform.started().len()), (1, 6));
-    assert_eq!(recordings[0].earlier_failure, Some(FailureReason::EgressFailed));
+    assert_eq!(recordings[0].earlier_failure, Some(FailureReason::CaptureFailed));
     assert_eq!(recordings[0].last_error.as_deref(), Some("track TR_ada not found"));
 }
 

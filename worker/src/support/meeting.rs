@@ -2,7 +2,7 @@
 
 use domain::{
     Identity, MeetingId, ObjectKey, RoomName, TrackSid,
-    event::{EgressFile, EgressReport, EgressStatus, EventRoom, PlatformKind},
+    event::{CaptureReport, CaptureStatus, CapturedFile, EventRoom, PlatformKind},
     meeting::{LiveParticipant, LiveRoom, Meeting},
     participant::{ObservedParticipant, ParticipantKind},
     recording::Recording,
@@ -67,7 +67,7 @@ impl WorkerTest {
                 mime_type: "audio/opus".to_owned(),
                 encrypted: false,
             }],
-            egress_ids: Vec::new(),
+            capture_ids: Vec::new(),
             beat: None,
         }
     }
@@ -101,29 +101,29 @@ impl WorkerTest {
         self.meeting().await
     }
 
-    /// Lets a recorder join that announces egresses.
-    pub fn recorder_joins(&self, egresses: &[&str]) {
+    /// Lets a recorder join that announces captures.
+    pub fn recorder_joins(&self, captures: &[&str]) {
         let mut recorder = self.live_participant("egress-1");
-        recorder.participant.kind = ParticipantKind::Egress;
+        recorder.participant.kind = ParticipantKind::Recorder;
         recorder.tracks.clear();
-        recorder.egress_ids = egresses.iter().map(|id| (*id).into()).collect();
+        recorder.capture_ids = captures.iter().map(|id| (*id).into()).collect();
         self.platform.join_room(ROOM, recorder);
     }
 
-    /// Applies an egress report, as a webhook would. An egress ends because its track has ended.
-    pub async fn report_egress(&self, recording: &Recording, status: EgressStatus, key: Option<&ObjectKey>) {
-        let report = EgressReport {
-            egress_id: recording.egress_id.clone(),
+    /// Applies a capture report, as a webhook would. A capture ends because its track has ended.
+    pub async fn report_capture(&self, recording: &Recording, status: CaptureStatus, key: Option<&ObjectKey>) {
+        let report = CaptureReport {
+            platform_id: recording.platform_id.clone(),
             room_sid: Some(recording.platform_room_sid.clone()),
             track_sid: Some(recording.track_sid.clone()),
             requested_file: None,
             status,
             updated_at: None,
-            error: (status == EgressStatus::Aborted).then(|| "no_audio: it ended before it sent a packet".to_owned()),
+            error: (status == CaptureStatus::Aborted).then(|| "no_audio: it ended before it sent a packet".to_owned()),
             details: None,
-            file: key.map(|key| EgressFile {
+            file: key.map(|key| CapturedFile {
                 key: Some(key.to_string()),
-                ..EgressFile::default()
+                ..CapturedFile::default()
             }),
             manifest_location: None,
             started_at: None,

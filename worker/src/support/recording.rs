@@ -1,8 +1,8 @@
 //! What a recorder leaves: an object and its manifest.
 
 use domain::{
-    EgressId, ObjectKey, SampleTime, UnixNanos,
-    event::EgressStatus,
+    ObjectKey, PlatformCaptureId, SampleTime, UnixNanos,
+    event::CaptureStatus,
     manifest::{
         End, Fit, Listened, Manifest, ManifestClock, ManifestFile, ManifestParticipant, PacketCounts,
         TrackscribeManifest, VERSION,
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::worker_test::{ROOM, WorkerTest};
 
 impl WorkerTest {
-    /// Stores a recorded file with its manifest, after `change`, and reports the end of the egress.
+    /// Stores a recorded file with its manifest, after `change`, and reports the end of the capture.
     pub async fn complete_recording(&self, identity: &str, file: &[u8], change: impl FnOnce(&mut Manifest)) {
         self.complete(&self.recording_of(identity).await, file, change).await;
     }
@@ -23,9 +23,9 @@ impl WorkerTest {
     /// The same for one of several recordings.
     pub async fn complete(&self, recording: &Recording, file: &[u8], change: impl FnOnce(&mut Manifest)) {
         let identity = &recording.identity;
-        let egress = recording.egress_id.clone().expect("an egress was requested");
-        let key = ObjectKey::parse(format!("recordings/{ROOM}/{identity}-{egress}.ogg")).unwrap();
-        let mut manifest = self.manifest(recording, &egress, file);
+        let capture = recording.platform_id.clone().expect("a capture was requested");
+        let key = ObjectKey::parse(format!("recordings/{ROOM}/{identity}-{capture}.ogg")).unwrap();
+        let mut manifest = self.manifest(recording, &capture, file);
         change(&mut manifest);
         let json = manifest.to_json().unwrap();
         let store = &self.ctx.recordings;
@@ -34,13 +34,14 @@ impl WorkerTest {
             .put(&key.manifest(), Body::from(json), "application/json")
             .await
             .unwrap();
-        self.report_egress(recording, EgressStatus::Complete, Some(&key)).await;
+        self.report_capture(recording, CaptureStatus::Complete, Some(&key))
+            .await;
     }
 
-    fn manifest(&self, recording: &Recording, egress: &EgressId, file: &[u8]) -> Manifest {
+    fn manifest(&self, recording: &Recording, capture: &PlatformCaptureId, file: &[u8]) -> Manifest {
         let started_at = UnixNanos::from_datetime(self.now());
         Manifest {
-            egress_id: egress.clone(),
+            egress_id: capture.clone(),
             room_id: recording.platform_room_sid.clone(),
             room_name: ROOM.to_owned(),
             started_at,

@@ -18,7 +18,7 @@ text_enum! {
         /// The event concerns something that is not known yet. [`EventContext::apply`](super::EventContext::apply)
         /// judges it again with each later event of its platform room.
         Deferred = "deferred",
-        /// The event's name is unknown, or the event lacks its participant, track or egress.
+        /// The event's name is unknown, or the event lacks its participant, track or capture.
         UnknownEvent = "unknown_event",
         /// The event's room is not one of ours.
         ForeignRoom = "foreign_room",
@@ -43,7 +43,7 @@ pub struct Change {
     pub connections: Vec<Connection>,
     /// Tracks to insert or update.
     pub tracks: Vec<Track>,
-    /// Recordings to delete: requests found to be unwanted before an egress was asked for.
+    /// Recordings to delete: requests found to be unwanted before a capture was asked for.
     pub withdrawn: Vec<RecordingId>,
     /// Recordings to insert or update.
     pub recordings: Vec<Recording>,

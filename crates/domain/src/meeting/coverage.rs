@@ -14,7 +14,7 @@ use crate::{RecordingId, TrackSid};
 /// was killed and is restarted by its supervisor is back within 3 s.
 pub(crate) const RECORDER_MAY_RETURN: TimeDelta = TimeDelta::seconds(5);
 
-/// How long an egress that was requested may take to join the room: it is offered for up to 25 s, then it joins.
+/// How long a capture that was requested may take to join the room: it is offered for up to 25 s, then it joins.
 const RECORDER_MAY_JOIN: TimeDelta = TimeDelta::seconds(40);
 
 /// Least time from a request that failed to the next one; doubled with each further failure.
@@ -45,7 +45,7 @@ impl Meeting {
         let live: BTreeSet<_> = self.live_tracks().collect();
         let is_open = self.head.is_open();
         for recording in &mut self.recordings {
-            if is_open && live.contains(&recording.track_id) && recording.is_open() && recording.egress_id.is_some() {
+            if is_open && live.contains(&recording.track_id) && recording.is_open() && recording.platform_id.is_some() {
                 recording.missing_since = recording.missing_since.or(Some(now));
             }
         }
@@ -59,10 +59,10 @@ impl Meeting {
             let Some(recording) = self.recordings.iter_mut().find(|r| r.id == id) else {
                 continue; // it has made way for an earlier one
             };
-            let Some(egress_id) = &recording.egress_id else {
+            let Some(platform_id) = &recording.platform_id else {
                 continue;
             };
-            match (live.has_recorder_of(egress_id), recording.is_open()) {
+            match (live.has_recorder_of(platform_id), recording.is_open()) {
                 (true, true) => recording.missing_since = recording.missing_since.filter(|at| *at > live.listed_at),
                 (false, true) => recording.recorder_is_missing(live.listed_at),
                 (true, false) => self.recorder_is_back(id, live.listed_at),

@@ -143,14 +143,14 @@ impl Meeting {
                 Outcome::Applied
             }
             // Recorders are not participants: they come and go with our own work.
-            EventKind::ParticipantJoined(participant) if participant.kind == ParticipantKind::Egress => {
+            EventKind::ParticipantJoined(participant) if participant.kind == ParticipantKind::Recorder => {
                 Outcome::Ignored
             }
             EventKind::ParticipantJoined(participant) => {
                 self.joined(participant, at, room, env);
                 Outcome::Applied
             }
-            EventKind::ParticipantLeft(participant) if participant.kind == ParticipantKind::Egress => {
+            EventKind::ParticipantLeft(participant) if participant.kind == ParticipantKind::Recorder => {
                 self.recorder_left(env.now);
                 Outcome::Applied
             }
@@ -160,9 +160,9 @@ impl Meeting {
             }
             EventKind::TrackPublished(track) => self.published(track, at, room, env),
             EventKind::TrackUnpublished(track) => self.unpublished(track, at, room, env),
-            EventKind::RecordingStarted(report)
-            | EventKind::RecordingUpdated(report)
-            | EventKind::RecordingEnded(report) => self.handle_report(report, env),
+            EventKind::CaptureStarted(report) | EventKind::CaptureUpdated(report) | EventKind::CaptureEnded(report) => {
+                self.handle_report(report, env)
+            }
             EventKind::ParticipantAborted | EventKind::Unknown => Outcome::Ignored,
         }
     }
@@ -172,7 +172,7 @@ impl Meeting {
 fn outcome_without_meeting(kind: &EventKind) -> Outcome {
     match kind {
         EventKind::ParticipantJoined(participant) | EventKind::ParticipantLeft(participant)
-            if participant.kind == ParticipantKind::Egress =>
+            if participant.kind == ParticipantKind::Recorder =>
         {
             Outcome::Ignored
         }

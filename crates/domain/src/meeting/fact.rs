@@ -14,9 +14,9 @@ text_enum! {
         MeetingClosed = "meeting_closed",
         /// A recording of a track was requested.
         RecordingRequested = "recording_requested",
-        /// A request was withdrawn before an egress was asked for.
+        /// A request was withdrawn before a capture was asked for.
         RecordingWithdrawn = "recording_withdrawn",
-        /// An egress is connected to the track.
+        /// A capture is connected to the track.
         RecordingStarted = "recording_started",
         /// The recorder has reported the end of a recording with a file.
         RecordingCompleted = "recording_completed",

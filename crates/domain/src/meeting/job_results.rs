@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Change, Env, Meeting, Outcome};
 use crate::RecordingId;
-use crate::event::EgressReport;
+use crate::event::CaptureReport;
 use crate::participant::ObservedParticipant;
 use crate::recording::conclusion::Observation;
 use crate::recording::{FailureReason, Recording, Transcription, VerifiedRecording};
@@ -20,8 +20,8 @@ impl Meeting {
         })
     }
 
-    /// Applies the platform's description of an egress: its answer to a request, or an entry of its list.
-    pub fn apply_report(&self, report: &EgressReport, env: Env<'_>) -> Change {
+    /// Applies the platform's description of a capture: its answer to a request, or an entry of its list.
+    pub fn apply_report(&self, report: &CaptureReport, env: Env<'_>) -> Change {
         self.edited(|meeting| {
             meeting.handle_report(report, env);
             meeting.mark_unrecorded_tracks();
@@ -30,7 +30,7 @@ impl Meeting {
 
     /// Applies the platform's answer to the request that `asked` describes. Does nothing if another attempt has begun
     /// meanwhile: what the platform answers to that one counts.
-    pub fn apply_answer(&self, asked: &Recording, report: &EgressReport, env: Env<'_>) -> Change {
+    pub fn apply_answer(&self, asked: &Recording, report: &CaptureReport, env: Env<'_>) -> Change {
         if self.recording(asked.id).is_some_and(|r| r.attempts != asked.attempts) {
             return Change::new(Outcome::Ignored);
         }

@@ -14,12 +14,12 @@ pub(super) struct MeetingDraft {
     pub newest_other: Option<Meeting>,
 }
 
-/// Closes the room's other meeting if the event belongs to a newer platform room. Egress reports do not count: they
+/// Closes the room's other meeting if the event belongs to a newer platform room. Capture reports do not count: they
 /// may arrive long after their room has ended.
 pub(super) fn close_older_meeting(draft: &mut MeetingDraft, platform_room: &EventRoom, event: &PlatformEvent) {
     let is_report = matches!(
         event.kind,
-        EventKind::RecordingStarted(_) | EventKind::RecordingUpdated(_) | EventKind::RecordingEnded(_)
+        EventKind::CaptureStarted(_) | EventKind::CaptureUpdated(_) | EventKind::CaptureEnded(_)
     );
     let started_at = draft
         .meeting

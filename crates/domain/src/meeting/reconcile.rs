@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::lifecycle::open_meeting;
 use super::{Change, Env, EventContext, Meeting, MeetingState, Outcome};
-use crate::EgressId;
+use crate::PlatformCaptureId;
 use crate::event::{EventRoom, TrackEvent};
 use crate::participant::{ObservedParticipant, ParticipantKind};
 use crate::recording::FailureReason;
@@ -14,7 +14,7 @@ use crate::track::ObservedTrack;
 /// A meeting closes once two successful polls, at least this far apart, do not list its room.
 const UNLISTED_TO_CLOSE: TimeDelta = TimeDelta::seconds(15);
 
-/// An egress that is still open this long after its meeting closed is stuck.
+/// A capture that is still open this long after its meeting closed is stuck.
 const STUCK_AFTER: TimeDelta = TimeDelta::minutes(5);
 
 /// A platform room as the platform describes it now.
@@ -35,8 +35,8 @@ pub struct LiveParticipant {
     pub participant: ObservedParticipant,
     /// The tracks that they publish.
     pub tracks: Vec<ObservedTrack>,
-    /// The egresses that it records, if it is a recorder that announces them.
-    pub egress_ids: Vec<EgressId>,
+    /// The captures that it records, if it is a recorder that announces them.
+    pub capture_ids: Vec<PlatformCaptureId>,
     /// What a live recorder changes every few seconds, if it is one that does: the platform may go on listing a dead one.
     pub beat: Option<String>,
 }
@@ -130,16 +130,16 @@ impl LiveRoom {
     pub(super) fn people(&self) -> impl Iterator<Item = &LiveParticipant> {
         self.participants
             .iter()
-            .filter(|p| p.participant.kind != ParticipantKind::Egress)
+            .filter(|p| p.participant.kind != ParticipantKind::Recorder)
     }
 
-    /// Whether a connected recorder records for this egress. One that announces nothing, such as a recorder that we do not
+    /// Whether a connected recorder records for this capture. One that announces nothing, such as a recorder that we do not
     /// know, may record anything.
-    pub(super) fn has_recorder_of(&self, egress: &EgressId) -> bool {
+    pub(super) fn has_recorder_of(&self, capture: &PlatformCaptureId) -> bool {
         self.participants
             .iter()
-            .filter(|p| p.participant.kind == ParticipantKind::Egress)
-            .any(|p| p.egress_ids.is_empty() || p.egress_ids.contains(egress))
+            .filter(|p| p.participant.kind == ParticipantKind::Recorder)
+            .any(|p| p.capture_ids.is_empty() || p.capture_ids.contains(capture))
     }
 }
 

@@ -58,7 +58,7 @@ impl Meeting {
 
     fn reopen_start(&self, id: RecordingId, env: Env<'_>) -> Result<Change, CannotReopen> {
         let recording = self.recording(id).ok_or(CannotReopen::Gone)?;
-        let is_unanswered = recording.egress_id.is_none() && (recording.is_guess() || recording.is_open());
+        let is_unanswered = recording.platform_id.is_none() && (recording.is_guess() || recording.is_open());
         if !is_unanswered {
             return Err(CannotReopen::Requested(recording.state.as_str()));
         }

@@ -8,7 +8,9 @@ use crate::event::PlatformKind;
 use crate::participant::{Connection, Participant};
 use crate::recording::Recording;
 use crate::track::Track;
-use crate::{EgressId, Identity, MeetingId, ParticipantId, PlatformRoomSid, RecordingId, RoomId, TrackId, TrackSid};
+use crate::{
+    Identity, MeetingId, ParticipantId, PlatformCaptureId, PlatformRoomSid, RecordingId, RoomId, TrackId, TrackSid,
+};
 
 /// A meeting with all rows that belong to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,9 +114,9 @@ impl Meeting {
         self.recordings.iter().find(|r| r.id == id)
     }
 
-    /// Finds the recording that an egress makes.
-    pub fn recording_of_egress(&self, id: &EgressId) -> Option<&Recording> {
-        self.recordings.iter().find(|r| r.egress_id.as_ref() == Some(id))
+    /// Finds the recording that a capture makes.
+    pub fn recording_of_capture(&self, id: &PlatformCaptureId) -> Option<&Recording> {
+        self.recordings.iter().find(|r| r.platform_id.as_ref() == Some(id))
     }
 
     /// Whether the transcript can be made: the meeting is closed and every recording is settled.

@@ -23,7 +23,7 @@ impl Meeting {
     }
 
     /// Returns the index of a track, and adds it if it is new. A new track that should be recorded gets a request even if
-    /// its event is late: an egress may already be running, and its reports must find a recording.
+    /// its event is late: a capture may already be running, and its reports must find a recording.
     fn find_or_add_track(&mut self, event: &TrackEvent, at: DateTime<Utc>, room: &Room, env: Env<'_>) -> usize {
         if let Some(index) = self.tracks.iter().position(|t| t.sid == event.track.sid) {
             let track = &mut self.tracks[index];
@@ -58,13 +58,13 @@ impl Meeting {
         }
     }
 
-    /// Decides whether a track should be recorded. An egress that has started is not stopped.
+    /// Decides whether a track should be recorded. A capture that has started is not stopped.
     fn decide_recording(&mut self, track: usize, room: &Room, env: Env<'_>) {
         let refusal = self.refusal(track, room);
         let id = self.tracks[track].id;
         if refusal.is_some() {
             self.recordings
-                .retain(|r| r.track_id != id || r.state != RecordingState::Requested || r.egress_id.is_some());
+                .retain(|r| r.track_id != id || r.state != RecordingState::Requested || r.platform_id.is_some());
         }
         let has_recording = self.recordings_of(id).next().is_some();
         let said = self.refused_by_recorder(id).or_else(|| self.silent(id));

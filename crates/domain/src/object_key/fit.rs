@@ -86,7 +86,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{EgressId, Identity, MeetingId, ObjectKey, RoomName};
+    use crate::{Identity, MeetingId, ObjectKey, PlatformCaptureId, RoomName};
 
     /// The longest file name, in bytes, with the manifest's extension instead of the audio's.
     const MAX_NAME: usize = 254;
@@ -95,7 +95,7 @@ mod tests {
         let room = RoomName::parse("r".repeat(63)).unwrap();
         let meeting = MeetingId(Uuid::nil());
         let template = ObjectKey::recording_template(&room, meeting, &Identity::from(identity), &"TR_1".into());
-        ObjectKey::recording(&template, &EgressId::from("EG_1")).unwrap()
+        ObjectKey::recording(&template, &PlatformCaptureId::from("EG_1")).unwrap()
     }
 
     fn assert_fits(key: &ObjectKey) {

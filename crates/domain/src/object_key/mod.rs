@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EgressId, Identity, MeetingId, RoomName, TrackSid};
+use crate::{Identity, MeetingId, PlatformCaptureId, RoomName, TrackSid};
 
 pub use fit::{encode_value, fit};
 
@@ -55,24 +55,24 @@ impl ObjectKey {
         Self(format!("{}.json", self.0.strip_suffix(".ogg").unwrap_or(&self.0)))
     }
 
-    /// Returns the file path of a `StartTrackEgress` request. `{egress_id}` is left for the egress to fill in, because
-    /// LiveKit assigns that id only then.
+    /// Returns the file path of a request to record a track. `{egress_id}` is left for the recorder to fill in, because the
+    /// platform assigns that id only then.
     pub fn recording_template(room: &RoomName, meeting: MeetingId, identity: &Identity, track: &TrackSid) -> String {
         format!("recordings/{room}/{}", recording_tail(meeting, identity, track))
     }
 
-    /// Returns the key of the object that an egress writes to the path of `template`.
+    /// Returns the key of the object that a capture writes to the path of `template`.
     ///
     /// # Errors
     /// The template does not give a valid key.
-    pub fn recording(template: &str, egress: &EgressId) -> Result<Self, BadObjectKey> {
+    pub fn recording(template: &str, capture: &PlatformCaptureId) -> Result<Self, BadObjectKey> {
         Self::parse(fit(
-            &template.replace("{egress_id}", &encode_value(egress.as_str())),
+            &template.replace("{egress_id}", &encode_value(capture.as_str())),
             "",
         ))
     }
 
-    /// Whether an egress that was asked to write to `requested` writes to this key: the same, or below the prefix that
+    /// Whether a capture that was asked to write to `requested` writes to this key: the same, or below the prefix that
     /// the recorder puts before all keys.
     pub fn is_below_prefix(&self, requested: &Self) -> bool {
         let prefix = self.0.strip_suffix(requested.as_str());
@@ -86,19 +86,19 @@ impl ObjectKey {
 }
 
 /// Whether `path` is the file that was requested for a track in a meeting: the template of the request, or the key that
-/// the recorder of `egress` made of it, below any prefix. The meeting's id makes it unique.
+/// the recorder of `capture` made of it, below any prefix. The meeting's id makes it unique.
 pub(crate) fn is_recording_path(
     path: &str,
     meeting: MeetingId,
     identity: &Identity,
     track: &TrackSid,
-    egress: &EgressId,
+    capture: &PlatformCaptureId,
 ) -> bool {
     let Ok(path) = ObjectKey::parse(path) else {
         return false;
     };
     let template = recording_tail(meeting, identity, track);
-    let key = template.replace("{egress_id}", &encode_value(egress.as_str()));
+    let key = template.replace("{egress_id}", &encode_value(capture.as_str()));
     [template, key]
         .map(ObjectKey)
         .iter()

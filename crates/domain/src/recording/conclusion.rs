@@ -44,7 +44,7 @@ enum Observed {
 /// What is concluded so far: the columns of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    /// An egress is or will be requested.
+    /// A capture is or will be requested.
     Requested,
     /// The recorder said that it records.
     Active,

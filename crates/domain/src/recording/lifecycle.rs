@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::capture_report::{brings_file, observation};
 use super::conclusion::Observation;
-use super::egress_report::{brings_file, observation};
 use super::{Acceptance, Failed, FailureReason, ReasonSource, RecordingState, VerifiedRecording};
-use crate::event::EgressReport;
+use crate::event::CaptureReport;
 use crate::object_key::is_recording_path;
 use crate::text_enum::text_enum;
-use crate::{EgressId, Identity, MeetingId, PlatformRoomSid, RecordingId, TrackId, TrackSid};
+use crate::{Identity, MeetingId, PlatformCaptureId, PlatformRoomSid, RecordingId, TrackId, TrackSid};
 
 /// A store has to say twice, at least this far apart, that an object is missing: the first answer may come from a
 /// replica that does not have it yet, or from a store that is being restored.
@@ -41,11 +41,11 @@ pub struct Recording {
     pub platform_room_sid: PlatformRoomSid,
     /// The platform's id of the track.
     pub track_sid: TrackSid,
-    /// `None` until the platform has answered the request or reported the egress by an event.
-    pub egress_id: Option<EgressId>,
+    /// `None` until the platform has answered the request or reported the capture by an event.
+    pub platform_id: Option<PlatformCaptureId>,
     /// When we decided to record the track; of several attempts, the latest.
     pub requested_at: DateTime<Utc>,
-    /// How often an egress was requested. An attempt that ended before anything was recorded is repeated in place.
+    /// How often a capture was requested. An attempt that ended before anything was recorded is repeated in place.
     pub attempts: i32,
     /// Why the attempt before this one failed.
     pub earlier_failure: Option<FailureReason>,
@@ -65,14 +65,14 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Whether an egress may still be running.
+    /// Whether a capture may still be running.
     pub fn is_open(&self) -> bool {
         self.state.is_open()
     }
 
-    /// Whether an egress was or will be requested, and none is known that answers.
+    /// Whether a capture was or will be requested, and none is known that answers.
     pub(crate) fn is_unanswered(&self) -> bool {
-        self.state == RecordingState::Requested && self.egress_id.is_none()
+        self.state == RecordingState::Requested && self.platform_id.is_none()
     }
 
     /// Whether it counts as failed only because we inferred it.
@@ -114,7 +114,7 @@ impl Recording {
         };
         let is_over = match failed.reason.source() {
             ReasonSource::Recorder => failed.reason != FailureReason::NoAudio,
-            ReasonSource::Guess => self.egress_id.is_none(),
+            ReasonSource::Guess => self.platform_id.is_none(),
             ReasonSource::Store => false,
         };
         is_over && failed.file.is_none() && failed.started_at.is_none()
@@ -127,13 +127,13 @@ impl Recording {
             self.last_error = Some(failed.error.clone().unwrap_or_else(|| failed.reason.to_string()));
         }
         self.attempts = self.attempts.saturating_add(1);
-        (self.egress_id, self.missing_since) = (None, None);
+        (self.platform_id, self.missing_since) = (None, None);
         (self.state, self.requested_at) = (RecordingState::Requested, now);
     }
 
-    /// Notes which egress answers the request.
-    pub(crate) fn assign(&mut self, egress: &EgressId) {
-        self.egress_id = Some(egress.clone());
+    /// Notes which capture answers the request.
+    pub(crate) fn assign(&mut self, capture: &PlatformCaptureId) {
+        self.platform_id = Some(capture.clone());
         if self.attempts == 1 {
             self.last_error = None; // of an attempt that failed: until a recorder records
         }
@@ -141,19 +141,19 @@ impl Recording {
 
     /// Whether a report may be of an attempt before the latest one: it is not newer than what that attempt's recorder said
     /// at its end. A file is taken from whichever attempt it is.
-    pub(crate) fn may_be_of_earlier_attempt(&self, report: &EgressReport) -> bool {
+    pub(crate) fn may_be_of_earlier_attempt(&self, report: &CaptureReport) -> bool {
         let is_old = |known| report.updated_at.is_none_or(|at| at <= known);
         self.attempts > 1 && self.reported_at.is_some_and(is_old) && !brings_file(report)
     }
 
-    /// Whether `path` names the file that was requested for this recording, as requested or as a recorder of `egress`
-    /// reports it. Another egress of the same track writes elsewhere, and is not ours.
-    pub(crate) fn is_requested_path(&self, path: &str, egress: &EgressId) -> bool {
-        is_recording_path(path, self.meeting_id, &self.identity, &self.track_sid, egress)
+    /// Whether `path` names the file that was requested for this recording, as requested or as a recorder of `capture`
+    /// reports it. Another capture of the same track writes elsewhere, and is not ours.
+    pub(crate) fn is_requested_path(&self, path: &str, capture: &PlatformCaptureId) -> bool {
+        is_recording_path(path, self.meeting_id, &self.identity, &self.track_sid, capture)
     }
 
     /// Concludes what a report allows.
-    pub(crate) fn apply_report(&mut self, report: &EgressReport) {
+    pub(crate) fn apply_report(&mut self, report: &CaptureReport) {
         if let Some(observation) = self.observation(report) {
             self.conclude(observation);
         }
@@ -161,7 +161,7 @@ impl Recording {
     }
 
     /// Whether a report would open this recording again.
-    pub(crate) fn is_reopened_by(&self, report: &EgressReport) -> bool {
+    pub(crate) fn is_reopened_by(&self, report: &CaptureReport) -> bool {
         !self.is_open()
             && self
                 .observation(report)
@@ -206,9 +206,9 @@ impl Recording {
         }
     }
 
-    /// Returns what a report says. The platform repeats the latest one for as long as it lists the egress, also when the
+    /// Returns what a report says. The platform repeats the latest one for as long as it lists the capture, also when the
     /// recorder is gone, so that an old one does not disprove a guess.
-    fn observation(&self, report: &EgressReport) -> Option<Observation> {
+    fn observation(&self, report: &CaptureReport) -> Option<Observation> {
         let is_new = self.reported_at.is_none_or(|known| report.updated_at > Some(known));
         observation(report).filter(|said| is_new || !self.is_guess() || !matches!(said, Observation::Recording(_)))
     }

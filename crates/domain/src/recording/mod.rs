@@ -1,9 +1,9 @@
-//! A recording: the request for one track, the egress that answers it, and the stored file.
+//! A recording: the request for one track, the capture that answers it, and the stored file.
 
 mod acceptance;
+pub(crate) mod capture_report;
 pub mod conclusion;
 mod coverage;
-pub(crate) mod egress_report;
 mod lifecycle;
 mod state;
 

@@ -11,11 +11,11 @@ text_enum! {
     FailureReason {
         /// The recorder saw the whole life of the track, and no packet came.
         NoAudio = "no_audio",
-        /// The egress was aborted.
+        /// The capture was aborted.
         Aborted = "aborted",
         /// The recorder failed for a reason that has no word of its own.
-        EgressFailed = "egress_failed",
-        /// The egress reported success without a file, or with one that is not a valid object key.
+        CaptureFailed = "capture_failed" | "egress_failed",
+        /// The capture reported success without a file, or with one that is not a valid object key.
         NoFile = "no_file",
         /// The recorder did not see the end of the track. Its file ends early.
         Interrupted = "interrupted",
@@ -31,11 +31,11 @@ text_enum! {
         NoPackets = "no_packets",
         /// The recorder has left the room while the track was live.
         Lost = "lost",
-        /// The platform started no egress.
+        /// The platform started no capture.
         StartFailed = "start_failed",
-        /// The platform no longer knew the track when an egress was requested.
+        /// The platform no longer knew the track when a capture was requested.
         TrackGone = "track_gone",
-        /// The egress was still open long after its meeting had closed.
+        /// The capture was still open long after its meeting had closed.
         Stuck = "stuck",
         /// The file could not be verified before the deadline.
         NotAccepted = "not_accepted",
@@ -67,7 +67,7 @@ impl FailureReason {
         match self {
             Self::NoAudio
             | Self::Aborted
-            | Self::EgressFailed
+            | Self::CaptureFailed
             | Self::NoFile
             | Self::Interrupted
             | Self::E2ee
@@ -90,9 +90,9 @@ impl FailureReason {
 /// The state of a recording, with the data of that state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordingState {
-    /// Requested; an egress may already be running.
+    /// Requested; a capture may already be running.
     Requested,
-    /// An egress is connected to the track.
+    /// A capture is connected to the track.
     Active(Active),
     /// The file is stored, and whole.
     Complete(Complete),
@@ -103,7 +103,7 @@ pub enum RecordingState {
 /// Data of [`RecordingState::Active`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Active {
-    /// Wall time of the first packet or, before that, the start of the egress.
+    /// Wall time of the first packet or, before that, the start of the capture.
     pub started_at: Option<DateTime<Utc>>,
 }
 
@@ -168,7 +168,7 @@ impl RecordingState {
         }
     }
 
-    /// Whether an egress may still be running.
+    /// Whether a capture may still be running.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Requested | Self::Active(_))
     }

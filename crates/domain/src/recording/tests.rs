@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::conclusion::Observation;
 use super::*;
 use crate::ObjectKey;
-use crate::event::{EgressFile, EgressReport, EgressStatus};
+use crate::event::{CaptureReport, CaptureStatus, CapturedFile};
 use crate::manifest::Fit;
 use crate::{MeetingId, RecordingId, SampleTime, TrackId, UnixNanos};
 
@@ -30,7 +30,7 @@ fn every_observation_of_every_state_concludes_what_the_table_says() {
         ("is seen", Observation::Seen),
         ("has stored it", stored()),
         ("stored a part", ended(FailureReason::Interrupted, true)),
-        ("stored nothing", ended(FailureReason::EgressFailed, false)),
+        ("stored nothing", ended(FailureReason::CaptureFailed, false)),
         ("we infer: lost", inferred(FailureReason::Lost)),
         ("we infer: stuck", inferred(FailureReason::Stuck)),
         ("is verified", Observation::Verified),
@@ -52,27 +52,27 @@ fn every_observation_of_every_state_concludes_what_the_table_says() {
     requested      records         → active
     requested      has stored it   → complete with file
     requested      stored a part   → failed interrupted with file
-    requested      stored nothing  → failed egress_failed
+    requested      stored nothing  → failed capture_failed
     requested      we infer: lost  → failed lost
     requested      we infer: stuck → failed stuck
     active         has stored it   → complete with file
     active         stored a part   → failed interrupted with file
-    active         stored nothing  → failed egress_failed
+    active         stored nothing  → failed capture_failed
     active         we infer: lost  → failed lost
     active         we infer: stuck → failed stuck
     lost           records         → active
     lost           is seen         → active
     lost           has stored it   → complete with file
     lost           stored a part   → failed interrupted with file
-    lost           stored nothing  → failed egress_failed
+    lost           stored nothing  → failed capture_failed
     start_failed   records         → active
     start_failed   is seen         → active
     start_failed   has stored it   → complete with file
     start_failed   stored a part   → failed interrupted with file
-    start_failed   stored nothing  → failed egress_failed
+    start_failed   stored nothing  → failed capture_failed
     stuck          has stored it   → complete with file
     stuck          stored a part   → failed interrupted with file
-    stuck          stored nothing  → failed egress_failed
+    stuck          stored nothing  → failed capture_failed
     no_audio       has stored it   → complete with file
     no_audio       stored a part   → failed interrupted with file
     interrupted    has stored it   → complete with file
@@ -98,35 +98,47 @@ fn only_what_we_inferred_is_a_guess() {
 }
 
 #[test]
+fn the_older_word_of_a_reason_is_read_and_no_longer_written() {
+    let reason: FailureReason = "egress_failed".parse().unwrap();
+
+    assert_eq!(reason, FailureReason::CaptureFailed);
+    assert_eq!(
+        serde_json::from_str::<FailureReason>(r#""egress_failed""#).unwrap(),
+        reason
+    );
+    assert_eq!(reason.to_string(), "capture_failed");
+}
+
+#[test]
 fn the_first_word_of_our_recorders_error_is_the_reason() {
-    let reason = |status: EgressStatus, error: Option<&str>| {
+    let reason = |status: CaptureStatus, error: Option<&str>| {
         let mut recording = requested();
         recording.apply_report(&report(status, error, None));
         recording.state.failure().map(FailureReason::as_str)
     };
     let table = [
-        (EgressStatus::Failed, Some("interrupted: it was killed"), "interrupted"),
-        (EgressStatus::Failed, Some("e2ee: track TR_1 is encrypted"), "e2ee"),
+        (CaptureStatus::Failed, Some("interrupted: it was killed"), "interrupted"),
+        (CaptureStatus::Failed, Some("e2ee: track TR_1 is encrypted"), "e2ee"),
         (
-            EgressStatus::Failed,
+            CaptureStatus::Failed,
             Some("media_unreachable: no UDP"),
             "media_unreachable",
         ),
-        (EgressStatus::Failed, Some("no_packets: 30 s"), "no_packets"),
-        (EgressStatus::Aborted, Some("no_audio: it ended"), "no_audio"),
+        (CaptureStatus::Failed, Some("no_packets: 30 s"), "no_packets"),
+        (CaptureStatus::Aborted, Some("no_audio: it ended"), "no_audio"),
         (
-            EgressStatus::Aborted,
+            CaptureStatus::Aborted,
             Some("Stop called before pipeline could start"),
             "aborted",
         ),
-        (EgressStatus::Aborted, None, "aborted"),
+        (CaptureStatus::Aborted, None, "aborted"),
         (
-            EgressStatus::Failed,
+            CaptureStatus::Failed,
             Some("lost: not for a recorder to say"),
-            "egress_failed",
+            "capture_failed",
         ),
-        (EgressStatus::Failed, Some("s3: no_audio: denied"), "egress_failed"),
-        (EgressStatus::Complete, None, "no_file"),
+        (CaptureStatus::Failed, Some("s3: no_audio: denied"), "capture_failed"),
+        (CaptureStatus::Complete, None, "no_file"),
     ];
     for (status, error, expected) in table {
         assert_eq!(reason(status, error), Some(expected), "{status} {error:?}");
@@ -134,7 +146,7 @@ fn the_first_word_of_our_recorders_error_is_the_reason() {
 }
 
 #[test]
-fn a_failed_egress_has_a_file_only_if_it_says_how_large_it_is() {
+fn a_failed_capture_has_a_file_only_if_it_says_how_large_it_is() {
     let files = [
         (Some("a.ogg"), Some(7), true),
         (Some("a.ogg"), None, false),
@@ -142,14 +154,14 @@ fn a_failed_egress_has_a_file_only_if_it_says_how_large_it_is() {
         (None, Some(7), false),
     ];
     for (key, size_bytes, has_file) in files {
-        let file = EgressFile {
+        let file = CapturedFile {
             key: key.map(str::to_owned),
             size_bytes,
-            ..EgressFile::default()
+            ..CapturedFile::default()
         };
         let mut recording = requested();
 
-        recording.apply_report(&report(EgressStatus::Failed, Some("interrupted: x"), Some(file)));
+        recording.apply_report(&report(CaptureStatus::Failed, Some("interrupted: x"), Some(file)));
 
         assert_eq!(recording.state.file().is_some(), has_file, "{key:?} {size_bytes:?}");
         assert_eq!(recording.awaits_acceptance(), has_file);
@@ -279,9 +291,9 @@ fn file() -> RecordedFile {
     RecordedFile::new(ObjectKey::parse("a.ogg").unwrap(), Some(7))
 }
 
-fn report(status: EgressStatus, error: Option<&str>, file: Option<EgressFile>) -> EgressReport {
-    EgressReport {
-        egress_id: Some("EG_1".into()),
+fn report(status: CaptureStatus, error: Option<&str>, file: Option<CapturedFile>) -> CaptureReport {
+    CaptureReport {
+        platform_id: Some("EG_1".into()),
         room_sid: None,
         track_sid: None,
         requested_file: None,
@@ -318,7 +330,7 @@ fn requested() -> Recording {
         identity: "zoe".into(),
         platform_room_sid: "RM_1".into(),
         track_sid: "TR_1".into(),
-        egress_id: None,
+        platform_id: None,
         requested_at: now(),
         attempts: 1,
         earlier_failure: None,

@@ -16,29 +16,23 @@ async fn a_recording_is_listed_until_it_has_ended() {
         participants: Vec::new(),
     });
 
-    let egress = fake
-        .start_track_recording("standup", &"TR_1".into(), "a.ogg")
+    let capture = fake
+        .start_capture("standup", &"TR_1".into(), "a.ogg")
         .await
         .unwrap()
-        .egress_id
+        .platform_id
         .unwrap();
-    let before = fake.list_recordings("standup", RecordingFilter::Active).await.unwrap();
-    fake.set_recording(&egress, |report| report.status = EgressStatus::Complete);
+    let before = fake.list_captures("standup", CaptureFilter::Active).await.unwrap();
+    fake.set_recording(&capture, |report| report.status = CaptureStatus::Complete);
 
     assert_eq!(before.len(), 1);
+    assert_eq!(fake.list_captures("standup", CaptureFilter::Active).await.unwrap(), []);
     assert_eq!(
-        fake.list_recordings("standup", RecordingFilter::Active).await.unwrap(),
-        []
-    );
-    assert_eq!(
-        fake.list_recordings("standup", RecordingFilter::All)
-            .await
-            .unwrap()
-            .len(),
+        fake.list_captures("standup", CaptureFilter::All).await.unwrap().len(),
         1
     );
     assert!(matches!(
-        fake.stop_recording(&egress).await,
+        fake.stop_capture(&capture).await,
         Err(PlatformError::Refused(..))
     ));
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::event::{
-    EgressFile, EgressReport, EventKey, EventKind, EventRoom, PlatformEvent, PlatformKind, TrackEvent,
+    CaptureReport, CapturedFile, EventKey, EventKind, EventRoom, PlatformEvent, PlatformKind, TrackEvent,
 };
 use domain::participant::{ObservedParticipant, ParticipantKind};
 use domain::track::ObservedTrack;
@@ -82,9 +82,9 @@ fn kind_of(sent: &wire::WebhookEvent, key_of: &KeyOfLocation) -> Option<EventKin
         "participant_connection_aborted" => EventKind::ParticipantAborted,
         "track_published" => EventKind::TrackPublished(track_event(sent)?),
         "track_unpublished" => EventKind::TrackUnpublished(track_event(sent)?),
-        "egress_started" => EventKind::RecordingStarted(report()?),
-        "egress_updated" => EventKind::RecordingUpdated(report()?),
-        "egress_ended" => EventKind::RecordingEnded(report()?),
+        "egress_started" => EventKind::CaptureStarted(report()?),
+        "egress_updated" => EventKind::CaptureUpdated(report()?),
+        "egress_ended" => EventKind::CaptureEnded(report()?),
         _ => return None,
     })
 }
@@ -94,7 +94,7 @@ fn participant(sent: &wire::Participant) -> Option<ObservedParticipant> {
         return None;
     }
     let kind = if sent.permission.recorder {
-        ParticipantKind::Egress
+        ParticipantKind::Recorder
     } else {
         participant_kind(&sent.kind)
     };
@@ -125,10 +125,10 @@ fn track_event(sent: &wire::WebhookEvent) -> Option<TrackEvent> {
     })
 }
 
-fn report(sent: &wire::Egress, key_of: &KeyOfLocation) -> EgressReport {
+fn report(sent: &wire::Egress, key_of: &KeyOfLocation) -> CaptureReport {
     let file = sent.file_results.first().or(sent.file.as_ref());
-    EgressReport {
-        egress_id: non_empty(&sent.egress_id).map(Into::into),
+    CaptureReport {
+        platform_id: non_empty(&sent.egress_id).map(Into::into),
         room_sid: non_empty(&sent.room_id).map(Into::into),
         track_sid: sent
             .track
@@ -151,8 +151,8 @@ fn report(sent: &wire::Egress, key_of: &KeyOfLocation) -> EgressReport {
     }
 }
 
-fn egress_file(sent: &wire::File, key_of: &KeyOfLocation) -> EgressFile {
-    EgressFile {
+fn egress_file(sent: &wire::File, key_of: &KeyOfLocation) -> CapturedFile {
+    CapturedFile {
         key: object_key(&sent.filename, &sent.location, key_of),
         started_at: nanos(sent.started_at),
         ended_at: nanos(sent.ended_at),

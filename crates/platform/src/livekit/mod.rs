@@ -16,9 +16,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::clock::IdSource;
-use domain::event::{EgressReport, EventRoom, PlatformKind};
+use domain::event::{CaptureReport, EventRoom, PlatformKind};
 use domain::meeting::LiveParticipant;
-use domain::{EgressId, Identity, ObjectKey, TrackSid};
+use domain::{Identity, ObjectKey, PlatformCaptureId, TrackSid};
 use http::HeaderMap;
 use livekit_api::services::egress::EgressClient;
 use livekit_api::services::room::RoomClient;
@@ -26,7 +26,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use verify::WebhookKey;
 
-use crate::{JoinError, JoinRequest, JoinToken, Platform, PlatformError, RecordingFilter, VerifiedEvent, WebhookError};
+use crate::{CaptureFilter, JoinError, JoinRequest, JoinToken, Platform, PlatformError, VerifiedEvent, WebhookError};
 
 /// How to reach LiveKit, and the settings of its rooms.
 #[derive(Clone)]
@@ -116,20 +116,15 @@ impl Platform for Livekit {
         room::participant(&self.rooms, room, identity).await
     }
 
-    async fn start_track_recording(
-        &self,
-        room: &str,
-        track: &TrackSid,
-        file: &str,
-    ) -> Result<EgressReport, PlatformError> {
+    async fn start_capture(&self, room: &str, track: &TrackSid, file: &str) -> Result<CaptureReport, PlatformError> {
         recording::start(&self.egress_start, room, track, file, &self.config.key_of).await
     }
 
-    async fn list_recordings(&self, room: &str, which: RecordingFilter) -> Result<Vec<EgressReport>, PlatformError> {
+    async fn list_captures(&self, room: &str, which: CaptureFilter) -> Result<Vec<CaptureReport>, PlatformError> {
         recording::list(&self.egress, room, which, &self.config.key_of).await
     }
 
-    async fn stop_recording(&self, egress: &EgressId) -> Result<EgressReport, PlatformError> {
+    async fn stop_capture(&self, egress: &PlatformCaptureId) -> Result<CaptureReport, PlatformError> {
         recording::stop(&self.egress, egress, &self.config.key_of).await
     }
 

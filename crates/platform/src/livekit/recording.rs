@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::event::{EgressFile, EgressReport};
-use domain::{EgressId, TrackSid};
+use domain::event::{CaptureReport, CapturedFile};
+use domain::{PlatformCaptureId, TrackSid};
 use livekit_api::services::egress::{EgressClient, EgressListFilter, EgressListOptions, TrackEgressOutput};
 use livekit_protocol as proto;
 use livekit_protocol::egress_info::Request;
@@ -11,7 +11,7 @@ use livekit_protocol::egress_info::Request;
 use super::KeyOfLocation;
 use super::room::error;
 use super::values::{egress_status, nanos, non_empty, object_key};
-use crate::{PlatformError, RecordingFilter};
+use crate::{CaptureFilter, PlatformError};
 
 /// Timeout for starting an egress. LiveKit retries 9 times over up to 25 s to find an egress worker.
 pub const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,7 +24,7 @@ pub async fn start(
     track: &TrackSid,
     file: &str,
     key_of: &KeyOfLocation,
-) -> Result<EgressReport, PlatformError> {
+) -> Result<CaptureReport, PlatformError> {
     let output = proto::DirectFileOutput {
         filepath: file.to_owned(),
         ..Default::default()
@@ -40,27 +40,31 @@ pub async fn start(
 pub async fn list(
     egress: &EgressClient,
     room: &str,
-    which: RecordingFilter,
+    which: CaptureFilter,
     key_of: &KeyOfLocation,
-) -> Result<Vec<EgressReport>, PlatformError> {
+) -> Result<Vec<CaptureReport>, PlatformError> {
     let options = EgressListOptions {
         filter: EgressListFilter::Room(room.to_owned()),
-        active: which == RecordingFilter::Active,
+        active: which == CaptureFilter::Active,
         ..Default::default()
     };
     let listed = egress.list_egress(options).await.map_err(error)?;
     Ok(listed.into_iter().map(|sent| report(sent, key_of)).collect())
 }
 
-pub async fn stop(egress: &EgressClient, id: &EgressId, key_of: &KeyOfLocation) -> Result<EgressReport, PlatformError> {
+pub async fn stop(
+    egress: &EgressClient,
+    id: &PlatformCaptureId,
+    key_of: &KeyOfLocation,
+) -> Result<CaptureReport, PlatformError> {
     let stopped = egress.stop_egress(id.as_str()).await;
     stopped.map(|sent| report(sent, key_of)).map_err(error)
 }
 
-fn report(sent: proto::EgressInfo, key_of: &KeyOfLocation) -> EgressReport {
+fn report(sent: proto::EgressInfo, key_of: &KeyOfLocation) -> CaptureReport {
     let status = proto::EgressStatus::try_from(sent.status).map_or("UNKNOWN", |status| status.as_str_name());
-    EgressReport {
-        egress_id: non_empty(&sent.egress_id).map(Into::into),
+    CaptureReport {
+        platform_id: non_empty(&sent.egress_id).map(Into::into),
         room_sid: non_empty(&sent.room_id).map(Into::into),
         track_sid: track(&sent).and_then(|t| non_empty(&t.track_id)).map(Into::into),
         requested_file: track(&sent).and_then(requested_file).map(str::to_owned),
@@ -89,8 +93,8 @@ fn requested_file(request: &proto::TrackEgressRequest) -> Option<&str> {
     }
 }
 
-fn file(sent: &proto::FileInfo, key_of: &KeyOfLocation) -> EgressFile {
-    EgressFile {
+fn file(sent: &proto::FileInfo, key_of: &KeyOfLocation) -> CapturedFile {
+    CapturedFile {
         key: object_key(&sent.filename, &sent.location, key_of),
         started_at: nanos(sent.started_at),
         ended_at: nanos(sent.ended_at),

@@ -6,7 +6,7 @@ use domain::event::{EventRoom, PlatformKind};
 use domain::meeting::LiveParticipant;
 use domain::participant::{ObservedParticipant, ParticipantKind};
 use domain::track::ObservedTrack;
-use domain::{EgressId, Identity};
+use domain::{Identity, PlatformCaptureId};
 use livekit_api::services::ServiceError;
 use livekit_api::services::room::RoomClient;
 use livekit_api::services::{ServerError, ServerErrorCode};
@@ -120,7 +120,7 @@ fn live_participant(sent: proto::ParticipantInfo) -> Option<LiveParticipant> {
         }
         _ => {}
     }
-    let egress_ids = if is_recorder {
+    let capture_ids = if is_recorder {
         recorded_egresses(&sent)
     } else {
         Vec::new()
@@ -129,7 +129,7 @@ fn live_participant(sent: proto::ParticipantInfo) -> Option<LiveParticipant> {
     let kind_name = proto::participant_info::Kind::try_from(sent.kind).map_or("UNKNOWN", |kind| kind.as_str_name());
     let participant = ObservedParticipant {
         kind: if is_recorder {
-            ParticipantKind::Egress
+            ParticipantKind::Recorder
         } else {
             participant_kind(kind_name)
         },
@@ -141,18 +141,18 @@ fn live_participant(sent: proto::ParticipantInfo) -> Option<LiveParticipant> {
     Some(LiveParticipant {
         participant,
         tracks: sent.tracks.into_iter().map(live_track).collect(),
-        egress_ids,
+        capture_ids,
         beat,
     })
 }
 
 /// Returns the egresses that a recorder announces. LiveKit's own recorder carries out one egress and joins under its id.
-fn recorded_egresses(sent: &proto::ParticipantInfo) -> Vec<EgressId> {
+fn recorded_egresses(sent: &proto::ParticipantInfo) -> Vec<PlatformCaptureId> {
     let announced = sent
         .attributes
         .keys()
         .filter_map(|name| name.strip_prefix(EGRESS_ATTRIBUTE));
-    let mut ids: Vec<EgressId> = announced.map(EgressId::from).collect();
+    let mut ids: Vec<PlatformCaptureId> = announced.map(PlatformCaptureId::from).collect();
     if ids.is_empty() && sent.identity.starts_with(EGRESS_ID_PREFIX) {
         ids.push(sent.identity.as_str().into());
     }

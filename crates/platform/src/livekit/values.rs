@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::ObjectKey;
-use domain::event::EgressStatus;
+use domain::event::CaptureStatus;
 use domain::participant::ParticipantKind;
 use domain::track::{TrackKind, TrackSource};
 
@@ -23,7 +23,7 @@ pub fn participant_kind(name: &str) -> ParticipantKind {
     match name {
         "" | "STANDARD" => ParticipantKind::Standard,
         "INGRESS" => ParticipantKind::Ingress,
-        "EGRESS" => ParticipantKind::Egress,
+        "EGRESS" => ParticipantKind::Recorder,
         "SIP" => ParticipantKind::Sip,
         "AGENT" => ParticipantKind::Agent,
         _ => ParticipantKind::Other,
@@ -51,16 +51,16 @@ pub fn track_source(name: &str) -> TrackSource {
 }
 
 /// Parses an `EgressStatus`. An omitted status is `EGRESS_STARTING`.
-pub fn egress_status(name: &str) -> EgressStatus {
+pub fn egress_status(name: &str) -> CaptureStatus {
     match name {
-        "" | "EGRESS_STARTING" => EgressStatus::Starting,
-        "EGRESS_ACTIVE" => EgressStatus::Active,
-        "EGRESS_ENDING" => EgressStatus::Ending,
-        "EGRESS_COMPLETE" => EgressStatus::Complete,
-        "EGRESS_FAILED" => EgressStatus::Failed,
-        "EGRESS_ABORTED" => EgressStatus::Aborted,
-        "EGRESS_LIMIT_REACHED" => EgressStatus::LimitReached,
-        _ => EgressStatus::Unknown,
+        "" | "EGRESS_STARTING" => CaptureStatus::Starting,
+        "EGRESS_ACTIVE" => CaptureStatus::Active,
+        "EGRESS_ENDING" => CaptureStatus::Ending,
+        "EGRESS_COMPLETE" => CaptureStatus::Complete,
+        "EGRESS_FAILED" => CaptureStatus::Failed,
+        "EGRESS_ABORTED" => CaptureStatus::Aborted,
+        "EGRESS_LIMIT_REACHED" => CaptureStatus::LimitReached,
+        _ => CaptureStatus::Unknown,
     }
 }
 

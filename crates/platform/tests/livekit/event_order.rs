@@ -80,7 +80,7 @@ fn the_captured_egress_writes_to_a_path_that_we_did_not_request_and_is_not_adopt
 
     let meeting = replay(&events).expect("a meeting");
 
-    let recordings: Vec<_> = meeting.recordings.iter().map(|r| (&r.state, &r.egress_id)).collect();
+    let recordings: Vec<_> = meeting.recordings.iter().map(|r| (&r.state, &r.platform_id)).collect();
     assert_eq!(recordings, [(&RecordingState::Requested, &None)]);
     assert_any_order(&events);
 }
@@ -95,9 +95,8 @@ fn requested_by_us(mut events: Vec<PlatformEvent>) -> Vec<PlatformEvent> {
     }
     let room = RoomName::parse("standup").unwrap();
     for event in &mut events {
-        if let EventKind::RecordingStarted(report)
-        | EventKind::RecordingUpdated(report)
-        | EventKind::RecordingEnded(report) = &mut event.kind
+        if let EventKind::CaptureStarted(report) | EventKind::CaptureUpdated(report) | EventKind::CaptureEnded(report) =
+            &mut event.kind
             && let Some(sid) = &report.track_sid
             && let Some(identity) = publishers.get(sid)
         {
@@ -205,7 +204,7 @@ fn outline(meeting: &Option<Meeting>) -> Vec<String> {
     lines.extend(
         m.recordings
             .iter()
-            .map(|r| format!("{} {:?} {:?}", r.track_sid, r.egress_id, r.state)),
+            .map(|r| format!("{} {:?} {:?}", r.track_sid, r.platform_id, r.state)),
     );
     lines.sort();
     lines

@@ -3,9 +3,9 @@
 use crate::support::{KEY, SECRET, config, key, livekit_at};
 use chrono::Utc;
 use domain::participant::Role;
-use domain::{EgressId, RoomName};
+use domain::{PlatformCaptureId, RoomName};
 use platform::livekit::{Livekit, LivekitConfig};
-use platform::{JoinRequest, Platform, PlatformError, RecordingFilter};
+use platform::{CaptureFilter, JoinRequest, Platform, PlatformError};
 use secrecy::ExposeSecret;
 use test_support::LivekitServer;
 
@@ -50,10 +50,10 @@ async fn a_server_without_redis_cannot_record() {
     let livekit = livekit_at(&server.http_url(), vec![]);
 
     let start = livekit
-        .start_track_recording("standup", &"TR_1".into(), "a-{egress_id}.ogg")
+        .start_capture("standup", &"TR_1".into(), "a-{egress_id}.ogg")
         .await;
-    let list = livekit.list_recordings("standup", RecordingFilter::Active).await;
-    let stop = livekit.stop_recording(&EgressId::from("EG_1")).await;
+    let list = livekit.list_captures("standup", CaptureFilter::Active).await;
+    let stop = livekit.stop_capture(&PlatformCaptureId::from("EG_1")).await;
 
     assert!(matches!(start, Err(PlatformError::NotFound(..))), "{start:?}");
     assert!(list.unwrap_err().is_transient());

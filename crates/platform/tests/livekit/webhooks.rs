@@ -3,7 +3,7 @@
 use crate::support::{KEY, SECRET, key, livekit, livekit_at, webhook, webhooks};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::event::{EgressStatus, EventKind};
+use domain::event::{CaptureStatus, EventKind};
 use domain::participant::ParticipantKind;
 use domain::track::{TrackKind, TrackSource};
 use http::HeaderMap;
@@ -150,7 +150,7 @@ fn a_participant_is_parsed_with_name_kind_and_join_time_in_milliseconds() {
     );
     assert_eq!(
         seen("extra/02-participant_joined-recorder").kind,
-        ParticipantKind::Egress
+        ParticipantKind::Recorder
     );
     assert_eq!(seen("extra/04-participant_joined-agent").kind, ParticipantKind::Agent);
     assert_eq!(
@@ -162,18 +162,18 @@ fn a_participant_is_parsed_with_name_kind_and_join_time_in_milliseconds() {
 #[test]
 fn egress_reports_are_parsed_from_start_to_end() {
     let report = |name: &str| match read(name).kind {
-        EventKind::RecordingStarted(report)
-        | EventKind::RecordingUpdated(report)
-        | EventKind::RecordingEnded(report) => report,
+        EventKind::CaptureStarted(report) | EventKind::CaptureUpdated(report) | EventKind::CaptureEnded(report) => {
+            report
+        }
         other => panic!("{other:?}"),
     };
 
     let ended = report("07-egress_ended-complete");
     let file = ended.file.unwrap();
-    assert_eq!(report("04-egress_started").status, EgressStatus::Starting);
-    assert_eq!(report("06-egress_updated-ending").status, EgressStatus::Ending);
-    assert_eq!(ended.status, EgressStatus::Complete);
-    assert_eq!(ended.egress_id.unwrap().as_str(), "EG_mdeZn6iC2ZDL");
+    assert_eq!(report("04-egress_started").status, CaptureStatus::Starting);
+    assert_eq!(report("06-egress_updated-ending").status, CaptureStatus::Ending);
+    assert_eq!(ended.status, CaptureStatus::Complete);
+    assert_eq!(ended.platform_id.unwrap().as_str(), "EG_mdeZn6iC2ZDL");
     assert_eq!(ended.room_sid.unwrap().as_str(), "RM_dBrRkhqudVGR");
     assert_eq!(ended.track_sid.unwrap().as_str(), "TR_AMx23cZGKLrKR5");
     assert_eq!(
@@ -194,13 +194,13 @@ fn egress_reports_are_parsed_from_start_to_end() {
         Some(DateTime::from_timestamp_nanos(1_795_248_739_970_236_735))
     );
     assert_eq!(
-        report("extra/05-egress_ended-failed-auto-egress-no-worker").egress_id,
+        report("extra/05-egress_ended-failed-auto-egress-no-worker").platform_id,
         None
     );
-    assert_eq!(report("extra/07-egress_ended-aborted").status, EgressStatus::Aborted);
+    assert_eq!(report("extra/07-egress_ended-aborted").status, CaptureStatus::Aborted);
     assert_eq!(
         report("extra/08-egress_ended-limit_reached").status,
-        EgressStatus::LimitReached
+        CaptureStatus::LimitReached
     );
 }
 

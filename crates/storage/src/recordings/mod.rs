@@ -6,7 +6,9 @@ mod read;
 mod row;
 mod write;
 
-pub use read::{find, find_by_egress, list_abandoned, list_for_meeting, list_open, list_unconfirmed, page_for_meeting};
+pub use read::{
+    find, find_by_capture, list_abandoned, list_for_meeting, list_open, list_unconfirmed, page_for_meeting,
+};
 pub use write::{delete, save};
 
 #[cfg(test)]

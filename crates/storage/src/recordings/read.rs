@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    EgressId, MeetingId, RecordingId,
+    MeetingId, PlatformCaptureId, RecordingId,
     recording::{FailureReason, Recording},
 };
 use sqlx::PgConnection;
@@ -30,8 +30,11 @@ pub async fn find(conn: &mut PgConnection, id: RecordingId) -> Result<Option<Rec
     row.map(Recording::try_from).transpose()
 }
 
-/// Finds the recording of an egress.
-pub async fn find_by_egress(conn: &mut PgConnection, egress: &EgressId) -> Result<Option<Recording>, StorageError> {
+/// Finds the recording of a capture.
+pub async fn find_by_capture(
+    conn: &mut PgConnection,
+    capture: &PlatformCaptureId,
+) -> Result<Option<Recording>, StorageError> {
     let row = sqlx::query_as!(
         RecordingRow,
         "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
@@ -40,7 +43,7 @@ pub async fn find_by_egress(conn: &mut PgConnection, egress: &EgressId) -> Resul
                 reported_at, missing_since, last_error, coverage, attempts, earlier_failure
          FROM recordings
          WHERE egress_id = $1",
-        egress.as_str(),
+        capture.as_str(),
     )
     .fetch_optional(conn)
     .await?;
@@ -91,7 +94,7 @@ pub async fn page_for_meeting(
     rows.into_iter().map(Recording::try_from).collect()
 }
 
-/// Lists the recordings of all meetings whose egress may still run, oldest first.
+/// Lists the recordings of all meetings whose capture may still run, oldest first.
 pub async fn list_open(conn: &mut PgConnection) -> Result<Vec<Recording>, StorageError> {
     let rows = sqlx::query_as!(
         RecordingRow,
@@ -108,7 +111,7 @@ pub async fn list_open(conn: &mut PgConnection) -> Result<Vec<Recording>, Storag
     Ok(readable(rows))
 }
 
-/// Lists the recordings whose end the platform may still report, oldest first: those whose egress may still run, and those
+/// Lists the recordings whose end the platform may still report, oldest first: those whose capture may still run, and those
 /// that we have guessed to have failed since `guessed_after`.
 pub async fn list_unconfirmed(
     conn: &mut PgConnection,

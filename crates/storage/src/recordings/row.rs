@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    EgressId, Identity, MeetingId, ObjectKey, PlatformRoomSid, RecordingId, SampleTime, TrackId, TrackSid, UnixNanos,
+    Identity, MeetingId, ObjectKey, PlatformCaptureId, PlatformRoomSid, RecordingId, SampleTime, TrackId, TrackSid,
+    UnixNanos,
     manifest::Fit,
     recording::{Acceptance, Active, Complete, Failed, FailureReason, RecordedFile, Recording, RecordingState},
 };
@@ -116,7 +117,7 @@ impl TryFrom<RecordingRow> for Recording {
             identity: Identity(row.identity),
             platform_room_sid: PlatformRoomSid(row.platform_room_sid),
             track_sid: TrackSid(row.track_sid),
-            egress_id: row.egress_id.map(EgressId),
+            platform_id: row.egress_id.map(PlatformCaptureId),
             requested_at: row.requested_at,
             attempts: row.attempts,
             earlier_failure,

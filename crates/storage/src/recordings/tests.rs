@@ -60,7 +60,7 @@ async fn every_state_reads_back_as_it_was_written(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let mut recording = requested(&mut conn).await;
     let failed = Failed {
-        reason: FailureReason::EgressFailed,
+        reason: FailureReason::CaptureFailed,
         error: Some("no space".to_owned()),
         file: None,
         started_at: None,
@@ -102,14 +102,14 @@ async fn a_repeated_attempt_reads_back_with_the_failure_before_it(pool: PgPool) 
 async fn an_accepted_recording_reads_back_with_its_fit(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let mut recording = requested(&mut conn).await;
-    recording.egress_id = Some("EG_1".into());
+    recording.platform_id = Some("EG_1".into());
     recording.state = complete();
     recording.acceptance = Some(acceptance());
     recording.transcription = Transcription::Done;
 
     save(&mut conn, &recording).await.unwrap();
 
-    let found = find_by_egress(&mut conn, &"EG_1".into()).await.unwrap().unwrap();
+    let found = find_by_capture(&mut conn, &"EG_1".into()).await.unwrap().unwrap();
     assert_eq!(
         (found.acceptance, found.transcription),
         (recording.acceptance, Transcription::Done)

@@ -38,7 +38,7 @@ pub async fn save(conn: &mut PgConnection, recording: &Recording) -> Result<(), 
         recording.identity.as_str(),
         recording.platform_room_sid.as_str(),
         recording.track_sid.as_str(),
-        recording.egress_id.as_ref().map(|id| id.as_str()),
+        recording.platform_id.as_ref().map(|id| id.as_str()),
         recording.requested_at,
         recording.state.as_str(),
         state.reason,
@@ -69,7 +69,7 @@ pub async fn save(conn: &mut PgConnection, recording: &Recording) -> Result<(), 
     Ok(())
 }
 
-/// Deletes a recording for which no egress was requested.
+/// Deletes a recording for which no capture was requested.
 pub async fn delete(conn: &mut PgConnection, id: RecordingId) -> Result<(), StorageError> {
     sqlx::query!("DELETE FROM recordings WHERE id = $1", id.0)
         .execute(conn)

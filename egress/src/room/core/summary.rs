@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::EgressId;
+use domain::PlatformCaptureId as EgressId;
 
 use super::{LinkId, RoomCore};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::EgressId;
+use domain::PlatformCaptureId as EgressId;
 use media::{RtpPacket, rtp::Ssrc};
 use test_support::{Fault, FaultyProxy};
 use tokio::time::sleep;

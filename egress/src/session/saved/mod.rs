@@ -29,7 +29,7 @@ pub enum Damaged {
     #[error("request.json does not contain a valid endpoint of a store")]
     Endpoint,
     #[error("request.json belongs to the egress {0}")]
-    OtherEgress(domain::EgressId),
+    OtherEgress(domain::PlatformCaptureId),
     #[error("credentials.json is missing, but the request brought its own store")]
     NoCredentials,
     #[error("the request uses the configured store, and no store is configured; set storage in egress.yaml")]

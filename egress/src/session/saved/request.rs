@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use domain::{EgressId, PlatformRoomSid, TrackSid, UnixNanos};
+use domain::{PlatformCaptureId as EgressId, PlatformRoomSid, TrackSid, UnixNanos};
 use livekit_protocol::{EgressInfo, egress_info};
 use objects::{Credentials, Keys, S3Config, StoreConfig};
 use prost::Message;

@@ -1,7 +1,7 @@
 //! Sessions that panic, with a real livekit-server: what was heard is stored, and nobody believes that they still record.
 
 use domain::{
-    EgressId,
+    PlatformCaptureId as EgressId,
     manifest::{GapCause, Manifest},
 };
 use livekit_protocol::EgressStatus;

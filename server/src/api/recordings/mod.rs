@@ -14,7 +14,7 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use domain::{
-    EgressId, Identity, MeetingId, ObjectKey, RecordingId, TrackSid,
+    Identity, MeetingId, ObjectKey, PlatformCaptureId, RecordingId, TrackSid,
     recording::{Recording, RecordingState},
 };
 use serde::Serialize;
@@ -41,7 +41,7 @@ pub struct RecordingBody {
     pub track_sid: TrackSid,
     /// The platform's id of the egress that records the track. Null until the platform has started one.
     #[schema(value_type = Option<String>, example = "EG_mdeZn6iC2ZDL")]
-    pub egress_id: Option<EgressId>,
+    pub egress_id: Option<PlatformCaptureId>,
     /// Progress of the recording.
     pub state: RecordingStatus,
     /// Stable code: why the recording failed, or `truncated` if a recording limit ended it before the track ended.
@@ -103,7 +103,7 @@ impl From<Recording> for RecordingBody {
             meeting_id: recording.meeting_id,
             identity: recording.identity,
             track_sid: recording.track_sid,
-            egress_id: recording.egress_id,
+            egress_id: recording.platform_id,
             state: status,
             reason,
             guess,

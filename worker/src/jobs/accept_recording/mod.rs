@@ -1,4 +1,4 @@
-//! Checks that the object and the manifest of an ended egress exist and agree, and queues the transcription.
+//! Checks that the object and the manifest of an ended capture exist and agree, and queues the transcription.
 //!
 //! Harmless to repeat: it only reads the store, and an accepted recording is left unchanged.
 //!

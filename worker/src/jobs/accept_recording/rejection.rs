@@ -1,7 +1,7 @@
 //! What can be wrong with the objects of a recording.
 
 use domain::{
-    EgressId, ObjectKey, TrackSid,
+    ObjectKey, PlatformCaptureId, TrackSid,
     manifest::{Manifest, ManifestError},
     recording::{FailureReason, Recording},
 };
@@ -18,7 +18,10 @@ pub enum Rejection {
     #[error("the manifest is not a manifest")]
     ManifestTooLong(#[source] ObjectError),
     #[error("the manifest describes {egress_id} and {track_sid}")]
-    OtherRecording { egress_id: EgressId, track_sid: TrackSid },
+    OtherRecording {
+        egress_id: PlatformCaptureId,
+        track_sid: TrackSid,
+    },
     #[error("the recorded file {0} is missing")]
     ObjectMissing(ObjectKey),
     #[error("cannot read the recorded file")]
@@ -46,7 +49,10 @@ impl Rejection {
 
 /// Rejects a manifest of another egress or track.
 pub fn check_origin(manifest: &Manifest, recording: &Recording) -> Result<(), Rejection> {
-    let is_egress = recording.egress_id.as_ref().is_none_or(|id| *id == manifest.egress_id);
+    let is_egress = recording
+        .platform_id
+        .as_ref()
+        .is_none_or(|id| *id == manifest.egress_id);
     if is_egress && manifest.track_id == recording.track_sid {
         return Ok(());
     }

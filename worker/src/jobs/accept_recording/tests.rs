@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     ObjectKey,
-    event::EgressStatus,
+    event::CaptureStatus,
     manifest::Manifest,
     recording::{FailureReason, RecordingState},
 };
@@ -142,7 +142,8 @@ async fn a_late_object_is_waited_for_and_reported_missing_in_the_end(pool: PgPoo
     test.meeting_with_recordings(&["ada"]).await;
     let recording = test.recording_of("ada").await;
     let key = ObjectKey::parse("recordings/lost.ogg").unwrap();
-    test.report_egress(&recording, EgressStatus::Complete, Some(&key)).await;
+    test.report_capture(&recording, CaptureStatus::Complete, Some(&key))
+        .await;
 
     test.run_jobs().await;
     test.advance(299);

@@ -19,7 +19,7 @@ fn sample(seconds: f64) -> SampleTime {
     SampleTime((seconds * 48_000.0) as i64)
 }
 
-/// The manifest of an egress from 0 s to 100 s whose first packet came at 10 s and whose last one at 90 s.
+/// The manifest of a capture from 0 s to 100 s whose first packet came at 10 s and whose last one at 90 s.
 struct Recorded(Manifest);
 
 fn recorded() -> Recorded {

@@ -1,7 +1,7 @@
 //! A recorder that was believed to be lost delivers its file after all.
 
 use domain::{
-    event::EgressStatus,
+    event::CaptureStatus,
     recording::{FailureReason, Recording, Transcription},
 };
 use sqlx::PgPool;
@@ -14,7 +14,7 @@ async fn two_recordings_of_one_track_count_once_where_they_overlap(pool: PgPool)
     let test = WorkerTest::new(pool).await;
     test.meeting_with_recordings(&["ada"]).await;
     let lost = test.recording_of("ada").await;
-    test.report_egress(&lost, EgressStatus::Active, None).await;
+    test.report_capture(&lost, CaptureStatus::Active, None).await;
     test.recorder_joins(&["EG_other"]);
     test.reconcile().await;
     test.advance(5);

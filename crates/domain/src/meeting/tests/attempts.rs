@@ -1,8 +1,8 @@
 //! A track that nobody can record has one recording, however often it is asked for.
 
 use super::support::{Call, RoomStore, at, microphone, recorder, zoe};
-use crate::EgressId;
-use crate::event::{EgressFile, EgressReport, EgressStatus, EventKind, PlatformEvent};
+use crate::PlatformCaptureId;
+use crate::event::{CaptureReport, CaptureStatus, CapturedFile, EventKind, PlatformEvent};
 use crate::job::Job;
 use crate::meeting::{Change, FactKind, LiveRoom, Outcome};
 use crate::recording::{FailureReason, Recording, RecordingState};
@@ -24,7 +24,7 @@ fn a_track_that_only_the_list_knows_is_asked_for_every_30_s_in_one_recording() {
     let recordings = &store.meeting("RM_1").unwrap().recordings;
     assert_eq!((recordings.len(), recordings[0].attempts), (1, attempts));
     assert!((119..=125).contains(&attempts), "{attempts}");
-    assert_eq!(recordings[0].state.failure(), Some(FailureReason::EgressFailed));
+    assert_eq!(recordings[0].state.failure(), Some(FailureReason::CaptureFailed));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn the_error_of_an_attempt_is_shown_until_a_recorder_records() {
 
     answer(&mut store, &asked, "EG_2");
     let requested = only(&store).last_error.clone();
-    store.apply(&call().egress(70, "EG_2", &microphone("TR_1"), EgressStatus::Active));
+    store.apply(&call().capture(70, "EG_2", &microphone("TR_1"), CaptureStatus::Active));
 
     assert_eq!(requested.as_deref(), Some(NOT_FOUND));
     assert_eq!(only(&store).last_error, None);
@@ -72,7 +72,7 @@ fn what_holds_audio_or_may_still_hold_some_is_kept() {
         assert_eq!(states(&store).len(), 2, "{case}");
     }
     let mut lost = published();
-    lost.apply(&call().egress(4, "EG_1", &microphone("TR_1"), EgressStatus::Active));
+    lost.apply(&call().capture(4, "EG_1", &microphone("TR_1"), CaptureStatus::Active));
     for second in [60, 65] {
         lost.now = at(second);
         lost.reconcile(&live().with(recorder(&["EG_other"])));
@@ -83,8 +83,8 @@ fn what_holds_audio_or_may_still_hold_some_is_kept() {
 #[test]
 fn a_late_report_of_an_earlier_attempt_does_not_answer_the_repeated_request() {
     let late = [
-        call().egress(3, "EG_1", &microphone("TR_1"), EgressStatus::Starting),
-        call().egress(4, "EG_1", &microphone("TR_1"), EgressStatus::Active),
+        call().capture(3, "EG_1", &microphone("TR_1"), CaptureStatus::Starting),
+        call().capture(4, "EG_1", &microphone("TR_1"), CaptureStatus::Active),
         ended(&report("EG_1", NOT_FOUND)),
     ];
     for event in late {
@@ -109,23 +109,23 @@ fn a_late_answer_to_an_earlier_attempt_is_not_taken_for_this_ones() {
     store.reconcile(&live());
 
     answer(&mut store, &asked, "EG_1");
-    let after_the_old_answer = only(&store).egress_id.clone();
+    let after_the_old_answer = only(&store).platform_id.clone();
     let asked = only(&store).clone();
     answer(&mut store, &asked, "EG_2");
 
     assert_eq!(after_the_old_answer, None);
-    assert_eq!(only(&store).egress_id, Some("EG_2".into()));
+    assert_eq!(only(&store).platform_id, Some("EG_2".into()));
 }
 
 #[test]
 fn a_recorder_whose_clock_is_behind_still_answers_its_request() {
     let mut store = retried();
     let asked = only(&store).clone();
-    let mut behind = call().report(1, "EG_2", &microphone("TR_1"), EgressStatus::Starting);
+    let mut behind = call().report(1, "EG_2", &microphone("TR_1"), CaptureStatus::Starting);
 
     store.change("RM_1", |m, env| m.apply_answer(&asked, &behind, env));
-    behind.status = EgressStatus::Active;
-    store.apply(&call().event(71, EventKind::RecordingUpdated(behind)));
+    behind.status = CaptureStatus::Active;
+    store.apply(&call().event(71, EventKind::CaptureUpdated(behind)));
 
     assert_eq!(states(&store), ["active"]);
 }
@@ -135,13 +135,15 @@ fn the_file_of_an_earlier_attempt_is_never_refused() {
     for is_answered in [false, true] {
         let mut store = retried();
         if is_answered {
-            store.apply(&call().egress(70, "EG_2", &microphone("TR_1"), EgressStatus::Active));
+            store.apply(&call().capture(70, "EG_2", &microphone("TR_1"), CaptureStatus::Active));
         }
 
-        store.apply(&call().egress(30, "EG_1", &microphone("TR_1"), EgressStatus::Complete));
+        store.apply(&call().capture(30, "EG_1", &microphone("TR_1"), CaptureStatus::Complete));
 
         let recordings = &store.meeting("RM_1").unwrap().recordings;
-        let whole = recordings.iter().find(|r| r.egress_id == Some(EgressId::from("EG_1")));
+        let whole = recordings
+            .iter()
+            .find(|r| r.platform_id == Some(PlatformCaptureId::from("EG_1")));
         assert!(whole.unwrap().awaits_acceptance(), "{is_answered}: {recordings:?}");
         assert_eq!(states(&store).len(), 1 + usize::from(is_answered));
     }
@@ -151,10 +153,10 @@ fn the_file_of_an_earlier_attempt_is_never_refused() {
 fn an_attempt_that_repeats_another_tells_nothing_until_something_is_different() {
     let mut store = published();
     let mut told = vec![fail(&mut store, "EG_1", NOT_FOUND)];
-    for (second, egress) in [(60, "EG_2"), (120, "EG_3")] {
+    for (second, capture) in [(60, "EG_2"), (120, "EG_3")] {
         store.now = at(second);
         told.push(store.reconcile(&live()));
-        told.push(fail(&mut store, egress, NOT_FOUND));
+        told.push(fail(&mut store, capture, NOT_FOUND));
     }
     store.now = at(180);
     store.reconcile(&live());
@@ -189,11 +191,11 @@ fn live() -> LiveRoom {
     call().live(&[(&zoe(), &[microphone("TR_1")])])
 }
 
-/// Answers the open request with an egress, which then fails.
-fn fail(store: &mut RoomStore, egress: &str, error: &str) -> Change {
+/// Answers the open request with a capture, which then fails.
+fn fail(store: &mut RoomStore, capture: &str, error: &str) -> Change {
     let asked = only(store).clone();
-    answer(store, &asked, egress);
-    let mut failed = report(egress, error);
+    answer(store, &asked, capture);
+    let mut failed = report(capture, error);
     failed.updated_at = Some(store.now);
     store.apply(&ended(&failed))
 }
@@ -206,34 +208,34 @@ fn refuse(store: &mut RoomStore, error: &str) {
 }
 
 /// The platform answers the request that `asked` describes.
-fn answer(store: &mut RoomStore, asked: &Recording, egress: &str) {
-    let mut report = call().report(3, egress, &microphone("TR_1"), EgressStatus::Starting);
+fn answer(store: &mut RoomStore, asked: &Recording, capture: &str) {
+    let mut report = call().report(3, capture, &microphone("TR_1"), CaptureStatus::Starting);
     report.updated_at = Some(store.now);
     store.change("RM_1", |m, env| m.apply_answer(asked, &report, env));
 }
 
-/// An egress that failed with an error before its first packet.
-fn report(egress: &str, error: &str) -> EgressReport {
-    let mut report = call().report(30, egress, &microphone("TR_1"), EgressStatus::Failed);
+/// A capture that failed with an error before its first packet.
+fn report(capture: &str, error: &str) -> CaptureReport {
+    let mut report = call().report(30, capture, &microphone("TR_1"), CaptureStatus::Failed);
     report.error = Some(error.to_owned());
     report.file = None;
     report
 }
 
-/// An egress that has failed after its first packet.
-fn heard(egress: &str) -> EgressReport {
-    let file = EgressFile {
+/// A capture that has failed after its first packet.
+fn heard(capture: &str) -> CaptureReport {
+    let file = CapturedFile {
         started_at: Some(at(4)),
-        ..EgressFile::default()
+        ..CapturedFile::default()
     };
-    EgressReport {
+    CaptureReport {
         file: Some(file),
-        ..report(egress, "internal error")
+        ..report(capture, "internal error")
     }
 }
 
-fn ended(report: &EgressReport) -> PlatformEvent {
-    call().event(30, EventKind::RecordingEnded(report.clone()))
+fn ended(report: &CaptureReport) -> PlatformEvent {
+    call().event(30, EventKind::CaptureEnded(report.clone()))
 }
 
 fn only(store: &RoomStore) -> &Recording {

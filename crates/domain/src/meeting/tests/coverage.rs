@@ -1,7 +1,7 @@
 //! A live track that should be recorded has a recorder, or gets one.
 
 use super::support::{Call, RoomStore, at, microphone, person, recorder, zoe};
-use crate::event::{EgressStatus, EventKind};
+use crate::event::{CaptureStatus, EventKind};
 use crate::job::Job;
 use crate::meeting::{Change, LiveRoom, Outcome};
 use crate::participant::{ObservedParticipant, ParticipantKind};
@@ -33,7 +33,7 @@ fn a_recording_that_has_a_file_ends_the_row_of_failures() {
         fail_open(&mut store, FailureReason::StartFailed);
         store.reconcile(&live(&[]));
     }
-    store.apply(&call.egress(60, "EG_1", &microphone("TR_1"), EgressStatus::LimitReached));
+    store.apply(&call.capture(60, "EG_1", &microphone("TR_1"), CaptureStatus::LimitReached));
 
     let change = store.reconcile(&live(&[]));
 
@@ -44,15 +44,15 @@ fn a_recording_that_has_a_file_ends_the_row_of_failures() {
 fn a_live_track_is_asked_for_again_however_its_recorder_ended() {
     let call = Call::new("RM_1");
     for status in [
-        EgressStatus::Aborted,
-        EgressStatus::Failed,
-        EgressStatus::Complete,
-        EgressStatus::LimitReached,
+        CaptureStatus::Aborted,
+        CaptureStatus::Failed,
+        CaptureStatus::Complete,
+        CaptureStatus::LimitReached,
     ] {
         let mut store = RoomStore::with(&published());
         store.now = at(20);
 
-        let ended = store.apply(&call.egress(20, "EG_1", &microphone("TR_1"), status));
+        let ended = store.apply(&call.capture(20, "EG_1", &microphone("TR_1"), status));
         let meeting_id = store.meeting("RM_1").unwrap().head.id;
         let listed = store.reconcile(&live(&[]));
 
@@ -66,7 +66,7 @@ fn a_live_track_is_asked_for_again_however_its_recorder_ended() {
 fn a_track_that_is_recorded_or_has_ended_is_not_asked_for() {
     let call = Call::new("RM_1");
     let track = microphone("TR_1");
-    let recorded = call.egress(3, "EG_1", &track, EgressStatus::Active);
+    let recorded = call.capture(3, "EG_1", &track, CaptureStatus::Active);
     let unpublished = call.unpublished(8, &zoe(), &track);
 
     for event in [recorded, unpublished] {
@@ -97,9 +97,9 @@ fn a_track_that_no_recorder_can_record_is_not_asked_for_and_says_why() {
     ];
     for (error, reason) in table {
         let mut store = RoomStore::with(&published());
-        let mut report = Call::new("RM_1").report(3, "EG_1", &microphone("TR_1"), EgressStatus::Failed);
+        let mut report = Call::new("RM_1").report(3, "EG_1", &microphone("TR_1"), CaptureStatus::Failed);
         report.error = Some(error.to_owned());
-        store.apply(&Call::new("RM_1").event(3, EventKind::RecordingEnded(report)));
+        store.apply(&Call::new("RM_1").event(3, EventKind::CaptureEnded(report)));
         store.later(1000);
 
         assert!(!starts(&store.reconcile(&live(&[]))));
@@ -181,10 +181,10 @@ fn a_recorder_that_announces_nothing_may_record_anything() {
 }
 
 #[test]
-fn an_egress_that_was_requested_a_moment_ago_may_still_join() {
+fn a_capture_that_was_requested_a_moment_ago_may_still_join() {
     let call = Call::new("RM_1");
     let mut store = RoomStore::with(&published());
-    store.apply(&call.egress(3, "EG_1", &microphone("TR_1"), EgressStatus::Starting));
+    store.apply(&call.capture(3, "EG_1", &microphone("TR_1"), CaptureStatus::Starting));
 
     for second in [10, 20, 39] {
         step(&mut store, second, &live(&["EG_other"]));
@@ -216,7 +216,7 @@ fn a_recorder_that_leaves_because_its_track_has_ended_is_not_lost() {
 fn a_lost_recorder_that_returns_continues_unless_another_has_taken_over() {
     let call = Call::new("RM_1");
     let track = microphone("TR_1");
-    let again = call.egress(80, "EG_1", &track, EgressStatus::Active);
+    let again = call.capture(80, "EG_1", &track, CaptureStatus::Active);
     let seen = |store: &mut RoomStore| step(store, 80, &live(&["EG_1"]));
     let reported = |store: &mut RoomStore| store.apply(&again);
     for returns in [&seen as &dyn Fn(&mut RoomStore) -> Change, &reported] {
@@ -226,10 +226,10 @@ fn a_lost_recorder_that_returns_continues_unless_another_has_taken_over() {
         assert_eq!(states(&alone), ["active"]);
 
         let mut replaced = lost();
-        replaced.apply(&call.egress(70, "EG_2", &track, EgressStatus::Active));
+        replaced.apply(&call.capture(70, "EG_2", &track, CaptureStatus::Active));
         returns(&mut replaced);
         assert_eq!(states(&replaced), ["failed lost", "active"]);
-        replaced.apply(&call.egress(90, "EG_1", &track, EgressStatus::Complete));
+        replaced.apply(&call.capture(90, "EG_1", &track, CaptureStatus::Complete));
         assert_eq!(states(&replaced), ["complete", "active"]);
     }
 }
@@ -237,7 +237,7 @@ fn a_lost_recorder_that_returns_continues_unless_another_has_taken_over() {
 #[test]
 fn what_the_platform_repeats_about_a_lost_recorder_is_no_sign_of_life() {
     let mut store = lost();
-    let repeated = Call::new("RM_1").report(4, "EG_1", &microphone("TR_1"), EgressStatus::Active);
+    let repeated = Call::new("RM_1").report(4, "EG_1", &microphone("TR_1"), CaptureStatus::Active);
 
     let change = store.change("RM_1", |meeting, env| meeting.apply_report(&repeated, env));
 
@@ -250,10 +250,10 @@ fn every_order_of_what_happens_to_a_lost_recorder_keeps_its_file() {
     let call = Call::new("RM_1");
     let track = microphone("TR_1");
     let events = [
-        call.egress(4, "EG_1", &track, EgressStatus::Active),
-        call.egress(90, "EG_1", &track, EgressStatus::Ending),
-        call.egress(95, "EG_1", &track, EgressStatus::Complete),
-        call.egress(70, "EG_2", &track, EgressStatus::Active),
+        call.capture(4, "EG_1", &track, CaptureStatus::Active),
+        call.capture(90, "EG_1", &track, CaptureStatus::Ending),
+        call.capture(95, "EG_1", &track, CaptureStatus::Complete),
+        call.capture(70, "EG_2", &track, CaptureStatus::Active),
         recorder_left(),
     ];
     for order in orders(events.len()) {
@@ -274,11 +274,11 @@ fn published() -> Vec<crate::event::PlatformEvent> {
 /// The same, recorded by EG_1.
 fn recorded() -> RoomStore {
     let mut store = RoomStore::with(&published());
-    store.apply(&Call::new("RM_1").egress(4, "EG_1", &microphone("TR_1"), EgressStatus::Active));
+    store.apply(&Call::new("RM_1").capture(4, "EG_1", &microphone("TR_1"), CaptureStatus::Active));
     store
 }
 
-/// The same, after EG_1 was lost at 65 s and another egress was requested.
+/// The same, after EG_1 was lost at 65 s and another capture was requested.
 fn lost() -> RoomStore {
     let mut store = recorded();
     for second in [60, 65] {
@@ -288,19 +288,19 @@ fn lost() -> RoomStore {
     store
 }
 
-/// The room with Zoë and, if `egresses` names any, a recorder that announces them.
-fn live(egresses: &[&str]) -> LiveRoom {
+/// The room with Zoë and, if `captures` names any, a recorder that announces them.
+fn live(captures: &[&str]) -> LiveRoom {
     let live = Call::new("RM_1").live(&[(&zoe(), &[microphone("TR_1")])]);
-    match egresses {
+    match captures {
         [] => live,
-        egresses => live.with(recorder(egresses)),
+        captures => live.with(recorder(captures)),
     }
 }
 
 fn recorder_left() -> crate::event::PlatformEvent {
     let recorder = ObservedParticipant {
-        kind: ParticipantKind::Egress,
-        ..person("egress-1", "PA_9", 3)
+        kind: ParticipantKind::Recorder,
+        ..person("capture-1", "PA_9", 3)
     };
     Call::new("RM_1").left(60, &recorder)
 }
@@ -317,7 +317,7 @@ fn starts(change: &Change) -> bool {
 fn fail_open(store: &mut RoomStore, reason: FailureReason) {
     for recording in store.meeting("RM_1").unwrap().recordings.clone() {
         store.change("RM_1", |m, env| {
-            m.fail_recording(recording.id, reason, "no egress worker".to_owned(), env.now)
+            m.fail_recording(recording.id, reason, "no capture worker".to_owned(), env.now)
         });
     }
 }

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::support::{Call, RoomStore, microphone, of_kind, person, zoe};
-use crate::event::{EgressStatus, PlatformEvent};
+use crate::event::{CaptureStatus, PlatformEvent};
 use crate::meeting::Outcome;
 use crate::participant::ParticipantKind;
 
@@ -47,7 +47,7 @@ fn a_restart_of_the_platform_gives_the_same_meeting_in_any_order() {
     connection PA_2 of ann: 8.456s to 31s
     participant ann "ANN" Some(Standard)
     recording of TR_1 by EG_1: recordings/EG_1.ogg of 4s to 22s
-    recording of TR_2 by no egress: requested
+    recording of TR_2 by no capture: requested
     track TR_1 of ann: 2s to 8s, not recorded: None
     track TR_2 of ann: 8s to 30s, not recorded: None
     "#);
@@ -62,15 +62,15 @@ fn a_participant_who_rejoins_gives_the_same_meeting_in_any_order() {
         call.started(0),
         call.joined(2, &first),
         call.published(3, &first, &microphone("TR_1")),
-        call.egress(3, "EG_1", &microphone("TR_1"), EgressStatus::Starting),
+        call.capture(3, "EG_1", &microphone("TR_1"), CaptureStatus::Starting),
         call.left(10, &first),
-        call.egress(11, "EG_1", &microphone("TR_1"), EgressStatus::Complete),
+        call.capture(11, "EG_1", &microphone("TR_1"), CaptureStatus::Complete),
         call.joined(20, &second),
         call.published(21, &second, &microphone("TR_2")),
-        call.egress(21, "EG_2", &microphone("TR_2"), EgressStatus::Starting),
+        call.capture(21, "EG_2", &microphone("TR_2"), CaptureStatus::Starting),
         call.left(30, &second),
         call.finished(90),
-        call.egress(91, "EG_2", &microphone("TR_2"), EgressStatus::Failed),
+        call.capture(91, "EG_2", &microphone("TR_2"), CaptureStatus::Failed),
     ];
 
     assert_snapshot!(RoomStore::with(&events).outline("RM_1"), @r#"
@@ -79,7 +79,7 @@ fn a_participant_who_rejoins_gives_the_same_meeting_in_any_order() {
     connection PA_2 of zoe: 20.456s to 30s
     participant zoe "ZOE" Some(Standard)
     recording of TR_1 by EG_1: recordings/EG_1.ogg of 4s to 11s
-    recording of TR_2 by EG_2: failed: egress_failed Some("disk full")
+    recording of TR_2 by EG_2: failed: capture_failed Some("disk full")
     track TR_1 of zoe: 3s to 90s, not recorded: None
     track TR_2 of zoe: 21s to 90s, not recorded: None
     "#);
@@ -128,7 +128,7 @@ fn a_repeated_event_changes_nothing() {
     }
 }
 
-/// The events of a whole call as LiveKit sends them.
+/// The events of a whole call as a platform sends them.
 fn a_call() -> Vec<PlatformEvent> {
     let call = Call::new("RM_1");
     let (zoe, track) = (person("zoe", "PA_1", 2), microphone("TR_1"));
@@ -136,10 +136,10 @@ fn a_call() -> Vec<PlatformEvent> {
         call.started(0),
         call.joined(2, &zoe),
         call.published(2, &zoe, &track),
-        call.egress(3, "EG_1", &track, EgressStatus::Starting),
-        call.egress(4, "EG_1", &track, EgressStatus::Active),
-        call.egress(6, "EG_1", &track, EgressStatus::Ending),
-        call.egress(7, "EG_1", &track, EgressStatus::Complete),
+        call.capture(3, "EG_1", &track, CaptureStatus::Starting),
+        call.capture(4, "EG_1", &track, CaptureStatus::Active),
+        call.capture(6, "EG_1", &track, CaptureStatus::Ending),
+        call.capture(7, "EG_1", &track, CaptureStatus::Complete),
         call.unpublished(9, &zoe, &track),
         call.left(10, &zoe),
         call.finished(15),
@@ -155,13 +155,13 @@ fn a_restart() -> Vec<PlatformEvent> {
         call.started(0),
         call.joined(2, &before),
         call.published(2, &before, &first),
-        call.egress(2, "EG_1", &first, EgressStatus::Starting),
-        call.egress(3, "EG_1", &first, EgressStatus::Active),
+        call.capture(2, "EG_1", &first, CaptureStatus::Starting),
+        call.capture(3, "EG_1", &first, CaptureStatus::Active),
         call.started(8),
         call.joined(8, &after),
         call.published(8, &after, &second),
-        call.egress(10, "EG_x", &microphone("TR_nobodys"), EgressStatus::Active),
-        call.egress(22, "EG_1", &first, EgressStatus::Complete),
+        call.capture(10, "EG_x", &microphone("TR_nobodys"), CaptureStatus::Active),
+        call.capture(22, "EG_1", &first, CaptureStatus::Complete),
         call.unpublished(30, &after, &second),
         call.left(31, &after),
         call.finished(41),

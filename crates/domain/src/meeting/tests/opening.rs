@@ -14,7 +14,9 @@ fn a_recorder_or_an_agent_alone_opens_no_meeting() {
 
     let outcomes = [
         store.apply(&call.started(0)).outcome,
-        store.apply(&call.joined(1, &of_kind(ParticipantKind::Egress))).outcome,
+        store
+            .apply(&call.joined(1, &of_kind(ParticipantKind::Recorder)))
+            .outcome,
         store.apply(&call.joined(2, &of_kind(ParticipantKind::Agent))).outcome,
         store
             .apply(&call.published(3, &of_kind(ParticipantKind::Agent), &microphone("TR_1")))
@@ -33,7 +35,7 @@ fn a_recorder_is_not_a_participant_of_an_open_meeting() {
     let call = Call::new("RM_1");
     let mut store = RoomStore::with(&[call.joined(1, &zoe())]);
 
-    let change = store.apply(&call.joined(2, &of_kind(ParticipantKind::Egress)));
+    let change = store.apply(&call.joined(2, &of_kind(ParticipantKind::Recorder)));
 
     assert_eq!(change.outcome, Outcome::Ignored);
     assert_eq!(store.meeting("RM_1").unwrap().participants.len(), 1);

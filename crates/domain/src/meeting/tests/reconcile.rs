@@ -1,7 +1,7 @@
 //! Reconciling with the platform's list, for webhooks that were lost.
 
 use super::support::{Call, RoomStore, at, microphone, person, zoe};
-use crate::event::EgressStatus;
+use crate::event::CaptureStatus;
 use crate::job::Job;
 use crate::meeting::{MeetingState, Outcome};
 use crate::participant::{ObservedParticipant, ParticipantKind};
@@ -48,7 +48,7 @@ fn reconciling_and_late_events_give_the_same_meeting() {
 #[test]
 fn a_recorder_alone_in_a_live_room_opens_no_meeting() {
     let recorder = ObservedParticipant {
-        kind: ParticipantKind::Egress,
+        kind: ParticipantKind::Recorder,
         ..zoe()
     };
     let mut store = RoomStore::new();
@@ -82,7 +82,7 @@ fn reconciling_neither_reopens_a_closed_meeting_nor_requests_recordings_in_it() 
 fn a_track_whose_recorder_stopped_early_is_requested_again() {
     let call = Call::new("RM_1");
     let track = microphone("TR_1");
-    let limit = call.egress(3, "EG_1", &track, EgressStatus::LimitReached);
+    let limit = call.capture(3, "EG_1", &track, CaptureStatus::LimitReached);
     let mut store = RoomStore::with(&[call.published(2, &zoe(), &track), limit]);
     store.later(60);
 
@@ -148,12 +148,12 @@ fn a_poll_that_lists_the_room_starts_the_count_again() {
 }
 
 #[test]
-fn an_egress_still_open_long_after_its_meeting_is_failed_as_stuck() {
+fn a_capture_still_open_long_after_its_meeting_is_failed_as_stuck() {
     let call = Call::new("RM_1");
     let track = microphone("TR_1");
     let mut store = RoomStore::with(&[
         call.published(2, &zoe(), &track),
-        call.egress(3, "EG_1", &track, EgressStatus::Active),
+        call.capture(3, "EG_1", &track, CaptureStatus::Active),
         call.finished(10),
     ]);
     let mut fail_stuck = |second| {

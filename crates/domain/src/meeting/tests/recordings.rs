@@ -1,7 +1,7 @@
 //! How recordings start, end and are accepted.
 
 use super::support::{Call, RoomStore, at, microphone, only_track_reason, person, zoe};
-use crate::event::{EgressStatus, EventKind};
+use crate::event::{CaptureStatus, EventKind};
 use crate::job::Job;
 use crate::manifest::Fit;
 use crate::meeting::{Meeting, Outcome};
@@ -16,13 +16,13 @@ fn a_published_track_queues_one_start_and_its_end_one_acceptance() {
     let recording_id = store.meeting("RM_1").unwrap().recordings[0].id;
 
     for status in [
-        EgressStatus::Starting,
-        EgressStatus::Active,
-        EgressStatus::Ending,
-        EgressStatus::LimitReached,
+        CaptureStatus::Starting,
+        CaptureStatus::Active,
+        CaptureStatus::Ending,
+        CaptureStatus::LimitReached,
     ] {
         store.apply(&call.unpublished(8, &zoe(), &microphone("TR_1")));
-        store.apply(&call.egress(9, "EG_1", &microphone("TR_1"), status));
+        store.apply(&call.capture(9, "EG_1", &microphone("TR_1"), status));
     }
 
     assert_eq!(
@@ -40,28 +40,28 @@ fn a_published_track_queues_one_start_and_its_end_one_acceptance() {
 }
 
 #[test]
-fn a_second_egress_of_a_track_does_not_disturb_the_first() {
+fn a_second_capture_of_a_track_does_not_disturb_the_first() {
     let call = Call::new("RM_1");
     let mut store = RoomStore::with(&[
         call.published(2, &zoe(), &microphone("TR_1")),
-        call.egress(3, "EG_1", &microphone("TR_1"), EgressStatus::Active),
+        call.capture(3, "EG_1", &microphone("TR_1"), CaptureStatus::Active),
     ]);
 
-    let change = store.apply(&call.egress(4, "EG_2", &microphone("TR_1"), EgressStatus::Active));
+    let change = store.apply(&call.capture(4, "EG_2", &microphone("TR_1"), CaptureStatus::Active));
 
     assert!(change.is_empty());
     assert_eq!(change.outcome, Outcome::Deferred);
 }
 
 #[test]
-fn an_egress_without_an_id_or_of_another_room_is_ignored() {
+fn a_capture_without_an_id_or_of_another_room_is_ignored() {
     let call = Call::new("RM_1");
     let mut store = RoomStore::with(&[call.published(2, &zoe(), &microphone("TR_1"))]);
-    let mut report = call.report(9, "EG_1", &microphone("TR_1"), EgressStatus::Failed);
-    report.egress_id = None;
+    let mut report = call.report(9, "EG_1", &microphone("TR_1"), CaptureStatus::Failed);
+    report.platform_id = None;
 
-    let without_id = store.apply(&call.event(9, EventKind::RecordingEnded(report)));
-    let mut report = call.report(9, "EG_1", &microphone("TR_1"), EgressStatus::Complete);
+    let without_id = store.apply(&call.event(9, EventKind::CaptureEnded(report)));
+    let mut report = call.report(9, "EG_1", &microphone("TR_1"), CaptureStatus::Complete);
     report.room_sid = Some("RM_other".into());
     let elsewhere = store.change("RM_1", |meeting, env| meeting.apply_report(&report, env));
 
@@ -73,12 +73,12 @@ fn an_egress_without_an_id_or_of_another_room_is_ignored() {
 }
 
 #[test]
-fn an_egress_that_ended_before_any_packet_leaves_a_track_without_audio() {
+fn a_capture_that_ended_before_any_packet_leaves_a_track_without_audio() {
     let call = Call::new("RM_1");
 
     let store = RoomStore::with(&[
         call.published(2, &zoe(), &microphone("TR_1")),
-        call.egress(3, "EG_1", &microphone("TR_1"), EgressStatus::Aborted),
+        call.capture(3, "EG_1", &microphone("TR_1"), CaptureStatus::Aborted),
     ]);
 
     assert_eq!(failure(&store), Some(FailureReason::NoAudio));
@@ -86,15 +86,15 @@ fn an_egress_that_ended_before_any_packet_leaves_a_track_without_audio() {
 }
 
 #[test]
-fn an_egress_that_completes_without_a_valid_file_has_failed() {
+fn a_capture_that_completes_without_a_valid_file_has_failed() {
     let call = Call::new("RM_1");
     for key in [None, Some("../../etc/passwd".to_owned()), Some(String::new())] {
-        let mut report = call.report(9, "EG_1", &microphone("TR_1"), EgressStatus::Complete);
+        let mut report = call.report(9, "EG_1", &microphone("TR_1"), CaptureStatus::Complete);
         report.file.as_mut().unwrap().key = key;
 
         let store = RoomStore::with(&[
             call.published(2, &zoe(), &microphone("TR_1")),
-            call.event(9, EventKind::RecordingEnded(report)),
+            call.event(9, EventKind::CaptureEnded(report)),
         ]);
 
         assert_eq!(failure(&store), Some(FailureReason::NoFile));
@@ -131,7 +131,7 @@ fn a_creation_time_learned_late_moves_accepted_recordings() {
     let track = microphone("TR_1");
     let mut store = RoomStore::with(&[
         call.published(2, &zoe(), &track),
-        call.egress(7, "EG_1", &track, EgressStatus::Complete),
+        call.capture(7, "EG_1", &track, CaptureStatus::Complete),
     ]);
     let recording_id = only_recording(&store);
     store.change("RM_1", |meeting, env| {
@@ -210,7 +210,7 @@ fn audio_reported_after_an_inferred_failure_completes_the_recording() {
             meeting.fail_recording(id, reason, "gone".to_owned(), env.now)
         });
 
-        store.apply(&call.egress(9, "EG_1", &track, EgressStatus::Complete));
+        store.apply(&call.capture(9, "EG_1", &track, CaptureStatus::Complete));
 
         assert_eq!(failure(&store), None, "{reason}");
         assert_eq!(store.jobs.last(), Some(&Job::AcceptRecording { recording_id: id }));
@@ -234,7 +234,7 @@ fn recorded() -> Vec<crate::event::PlatformEvent> {
     vec![
         call.joined(2, &zoe()),
         call.published(2, &zoe(), &track),
-        call.egress(7, "EG_1", &track, EgressStatus::Complete),
+        call.capture(7, "EG_1", &track, CaptureStatus::Complete),
     ]
 }
 

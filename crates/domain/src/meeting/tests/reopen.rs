@@ -2,7 +2,7 @@
 
 use super::support::{Call, RoomStore, microphone, zoe};
 use crate::RecordingId;
-use crate::event::EgressStatus;
+use crate::event::CaptureStatus;
 use crate::job::Job;
 use crate::meeting::{CannotReopen, Change};
 use crate::recording::{FailureReason, RecordingState, Transcription};
@@ -69,7 +69,7 @@ fn a_request_is_repeated_only_while_its_track_is_live_and_not_recorded() {
     });
 
     let again = reopen(&mut store, &job).unwrap();
-    store.apply(&call.egress(3, "EG_1", &microphone("TR_1"), EgressStatus::Active));
+    store.apply(&call.capture(3, "EG_1", &microphone("TR_1"), CaptureStatus::Active));
     let running = reopen(&mut store, &job).unwrap_err();
     let (mut over, id) = requested();
     over.apply(&call.unpublished(9, &zoe(), &microphone("TR_1")));
@@ -87,7 +87,7 @@ fn a_request_is_repeated_only_while_its_track_is_live_and_not_recorded() {
 fn what_cannot_be_reopened_says_why() {
     let call = Call::new("RM_1");
     let (mut store, recording_id) = requested();
-    store.apply(&call.egress(3, "EG_1", &microphone("TR_1"), EgressStatus::Aborted));
+    store.apply(&call.capture(3, "EG_1", &microphone("TR_1"), CaptureStatus::Aborted));
     let meeting_id = store.meeting("RM_1").unwrap().head.id;
     let gone = RecordingId(uuid::Uuid::max());
     let table = [
@@ -132,7 +132,7 @@ fn requested() -> (RoomStore, RecordingId) {
 
 fn complete() -> (RoomStore, RecordingId) {
     let (mut store, id) = requested();
-    store.apply(&Call::new("RM_1").egress(7, "EG_1", &microphone("TR_1"), EgressStatus::Complete));
+    store.apply(&Call::new("RM_1").capture(7, "EG_1", &microphone("TR_1"), CaptureStatus::Complete));
     (store, id)
 }
 

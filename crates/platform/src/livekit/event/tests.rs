@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use domain::ObjectKey;
-use domain::event::EgressStatus;
+use domain::event::CaptureStatus;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn both_spellings_and_all_number_formats_are_parsed() {
 
     let event = read_json(&body);
 
-    let EventKind::RecordingEnded(report) = event.kind else {
+    let EventKind::CaptureEnded(report) = event.kind else {
         panic!("{event:?}")
     };
     assert_eq!(event.occurred_at.timestamp(), 1000);
@@ -42,10 +42,10 @@ fn unknown_event_names_and_states_are_not_errors() {
 
     assert_eq!(unknown.kind, EventKind::Unknown);
     assert_eq!(unknown.name, "room_teleported");
-    let EventKind::RecordingUpdated(report) = status.kind else {
+    let EventKind::CaptureUpdated(report) = status.kind else {
         panic!("{status:?}")
     };
-    assert_eq!(report.status, EgressStatus::Unknown);
+    assert_eq!(report.status, CaptureStatus::Unknown);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn the_key_of_a_file_includes_the_recorders_prefix() {
         let file = json!({"filename": filename, "location": location});
         let body = json!({"event": "egress_ended", "egressInfo": {"egressId": "EG_1", "fileResults": [file]}});
         let event = read(body.to_string().as_bytes(), now(), &store).unwrap().event;
-        let EventKind::RecordingEnded(report) = event.kind else {
+        let EventKind::CaptureEnded(report) = event.kind else {
             panic!("{event:?}")
         };
         report.file.unwrap().key.unwrap()

@@ -78,8 +78,8 @@ fn a_track_that_was_never_recorded_has_the_reason_of_its_recording() {
         "80 = 0 + 80, start_failed? of 1 10-90"
     );
     assert_eq!(
-        failing(FailureReason::EgressFailed).outline(),
-        "80 = 0 + 80, egress_failed of 1 10-90"
+        failing(FailureReason::CaptureFailed).outline(),
+        "80 = 0 + 80, capture_failed of 1 10-90"
     );
     assert_eq!(
         meeting().published(10.0, 90.0).outline(),
@@ -106,9 +106,9 @@ fn a_failed_recording_explains_what_was_lost_until_the_next_one_began() {
 fn a_track_of_which_nothing_was_recorded_is_listed_however_short_it_was() {
     let moment = meeting()
         .published(10.0, 10.0)
-        .recording(10.0, failed(FailureReason::EgressFailed, 10.0));
+        .recording(10.0, failed(FailureReason::CaptureFailed, 10.0));
 
-    assert_eq!(moment.outline(), "0 = 0 + 0, egress_failed of 1 10-10");
+    assert_eq!(moment.outline(), "0 = 0 + 0, capture_failed of 1 10-10");
 }
 
 #[test]

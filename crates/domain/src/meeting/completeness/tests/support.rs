@@ -101,7 +101,7 @@ impl Case {
             identity: "ada".into(),
             platform_room_sid: "RM_1".into(),
             track_sid: track.sid.clone(),
-            egress_id: None,
+            platform_id: None,
             requested_at: at(requested),
             attempts: 1,
             earlier_failure: None,

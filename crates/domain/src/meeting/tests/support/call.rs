@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{FIRST_MEETING, at};
 use crate::event::{
-    EgressFile, EgressReport, EgressStatus, EventKey, EventKind, EventRoom, PlatformEvent, PlatformKind, TrackEvent,
+    CaptureReport, CaptureStatus, CapturedFile, EventKey, EventKind, EventRoom, PlatformEvent, PlatformKind, TrackEvent,
 };
 use crate::meeting::{LiveParticipant, LiveRoom};
 use crate::participant::{ObservedParticipant, ParticipantKind};
@@ -45,7 +45,7 @@ impl Call {
         }
     }
 
-    /// Events about rooms and participants carry the room's creation time; those about tracks and egresses do not.
+    /// Events about rooms and participants carry the room's creation time; those about tracks and captures do not.
     pub fn event(&self, seconds: i64, kind: EventKind) -> PlatformEvent {
         let has_creation_time = matches!(
             kind,
@@ -90,37 +90,37 @@ impl Call {
         self.event(seconds, EventKind::TrackUnpublished(track_event(who, track)))
     }
 
-    /// An egress report, in the event that LiveKit sends for the status.
-    pub fn egress(&self, seconds: i64, id: &str, track: &ObservedTrack, status: EgressStatus) -> PlatformEvent {
+    /// A capture report, in the event that the platform sends for the status.
+    pub fn capture(&self, seconds: i64, id: &str, track: &ObservedTrack, status: CaptureStatus) -> PlatformEvent {
         let report = self.report(seconds, id, track, status);
         let kind = match status {
-            EgressStatus::Starting => EventKind::RecordingStarted(report),
-            status if status.is_terminal() => EventKind::RecordingEnded(report),
-            _ => EventKind::RecordingUpdated(report),
+            CaptureStatus::Starting => EventKind::CaptureStarted(report),
+            status if status.is_terminal() => EventKind::CaptureEnded(report),
+            _ => EventKind::CaptureUpdated(report),
         };
         self.event(seconds, kind)
     }
 
-    pub fn report(&self, seconds: i64, id: &str, track: &ObservedTrack, status: EgressStatus) -> EgressReport {
-        let has_audio = !matches!(status, EgressStatus::Starting | EgressStatus::Aborted);
-        EgressReport {
-            egress_id: Some(id.into()),
+    pub fn report(&self, seconds: i64, id: &str, track: &ObservedTrack, status: CaptureStatus) -> CaptureReport {
+        let has_audio = !matches!(status, CaptureStatus::Starting | CaptureStatus::Aborted);
+        CaptureReport {
+            platform_id: Some(id.into()),
             room_sid: Some(self.sid.as_str().into()),
             track_sid: Some(track.sid.clone()),
             requested_file: Some(self.requested_file(track)),
             status,
             updated_at: Some(at(seconds)),
             error: match status {
-                EgressStatus::Failed => Some("disk full".to_owned()),
-                EgressStatus::Aborted => Some("no_audio: the track ended before it sent a packet".to_owned()),
+                CaptureStatus::Failed => Some("disk full".to_owned()),
+                CaptureStatus::Aborted => Some("no_audio: the track ended before it sent a packet".to_owned()),
                 _ => None,
             },
             details: None,
-            file: has_audio.then(|| EgressFile {
+            file: has_audio.then(|| CapturedFile {
                 key: Some(format!("recordings/{id}.ogg")),
                 started_at: Some(at(4)),
                 ended_at: status.is_terminal().then(|| at(seconds)),
-                size_bytes: (status.is_terminal() && status != EgressStatus::Failed).then_some(12345),
+                size_bytes: (status.is_terminal() && status != CaptureStatus::Failed).then_some(12345),
             }),
             manifest_location: None,
             started_at: Some(at(3)),
@@ -138,7 +138,7 @@ impl Call {
         let participants = people.iter().map(|(participant, tracks)| LiveParticipant {
             participant: (*participant).clone(),
             tracks: tracks.to_vec(),
-            egress_ids: Vec::new(),
+            capture_ids: Vec::new(),
             beat: None,
         });
         LiveRoom {
@@ -174,15 +174,15 @@ impl LiveRoom {
     }
 }
 
-/// A connected recorder that announces egresses.
-pub fn recorder(egresses: &[&str]) -> LiveParticipant {
+/// A connected recorder that announces captures.
+pub fn recorder(captures: &[&str]) -> LiveParticipant {
     LiveParticipant {
         participant: ObservedParticipant {
-            kind: ParticipantKind::Egress,
-            ..person("egress-1", "PA_9", 3)
+            kind: ParticipantKind::Recorder,
+            ..person("capture-1", "PA_9", 3)
         },
         tracks: Vec::new(),
-        egress_ids: egresses.iter().map(|id| (*id).into()).collect(),
+        capture_ids: captures.iter().map(|id| (*id).into()).collect(),
         beat: None,
     }
 }

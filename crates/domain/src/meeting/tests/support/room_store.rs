@@ -200,8 +200,8 @@ impl RoomStore {
             )
         }));
         lines.extend(m.recordings.iter().map(|r| {
-            let egress = r.egress_id.as_ref().map_or("no egress", |id| id.as_str());
-            format!("recording of {} by {egress}: {}", r.track_sid, state(&r.state))
+            let capture = r.platform_id.as_ref().map_or("no capture", |id| id.as_str());
+            format!("recording of {} by {capture}: {}", r.track_sid, state(&r.state))
         }));
         lines.sort();
         let head = format!(

@@ -1,11 +1,11 @@
-//! Compares recordings that are open, or that we guess to have failed, with the platform's egresses, to notice ends whose
+//! Compares recordings that are open, or that we guess to have failed, with the platform's captures, to notice ends whose
 //! webhooks were lost.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{MeetingId, event::EgressReport, recording::Recording};
-use platform::{Platform, RecordingFilter};
+use domain::{MeetingId, event::CaptureReport, recording::Recording};
+use platform::{CaptureFilter, Platform};
 use storage::{StorageError, meetings, recordings, rooms};
 
 use super::{ReconcileError, one};
@@ -14,17 +14,17 @@ use crate::{change::change_and_commit, context::WorkerContext};
 /// Younger recordings are left to their job and their webhooks.
 const GRACE_PERIOD: TimeDelta = TimeDelta::seconds(30);
 
-/// How long we ask for the true end of a recording that we guess to have failed. LiveKit lists an ended egress for a day.
+/// How long we ask for the true end of a recording that we guess to have failed. LiveKit lists an ended capture for a day.
 const GUESS_DEADLINE: TimeDelta = TimeDelta::days(2);
 
 /// How often we ask for it, once the guess is no longer young.
 const GUESS_INTERVAL: TimeDelta = TimeDelta::minutes(5);
 
-/// Lists the egresses of each meeting that has such recordings, and applies their reports.
+/// Lists the captures of each meeting that has such recordings, and applies their reports.
 pub async fn reconcile(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(), ReconcileError> {
     for (meeting, unconfirmed) in unconfirmed_recordings(ctx).await? {
         one(
-            "egresses",
+            "captures",
             meeting,
             reconcile_meeting(ctx, platform, meeting, &unconfirmed),
         )
@@ -42,8 +42,8 @@ async fn reconcile_meeting(
     let Some(room) = room_of(ctx, meeting, platform).await? else {
         return Ok(());
     };
-    let reports = platform.list_recordings(&room, RecordingFilter::All).await?;
-    let is_news = |report: &&EgressReport| unconfirmed.iter().any(|recording| is_news_of(recording, report));
+    let reports = platform.list_captures(&room, CaptureFilter::All).await?;
+    let is_news = |report: &&CaptureReport| unconfirmed.iter().any(|recording| is_news_of(recording, report));
     for report in reports.iter().filter(is_news) {
         apply(ctx, meeting, report).await?;
     }
@@ -89,25 +89,25 @@ async fn room_of(
         .map(|room| room.name.to_string()))
 }
 
-/// Whether a report is of the egress of a recording and says more than is known. The domain knows whether an egress
+/// Whether a report is of the capture of a recording and says more than is known. The domain knows whether a capture
 /// without a recording is one of ours.
-fn is_news_of(recording: &Recording, report: &EgressReport) -> bool {
+fn is_news_of(recording: &Recording, report: &CaptureReport) -> bool {
     let is_new = recording
         .reported_at
         .is_none_or(|known| report.updated_at.is_none_or(|at| at > known));
     is_new
-        && match &recording.egress_id {
-            Some(id) => report.egress_id.as_ref() == Some(id),
+        && match &recording.platform_id {
+            Some(id) => report.platform_id.as_ref() == Some(id),
             None => report.track_sid.as_ref() == Some(&recording.track_sid),
         }
 }
 
-async fn apply(ctx: &WorkerContext, meeting: MeetingId, report: &EgressReport) -> Result<(), StorageError> {
+async fn apply(ctx: &WorkerContext, meeting: MeetingId, report: &CaptureReport) -> Result<(), StorageError> {
     change_and_commit(ctx, meeting, |meeting| {
         let change = meeting.apply_report(report, ctx.env());
         if !change.is_empty() {
-            let (egress, status) = (&report.egress_id, &report.status);
-            tracing::info!(egress.id = ?egress, ?status, "found an egress change without a webhook");
+            let (capture, status) = (&report.platform_id, &report.status);
+            tracing::info!(capture.platform_id = ?capture, ?status, "found a capture change without a webhook");
         }
         change
     })

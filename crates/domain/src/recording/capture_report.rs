@@ -1,9 +1,9 @@
-//! What an egress report says about a recording.
+//! What a capture report says about a recording.
 
 use super::conclusion::Observation;
 use super::state::{Active, Complete, Failed, FailureReason, RecordedFile};
 use crate::ObjectKey;
-use crate::event::{EgressReport, EgressStatus};
+use crate::event::{CaptureReport, CaptureStatus};
 
 /// The first words of our recorder's errors, before the colon, that are reasons of their own.
 const WORDS: [FailureReason; 7] = [
@@ -16,21 +16,21 @@ const WORDS: [FailureReason; 7] = [
     FailureReason::NoPackets,
 ];
 
-/// Returns what a report says; `None` if it only says that an egress was requested.
-pub(super) fn observation(report: &EgressReport) -> Option<Observation> {
+/// Returns what a report says; `None` if it only says that a capture was requested.
+pub(super) fn observation(report: &CaptureReport) -> Option<Observation> {
     match report.status {
-        EgressStatus::Starting | EgressStatus::Unknown => None,
-        EgressStatus::Active | EgressStatus::Ending => Some(Observation::Recording(Active {
+        CaptureStatus::Starting | CaptureStatus::Unknown => None,
+        CaptureStatus::Active | CaptureStatus::Ending => Some(Observation::Recording(Active {
             started_at: first_packet(report).or(report.started_at),
         })),
-        EgressStatus::Complete | EgressStatus::LimitReached => Some(complete(report)),
-        EgressStatus::Failed => Some(Observation::Ended(failed(report, FailureReason::EgressFailed))),
-        EgressStatus::Aborted => Some(Observation::Ended(failed(report, FailureReason::Aborted))),
+        CaptureStatus::Complete | CaptureStatus::LimitReached => Some(complete(report)),
+        CaptureStatus::Failed => Some(Observation::Ended(failed(report, FailureReason::CaptureFailed))),
+        CaptureStatus::Aborted => Some(Observation::Ended(failed(report, FailureReason::Aborted))),
     }
 }
 
-/// Whether a report is of an egress that ended with a file, whole or cut.
-pub(crate) fn brings_file(report: &EgressReport) -> bool {
+/// Whether a report is of a capture that ended with a file, whole or cut.
+pub(crate) fn brings_file(report: &CaptureReport) -> bool {
     match observation(report) {
         Some(Observation::Stored(_)) => true,
         Some(Observation::Ended(failed)) => failed.file.is_some(),
@@ -38,7 +38,7 @@ pub(crate) fn brings_file(report: &EgressReport) -> bool {
     }
 }
 
-fn complete(report: &EgressReport) -> Observation {
+fn complete(report: &CaptureReport) -> Observation {
     let Some(file) = file(report) else {
         return Observation::Ended(failed(report, FailureReason::NoFile));
     };
@@ -46,11 +46,11 @@ fn complete(report: &EgressReport) -> Observation {
         file,
         started_at: first_packet(report).or(report.started_at),
         ended_at: ended_at(report),
-        truncated: report.status == EgressStatus::LimitReached,
+        truncated: report.status == CaptureStatus::LimitReached,
     })
 }
 
-fn failed(report: &EgressReport, otherwise: FailureReason) -> Failed {
+fn failed(report: &CaptureReport, otherwise: FailureReason) -> Failed {
     let error = report.error.clone().or_else(|| report.details.clone());
     let reason = reason(error.as_deref()).unwrap_or(otherwise);
     let listened_from = report.started_at.filter(|_| reason == FailureReason::NoAudio);
@@ -70,16 +70,16 @@ fn reason(error: Option<&str>) -> Option<FailureReason> {
     WORDS.into_iter().find(|reason| reason.as_str() == word)
 }
 
-fn file(report: &EgressReport) -> Option<RecordedFile> {
+fn file(report: &CaptureReport) -> Option<RecordedFile> {
     let file = report.file.as_ref()?;
     let object = ObjectKey::parse(file.key.clone()?).ok()?;
     Some(RecordedFile::new(object, file.size_bytes))
 }
 
-fn first_packet(report: &EgressReport) -> Option<chrono::DateTime<chrono::Utc>> {
+fn first_packet(report: &CaptureReport) -> Option<chrono::DateTime<chrono::Utc>> {
     report.file.as_ref()?.started_at
 }
 
-fn ended_at(report: &EgressReport) -> Option<chrono::DateTime<chrono::Utc>> {
+fn ended_at(report: &CaptureReport) -> Option<chrono::DateTime<chrono::Utc>> {
     report.file.as_ref().and_then(|file| file.ended_at).or(report.ended_at)
 }
