@@ -14,6 +14,7 @@ pub mod config;
 pub mod context;
 mod download;
 pub mod engine;
+mod feed;
 pub mod inbox;
 pub mod jobs;
 mod log;

@@ -20,7 +20,7 @@ use crate::{
     config::{QUICK_JOBS, Settings, WorkerConfig},
     context::WorkerContext,
     engine::Engine,
-    inbox,
+    feed, inbox,
     log::chain,
     pools::Pool,
     queue::{Handler, WakeQueue},
@@ -77,10 +77,13 @@ pub async fn run(config: WorkerConfig, stop: CancellationToken) -> anyhow::Resul
     Ok(())
 }
 
-/// Reconciles with the platform and judges late webhooks, in tasks that end after `stop`. These need no Redis.
+/// Reconciles with the platform, judges late webhooks and publishes events, in tasks that end after `stop`. These need no
+/// Redis.
 fn spawn_control(ctx: &WorkerContext, tasks: &TaskTracker, stop: &CancellationToken) {
     let (inbox_ctx, inbox_stop) = (ctx.clone(), stop.clone());
     tasks.spawn(async move { inbox::run(&inbox_ctx, &inbox_stop).await });
+    let (feed_ctx, feed_stop) = (ctx.clone(), stop.clone());
+    tasks.spawn(async move { feed::run(&feed_ctx, &feed_stop).await });
     let (reconcile_ctx, reconcile_stop) = (ctx.clone(), stop.clone());
     tasks.spawn(async move { reconcile::run(&reconcile_ctx, &reconcile_stop).await });
 }

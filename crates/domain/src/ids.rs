@@ -96,6 +96,10 @@ uuid_id!(
     /// Identifies an API key.
     ApiKeyId
 );
+uuid_id!(
+    /// Identifies an event of the feed: what customers are told once, by every way.
+    FeedEventId
+);
 
 text_id!(
     /// Identifies a participant across connections, independent of the display name.

@@ -14,6 +14,7 @@
 
 pub mod clock;
 pub mod event;
+pub mod feed;
 pub mod ids;
 pub mod interval;
 pub mod job;

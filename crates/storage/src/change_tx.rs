@@ -2,15 +2,18 @@
 //! jobs and reconcilers all take it.
 
 use domain::{
-    MeetingId, RecordingId,
+    FeedEventId, MeetingId, RecordingId, RoomName,
     event::{EventRoom, PlatformKind},
+    feed::NewFeedEvent,
     meeting::{Change, EventContext, Fact, Meeting},
     room::Room,
 };
 use sqlx::{PgConnection, PgPool, PgTransaction};
 
+use uuid::Uuid;
+
 use crate::{
-    StorageError, facts,
+    StorageError, facts, feed,
     meetings::{self, Adopt},
     pool, recordings,
 };
@@ -21,6 +24,8 @@ use crate::{
 pub struct ChangeTx {
     tx: PgTransaction<'static>,
     facts: Vec<Fact>,
+    /// The same facts, as customers are told.
+    events: Vec<NewFeedEvent>,
 }
 
 impl ChangeTx {
@@ -29,6 +34,7 @@ impl ChangeTx {
         Ok(Self {
             tx: pool::begin(pool).await?,
             facts: Vec::new(),
+            events: Vec::new(),
         })
     }
 
@@ -44,7 +50,7 @@ impl ChangeTx {
         decide: impl FnOnce(&Room, &Meeting) -> Change,
     ) -> Result<Option<Change>, StorageError> {
         match meetings::lock(&mut self.tx, id).await? {
-            Some((room, meeting)) => self.save(decide(&room, &meeting)).await.map(Some),
+            Some((room, meeting)) => self.save(&room, decide(&room, &meeting)).await.map(Some),
             None => Ok(None),
         }
     }
@@ -70,27 +76,34 @@ impl ChangeTx {
         decide: impl FnOnce(&EventContext) -> Change,
     ) -> Result<Option<Change>, StorageError> {
         match meetings::event_context(&mut self.tx, platform, platform_room, adopt).await? {
-            Some(context) => self.save(decide(&context)).await.map(Some),
+            Some(context) => self.save(&context.room, decide(&context)).await.map(Some),
             None => Ok(None),
         }
     }
 
-    /// Adds a fact that no change of a meeting tells.
-    pub fn add_fact(&mut self, fact: Fact) {
-        self.facts.push(fact);
+    /// Adds a fact about a meeting of `room` that no change of the meeting tells.
+    pub fn add_fact(&mut self, room: &Room, fact: &Fact) {
+        self.tell(&room.name, fact);
     }
 
-    /// Commits, and publishes the facts.
-    pub async fn commit(self) -> Result<(), StorageError> {
+    /// Adds the facts to the feed, commits, and publishes them.
+    pub async fn commit(mut self) -> Result<(), StorageError> {
+        feed::insert(&mut self.tx, &self.events).await?;
         pool::commit(self.tx).await?;
         self.facts.iter().for_each(facts::publish);
         Ok(())
     }
 
-    async fn save(&mut self, change: Change) -> Result<Change, StorageError> {
+    async fn save(&mut self, room: &Room, change: Change) -> Result<Change, StorageError> {
         meetings::save(&mut self.tx, &change).await?;
-        self.facts.extend(&change.facts);
+        change.facts.iter().for_each(|fact| self.tell(&room.name, fact));
         Ok(change)
+    }
+
+    fn tell(&mut self, room: &RoomName, fact: &Fact) {
+        let id = FeedEventId(Uuid::now_v7());
+        self.events.push(NewFeedEvent::of_fact(id, room, fact));
+        self.facts.push(fact.clone());
     }
 }
 

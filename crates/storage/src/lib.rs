@@ -12,6 +12,7 @@ pub mod connections;
 mod error;
 pub mod events;
 mod facts;
+pub mod feed;
 pub mod inbox;
 pub mod jobs;
 pub mod locks;

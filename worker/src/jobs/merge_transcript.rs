@@ -119,7 +119,7 @@ impl Snapshot {
             jobs::add(tx.conn(), &[Job::ExportTranscript { meeting_id: id }]).await?;
             fact = FactKind::TranscriptReady;
         }
-        tx.add_fact(Fact::of_meeting(fact, id));
+        tx.add_fact(&self.room, &Fact::of_meeting(fact, &self.meeting.head));
         tx.commit().await?;
         tracing::info!(state = ?head.state, segments = turns.len(), missing = head.missing.len(), "transcript merged");
         Ok(true)
@@ -143,7 +143,7 @@ pub async fn after_death(tx: &mut ChangeTx, id: MeetingId) -> Result<(), Storage
     };
     let before = transcripts::find(tx.conn(), id).await?;
     if before.is_none_or(|before| before.state != TranscriptState::Failed) {
-        tx.add_fact(Fact::of_meeting(FactKind::TranscriptFailed, id));
+        tx.add_fact(&room, &Fact::of_meeting(FactKind::TranscriptFailed, &meeting.head));
     }
     transcripts::save(tx.conn(), &head).await
 }

@@ -1,6 +1,6 @@
-//! What happened in a meeting, for those who are told: logs, metrics, and later live events, outgoing webhooks and audit.
+//! What happened in a meeting, for those who are told: logs, metrics, and customers ([`crate::feed`]).
 
-use super::Meeting;
+use super::{Meeting, MeetingHead};
 use crate::recording::{FailureReason, Recording, RecordingState, Transcription};
 use crate::text_enum::text_enum;
 use crate::{MeetingId, RecordingId};
@@ -36,32 +36,42 @@ text_enum! {
 }
 
 /// Something that happened. It is published once, after the transaction that made it true has been committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Fact {
     /// What happened.
     pub kind: FactKind,
-    /// Where it happened.
-    pub meeting_id: MeetingId,
-    /// The recording that the fact is about, if it is about one.
-    pub recording_id: Option<RecordingId>,
+    /// Where it happened, as it is now.
+    pub meeting: MeetingHead,
+    /// The recording that the fact is about, if it is about one, as it is now; the last known one if it was withdrawn.
+    pub recording: Option<Recording>,
 }
 
 impl Fact {
     /// Creates a fact about a whole meeting.
-    pub fn of_meeting(kind: FactKind, meeting_id: MeetingId) -> Self {
+    pub fn of_meeting(kind: FactKind, meeting: &MeetingHead) -> Self {
         Self {
             kind,
-            meeting_id,
-            recording_id: None,
+            meeting: meeting.clone(),
+            recording: None,
         }
     }
 
-    fn of_recording(kind: FactKind, recording: &Recording) -> Self {
+    fn of_recording(kind: FactKind, meeting: &MeetingHead, recording: &Recording) -> Self {
         Self {
             kind,
-            meeting_id: recording.meeting_id,
-            recording_id: Some(recording.id),
+            meeting: meeting.clone(),
+            recording: Some(recording.clone()),
         }
+    }
+
+    /// Returns the id of the meeting.
+    pub fn meeting_id(&self) -> MeetingId {
+        self.meeting.id
+    }
+
+    /// Returns the id of the recording that the fact is about, if it is about one.
+    pub fn recording_id(&self) -> Option<RecordingId> {
+        self.recording.as_ref().map(|recording| recording.id)
     }
 }
 
@@ -70,30 +80,28 @@ pub(super) fn facts(before: Option<&Meeting>, after: &Meeting) -> Vec<Fact> {
     let was_open = before.map(|b| b.head.is_open());
     let mut facts = Vec::new();
     if was_open.is_none() {
-        facts.push(Fact::of_meeting(FactKind::MeetingOpened, after.head.id));
+        facts.push(Fact::of_meeting(FactKind::MeetingOpened, &after.head));
     }
     for recording in &after.recordings {
-        facts.extend(of_recording(before.and_then(|b| b.recording(recording.id)), recording));
+        let old = before.and_then(|b| b.recording(recording.id));
+        let kinds = of_recording(old, recording);
+        facts.extend(kinds.map(|kind| Fact::of_recording(kind, &after.head, recording)));
     }
     let withdrawn = before.iter().flat_map(|b| &b.recordings);
     let withdrawn = withdrawn.filter(|r| after.recording(r.id).is_none());
-    facts.extend(withdrawn.map(|r| Fact::of_recording(FactKind::RecordingWithdrawn, r)));
+    facts.extend(withdrawn.map(|r| Fact::of_recording(FactKind::RecordingWithdrawn, &after.head, r)));
     if !after.head.is_open() && was_open != Some(false) {
-        facts.push(Fact::of_meeting(FactKind::MeetingClosed, after.head.id));
+        facts.push(Fact::of_meeting(FactKind::MeetingClosed, &after.head));
     }
     facts
 }
 
-fn of_recording(before: Option<&Recording>, after: &Recording) -> Vec<Fact> {
+fn of_recording(before: Option<&Recording>, after: &Recording) -> impl Iterator<Item = FactKind> + use<> {
     let state = Some(of_state(&after.state)).filter(|kind| is_news(*kind, before, after));
     let is_new = |holds: fn(&Recording) -> bool| holds(after) && !before.is_some_and(holds);
     let accepted = is_new(|r| r.acceptance.is_some()).then_some(FactKind::RecordingAccepted);
     let transcribed = is_new(|r| r.transcription == Transcription::Done).then_some(FactKind::RecordingTranscribed);
-    [state, accepted, transcribed]
-        .into_iter()
-        .flatten()
-        .map(|kind| Fact::of_recording(kind, after))
-        .collect()
+    [state, accepted, transcribed].into_iter().flatten()
 }
 
 /// Returns what being in a state tells.

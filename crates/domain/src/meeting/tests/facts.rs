@@ -50,7 +50,7 @@ fn a_capture_that_fails_at_once_is_one_failed_recording() {
     let recording = &store.meeting("RM_1").unwrap().recordings[0];
     assert_eq!(facts.len(), 1);
     assert_eq!(
-        (facts[0].kind, facts[0].recording_id),
+        (facts[0].kind, facts[0].recording_id()),
         (FactKind::RecordingFailed, Some(recording.id))
     );
 }
