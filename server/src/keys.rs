@@ -20,17 +20,23 @@ const RANDOM_BYTES: usize = 32;
 /// Leading characters of a key that are stored in clear and shown in listings.
 const DISPLAY_CHARS: usize = 10;
 
-/// What a key permits. Each scope includes the ones before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What a key permits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
+    /// Reading everything.
     Read,
+    /// Changing rooms and meetings, and what `Read` permits.
     Write,
+    /// Issuing tokens to join rooms, and nothing else: the key of a page that lets people in need not be able to read
+    /// what they said.
+    Join,
+    /// Everything.
     Admin,
 }
 
 /// The scope does not exist.
-#[derive(Debug, thiserror::Error)]
-#[error("{0:?} is not a scope; use read, write or admin")]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a scope; use read, write, join or admin")]
 pub struct UnknownScope(String);
 
 /// A new key. Its text is stored nowhere.
@@ -40,18 +46,23 @@ pub struct NewKey {
 }
 
 impl Scope {
-    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
-
-    /// Whether a key with this scope may do what `other` permits.
-    pub fn includes(self, other: Self) -> bool {
-        self >= other
-    }
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Join, Self::Admin];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Write => "write",
+            Self::Join => "join",
             Self::Admin => "admin",
+        }
+    }
+
+    /// Whether a key with this scope may do what needs `needed`.
+    pub fn includes(self, needed: Self) -> bool {
+        match self {
+            Self::Admin => true,
+            Self::Write => matches!(needed, Self::Read | Self::Write),
+            Self::Read | Self::Join => needed == self,
         }
     }
 }
@@ -69,6 +80,7 @@ impl FromStr for Scope {
         match text {
             "read" => Ok(Self::Read),
             "write" => Ok(Self::Write),
+            "join" => Ok(Self::Join),
             "admin" => Ok(Self::Admin),
             other => Err(UnknownScope(other.to_owned())),
         }
@@ -118,8 +130,14 @@ mod tests {
     }
 
     #[test]
-    fn scopes_include_those_before_them() {
-        assert!(Scope::Read < Scope::Write && Scope::Write < Scope::Admin);
+    fn a_scope_includes_only_what_it_says() {
+        let included = |scope: Scope| Scope::ALL.map(|needed| scope.includes(needed));
+
+        assert_eq!(included(Scope::Read), [true, false, false, false]);
+        assert_eq!(included(Scope::Write), [true, true, false, false]);
+        assert_eq!(included(Scope::Join), [false, false, true, false]);
+        assert_eq!(included(Scope::Admin), [true; 4]);
+        assert!(Scope::ALL.iter().all(|scope| scope.as_str().parse() == Ok(*scope)));
         assert!("root".parse::<Scope>().is_err());
     }
 }

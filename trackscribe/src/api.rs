@@ -170,7 +170,7 @@ pub struct ApiArgs {
     /// URL of the API [default: the API of the stack in the data folder]
     #[arg(long, env = "TRACKSCRIBE_API_URL", value_name = "URL")]
     api_url: Option<String>,
-    /// File with an API key of scope write [default: admin.key in the data folder]
+    /// File with an API key of the scopes write and join [default: admin.key in the data folder]
     #[arg(long, env = "TRACKSCRIBE_API_KEY_FILE", value_name = "FILE")]
     api_key_file: Option<PathBuf>,
     /// Data folder of `trackscribe up`

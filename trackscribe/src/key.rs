@@ -26,7 +26,7 @@ enum Action {
         /// Name of the key in lists
         #[arg(long, value_name = "TEXT")]
         name: String,
-        /// Scope of the key: read, write or admin; each includes the ones before it
+        /// Scope of the key, may be repeated: read, write (includes read), join (issues tokens to join rooms) or admin (includes all)
         #[arg(long = "scope", default_value = "read", value_name = "SCOPE")]
         scopes: Vec<Scope>,
     },

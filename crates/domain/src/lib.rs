@@ -22,6 +22,7 @@ pub mod manifest;
 pub mod meeting;
 pub mod object_key;
 pub mod participant;
+pub mod permissions;
 pub mod recording;
 pub mod room;
 mod text_enum;

@@ -25,13 +25,13 @@ text_enum! {
 }
 
 text_enum! {
-    /// What a participant may do in the room that they join.
+    /// What somebody is in a room. [`Permissions`](crate::permissions::Permissions) says what they may do.
     Role {
-        /// The same as a participant; control over others goes through our API.
+        /// A participant who may control others, through our API.
         Host = "host",
-        /// May publish camera, microphone and screen, subscribe to everyone, and send data.
+        /// Speaks and is heard.
         Participant = "participant",
-        /// May only subscribe.
+        /// Watches and listens.
         Listener = "listener",
     }
 }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::event::{CaptureReport, EventRoom, PlatformEvent, PlatformKind};
 use domain::meeting::LiveParticipant;
-use domain::participant::Role;
+use domain::permissions::Permissions;
 use domain::{Identity, PlatformCaptureId, RoomName, TrackSid};
 use http::HeaderMap;
 use secrecy::SecretString;
@@ -93,7 +93,7 @@ pub struct JoinRequest {
     /// Generated if `None`. Joining with an identity already in use disconnects the earlier participant.
     pub identity: Option<Identity>,
     pub display_name: String,
-    pub role: Role,
+    pub permissions: Permissions,
     /// Between [`MIN_TOKEN_TTL`] and [`MAX_TOKEN_TTL`]; [`DEFAULT_TOKEN_TTL`] if `None`.
     pub ttl: Option<TimeDelta>,
 }

@@ -16,7 +16,7 @@ pub struct ApiKey {
     pub name: String,
     /// First characters, to distinguish keys in lists.
     pub prefix: String,
-    /// `read`, `write`, `admin`.
+    /// `read`, `write`, `join`, `admin`.
     pub scopes: Vec<String>,
     pub created_at: DateTime<Utc>,
     pub last_used_at: Option<DateTime<Utc>>,
@@ -122,5 +122,32 @@ mod tests {
         assert!(revoked);
         assert_eq!(find_by_hash(&mut conn, &HASH).await.unwrap(), None);
         assert_eq!(list(&mut conn).await.unwrap()[0].last_used_at, Some(now));
+    }
+
+    #[sqlx::test(migrations = false)]
+    async fn keys_that_could_issue_tokens_still_can_after_the_migration(pool: PgPool) {
+        let mut conn = pool.acquire().await.unwrap();
+        let is_before = |m: &&sqlx::migrate::Migration| m.version < 13;
+        for migration in crate::pool::MIGRATOR.iter().filter(is_before) {
+            sqlx::raw_sql(migration.sql.clone()).execute(&mut *conn).await.unwrap();
+        }
+        let insert = "INSERT INTO api_keys (id, name, hash, prefix, scopes, created_at)
+                      VALUES (gen_random_uuid(), $1, decode(md5($1), 'hex'), 'tsk', $2, now())";
+        for (name, scopes) in [("page", &["write"][..]), ("log", &["read"]), ("up", &["admin"])] {
+            sqlx::query(insert)
+                .bind(name)
+                .bind(scopes)
+                .execute(&mut *conn)
+                .await
+                .unwrap();
+        }
+
+        let migration = crate::pool::MIGRATOR.iter().find(|m| m.version == 13).unwrap();
+        sqlx::raw_sql(migration.sql.clone()).execute(&mut *conn).await.unwrap();
+
+        let mut keys = list(&mut conn).await.unwrap();
+        keys.sort_by(|a, b| a.name.cmp(&b.name));
+        let scopes: Vec<String> = keys.iter().map(|key| key.scopes.join(",")).collect();
+        assert_eq!(scopes, ["read", "write,join", "admin"]);
     }
 }

@@ -13,11 +13,14 @@ use crate::{
     state::AppState,
 };
 
-/// Extractor: a caller whose key has the scope `read`. Every handler takes this or [`Writer`], so none skips the check.
+/// Extractor: a caller whose key has the scope `read`. Every handler takes one of these extractors, so none skips the check.
 pub struct Reader;
 
 /// Extractor: a caller whose key has the scope `write`.
 pub struct Writer;
+
+/// Extractor: a caller whose key has the scope `join`.
+pub struct Admitter;
 
 impl FromRequestParts<AppState> for Reader {
     type Rejection = ApiError;
@@ -32,6 +35,14 @@ impl FromRequestParts<AppState> for Writer {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> ApiResult<Self> {
         authorize(Scope::Write, &parts.headers, app).await.map(|()| Self)
+    }
+}
+
+impl FromRequestParts<AppState> for Admitter {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> ApiResult<Self> {
+        authorize(Scope::Join, &parts.headers, app).await.map(|()| Self)
     }
 }
 

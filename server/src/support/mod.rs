@@ -46,9 +46,10 @@ use crate::{
     keys::{self, Scope},
 };
 
-/// Keys with the scopes `read` and `write`.
+/// Keys with the scopes `read`, `write` and `join`.
 pub const READ: &str = "tsk_read";
 pub const WRITE: &str = "tsk_write";
+pub const JOIN: &str = "tsk_join";
 
 /// The application of one test.
 pub struct TestApp {
@@ -61,11 +62,12 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// Builds the application and adds the keys [`READ`] and [`WRITE`].
+    /// Builds the application and adds the keys [`READ`], [`WRITE`] and [`JOIN`].
     pub async fn new(pool: PgPool) -> Self {
         let app = Self::build(pool, |_| {});
         app.add_key(READ, Scope::Read).await;
         app.add_key(WRITE, Scope::Write).await;
+        app.add_key(JOIN, Scope::Join).await;
         app
     }
 
@@ -150,10 +152,20 @@ impl TestApp {
     }
 
     pub async fn send_json(&self, method: Method, path: &str, body: &Value) -> TestResponse {
+        self.send_json_as(WRITE, method, path, body).await
+    }
+
+    /// Asks for a token to join a room.
+    pub async fn join(&self, room: &str, body: &Value) -> TestResponse {
+        self.send_json_as(JOIN, Method::POST, &format!("/v1/rooms/{room}/join"), body)
+            .await
+    }
+
+    pub async fn send_json_as(&self, key: &str, method: Method, path: &str, body: &Value) -> TestResponse {
         let request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::AUTHORIZATION, format!("Bearer {WRITE}"))
+            .header(header::AUTHORIZATION, format!("Bearer {key}"))
             .header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(Body::from(body.to_string())).unwrap()).await
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::Identity;
-use domain::participant::Role;
+use domain::permissions::Permissions;
 use livekit_api::access_token::{Claims, VideoGrants};
 use livekit_protocol::RoomConfiguration;
 
@@ -59,26 +59,32 @@ fn is_plain(text: &str) -> bool {
     text.len() <= MAX_TEXT && !text.chars().any(char::is_control)
 }
 
-/// A host gets no `roomAdmin` grant, so that a browser never holds more rights than our API gives its user.
+/// Nobody gets a `roomAdmin` grant, so that a browser never holds more rights than our API gives its user.
 fn grants(request: &JoinRequest) -> VideoGrants {
-    let may_publish = match request.role {
-        Role::Host | Role::Participant => true,
-        Role::Listener => false,
-    };
-    let sources: &[&str] = if may_publish {
-        &["camera", "microphone", "screen_share", "screen_share_audio"]
-    } else {
-        &[]
-    };
+    let may = request.permissions;
     VideoGrants {
         room_join: true,
         room: request.room.to_string(),
-        can_publish: Some(may_publish),
-        can_publish_sources: sources.iter().map(ToString::to_string).collect(),
-        can_publish_data: Some(may_publish),
+        // An empty list of sources means all of them, so this flag is what keeps somebody from publishing.
+        can_publish: Some(may.may_publish()),
+        can_publish_sources: sources(may),
+        can_publish_data: Some(may.data),
         can_subscribe: Some(true),
+        hidden: may.hidden,
         ..VideoGrants::default()
     }
+}
+
+fn sources(may: Permissions) -> Vec<String> {
+    let sources: [(bool, &[&str]); 3] = [
+        (may.video, &["camera"]),
+        (may.audio, &["microphone"]),
+        (may.screen, &["screen_share", "screen_share_audio"]),
+    ];
+    let allowed = sources.iter().filter(|(allowed, _)| *allowed);
+    allowed
+        .flat_map(|(_, names)| names.iter().map(ToString::to_string))
+        .collect()
 }
 
 fn room_config(config: &LivekitConfig) -> RoomConfiguration {
@@ -103,6 +109,8 @@ mod tests {
     use std::sync::Arc;
 
     use domain::RoomName;
+    use domain::participant::Role;
+    use domain::permissions::PermissionChoice;
     use secrecy::ExposeSecret;
     use serde_json::{Value, json};
     use uuid::Uuid;
@@ -138,16 +146,57 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_may_only_subscribe_and_a_host_gets_no_admin_grant() {
-        let grants = |role| serde_json::to_value(grants(&JoinRequest { role, ..request() })).unwrap();
+    fn a_listener_may_only_subscribe_and_nobody_gets_an_admin_grant() {
+        let listener = granted(Permissions::of(Role::Listener));
 
-        let listener = grants(Role::Listener);
         assert_eq!(
             listener,
             json!({"roomJoin": true, "room": "standup", "canPublish": false, "canSubscribe": true, "canPublishData": false})
         );
-        assert_eq!(grants(Role::Host), grants(Role::Participant));
-        assert_eq!(grants(Role::Host).get("roomAdmin"), None);
+        assert_eq!(granted(Permissions::of(Role::Host)).get("roomAdmin"), None);
+    }
+
+    #[test]
+    fn each_permission_is_granted_by_itself() {
+        let nothing = Permissions::of(Role::Listener);
+        let sources = |permissions| {
+            let granted = granted(permissions);
+            (granted["canPublish"].clone(), granted["canPublishSources"].clone())
+        };
+
+        let microphone = Permissions { audio: true, ..nothing };
+        let screen = Permissions {
+            screen: true,
+            ..nothing
+        };
+        let chat = granted(Permissions { data: true, ..nothing });
+        let hidden = PermissionChoice {
+            hidden: Some(true),
+            ..PermissionChoice::default()
+        };
+        let hidden = granted(Permissions::choose(Role::Listener, hidden).unwrap());
+
+        assert_eq!(sources(microphone), (json!(true), json!(["microphone"])));
+        assert_eq!(
+            sources(screen),
+            (json!(true), json!(["screen_share", "screen_share_audio"]))
+        );
+        assert_eq!(
+            (&chat["canPublish"], &chat["canPublishData"]),
+            (&json!(false), &json!(true))
+        );
+        assert_eq!(
+            (&hidden["hidden"], &hidden["canPublish"]),
+            (&json!(true), &json!(false))
+        );
+    }
+
+    fn granted(permissions: Permissions) -> Value {
+        let request = JoinRequest {
+            permissions,
+            ..request()
+        };
+        serde_json::to_value(grants(&request)).unwrap()
     }
 
     #[test]
@@ -198,7 +247,7 @@ mod tests {
             room: RoomName::parse("standup").unwrap(),
             identity: None,
             display_name: "Zoë 寿".to_owned(),
-            role: Role::Participant,
+            permissions: Permissions::of(Role::Participant),
             ttl: None,
         }
     }

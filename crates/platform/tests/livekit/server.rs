@@ -3,6 +3,7 @@
 use crate::support::{KEY, SECRET, config, key, livekit_at};
 use chrono::Utc;
 use domain::participant::Role;
+use domain::permissions::Permissions;
 use domain::{PlatformCaptureId, RoomName};
 use platform::livekit::{Livekit, LivekitConfig};
 use platform::{CaptureFilter, JoinRequest, Platform, PlatformError};
@@ -22,7 +23,7 @@ async fn a_real_server_accepts_our_tokens_and_calls() {
         room: RoomName::parse("standup").unwrap(),
         identity: None,
         display_name: "Zoë 寿".to_owned(),
-        role: Role::Listener,
+        permissions: Permissions::of(Role::Listener),
         ttl: None,
     };
 

@@ -4,16 +4,21 @@ use axum::{
     http::{HeaderName, StatusCode, header},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Identity, RoomName, event::PlatformKind, participant::Role};
+use domain::{
+    Identity, RoomName,
+    event::PlatformKind,
+    participant::Role,
+    permissions::{NotPermitted, Permissions},
+};
 use platform::{JoinError, JoinRequest, JoinToken};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::RoomPath;
+use super::{PermissionsBody, PermissionsChoice, RoomPath};
 use crate::{
     api::{
-        caller::Writer,
+        caller::Admitter,
         error::{ApiError, ApiResult, Problem},
         extract::ApiJson,
     },
@@ -36,8 +41,10 @@ pub struct JoinRoom {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
     identity: Option<Identity>,
     /// `participant` (the default) may publish camera, microphone and screen, subscribe to everyone, and send data.
-    /// `listener` may only subscribe. `host` currently has the same rights as `participant`.
+    /// `listener` may only subscribe. `host` has the permissions of a `participant`.
     role: Option<Role>,
+    /// Permissions that differ from those of the role.
+    permissions: Option<PermissionsChoice>,
     /// Validity of the token in seconds, 300 to 86400. Default: 7200. An expired token does not end a call that was
     /// joined with it.
     #[schema(minimum = 300, maximum = 86400, default = 7200)]
@@ -57,6 +64,8 @@ pub struct JoinCredentials {
     /// The requested or generated identity.
     #[schema(value_type = String)]
     identity: Identity,
+    /// What the token permits.
+    permissions: PermissionsBody,
     /// When the token expires.
     expires_at: DateTime<Utc>,
 }
@@ -68,7 +77,7 @@ pub struct JoinCredentials {
 /// token; earlier ones stay valid until they expire.
 #[utoipa::path(
     post, path = "/v1/rooms/{name}/join", operation_id = "join_room", tag = "rooms",
-    security(("key" = ["write"])),
+    security(("key" = ["join"])),
     params(("name" = String, Path, description = "Room name")), request_body = JoinRoom,
     responses(
         (status = 201, body = JoinCredentials, description = "The token"),
@@ -78,7 +87,7 @@ pub struct JoinCredentials {
 )]
 pub async fn join(
     State(app): State<AppState>,
-    _: Writer,
+    _: Admitter,
     path: RoomPath,
     ApiJson(body): ApiJson<JoinRoom>,
 ) -> ApiResult<(StatusCode, [(HeaderName, &'static str); 1], Json<JoinCredentials>)> {
@@ -90,11 +99,12 @@ pub async fn join(
             room.platform
         ))
     })?;
-    let token = adapter.join_token(&body.into_request(room.name)?, (app.clock)())?;
+    let request = body.into_request(room.name)?;
+    let token = adapter.join_token(&request, (app.clock)())?;
     Ok((
         StatusCode::CREATED,
         [(header::CACHE_CONTROL, "no-store")],
-        Json(JoinCredentials::new(room.platform, token)),
+        Json(JoinCredentials::new(room.platform, request.permissions, token)),
     ))
 }
 
@@ -115,25 +125,33 @@ impl JoinRoom {
             .ttl_s
             .map(|seconds| TimeDelta::try_seconds(seconds).ok_or(JoinError::InvalidTtl))
             .transpose()?;
+        let role = self.role.unwrap_or(Role::Participant);
         Ok(JoinRequest {
             room,
             identity: self.identity,
             display_name: self.display_name,
-            role: self.role.unwrap_or(Role::Participant),
+            permissions: Permissions::choose(role, self.permissions.unwrap_or_default().into())?,
             ttl,
         })
     }
 }
 
 impl JoinCredentials {
-    fn new(platform: PlatformKind, token: JoinToken) -> Self {
+    fn new(platform: PlatformKind, permissions: Permissions, token: JoinToken) -> Self {
         Self {
             platform,
             url: token.url,
             token: token.token.expose_secret().to_owned(),
             identity: token.identity,
+            permissions: permissions.into(),
             expires_at: token.expires_at,
         }
+    }
+}
+
+impl From<NotPermitted> for ApiError {
+    fn from(error: NotPermitted) -> Self {
+        Self::invalid(format!("permissions.{}", error.permission), error)
     }
 }
 

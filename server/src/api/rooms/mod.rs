@@ -8,6 +8,7 @@ pub mod list;
 pub mod update;
 
 mod path;
+mod permissions;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use domain::{
     room::{ConsentPolicy, Language, RecordingPolicy, Room},
 };
 pub use path::RoomPath;
+pub use permissions::{PermissionsBody, PermissionsChoice};
 use serde::Serialize;
 pub use settings::{ConsentChoice, PlatformChoice, RecordingChoice};
 use utoipa::ToSchema;

@@ -198,14 +198,14 @@ async fn a_token_is_issued_without_livekit(pool: PgPool) {
     let app = with_room(pool).await;
     let body = json!({"display_name": "Ada", "identity": "ada", "role": "listener", "ttl_s": 300});
 
-    let answer = app.send_json(Method::POST, "/v1/rooms/standup/join", &body).await;
+    let answer = app.join("standup", &body).await;
 
     let mut shown = answer.json();
     let token = shown["token"].take();
     assert_eq!(answer.status, StatusCode::CREATED);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(token.as_str().unwrap().split('.').count(), 3);
-    assert_snapshot!(shown, @r#"{"expires_at":"2027-01-15T08:05:00Z","identity":"ada","platform":"livekit","token":null,"url":"wss://livekit.test"}"#);
+    assert_snapshot!(shown, @r#"{"expires_at":"2027-01-15T08:05:00Z","identity":"ada","permissions":{"audio":false,"data":false,"hidden":false,"screen":false,"video":false},"platform":"livekit","token":null,"url":"wss://livekit.test"}"#);
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
@@ -222,8 +222,11 @@ async fn an_invalid_join_request_names_the_field(pool: PgPool) {
         json!({"display_name": "Ada", "identity": "egress-1"}),
         json!({"display_name": "Ada\nLovelace"}),
         json!({"display_name": "Ada", "role": "admin"}),
+        json!({"display_name": "Ada", "role": "listener", "permissions": {"audio": true}}),
+        json!({"display_name": "Ada", "permissions": {"hidden": true}}),
+        json!({"display_name": "Ada", "permissions": {"roomAdmin": true}}),
     ] {
-        let answer = app.send_json(Method::POST, "/v1/rooms/standup/join", &body).await;
+        let answer = app.join("standup", &body).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
         named.push(fields(answer.json()));
     }
@@ -237,7 +240,33 @@ async fn an_invalid_join_request_names_the_field(pool: PgPool) {
             "identity",
             "identity",
             "display_name",
-            "role"
+            "role",
+            "permissions.audio",
+            "permissions.hidden",
+            "permissions.roomAdmin"
         ]
     );
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn names_in_any_script_and_random_identities_are_accepted(pool: PgPool) {
+    let app = with_room(pool).await;
+    let mut identities = std::collections::BTreeSet::new();
+
+    for name in [
+        "Zoë",
+        "寿司",
+        "Абай",
+        "ليلى",
+        "👩‍🚀",
+        "नमस्ते",
+        "",
+        "a".repeat(256).as_str(),
+    ] {
+        let answer = app.join("standup", &json!({"display_name": name})).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{name}: {}", answer.text());
+        identities.insert(answer.json()["identity"].as_str().unwrap().to_owned());
+    }
+
+    assert_eq!(identities.len(), 8);
 }
