@@ -10,6 +10,7 @@ pub mod keys;
 mod limits;
 mod middleware;
 mod openapi;
+mod request_id;
 mod router;
 mod run;
 mod state;

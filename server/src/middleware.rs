@@ -7,29 +7,23 @@ use std::{
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::HeaderValue,
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use tracing::{Instrument, field};
 
-use crate::{api::error::ApiError, state::AppState};
-
-/// Request header: the caller's id of the request. Response header: the id of the request in our logs.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::{api::error::ApiError, request_id, state::AppState};
 
 /// Span field with the id of the API key.
 pub const KEY_ID: &str = "key.id";
 
-/// Longest request id that is adopted from a caller.
-const MAX_REQUEST_ID_LEN: usize = 64;
-
 /// Time limit until a response starts. Streaming its body has no limit.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Gives the request an id and a log span, and records its metrics.
 pub async fn trace(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    let id = caller_request_id(request.headers()).unwrap_or_else(|| (app.ids)().to_string());
+    let id = request_id::of_caller(request.headers()).unwrap_or_else(|| (app.ids)().to_string());
     let method = request.method().clone();
     let route = request
         .extensions()
@@ -38,7 +32,7 @@ pub async fn trace(State(app): State<AppState>, request: Request, next: Next) ->
         .to_owned();
     let span = tracing::info_span!("request", request.id = id, %method, route, key.id = field::Empty);
     let started = Instant::now();
-    let mut response = async {
+    let respond = async {
         let response = next.run(request).await;
         tracing::debug!(
             status = response.status().as_u16(),
@@ -46,12 +40,11 @@ pub async fn trace(State(app): State<AppState>, request: Request, next: Next) ->
             "response sent"
         );
         response
-    }
-    .instrument(span)
-    .await;
+    };
+    let mut response = request_id::within(id.clone(), respond.instrument(span)).await;
     record_metrics(method.as_str(), route, &response, started.elapsed());
     if let Ok(id) = HeaderValue::try_from(id) {
-        response.headers_mut().insert(REQUEST_ID, id);
+        response.headers_mut().insert(request_id::REQUEST_ID, id);
     }
     response
 }
@@ -88,26 +81,4 @@ fn record_metrics(method: &str, route: String, response: &Response, took: Durati
     ];
     metrics::counter!("trackscribe_http_requests_total", &labels).increment(1);
     metrics::histogram!("trackscribe_http_request_seconds", &labels[..2]).record(took.as_secs_f64());
-}
-
-/// Returns the caller's request id if it is short and safe to log unescaped.
-fn caller_request_id(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    ((1..=MAX_REQUEST_ID_LEN).contains(&id.len()) && id.bytes().all(is_plain)).then(|| id.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_short_and_plain_request_id_is_adopted() {
-        let read = |id: &str| caller_request_id(&HeaderMap::from_iter([(REQUEST_ID, id.parse().unwrap())]));
-
-        assert_eq!(read("req-1_a.B").as_deref(), Some("req-1_a.B"));
-        for bad in ["", "a b", "a\"b", &"x".repeat(65)] {
-            assert_eq!(read(bad), None, "{bad:?}");
-        }
-    }
 }

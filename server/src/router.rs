@@ -14,6 +14,7 @@ use crate::{
     api::{
         error::ApiError,
         extract::MAX_JSON_BYTES,
+        strict_query::{self, QueryParameters},
         {meetings, recordings, rooms, transcripts},
     },
     health, limits, middleware,
@@ -39,7 +40,11 @@ pub fn router(app: AppState) -> Router {
 pub fn documented_routes(app: &AppState) -> (Router<AppState>, OpenApiDocument) {
     let (routes, mut document) = api_routes(app).split_for_parts();
     openapi::add_common_parts(&mut document);
-    (routes, document)
+    let parameters = QueryParameters::of(&document);
+    (
+        routes.layer(from_fn_with_state(parameters, strict_query::refuse_unknown)),
+        document,
+    )
 }
 
 fn api_routes(app: &AppState) -> OpenApiRouter<AppState> {

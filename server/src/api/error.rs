@@ -12,6 +12,8 @@ use serde::Serialize;
 use storage::StorageError;
 use utoipa::ToSchema;
 
+use crate::request_id;
+
 /// Prefix of every `type`. What follows it is stable: clients compare it.
 pub const TYPE_PREFIX: &str = "urn:trackscribe:problem:";
 
@@ -95,6 +97,9 @@ pub struct Problem {
     /// State of the transcript or recording. Present only with the types `transcript-not-ready` and `audio-not-ready`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// Id of the request, as in the header `X-Request-Id` and in the server's log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 impl ApiError {
@@ -152,6 +157,7 @@ impl ApiError {
                 Self::AudioNotReady(state) => Some((*state).to_owned()),
                 _ => None,
             },
+            request_id: request_id::current(),
         }
     }
 

@@ -1,12 +1,14 @@
 //! The REST API under `/v1`: one folder per resource, one file per operation.
 
 pub mod caller;
+pub mod created;
 pub mod error;
 pub mod extract;
 pub mod list_page;
 pub mod meetings;
 pub mod recordings;
 pub mod rooms;
+pub mod strict_query;
 pub mod transcripts;
 
 #[cfg(test)]

@@ -69,6 +69,17 @@ pub fn check(app: &AppState, method: &Method, path: &str, response: &TestRespons
         "{name} does not document {status}: {}",
         response.text()
     );
+    for name in documented["headers"]
+        .as_object()
+        .into_iter()
+        .flat_map(|headers| headers.keys())
+    {
+        assert!(
+            response.headers.contains_key(name),
+            "{name} is missing in {status} of {}",
+            operation.path
+        );
+    }
     if let (Some(types), false) = (documented["content"].as_object(), response.body.is_empty()) {
         let content_type = response.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
         let essence = content_type.split(';').next().unwrap_or_default();

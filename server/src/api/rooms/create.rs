@@ -1,4 +1,4 @@
-use axum::{Json, extract::State, http::StatusCode};
+use axum::extract::State;
 use domain::{
     RoomId, RoomName,
     event::PlatformKind,
@@ -12,6 +12,7 @@ use super::{ConsentChoice, PlatformChoice, RecordingChoice, RoomBody};
 use crate::{
     api::{
         caller::Writer,
+        created::Created,
         error::{ApiError, ApiResult, Problem},
         extract::ApiJson,
     },
@@ -54,13 +55,16 @@ pub async fn create(
     State(app): State<AppState>,
     _: Writer,
     ApiJson(body): ApiJson<CreateRoom>,
-) -> ApiResult<(StatusCode, Json<RoomBody>)> {
+) -> ApiResult<Created<RoomBody>> {
     let room = body.into_room(RoomId((app.ids)()), &app);
     let mut conn = app.conn().await?;
     storage::rooms::insert(&mut conn, &room)
         .await
         .map_err(|error| name_taken(error, &room.name))?;
-    Ok((StatusCode::CREATED, Json(room.into())))
+    Ok(Created {
+        location: format!("/v1/rooms/{}", room.name),
+        body: room.into(),
+    })
 }
 
 impl CreateRoom {

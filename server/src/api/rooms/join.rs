@@ -1,7 +1,6 @@
 use axum::{
-    Json,
     extract::State,
-    http::{HeaderName, StatusCode, header},
+    http::{HeaderName, header},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -19,6 +18,7 @@ use super::{PermissionsBody, PermissionsChoice, RoomPath};
 use crate::{
     api::{
         caller::Admitter,
+        created::Created,
         error::{ApiError, ApiResult, Problem},
         extract::ApiJson,
     },
@@ -90,7 +90,7 @@ pub async fn join(
     _: Admitter,
     path: RoomPath,
     ApiJson(body): ApiJson<JoinRoom>,
-) -> ApiResult<(StatusCode, [(HeaderName, &'static str); 1], Json<JoinCredentials>)> {
+) -> ApiResult<([(HeaderName, &'static str); 1], Created<JoinCredentials>)> {
     let room = path.find(&mut *app.conn().await?).await?;
     let adapter = app.platforms.get(room.platform);
     let adapter = adapter.ok_or_else(|| {
@@ -101,11 +101,12 @@ pub async fn join(
     })?;
     let request = body.into_request(room.name)?;
     let token = adapter.join_token(&request, (app.clock)())?;
-    Ok((
-        StatusCode::CREATED,
-        [(header::CACHE_CONTROL, "no-store")],
-        Json(JoinCredentials::new(room.platform, request.permissions, token)),
-    ))
+    // The token is stored nowhere; what it opens is the room.
+    let created = Created {
+        location: format!("/v1/rooms/{}", request.room),
+        body: JoinCredentials::new(room.platform, request.permissions, token),
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], created))
 }
 
 impl JoinRoom {

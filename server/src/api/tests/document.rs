@@ -127,3 +127,18 @@ async fn the_documentation_page_is_served(pool: PgPool) {
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.text().contains("swagger"), "{}", page.text());
 }
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn every_body_of_a_request_refuses_unknown_fields(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let document = app.get("/openapi.json").await.json();
+    let bodies = app
+        .operations()
+        .iter()
+        .map(|o| &o.value["requestBody"]["content"]["application/json"]["schema"]);
+
+    for schema in bodies.filter_map(|schema| schema["$ref"].as_str()) {
+        let schema = document.pointer(schema.trim_start_matches('#')).unwrap();
+        assert_eq!(schema["additionalProperties"], false, "{schema}");
+    }
+}

@@ -2,14 +2,18 @@
 
 use std::num::NonZeroU32;
 
-use axum::http::{Method, StatusCode};
+use axum::{
+    body::Body,
+    http::{Method, Request, StatusCode, header},
+};
 use serde_json::json;
 use storage::PgPool;
 
+use super::path_of;
 use crate::{
     LimitOptions, Limits,
     keys::Scope,
-    support::{READ, TestApp},
+    support::{Operation, READ, TestApp},
 };
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
@@ -89,5 +93,88 @@ async fn head_answers_like_get_without_the_body(pool: PgPool) {
         assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
         let length = get.body.len().to_string();
         assert_eq!(head.header("content-length"), Some(length.as_str()), "{path}");
+    }
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn an_unknown_query_parameter_is_refused_by_name_on_every_route(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+
+    for operation in app.operations().iter().filter(|o| o.scope().is_some()) {
+        let path = format!("{}?no%20such=1&limit%00=1", path_of(operation));
+        let answer = app.request(operation.method.clone(), &path, &[]).await;
+
+        let name = format!("{} {path}", operation.method);
+        assert_eq!(answer.problem(), "invalid", "{name}");
+        let errors = answer.json()["errors"].clone();
+        let fields = errors.as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap());
+        assert_eq!(fields.collect::<Vec<_>>(), ["limit\0", "no such"], "{name}");
+    }
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn thousands_of_unknown_parameters_give_a_short_error(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let query: String = (0..5_000).map(|n| format!("x{n}=&")).collect();
+
+    let answer = app.get(&format!("/v1/rooms?{query}")).await;
+    let repeated = app.get("/v1/rooms?limit=1&limit=2").await;
+
+    assert_eq!(answer.problem(), "invalid");
+    assert!(answer.body.len() < 4096, "{}", answer.body.len());
+    assert_eq!(repeated.problem(), "invalid");
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn an_unknown_field_is_refused_by_name_on_every_route(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    app.add_key("tsk_all", Scope::Admin).await;
+    let has_json = |o: &&Operation| o.value["requestBody"]["content"]["application/json"].is_object();
+
+    for operation in app.operations().iter().filter(has_json) {
+        let request = Request::builder()
+            .method(&operation.method)
+            .uri(path_of(operation))
+            .header(header::AUTHORIZATION, "Bearer tsk_all")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(r#"{"no_such_field": 1}"#));
+        let answer = app.send(request.unwrap()).await;
+
+        let name = format!("{} {}", operation.method, operation.path);
+        assert_eq!(answer.problem(), "invalid", "{name}: {}", answer.text());
+        assert_eq!(answer.json()["errors"][0]["field"], "no_such_field", "{name}");
+    }
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn every_error_contains_the_id_of_its_request(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+
+    for path in ["/v1/nowhere", "/v1/rooms/nobody", "/v1/rooms?limit=x", "/v1/rooms?x=1"] {
+        let answer = app.request(Method::GET, path, &[("x-request-id", "from-afar")]).await;
+        let unnamed = app.get(path).await;
+
+        assert_eq!(answer.json()["request_id"], "from-afar", "{path}");
+        assert_eq!(
+            unnamed.json()["request_id"].as_str(),
+            unnamed.header("x-request-id"),
+            "{path}"
+        );
+    }
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn what_was_created_is_found_at_its_location(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+
+    let room = app
+        .send_json(Method::POST, "/v1/rooms", &json!({"name": "standup"}))
+        .await;
+    let join = json!({"display_name": "Ada"});
+    let token = app.send_json(Method::POST, "/v1/rooms/standup/join", &join).await;
+
+    for created in [room, token] {
+        let found = app.get(created.header("location").unwrap()).await;
+        assert_eq!((created.status.as_u16(), found.status.as_u16()), (201, 200));
     }
 }
