@@ -74,8 +74,9 @@ mod tests {
             name: "participant_joined".to_owned(),
             occurred_at: test.now(),
             room: Some(EventRoom {
-                name: ROOM.to_owned(),
-                sid: "RM_1".into(),
+                name: Some(ROOM.to_owned()),
+                key: "RM_1".into(),
+                session: None,
                 created_at: Some(test.now()),
             }),
             kind: EventKind::ParticipantJoined(ObservedParticipant {

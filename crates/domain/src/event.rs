@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::participant::ObservedParticipant;
 use crate::text_enum::text_enum;
 use crate::track::ObservedTrack;
-use crate::{Identity, ParticipantSid, PlatformCaptureId, PlatformRoomSid, TrackSid};
+use crate::{Identity, ParticipantSid, PlatformCaptureId, PlatformRoomKey, PlatformSession, TrackSid};
 
 text_enum! {
     /// The service that carries a room's audio and video.
@@ -17,6 +17,16 @@ text_enum! {
         Daily = "daily",
         /// Whereby.
         Whereby = "whereby",
+    }
+}
+
+impl PlatformKind {
+    /// Whether several meetings can take place in one room of the platform, one after the other, told apart by sessions.
+    pub fn has_sessions(self) -> bool {
+        match self {
+            Self::Livekit => false,
+            Self::Daily | Self::Whereby => true,
+        }
     }
 }
 
@@ -47,11 +57,16 @@ pub struct PlatformEvent {
 /// The platform room of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRoom {
-    /// The name as sent; not necessarily one that we allow.
-    pub name: String,
+    /// The name of our room, on platforms whose rooms carry it; not necessarily a name that we allow. `None` where the room
+    /// is found by its key: we made it, and stored which room of ours it belongs to.
+    pub name: Option<String>,
     /// The platform's id of the room.
-    pub sid: PlatformRoomSid,
-    /// When the platform created the room. `None` if the event does not name it.
+    #[serde(alias = "sid")] // its name in events that were stored earlier
+    pub key: PlatformRoomKey,
+    /// The platform's id of the meeting in the room, if the event names it.
+    #[serde(default)]
+    pub session: Option<PlatformSession>,
+    /// When the meeting began: its session, or the platform room if that has none. `None` if the event does not tell.
     pub created_at: Option<DateTime<Utc>>,
 }
 
@@ -133,7 +148,7 @@ pub struct CaptureReport {
     #[serde(alias = "egress_id")]
     pub platform_id: Option<PlatformCaptureId>,
     /// The platform room.
-    pub room_sid: Option<PlatformRoomSid>,
+    pub room_sid: Option<PlatformRoomKey>,
     /// `None` for a capture that does not record a single track.
     pub track_sid: Option<TrackSid>,
     /// The path of the file in the request. Its template values are not filled in.

@@ -114,7 +114,7 @@ impl FeedEvent {
 fn meeting(head: &MeetingHead) -> Value {
     json!({
         "id": head.id,
-        "platform": head.platform,
+        "platform": head.platform_room.platform,
         "state": head.state.as_str(),
         "started_at": head.started_at,
         "ended_at": head.ended_at(),

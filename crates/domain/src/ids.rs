@@ -89,6 +89,10 @@ uuid_id!(
     RecordingId
 );
 uuid_id!(
+    /// Identifies a room that we made on a platform.
+    PlatformRoomId
+);
+uuid_id!(
     /// Identifies a job.
     JobId
 );
@@ -107,7 +111,11 @@ text_id!(
 );
 text_id!(
     /// The platform's id of a platform room.
-    PlatformRoomSid
+    PlatformRoomKey
+);
+text_id!(
+    /// The platform's id of one meeting in a platform room, on platforms whose rooms hold several one after the other.
+    PlatformSession
 );
 text_id!(
     /// The platform's id of a participant's connection.

@@ -23,6 +23,7 @@ pub mod meeting;
 pub mod object_key;
 pub mod participant;
 pub mod permissions;
+pub mod platform_room;
 pub mod recording;
 pub mod room;
 mod text_enum;

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Identity, ParticipantSid, PlatformCaptureId, PlatformRoomSid, SampleTime, TrackSid, UnixNanos};
+use crate::{Identity, ParticipantSid, PlatformCaptureId, PlatformRoomKey, SampleTime, TrackSid, UnixNanos};
 
 /// Samples per second of every count in a manifest, whatever rate the codec works at (RFC 7845 section 4).
 pub const SAMPLE_RATE: u32 = 48_000;
@@ -20,7 +20,7 @@ pub struct Manifest {
     /// The egress that made the recording.
     pub egress_id: PlatformCaptureId,
     /// The platform room of the track.
-    pub room_id: PlatformRoomSid,
+    pub room_id: PlatformRoomKey,
     /// The room's name.
     pub room_name: String,
     /// Start of the egress.

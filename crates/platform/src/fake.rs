@@ -69,7 +69,8 @@ impl FakePlatform {
 
     /// Adds a room, replacing one of the same name.
     pub fn set_room(&self, room: LiveRoom) {
-        self.state().rooms.insert(room.room.name.clone(), room);
+        let name = room.room.name.clone().expect("a room of the fake has a name");
+        self.state().rooms.insert(name, room);
     }
 
     /// Adds a participant to a room.
@@ -186,7 +187,7 @@ impl Platform for FakePlatform {
         if state.availability == Availability::NoRecorder {
             return Err(PlatformError::Busy(self.kind, "the fake has no recorder".into()));
         }
-        let sid = state.rooms.get(room).ok_or_else(|| self.not_found())?.room.sid.clone();
+        let sid = state.rooms.get(room).ok_or_else(|| self.not_found())?.room.key.clone();
         let report = CaptureReport {
             platform_id: Some(format!("EG_fake{}", state.started.len() + 1).into()),
             room_sid: Some(sid),

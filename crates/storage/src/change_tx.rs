@@ -3,9 +3,8 @@
 
 use domain::{
     FeedEventId, MeetingId, RecordingId, RoomName,
-    event::{EventRoom, PlatformKind},
     feed::NewFeedEvent,
-    meeting::{Change, EventContext, Fact, Meeting},
+    meeting::{Change, EventContext, Fact, Meeting, Sighting},
     room::Room,
 };
 use sqlx::{PgConnection, PgPool, PgTransaction};
@@ -67,15 +66,14 @@ impl ChangeTx {
         }
     }
 
-    /// Saves what `decide` makes of what is known about a platform room and returns it; `None` if the room is not ours.
+    /// Saves what `decide` makes of what is known about the platform room of a sighting and returns it; `None` if the room is not ours.
     pub async fn change_platform_room(
         &mut self,
-        platform: PlatformKind,
-        platform_room: &EventRoom,
+        sighting: Sighting<'_>,
         adopt: Adopt,
         decide: impl FnOnce(&EventContext) -> Change,
     ) -> Result<Option<Change>, StorageError> {
-        match meetings::event_context(&mut self.tx, platform, platform_room, adopt).await? {
+        match meetings::event_context(&mut self.tx, sighting, adopt).await? {
             Some(context) => self.save(&context.room, decide(&context)).await.map(Some),
             None => Ok(None),
         }

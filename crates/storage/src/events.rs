@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    PlatformRoomSid,
+    PlatformRoomKey,
     event::{EventKey, PlatformEvent, PlatformKind},
     meeting::Outcome,
 };
@@ -49,7 +49,7 @@ pub async fn store(conn: &mut PgConnection, new: &NewEvent<'_>) -> Result<Stored
     let parsed =
         serde_json::to_value(event).expect("an event contains texts, times and numbers, which JSON can represent");
     let inserted = sqlx::query!(
-        "INSERT INTO events (id, platform, event_id, name, room_sid, occurred_at, received_at, body, event, outcome,
+        "INSERT INTO events (id, platform, event_id, name, room_key, occurred_at, received_at, body, event, outcome,
                              judge_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'unjudged', now() + make_interval(secs => $10))
          ON CONFLICT (platform, event_id) DO NOTHING",
@@ -57,7 +57,7 @@ pub async fn store(conn: &mut PgConnection, new: &NewEvent<'_>) -> Result<Stored
         event.key.platform.as_str(),
         event.key.id,
         event.name,
-        event.room.as_ref().map(|room| room.sid.as_str()),
+        event.room.as_ref().map(|room| room.key.as_str()),
         event.occurred_at,
         new.received_at,
         new.body,
@@ -165,16 +165,16 @@ pub async fn list_unjudged(conn: &mut PgConnection, limit: i64) -> Result<Vec<Uu
 pub async fn list_deferred(
     conn: &mut PgConnection,
     platform: PlatformKind,
-    sid: &PlatformRoomSid,
+    key: &PlatformRoomKey,
 ) -> Result<Vec<PlatformEvent>, StorageError> {
     let rows = sqlx::query!(
         "SELECT id, event
          FROM events
-         WHERE platform = $1 AND room_sid = $2 AND outcome = 'deferred'
+         WHERE platform = $1 AND room_key = $2 AND outcome = 'deferred'
          ORDER BY received_at, id
          LIMIT $3",
         platform.as_str(),
-        sid.as_str(),
+        key.as_str(),
         MAX_DEFERRED,
     )
     .fetch_all(conn)

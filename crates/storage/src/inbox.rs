@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use domain::{
     event::{EventKind, PlatformEvent},
-    meeting::{Env, EventContext, Outcome},
+    meeting::{Env, EventContext, Outcome, Sighting},
 };
 use futures::FutureExt;
 use sqlx::PgPool;
@@ -61,11 +61,11 @@ async fn apply(tx: &mut ChangeTx, event: &PlatformEvent, adopt: Adopt, env: Env<
         EventKind::Unknown => Outcome::UnknownEvent,
         _ => otherwise,
     };
-    let Some(room) = &event.room else {
+    let Some(sighting) = Sighting::of_event(event) else {
         return Ok(without_room(Outcome::Ignored));
     };
     let decide = |context: &EventContext| context.apply(event, env);
-    let change = tx.change_platform_room(event.key.platform, room, adopt, decide).await?;
+    let change = tx.change_platform_room(sighting, adopt, decide).await?;
     Ok(change.map_or_else(|| without_room(Outcome::ForeignRoom), |change| change.outcome))
 }
 

@@ -18,6 +18,7 @@ pub mod jobs;
 pub mod locks;
 pub mod meetings;
 pub mod participants;
+pub mod platform_rooms;
 pub mod pool;
 pub mod recordings;
 pub mod rooms;

@@ -6,6 +6,7 @@ use domain::{
     event::PlatformKind,
     meeting::{Change, Meeting, MeetingHead, MeetingState, Outcome},
     participant::{Connection, Participant, ParticipantKind},
+    platform_room::PlatformRoomRef,
     recording::{Recording, RecordingState, Transcription},
     room::Room,
     track::{Track, TrackKind, TrackSource},
@@ -45,8 +46,12 @@ fn meeting_head(room: &Room, sid: &str) -> MeetingHead {
     MeetingHead {
         id: id(),
         room_id: room.id,
-        platform: room.platform,
-        platform_room_sid: sid.into(),
+        platform_room: PlatformRoomRef {
+            platform: room.platform,
+            key: sid.into(),
+            session: None,
+            url: (room.platform != PlatformKind::Livekit).then(|| format!("https://{sid}.test")),
+        },
         started_at: now(),
         state: MeetingState::Open { missing_since: None },
     }
@@ -95,7 +100,7 @@ fn recording(meeting: &MeetingHead, participant: &Participant, track: &Track) ->
         meeting_id: meeting.id,
         track_id: track.id,
         identity: participant.identity.clone(),
-        platform_room_sid: meeting.platform_room_sid.clone(),
+        platform_room_sid: meeting.platform_room.key.clone(),
         track_sid: track.sid.clone(),
         platform_id: None,
         requested_at: now(),

@@ -8,7 +8,7 @@ mod tests;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use domain::{PlatformCaptureId as EgressId, PlatformRoomSid, TrackSid, UnixNanos};
+use domain::{PlatformCaptureId as EgressId, PlatformRoomKey, TrackSid, UnixNanos};
 use livekit_protocol::{DirectFileOutput, TrackEgressRequest, egress_info, track_egress_request::Output};
 
 use self::store::store;
@@ -62,7 +62,7 @@ pub fn parse(request: StartEgressRequest, context: RequestContext<'_>) -> Result
         track_sid,
         meta: EgressMeta {
             egress_id,
-            room_sid: PlatformRoomSid(request.room_id),
+            room_sid: PlatformRoomKey(request.room_id),
             room_name,
             retry_count: request.retry_count,
             request: egress_info::Request::Track(redact(&track)),

@@ -2,14 +2,14 @@
 
 use std::time::UNIX_EPOCH;
 
-use domain::{PlatformRoomSid, UnixNanos};
+use domain::{PlatformRoomKey, UnixNanos};
 use media::{
     RtpPacket, SenderReport,
     rtp::{SeqNo, Ssrc},
 };
 
-pub fn room_sid(sid: &rtc::RoomSid) -> PlatformRoomSid {
-    PlatformRoomSid::from(sid.as_str())
+pub fn room_sid(sid: &rtc::RoomSid) -> PlatformRoomKey {
+    PlatformRoomKey::from(sid.as_str())
 }
 
 /// Converts an RTP packet to that of the recorder.

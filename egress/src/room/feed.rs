@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Instant};
 
-use domain::{PlatformCaptureId as EgressId, PlatformRoomSid, TrackSid};
+use domain::{PlatformCaptureId as EgressId, PlatformRoomKey, TrackSid};
 use media::{MuteState, RtpPacket, SenderReport, WallClock};
 use rtc::TrackInfo;
 use tokio::sync::mpsc;
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 pub struct AttachRequest {
     pub room_name: String,
     /// Empty if the request named none: then any room of this name is meant.
-    pub room_sid: PlatformRoomSid,
+    pub room_sid: PlatformRoomKey,
     pub track_sid: TrackSid,
     /// Announced to the room for as long as the feed lives.
     pub egress_id: EgressId,

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{PlatformCaptureId as EgressId, PlatformRoomSid};
+use domain::{PlatformCaptureId as EgressId, PlatformRoomKey};
 use rtc::{
     LeaveReason, TrackSid,
     subscriber::{RoomEvent, Subscriber},
@@ -45,7 +45,7 @@ const BEAT_INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) enum LinkEvent {
     /// Joined the room with this sid; its tracks follow.
-    Entered(PlatformRoomSid),
+    Entered(PlatformRoomKey),
     Room(RoomEvent),
     /// Lost since this time. The room is being joined again.
     Lost {

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use domain::PlatformRoomSid;
+use domain::PlatformRoomKey;
 use tokio::sync::mpsc;
 
 use super::feed::Command;
@@ -15,7 +15,7 @@ use super::feed::Command;
 pub(super) struct RoomKey {
     pub name: String,
     /// Empty if the request named none.
-    pub sid: PlatformRoomSid,
+    pub sid: PlatformRoomKey,
 }
 
 /// The command queue of each open connection; clones share them.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::PlatformRoomSid;
+use domain::PlatformRoomKey;
 use futures::{StreamExt, stream::FuturesUnordered};
 use livekit_api::services::{ServiceError, ServiceResult, TwirpError, TwirpErrorCode, room::RoomClient};
 use secrecy::ExposeSecret;
@@ -75,13 +75,13 @@ pub async fn remove(access: &RoomAccess, room: &RoomKey, identity: &str) {
 
 async fn query(access: &RoomAccess, room: &RoomKey) -> ServiceResult<Presence> {
     let rooms = client(access).list_rooms(vec![room.name.clone()]).await?;
-    let found = rooms.first().map(|found| PlatformRoomSid::from(found.sid.as_str()));
+    let found = rooms.first().map(|found| PlatformRoomKey::from(found.sid.as_str()));
     Ok(compare(room, found.as_ref()))
 }
 
 /// Compares the room of a request with the sid of the existing room of that name. Any room matches a request without
 /// a sid.
-pub fn compare(wanted: &RoomKey, found: Option<&PlatformRoomSid>) -> Presence {
+pub fn compare(wanted: &RoomKey, found: Option<&PlatformRoomKey>) -> Presence {
     match found {
         Some(sid) if wanted.sid.as_str().is_empty() || *sid == wanted.sid => Presence::Exists,
         _ => Presence::Gone,

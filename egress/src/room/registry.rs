@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use domain::PlatformRoomSid;
+use domain::PlatformRoomKey;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::task::TaskTracker;
 
@@ -82,7 +82,7 @@ impl Rooms {
     }
 
     /// Whether this worker is in the room, or joining it, for another recording.
-    pub fn contains(&self, room_name: &str, room_sid: &PlatformRoomSid) -> bool {
+    pub fn contains(&self, room_name: &str, room_sid: &PlatformRoomKey) -> bool {
         self.inner.open.contains(&RoomKey {
             name: room_name.to_owned(),
             sid: room_sid.clone(),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use domain::{PlatformCaptureId as EgressId, PlatformRoomSid, TrackSid, UnixNanos};
+use domain::{PlatformCaptureId as EgressId, PlatformRoomKey, TrackSid, UnixNanos};
 use livekit_protocol::egress_info;
 use objects::{S3Config, StoreConfig};
 
@@ -45,7 +45,7 @@ impl SpecStore {
 #[derive(Clone, Debug, PartialEq)]
 pub struct EgressMeta {
     pub egress_id: EgressId,
-    pub room_sid: PlatformRoomSid,
+    pub room_sid: PlatformRoomKey,
     pub room_name: String,
     pub retry_count: i32,
     /// The request, with its webhooks and without its secrets.

@@ -64,15 +64,6 @@ impl<K: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for PageRequest<K>
     }
 }
 
-impl<T> ListPage<T> {
-    pub fn empty() -> Self {
-        Self {
-            items: Vec::new(),
-            next: None,
-        }
-    }
-}
-
 impl<K> PageRequest<K> {
     /// Returns how many rows to fetch: one more than the page holds, to know whether another page follows.
     pub fn row_limit(&self) -> i64 {

@@ -58,10 +58,10 @@ async fn prepare<'a>(id: RecordingId, attempt: &'a Attempt<'a>) -> Result<Option
     let Some(room) = rooms::find(&mut conn, meeting.room_id).await? else {
         return Ok(None);
     };
-    let Some(platform) = attempt.ctx.platforms.get(meeting.platform).cloned() else {
+    let Some(platform) = attempt.ctx.platforms.get(meeting.platform_room.platform).cloned() else {
         return Err(JobError::give_up(anyhow::anyhow!(
             "{} is not configured in this worker",
-            meeting.platform
+            meeting.platform_room.platform
         )));
     };
     Ok(Some(Request {

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::{ParticipantSid, PlatformRoomSid, meeting::LiveParticipant};
+use domain::{ParticipantSid, PlatformRoomKey, meeting::LiveParticipant};
 
 /// A recorder whose value has been the same for this long is dead: three times the interval at which it changes.
 const DEAD_AFTER: Duration = Duration::from_secs(30);
@@ -20,7 +20,7 @@ const FORGET_AFTER: Duration = Duration::from_secs(600);
 
 /// What this process has seen of the recorders in each room.
 #[derive(Debug, Default)]
-pub struct Beats(Mutex<HashMap<PlatformRoomSid, Seen>>);
+pub struct Beats(Mutex<HashMap<PlatformRoomKey, Seen>>);
 
 #[derive(Debug)]
 struct Seen {
@@ -37,7 +37,7 @@ struct Beat {
 impl Beats {
     /// Removes recorders that are dead from a list that was made at `now`. A recorder that shows no sign of life, as those of
     /// others, may be alive.
-    pub fn remove_dead(&self, room: &PlatformRoomSid, listed: &mut Vec<LiveParticipant>, now: Instant) {
+    pub fn remove_dead(&self, room: &PlatformRoomKey, listed: &mut Vec<LiveParticipant>, now: Instant) {
         let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         rooms.retain(|_, seen| now.duration_since(seen.listed_at) < FORGET_AFTER);
         let before = rooms.remove(room).map(|seen| seen.recorders).unwrap_or_default();

@@ -81,7 +81,7 @@ async fn room_of(
     let Some(meeting) = meetings::find(&mut conn, meeting).await? else {
         return Ok(None);
     };
-    if meeting.platform != platform.kind() {
+    if meeting.platform_room.platform != platform.kind() {
         return Ok(None);
     }
     Ok(rooms::find(&mut conn, meeting.room_id)

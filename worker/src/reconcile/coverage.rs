@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 
 use domain::{
     event::EventRoom,
-    meeting::{EventContext, LiveRoom},
+    meeting::{EventContext, LiveRoom, Sighting},
 };
 use futures::StreamExt;
 use platform::Platform;
@@ -21,7 +21,7 @@ const PARALLEL_ROOMS: usize = 4;
 pub async fn reconcile(ctx: &WorkerContext, platform: &Arc<dyn Platform>, rooms: &[EventRoom]) {
     futures::stream::iter(rooms)
         .for_each_concurrent(PARALLEL_ROOMS, async |room| {
-            one("coverage", &room.name, reconcile_room(ctx, platform, room)).await;
+            one("coverage", &room.key, reconcile_room(ctx, platform, room)).await;
         })
         .await;
 }
@@ -33,8 +33,11 @@ pub async fn reconcile_room(
     room: &EventRoom,
 ) -> Result<(), ReconcileError> {
     let listed_at = (ctx.clock)();
-    let mut participants = platform.list_participants(&room.name).await?;
-    ctx.beats.remove_dead(&room.sid, &mut participants, Instant::now());
+    let Some(name) = &room.name else {
+        return Ok(());
+    };
+    let mut participants = platform.list_participants(name).await?;
+    ctx.beats.remove_dead(&room.key, &mut participants, Instant::now());
     let live = LiveRoom {
         room: room.clone(),
         listed_at,
@@ -43,10 +46,10 @@ pub async fn reconcile_room(
     let mut tx = ChangeTx::begin(&ctx.pool).await?;
     let decide = |context: &EventContext| context.reconcile(&live, ctx.env());
     let change = tx
-        .change_platform_room(platform.kind(), &live.room, ctx.adopt(), decide)
+        .change_platform_room(Sighting::of_live(platform.kind(), &live), ctx.adopt(), decide)
         .await?;
     if let Some(change) = change.filter(|change| !change.is_empty()) {
-        let (room, jobs) = (&live.room.name, change.jobs.len());
+        let (room, jobs) = (name, change.jobs.len());
         tracing::info!(
             room,
             jobs,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    MeetingId, PlatformRoomSid,
+    MeetingId, PlatformRoomKey,
     event::{EventRoom, PlatformKind},
     meeting::{MeetingHead, MeetingState},
 };
@@ -15,12 +15,15 @@ use crate::{change::change_and_commit, context::WorkerContext};
 /// Compares the open meetings of a platform with the rooms that it lists. Must not be called after a failed poll: it does
 /// not count.
 pub async fn reconcile(ctx: &WorkerContext, platform: PlatformKind, rooms: &[EventRoom]) -> Result<(), ReconcileError> {
-    let listed: BTreeSet<&PlatformRoomSid> = rooms.iter().map(|room| &room.sid).collect();
+    let listed: BTreeSet<&PlatformRoomKey> = rooms.iter().map(|room| &room.key).collect();
     let mut conn = ctx.conn().await?;
     let open = meetings::list_open(&mut conn).await?;
     drop(conn);
-    for meeting in open.into_iter().filter(|meeting| meeting.platform == platform) {
-        let listing = match listed.contains(&meeting.platform_room_sid) {
+    for meeting in open
+        .into_iter()
+        .filter(|meeting| meeting.platform_room.platform == platform)
+    {
+        let listing = match listed.contains(&meeting.platform_room.key) {
             false => Listing::Missing,
             true if was_missing(&meeting) => Listing::Listed,
             true => continue,

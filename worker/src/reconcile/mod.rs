@@ -84,11 +84,11 @@ pub async fn check_room(ctx: &WorkerContext, meeting: MeetingId) -> Result<(), R
     let Some(meeting) = found.filter(MeetingHead::is_open) else {
         return Ok(());
     };
-    let Some(platform) = ctx.platforms.get(meeting.platform) else {
+    let Some(platform) = ctx.platforms.get(meeting.platform_room.platform) else {
         return Ok(());
     };
     let rooms = platform.list_rooms().await?;
-    match rooms.iter().find(|room| room.sid == meeting.platform_room_sid) {
+    match rooms.iter().find(|room| room.key == meeting.platform_room.key) {
         Some(room) => coverage::reconcile_room(ctx, platform, room).await,
         None => Ok(()),
     }

@@ -27,8 +27,9 @@ impl WorkerTest {
             .map(|identity| self.live_participant(identity))
             .collect();
         let room = EventRoom {
-            name: name.to_owned(),
-            sid: sid.into(),
+            name: Some(name.to_owned()),
+            key: sid.into(),
+            session: None,
             created_at: Some(self.now()),
         };
         self.platform.set_room(LiveRoom {

@@ -13,9 +13,11 @@ use crate::room::Room;
 pub struct EventContext {
     /// Our room. For an event of a known meeting this is the meeting's room, even if it has been deleted since.
     pub room: Room,
-    /// The meeting of the event's platform room.
+    /// Where people open the platform room, if it is one that we made.
+    pub url: Option<String>,
+    /// The meeting that the event belongs to ([`Sighting::meeting`](super::Sighting::meeting)).
     pub meeting: Option<Meeting>,
-    /// The room's newest meeting of another platform room, open or closed.
+    /// The room's newest other meeting, open or closed.
     pub newest_other: Option<Meeting>,
     /// Earlier events of the same platform room whose outcome is [`Outcome::Deferred`].
     pub deferred: Vec<PlatformEvent>,
@@ -50,6 +52,7 @@ impl EventContext {
     pub(super) fn draft(&self) -> MeetingDraft {
         MeetingDraft {
             room: self.room.clone(),
+            url: self.url.clone(),
             meeting: self.meeting.clone(),
             newest_other: self.newest_other.clone(),
         }
@@ -73,7 +76,7 @@ impl EventContext {
     fn apply_to(&self, meeting: &mut Meeting, event: &PlatformEvent, env: Env<'_>) -> (Outcome, Vec<EventKey>) {
         let outcome = meeting.handle_event(event, &self.room, env);
         let panicked = self.apply_deferred(meeting, env);
-        if event.kind == EventKind::MeetingStarted {
+        if is_restart(event) {
             meeting.end_intervals(&[event.occurred_at]);
         }
         (outcome, panicked)
@@ -84,17 +87,16 @@ impl EventContext {
     pub(super) fn apply_deferred(&self, meeting: &mut Meeting, env: Env<'_>) -> Vec<EventKey> {
         let mut panicked = Vec::new();
         for earlier in &self.deferred {
+            if !meeting.may_be_of(earlier) {
+                continue; // it belongs to another session
+            }
             let mut draft = meeting.clone();
             match catch_unwind(AssertUnwindSafe(|| draft.handle_event(earlier, &self.room, env))) {
                 Ok(_) => *meeting = draft,
                 Err(_) => panicked.push(earlier.key.clone()),
             }
         }
-        let starts = self
-            .deferred
-            .iter()
-            .filter(|e| e.kind == EventKind::MeetingStarted)
-            .map(|e| e.occurred_at);
+        let starts = self.deferred.iter().filter(|e| is_restart(e)).map(|e| e.occurred_at);
         meeting.end_intervals(&starts.collect::<Vec<_>>());
         meeting.mark_unrecorded_tracks();
         panicked
@@ -127,6 +129,22 @@ impl EventContext {
 }
 
 impl Meeting {
+    /// Whether an event of this meeting's platform room can belong to this meeting.
+    fn may_be_of(&self, event: &PlatformEvent) -> bool {
+        event
+            .room
+            .as_ref()
+            .is_none_or(|room| self.head.platform_room.may_be(room))
+    }
+
+    /// Notes the session that the event names.
+    fn learn_session(&mut self, event: &PlatformEvent) {
+        let session = &mut self.head.platform_room.session;
+        if let (None, Some(room)) = (&session, &event.room) {
+            session.clone_from(&room.session);
+        }
+    }
+
     fn handle_event(&mut self, event: &PlatformEvent, room: &Room, env: Env<'_>) -> Outcome {
         if let Some(EventRoom {
             created_at: Some(created_at),
@@ -135,6 +153,7 @@ impl Meeting {
         {
             self.set_start(created_at);
         }
+        self.learn_session(event);
         let at = event.occurred_at;
         match &event.kind {
             EventKind::MeetingStarted => Outcome::Deferred,
@@ -166,6 +185,12 @@ impl Meeting {
             EventKind::ParticipantAborted | EventKind::Unknown => Outcome::Ignored,
         }
     }
+}
+
+/// Whether the event may tell of a restart of the platform, which ends what was live before. A room with sessions begins a
+/// new one instead.
+fn is_restart(event: &PlatformEvent) -> bool {
+    event.kind == EventKind::MeetingStarted && !event.key.platform.has_sessions()
 }
 
 /// Returns the outcome of an event in a platform room that has no meeting yet.

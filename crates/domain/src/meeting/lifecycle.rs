@@ -5,11 +5,13 @@ use chrono::{DateTime, Utc};
 use super::{Env, Meeting, MeetingHead, MeetingState};
 use crate::MeetingId;
 use crate::event::{EventKind, EventRoom, PlatformEvent};
+use crate::platform_room::PlatformRoomRef;
 use crate::room::Room;
 
 /// The meetings of one room that an event may change, while they are changed.
 pub(super) struct MeetingDraft {
     pub room: Room,
+    pub url: Option<String>,
     pub meeting: Option<Meeting>,
     pub newest_other: Option<Meeting>,
 }
@@ -57,8 +59,12 @@ pub(super) fn open_meeting(
     let head = MeetingHead {
         id: MeetingId((env.ids)()),
         room_id: draft.room.id,
-        platform: draft.room.platform,
-        platform_room_sid: platform_room.sid.clone(),
+        platform_room: PlatformRoomRef {
+            platform: draft.room.platform,
+            key: platform_room.key.clone(),
+            session: platform_room.session.clone(),
+            url: draft.url.clone(),
+        },
         started_at,
         state,
     };

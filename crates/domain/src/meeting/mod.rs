@@ -10,6 +10,7 @@ mod completeness;
 mod coverage;
 mod event_context;
 mod fact;
+mod find;
 mod intervals;
 mod job_results;
 mod lifecycle;
@@ -28,6 +29,7 @@ pub use completeness::{Completeness, MissingInterval, MissingReason, PersonCompl
 pub(crate) use coverage::RECORDER_MAY_RETURN;
 pub use event_context::EventContext;
 pub use fact::{Fact, FactKind};
+pub use find::Sighting;
 pub use reconcile::{LiveParticipant, LiveRoom};
 pub use reopen::CannotReopen;
 pub use state::{Env, Meeting, MeetingHead, MeetingState};

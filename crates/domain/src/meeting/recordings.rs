@@ -20,7 +20,7 @@ impl Meeting {
             meeting_id: self.head.id,
             track_id: track.id,
             identity: publisher.identity.clone(),
-            platform_room_sid: self.head.platform_room_sid.clone(),
+            platform_room_sid: self.head.platform_room.key.clone(),
             track_sid: track.sid.clone(),
             platform_id: None,
             requested_at: env.now,
@@ -59,7 +59,7 @@ impl Meeting {
 
     fn is_elsewhere(&self, report: &CaptureReport) -> bool {
         let sid = report.room_sid.as_ref();
-        sid.is_some_and(|sid| *sid != self.head.platform_room_sid)
+        sid.is_some_and(|sid| *sid != self.head.platform_room.key)
     }
 
     /// Applies a capture's report. A report of a file that we requested for a track that is not known yet is deferred;

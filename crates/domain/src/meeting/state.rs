@@ -4,13 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::{Change, Outcome};
 use crate::clock::IdSource;
-use crate::event::PlatformKind;
 use crate::participant::{Connection, Participant};
+use crate::platform_room::PlatformRoomRef;
 use crate::recording::Recording;
 use crate::track::Track;
-use crate::{
-    Identity, MeetingId, ParticipantId, PlatformCaptureId, PlatformRoomSid, RecordingId, RoomId, TrackId, TrackSid,
-};
+use crate::{Identity, MeetingId, ParticipantId, PlatformCaptureId, RecordingId, RoomId, TrackId, TrackSid};
 
 /// A meeting with all rows that belong to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,11 +32,9 @@ pub struct MeetingHead {
     pub id: MeetingId,
     /// The room that the meeting takes place in.
     pub room_id: RoomId,
-    /// The platform that carries the meeting.
-    pub platform: PlatformKind,
     /// The platform room that the meeting takes place in.
-    pub platform_room_sid: PlatformRoomSid,
-    /// When the platform room was created. Until an event names that time, the time of the first event.
+    pub platform_room: PlatformRoomRef,
+    /// When the meeting began on the platform. Until an event names that time, the time of the first event.
     pub started_at: DateTime<Utc>,
     /// Whether the meeting is open.
     pub state: MeetingState,

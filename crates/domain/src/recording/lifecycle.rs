@@ -8,7 +8,7 @@ use super::{Acceptance, Failed, FailureReason, ReasonSource, RecordingState, Ver
 use crate::event::CaptureReport;
 use crate::object_key::is_recording_path;
 use crate::text_enum::text_enum;
-use crate::{Identity, MeetingId, PlatformCaptureId, PlatformRoomSid, RecordingId, TrackId, TrackSid};
+use crate::{Identity, MeetingId, PlatformCaptureId, PlatformRoomKey, RecordingId, TrackId, TrackSid};
 
 /// A store has to say twice, at least this far apart, that an object is missing: the first answer may come from a
 /// replica that does not have it yet, or from a store that is being restored.
@@ -38,7 +38,7 @@ pub struct Recording {
     /// Who published the track.
     pub identity: Identity,
     /// The platform room of the track.
-    pub platform_room_sid: PlatformRoomSid,
+    pub platform_room_sid: PlatformRoomKey,
     /// The platform's id of the track.
     pub track_sid: TrackSid,
     /// `None` until the platform has answered the request or reported the capture by an event.

@@ -1,4 +1,4 @@
-use domain::PlatformRoomSid;
+use domain::PlatformRoomKey;
 
 use super::*;
 
@@ -6,8 +6,9 @@ use super::*;
 async fn a_recording_is_listed_until_it_has_ended() {
     let fake = FakePlatform::new(PlatformKind::Livekit);
     let room = EventRoom {
-        name: "standup".to_owned(),
-        sid: PlatformRoomSid::from("RM_1"),
+        name: Some("standup".to_owned()),
+        key: PlatformRoomKey::from("RM_1"),
+        session: None,
         created_at: None,
     };
     fake.set_room(LiveRoom {

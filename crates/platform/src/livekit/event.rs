@@ -60,8 +60,9 @@ fn room(sent: &wire::WebhookEvent) -> Option<EventRoom> {
         return None;
     }
     Some(EventRoom {
-        name: name.clone(),
-        sid: sid.as_str().into(),
+        name: Some(name.clone()),
+        key: sid.as_str().into(),
+        session: None,
         created_at,
     })
 }

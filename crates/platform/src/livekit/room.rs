@@ -103,8 +103,9 @@ fn not_found_as_none<T>(answer: Result<T, ServiceError>) -> Result<Option<T>, Pl
 fn live_room(room: proto::Room) -> EventRoom {
     let created_at = millis(room.creation_time_ms).or(seconds(room.creation_time));
     EventRoom {
-        name: room.name,
-        sid: room.sid.into(),
+        name: Some(room.name),
+        key: room.sid.into(),
+        session: None,
         created_at,
     }
 }

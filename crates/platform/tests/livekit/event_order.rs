@@ -130,10 +130,11 @@ fn replay(events: &[PlatformEvent]) -> Option<Meeting> {
     let counter = AtomicU64::new(1);
     let ids: IdSource = Arc::new(move || Uuid::from_u64_pair(0, counter.fetch_add(1, Ordering::Relaxed)));
     let now = DateTime::from_timestamp(1_795_250_000, 0).unwrap();
-    let name = RoomName::parse(&events[0].room.as_ref().unwrap().name).unwrap();
+    let name = RoomName::parse(events[0].room.as_ref().unwrap().name.as_deref().unwrap()).unwrap();
     let room = Room::new(ids().into(), name, PlatformKind::Livekit, now);
     let mut context = EventContext {
         room,
+        url: None,
         meeting: None,
         newest_other: None,
         deferred: Vec::new(),

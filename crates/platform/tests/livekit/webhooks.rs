@@ -116,8 +116,8 @@ fn a_track_event_is_parsed_completely() {
     assert_eq!(event.occurred_at, DateTime::from_timestamp(1_795_248_735, 0).unwrap());
     let room = event.room.unwrap();
     assert_eq!(
-        (room.name.as_str(), room.sid.as_str(), room.created_at),
-        ("standup-fixture", "RM_dBrRkhqudVGR", None)
+        (room.name.as_deref(), room.key.as_str(), room.created_at),
+        (Some("standup-fixture"), "RM_dBrRkhqudVGR", None)
     );
     assert_eq!(published.identity.as_str(), "zoe-4b82ed");
     assert_eq!(published.track.sid.as_str(), "TR_AMx23cZGKLrKR5");

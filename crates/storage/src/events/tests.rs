@@ -14,8 +14,9 @@ fn event(key: &str) -> PlatformEvent {
         name: "room_started".to_owned(),
         occurred_at: support::now(),
         room: Some(EventRoom {
-            name: "standup".to_owned(),
-            sid: "RM_1".into(),
+            name: Some("standup".to_owned()),
+            key: "RM_1".into(),
+            session: None,
             created_at: None,
         }),
         kind: EventKind::MeetingStarted,

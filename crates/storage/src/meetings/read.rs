@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    MeetingId, RoomId, RoomName,
+    MeetingId, RoomName,
     event::PlatformKind,
     meeting::{Meeting, MeetingHead},
     transcript::TranscriptState,
@@ -28,7 +28,8 @@ pub struct MeetingView {
 pub async fn find(conn: &mut PgConnection, id: MeetingId) -> Result<Option<MeetingHead>, StorageError> {
     let row = sqlx::query_as!(
         HeadRow,
-        "SELECT id, room_id, platform, platform_room_sid, state, started_at, ended_at, missing_since
+        "SELECT id, room_id, platform, platform_room_key, platform_room_session, platform_room_url, state, started_at,
+                ended_at, missing_since
          FROM meetings
          WHERE id = $1",
         id.0,
@@ -42,7 +43,8 @@ pub async fn find(conn: &mut PgConnection, id: MeetingId) -> Result<Option<Meeti
 pub async fn list_open(conn: &mut PgConnection) -> Result<Vec<MeetingHead>, StorageError> {
     let rows = sqlx::query_as!(
         HeadRow,
-        "SELECT id, room_id, platform, platform_room_sid, state, started_at, ended_at, missing_since
+        "SELECT id, room_id, platform, platform_room_key, platform_room_session, platform_room_url, state, started_at,
+                ended_at, missing_since
          FROM meetings
          WHERE state = 'open'
          ORDER BY id",
@@ -69,10 +71,11 @@ pub async fn view(conn: &mut PgConnection, id: MeetingId) -> Result<Option<Meeti
     row.map(MeetingView::try_from).transpose()
 }
 
-/// Lists meetings of one room, or of all, newest first, after the meeting with this start and id.
+/// Lists meetings of the rooms that have this name, or had it before they were deleted, or of all, newest first, after the
+/// meeting with this start and id.
 pub async fn list(
     conn: &mut PgConnection,
-    room: Option<RoomId>,
+    room: Option<&RoomName>,
     after: Option<(DateTime<Utc>, MeetingId)>,
     limit: i64,
 ) -> Result<Vec<MeetingView>, StorageError> {
@@ -83,11 +86,11 @@ pub async fn list(
            FROM meetings
            JOIN rooms ON rooms.id = meetings.room_id
            LEFT JOIN transcripts ON transcripts.meeting_id = meetings.id
-           WHERE ($1::uuid IS NULL OR meetings.room_id = $1)
+           WHERE ($1::text IS NULL OR meetings.room_id IN (SELECT id FROM rooms WHERE name = $1))
              AND ($2::timestamptz IS NULL OR (meetings.started_at, meetings.id) < ($2, $3::uuid))
            ORDER BY meetings.started_at DESC, meetings.id DESC
            LIMIT $4"#,
-        room.map(|id| id.0),
+        room.map(RoomName::as_str),
         after.map(|(started_at, _)| started_at),
         after.map(|(_, id)| id.0),
         limit,

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    MeetingId, PlatformRoomSid, RoomId,
+    MeetingId, PlatformRoomKey, PlatformSession, RoomId,
     meeting::{MeetingHead, MeetingState},
+    platform_room::PlatformRoomRef,
 };
 
 use crate::{StorageError, row::Row};
@@ -12,7 +13,9 @@ pub(super) struct HeadRow {
     pub id: uuid::Uuid,
     pub room_id: uuid::Uuid,
     pub platform: String,
-    pub platform_room_sid: String,
+    pub platform_room_key: String,
+    pub platform_room_session: Option<String>,
+    pub platform_room_url: Option<String>,
     pub state: String,
     pub started_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
@@ -37,8 +40,12 @@ impl TryFrom<HeadRow> for MeetingHead {
         Ok(Self {
             id: MeetingId(row.id),
             room_id: RoomId(row.room_id),
-            platform: at.read("platform", row.platform.parse())?,
-            platform_room_sid: PlatformRoomSid(row.platform_room_sid),
+            platform_room: PlatformRoomRef {
+                platform: at.read("platform", row.platform.parse())?,
+                key: PlatformRoomKey(row.platform_room_key),
+                session: row.platform_room_session.map(PlatformSession),
+                url: row.platform_room_url,
+            },
             started_at: row.started_at,
             state: at.read("state", state)?,
         })

@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::{
+    RoomName,
     event::{EventRoom, PlatformKind},
     job::Job,
-    meeting::{Change, EventContext, Meeting, MeetingHead, MeetingState, Outcome},
+    meeting::{Change, EventContext, Meeting, MeetingHead, MeetingState, Outcome, Sighting},
     transcript::TranscriptState,
 };
 use sqlx::{PgConnection, PgPool};
@@ -17,16 +18,24 @@ const BLOCKED_AFTER: Duration = Duration::from_millis(300);
 
 fn event_room(name: &str, sid: &str) -> EventRoom {
     EventRoom {
-        name: name.to_owned(),
-        sid: sid.into(),
+        name: Some(name.to_owned()),
+        key: sid.into(),
+        session: None,
         created_at: None,
     }
 }
 
+fn seen(event_room: &EventRoom) -> Sighting<'_> {
+    Sighting {
+        platform: PlatformKind::Livekit,
+        room: event_room,
+        at: support::now(),
+        shows_person: true,
+    }
+}
+
 async fn context(conn: &mut PgConnection, event_room: &EventRoom) -> Option<EventContext> {
-    event_context(conn, PlatformKind::Livekit, event_room, Adopt::Never)
-        .await
-        .unwrap()
+    event_context(conn, seen(event_room), Adopt::Never).await.unwrap()
 }
 
 #[sqlx::test]
@@ -70,8 +79,8 @@ async fn an_event_context_has_the_meeting_of_the_sid_and_the_newest_other(pool: 
 
     let found = context(&mut conn, &event_room("standup", "RM_2")).await.unwrap();
 
-    assert_eq!(found.meeting.unwrap().head.platform_room_sid, "RM_2".into());
-    assert_eq!(found.newest_other.unwrap().head.platform_room_sid, "RM_3".into());
+    assert_eq!(found.meeting.unwrap().head.platform_room.key, "RM_2".into());
+    assert_eq!(found.newest_other.unwrap().head.platform_room.key, "RM_3".into());
     assert!(found.deferred.is_empty());
 }
 
@@ -85,17 +94,9 @@ async fn a_foreign_room_is_ours_only_if_adopted(pool: PgPool) {
     let (ours, unnameable) = (event_room("not-ours", "RM_1"), event_room("No Name!", "RM_2"));
 
     let foreign = context(&mut conn, &ours).await;
-    let adopted = event_context(&mut conn, PlatformKind::Livekit, &ours, adopt())
-        .await
-        .unwrap()
-        .unwrap();
-    let again = event_context(&mut conn, PlatformKind::Livekit, &ours, adopt())
-        .await
-        .unwrap()
-        .unwrap();
-    let refused = event_context(&mut conn, PlatformKind::Livekit, &unnameable, adopt())
-        .await
-        .unwrap();
+    let adopted = event_context(&mut conn, seen(&ours), adopt()).await.unwrap().unwrap();
+    let again = event_context(&mut conn, seen(&ours), adopt()).await.unwrap().unwrap();
+    let refused = event_context(&mut conn, seen(&unnameable), adopt()).await.unwrap();
 
     assert!(foreign.is_none() && refused.is_none());
     assert_eq!(adopted.room.name.as_str(), "not-ours");
@@ -167,7 +168,7 @@ async fn meetings_are_listed_newest_first(pool: PgPool) {
     let all = list(&mut conn, None, None, 9).await.unwrap();
     let rest = list(
         &mut conn,
-        Some(meeting.head.room_id),
+        Some(&RoomName::parse("standup").unwrap()),
         Some((all[0].started_at, all[0].id)),
         9,
     )
@@ -180,4 +181,21 @@ async fn meetings_are_listed_newest_first(pool: PgPool) {
         ("standup", TranscriptState::Pending)
     );
     assert!(rest.is_empty());
+}
+
+#[sqlx::test]
+async fn the_meetings_of_a_deleted_room_are_listed_by_its_name(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let meeting = support::meeting_with_track(&mut conn).await;
+    rooms::delete(&mut conn, meeting.head.room_id, support::now())
+        .await
+        .unwrap();
+    rooms::insert(&mut conn, &support::room("standup")).await.unwrap();
+    let of = |name: &str| RoomName::parse(name).unwrap();
+
+    let listed = list(&mut conn, Some(&of("standup")), None, 9).await.unwrap();
+    let others = list(&mut conn, Some(&of("other")), None, 9).await.unwrap();
+
+    assert_eq!(listed.iter().map(|m| m.id).collect::<Vec<_>>(), [meeting.head.id]);
+    assert!(others.is_empty());
 }

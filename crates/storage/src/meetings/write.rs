@@ -2,15 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    MeetingId, PlatformRoomSid, RoomId, RoomName,
-    event::{EventRoom, PlatformKind},
-    meeting::{Change, EventContext, Meeting, MeetingHead, MeetingState},
+    MeetingId, RoomId, RoomName,
+    event::PlatformKind,
+    meeting::{Change, EventContext, Meeting, MeetingHead, MeetingState, Sighting},
     room::Room,
 };
 use sqlx::PgConnection;
 
 use super::{read::load, row::HeadRow};
-use crate::{StorageError, connections, events, jobs, participants, recordings, rooms, tracks};
+use crate::{StorageError, connections, events, jobs, participants, platform_rooms, recordings, rooms, tracks};
 
 /// What to do with a platform room whose name no room of ours has.
 #[derive(Clone, Copy, Debug)]
@@ -21,28 +21,31 @@ pub enum Adopt {
     As { id: RoomId, now: DateTime<Utc> },
 }
 
-/// Locks the room of an event and loads what is needed to judge the event; `None` if the room is not ours. Until the
-/// transaction ends, no other one changes a meeting of this room.
+/// Locks the room of a sighting and loads what is needed to judge it; `None` if the room is not ours. Until the transaction
+/// ends, no other one changes a meeting of this room.
 pub async fn event_context(
     conn: &mut PgConnection,
-    platform: PlatformKind,
-    platform_room: &EventRoom,
+    sighting: Sighting<'_>,
     adopt: Adopt,
 ) -> Result<Option<EventContext>, StorageError> {
-    let Some(room) = lock_room(conn, platform, platform_room, adopt).await? else {
+    let Some((room, url)) = lock_room(conn, sighting, adopt).await? else {
         return Ok(None);
     };
-    let meeting = match find_by_sid(conn, platform, &platform_room.sid).await? {
+    // Read again: the previous holder of the lock may have changed them.
+    let of_room = list_by_key(conn, sighting).await?;
+    let meeting = match sighting.meeting(&of_room).cloned() {
         Some(head) => Some(load(conn, head).await?),
         None => None,
     };
-    let newest_other = match find_newest_other(conn, room.id, &platform_room.sid).await? {
+    let newest_other = match find_newest_other(conn, room.id, meeting.as_ref()).await? {
         Some(head) => Some(load(conn, head).await?),
         None => None,
     };
-    let deferred = events::list_deferred(conn, platform, &platform_room.sid).await?;
+    let mut deferred = events::list_deferred(conn, sighting.platform, &sighting.room.key).await?;
+    deferred.retain(|event| sighting.concerns(event, &of_room));
     Ok(Some(EventContext {
         room,
+        url,
         meeting,
         newest_other,
         deferred,
@@ -69,6 +72,9 @@ pub async fn save(conn: &mut PgConnection, change: &Change) -> Result<(), Storag
     for meeting in &change.meetings {
         save_head(conn, meeting).await?;
     }
+    for meeting in &change.meetings {
+        end_platform_room(conn, meeting).await?;
+    }
     for participant in &change.participants {
         participants::save(conn, participant).await?;
     }
@@ -90,18 +96,37 @@ pub async fn save(conn: &mut PgConnection, change: &Change) -> Result<(), Storag
     jobs::add(conn, &change.jobs).await
 }
 
-/// Locks the room of an event: the room of its meeting, also if that was deleted or renamed, otherwise the room with its
-/// name.
+/// Locks the room of a sighting, and returns it with the address of the platform room if we made that: the room of its
+/// meeting, also if that was deleted; the room for which we made the platform room; or the room with its name.
 async fn lock_room(
     conn: &mut PgConnection,
+    sighting: Sighting<'_>,
+    adopt: Adopt,
+) -> Result<Option<(Room, Option<String>)>, StorageError> {
+    let (platform, platform_room) = (sighting.platform, sighting.room);
+    if let Some(head) = list_by_key(conn, sighting).await?.into_iter().next() {
+        let room = rooms::lock(conn, head.room_id).await?;
+        return Ok(room.map(|room| (room, head.platform_room.url)));
+    }
+    let Some(name) = &platform_room.name else {
+        let Some(made) = platform_rooms::find_by_key(conn, platform, &platform_room.key).await? else {
+            return Ok(None);
+        };
+        let room = rooms::lock(conn, made.room_id).await?;
+        return Ok(room.map(|room| (room, Some(made.made.url))));
+    };
+    let room = lock_named(conn, platform, name, adopt).await?;
+    Ok(room.map(|room| (room, None)))
+}
+
+/// Locks the room that has this name now, on this platform; creates it if rooms are adopted.
+async fn lock_named(
+    conn: &mut PgConnection,
     platform: PlatformKind,
-    platform_room: &EventRoom,
+    name: &str,
     adopt: Adopt,
 ) -> Result<Option<Room>, StorageError> {
-    if let Some(head) = find_by_sid(conn, platform, &platform_room.sid).await? {
-        return rooms::lock(conn, head.room_id).await;
-    }
-    let Ok(name) = RoomName::parse(platform_room.name.as_str()) else {
+    let Ok(name) = RoomName::parse(name) else {
         return Ok(None);
     };
     if let (Adopt::As { id, now }, None) = (adopt, rooms::find_by_name(conn, &name).await?) {
@@ -111,59 +136,74 @@ async fn lock_room(
     Ok(room.filter(|room| room.platform == platform))
 }
 
-async fn find_by_sid(
-    conn: &mut PgConnection,
-    platform: PlatformKind,
-    sid: &PlatformRoomSid,
-) -> Result<Option<MeetingHead>, StorageError> {
-    let row = sqlx::query_as!(
+/// Lists the meetings of a platform room. A room has one, or few.
+async fn list_by_key(conn: &mut PgConnection, sighting: Sighting<'_>) -> Result<Vec<MeetingHead>, StorageError> {
+    let rows = sqlx::query_as!(
         HeadRow,
-        "SELECT id, room_id, platform, platform_room_sid, state, started_at, ended_at, missing_since
+        "SELECT id, room_id, platform, platform_room_key, platform_room_session, platform_room_url, state, started_at,
+                ended_at, missing_since
          FROM meetings
-         WHERE platform = $1 AND platform_room_sid = $2",
-        platform.as_str(),
-        sid.as_str(),
+         WHERE platform = $1 AND platform_room_key = $2
+         ORDER BY started_at, id",
+        sighting.platform.as_str(),
+        sighting.room.key.as_str(),
     )
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await?;
-    row.map(MeetingHead::try_from).transpose()
+    rows.into_iter().map(MeetingHead::try_from).collect()
 }
 
 async fn find_newest_other(
     conn: &mut PgConnection,
     room: RoomId,
-    sid: &PlatformRoomSid,
+    meeting: Option<&Meeting>,
 ) -> Result<Option<MeetingHead>, StorageError> {
     let row = sqlx::query_as!(
         HeadRow,
-        "SELECT id, room_id, platform, platform_room_sid, state, started_at, ended_at, missing_since
+        "SELECT id, room_id, platform, platform_room_key, platform_room_session, platform_room_url, state, started_at,
+                ended_at, missing_since
          FROM meetings
-         WHERE room_id = $1 AND platform_room_sid <> $2
+         WHERE room_id = $1 AND ($2::uuid IS NULL OR id <> $2)
          ORDER BY started_at DESC, id DESC
          LIMIT 1",
         room.0,
-        sid.as_str(),
+        meeting.map(|meeting| meeting.head.id.0),
     )
     .fetch_optional(conn)
     .await?;
     row.map(MeetingHead::try_from).transpose()
 }
 
+/// Ends the platform room that we made for a meeting, once that has closed.
+async fn end_platform_room(conn: &mut PgConnection, meeting: &MeetingHead) -> Result<(), StorageError> {
+    let platform_room = &meeting.platform_room;
+    match meeting.ended_at() {
+        Some(ended_at) if platform_room.url.is_some() => {
+            platform_rooms::end_with_meeting(conn, platform_room.platform, &platform_room.key, ended_at).await
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn save_head(conn: &mut PgConnection, head: &MeetingHead) -> Result<(), StorageError> {
+    let platform_room = &head.platform_room;
     let missing_since = match head.state {
         MeetingState::Open { missing_since } => missing_since,
         MeetingState::Closed { .. } => None,
     };
     sqlx::query!(
-        "INSERT INTO meetings (id, room_id, platform, platform_room_sid, state, started_at, ended_at, missing_since)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO meetings (id, room_id, platform, platform_room_key, platform_room_session, platform_room_url, state,
+                               started_at, ended_at, missing_since)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (id) DO UPDATE
-         SET state = EXCLUDED.state, started_at = EXCLUDED.started_at, ended_at = EXCLUDED.ended_at,
-             missing_since = EXCLUDED.missing_since",
+         SET platform_room_session = EXCLUDED.platform_room_session, state = EXCLUDED.state,
+             started_at = EXCLUDED.started_at, ended_at = EXCLUDED.ended_at, missing_since = EXCLUDED.missing_since",
         head.id.0,
         head.room_id.0,
-        head.platform.as_str(),
-        head.platform_room_sid.as_str(),
+        platform_room.platform.as_str(),
+        platform_room.key.as_str(),
+        platform_room.session.as_ref().map(|session| session.as_str()),
+        platform_room.url.as_deref(),
         head.state.as_str(),
         head.started_at,
         head.ended_at(),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Identity, MeetingId, ObjectKey, PlatformCaptureId, PlatformRoomSid, RecordingId, SampleTime, TrackId, TrackSid,
+    Identity, MeetingId, ObjectKey, PlatformCaptureId, PlatformRoomKey, RecordingId, SampleTime, TrackId, TrackSid,
     UnixNanos,
     manifest::Fit,
     recording::{Acceptance, Active, Complete, Failed, FailureReason, RecordedFile, Recording, RecordingState},
@@ -115,7 +115,7 @@ impl TryFrom<RecordingRow> for Recording {
             meeting_id: MeetingId(row.meeting_id),
             track_id: TrackId(row.track_id),
             identity: Identity(row.identity),
-            platform_room_sid: PlatformRoomSid(row.platform_room_sid),
+            platform_room_sid: PlatformRoomKey(row.platform_room_sid),
             track_sid: TrackSid(row.track_sid),
             platform_id: row.egress_id.map(PlatformCaptureId),
             requested_at: row.requested_at,

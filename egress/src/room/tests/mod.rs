@@ -4,7 +4,7 @@ mod standby;
 
 use std::time::{Duration, Instant};
 
-use domain::PlatformRoomSid;
+use domain::PlatformRoomKey;
 use media::WallClock;
 use rtc::publisher::AudioOptions;
 use test_support::{LivekitServer, RedisServer, TrackPublisher, wait_until};
@@ -31,13 +31,13 @@ fn rooms_at(url: &str, livekit: &LivekitServer, instance: &str) -> Rooms {
     })
 }
 
-async fn room_sid(livekit: &LivekitServer) -> PlatformRoomSid {
+async fn room_sid(livekit: &LivekitServer) -> PlatformRoomKey {
     let found = livekit.rooms().list_rooms(vec![ROOM.to_owned()]).await.unwrap();
-    PlatformRoomSid::from(found[0].sid.as_str())
+    PlatformRoomKey::from(found[0].sid.as_str())
 }
 
 /// Attaches to the track and subscribes to it.
-async fn record(rooms: &Rooms, room_sid: &PlatformRoomSid, track: &TrackPublisher, egress_id: &str) -> TrackFeed {
+async fn record(rooms: &Rooms, room_sid: &PlatformRoomKey, track: &TrackPublisher, egress_id: &str) -> TrackFeed {
     let mut feed = rooms.attach(AttachRequest {
         room_name: ROOM.to_owned(),
         room_sid: room_sid.clone(),

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use domain::{PlatformCaptureId as EgressId, PlatformRoomSid, TrackSid, UnixNanos};
+use domain::{PlatformCaptureId as EgressId, PlatformRoomKey, TrackSid, UnixNanos};
 use livekit_protocol::{EgressInfo, egress_info};
 use objects::{Credentials, Keys, S3Config, StoreConfig};
 use prost::Message;
@@ -24,7 +24,7 @@ use crate::session::{
 pub struct SavedRequest {
     version: u32,
     egress_id: EgressId,
-    room_sid: PlatformRoomSid,
+    room_sid: PlatformRoomKey,
     room_name: String,
     track_sid: TrackSid,
     retry_count: i32,

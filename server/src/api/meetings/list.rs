@@ -18,7 +18,7 @@ use crate::{
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MeetingsQuery {
-    /// Returns only meetings of the room with this name.
+    /// Returns only meetings of rooms that have this name, or had it before they were deleted.
     #[param(value_type = Option<String>)]
     room: Option<RoomName>,
     /// Maximum number of items to return, 1 to 200.
@@ -30,7 +30,8 @@ pub struct MeetingsQuery {
 
 /// List meetings
 ///
-/// Returns open and closed meetings, newest first. If `room` names no existing room, the list is empty.
+/// Returns open and closed meetings, newest first. Meetings of a deleted room are still found by its name. If no room has
+/// or had the name in `room`, the list is empty.
 #[utoipa::path(
     get, path = "/v1/meetings", operation_id = "list_meetings", tag = "meetings",
     security(("key" = ["read"])),
@@ -44,13 +45,6 @@ pub async fn list(
 ) -> ApiResult<Json<ListPage<MeetingBody>>> {
     let page = PageRequest::<(DateTime<Utc>, MeetingId)>::new(query.limit, query.cursor)?;
     let mut conn = app.conn().await?;
-    let room = match &query.room {
-        None => None,
-        Some(name) => match storage::rooms::find_by_name(&mut conn, name).await? {
-            Some(room) => Some(room.id),
-            None => return Ok(Json(ListPage::empty())),
-        },
-    };
-    let meetings = storage::meetings::list(&mut conn, room, page.after, page.row_limit()).await?;
+    let meetings = storage::meetings::list(&mut conn, query.room.as_ref(), page.after, page.row_limit()).await?;
     Ok(Json(page.page(meetings, |m| (m.started_at, m.id), MeetingBody::from)))
 }

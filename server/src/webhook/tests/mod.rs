@@ -15,7 +15,7 @@ const ROOM: &str = "standup-fixture";
 
 /// Selects the data that depends on the webhooks' content, not on their time and order of arrival.
 const CONTENT: &str = "
-    SELECT 'meeting ' || platform_room_sid || ' ' || state || ' ' || started_at || ' ' || COALESCE(ended_at::text, '-')
+    SELECT 'meeting ' || platform_room_key || ' ' || state || ' ' || started_at || ' ' || COALESCE(ended_at::text, '-')
     FROM meetings
     UNION ALL
     SELECT 'participant ' || identity || ' ' || display_name || ' ' || COALESCE(kind, '-') FROM participants
@@ -219,7 +219,7 @@ async fn an_unknown_room_is_added_if_rooms_are_adopted(pool: PgPool) {
 
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     assert_eq!(rows(&app, "name", "rooms").await, ["somebody-elses"]);
-    assert_eq!(rows(&app, "platform_room_sid", "meetings").await, ["RM_1"]);
+    assert_eq!(rows(&app, "platform_room_key", "meetings").await, ["RM_1"]);
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]

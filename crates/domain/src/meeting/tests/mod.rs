@@ -9,4 +9,5 @@ mod policy;
 mod reconcile;
 mod recordings;
 mod reopen;
+mod sessions;
 mod support;

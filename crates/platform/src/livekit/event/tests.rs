@@ -29,7 +29,7 @@ fn both_spellings_and_all_number_formats_are_parsed() {
         panic!("{event:?}")
     };
     assert_eq!(event.occurred_at.timestamp(), 1000);
-    assert_eq!(event.room.unwrap().sid.as_str(), "RM_1");
+    assert_eq!(event.room.unwrap().key.as_str(), "RM_1");
     assert_eq!(report.track_sid.unwrap().as_str(), "TR_1");
     assert_eq!(report.started_at.unwrap().timestamp(), 1_500_000_000);
     assert_eq!(report.file.unwrap().size_bytes, Some(7));

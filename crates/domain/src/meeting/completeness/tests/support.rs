@@ -8,6 +8,7 @@ use crate::manifest::{Fit, GapCause, Listened};
 use crate::meeting::completeness::MissingInterval;
 use crate::meeting::{Meeting, MeetingHead, MeetingState};
 use crate::participant::{Participant, ParticipantKind};
+use crate::platform_room::PlatformRoomRef;
 use crate::recording::{
     Acceptance, Active, Complete, Coverage, Failed, FailureReason, Hole, RecordedFile, Recording, RecordingState,
     Transcription,
@@ -33,8 +34,12 @@ pub fn meeting() -> Case {
     let head = MeetingHead {
         id: id(1),
         room_id: id(2),
-        platform: PlatformKind::Livekit,
-        platform_room_sid: "RM_1".into(),
+        platform_room: PlatformRoomRef {
+            platform: PlatformKind::Livekit,
+            key: "RM_1".into(),
+            session: None,
+            url: None,
+        },
         started_at: at(0.0),
         state: MeetingState::Closed { ended_at: at(100.0) },
     };

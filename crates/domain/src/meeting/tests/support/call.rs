@@ -151,8 +151,9 @@ impl Call {
     fn room(&self, has_creation_time: bool) -> EventRoom {
         let created_at = has_creation_time.then_some(self.created_at + TimeDelta::milliseconds(905));
         EventRoom {
-            name: "standup".to_owned(),
-            sid: self.sid.as_str().into(),
+            name: Some("standup".to_owned()),
+            key: self.sid.as_str().into(),
+            session: None,
             created_at,
         }
     }

@@ -54,7 +54,7 @@ impl RoomStore {
     }
 
     pub fn apply(&mut self, event: &PlatformEvent) -> Change {
-        let sid = &event.room.as_ref().unwrap().sid.0;
+        let sid = &event.room.as_ref().unwrap().key.0;
         let change = self.context(sid).apply(event, self.env());
         if change.outcome == Outcome::Deferred && !self.deferred.iter().any(|k| k.key == event.key) {
             self.deferred.push(event.clone());
@@ -72,8 +72,8 @@ impl RoomStore {
             listed_at,
             ..live.clone()
         };
-        let change = self.context(&live.room.sid.0).reconcile(&live, self.env());
-        self.write(&live.room.sid.0, change)
+        let change = self.context(&live.room.key.0).reconcile(&live, self.env());
+        self.write(&live.room.key.0, change)
     }
 
     /// Changes the meeting of a platform room by one of its own functions.
@@ -83,7 +83,7 @@ impl RoomStore {
     }
 
     pub fn meeting(&self, sid: &str) -> Option<&Meeting> {
-        self.meetings.iter().find(|m| m.head.platform_room_sid.0 == sid)
+        self.meetings.iter().find(|m| m.head.platform_room.key.0 == sid)
     }
 
     /// Lets the domain panic when it asks for the `n`th id from now on, once.
@@ -107,15 +107,16 @@ impl RoomStore {
     }
 
     fn context(&self, sid: &str) -> EventContext {
-        let others = self.meetings.iter().filter(|m| m.head.platform_room_sid.0 != sid);
+        let others = self.meetings.iter().filter(|m| m.head.platform_room.key.0 != sid);
         EventContext {
             room: self.room.clone(),
+            url: None,
             meeting: self.meeting(sid).cloned(),
             newest_other: others.max_by_key(|m| m.head.started_at).cloned(),
             deferred: self
                 .deferred
                 .iter()
-                .filter(|k| k.room.as_ref().unwrap().sid.0 == sid)
+                .filter(|k| k.room.as_ref().unwrap().key.0 == sid)
                 .cloned()
                 .collect(),
         }
