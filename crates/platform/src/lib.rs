@@ -7,7 +7,9 @@
 mod error;
 #[cfg(feature = "fake")]
 pub mod fake;
+mod lenient;
 pub mod livekit;
+mod redact;
 mod registry;
 
 use async_trait::async_trait;

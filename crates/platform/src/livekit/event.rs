@@ -13,14 +13,14 @@ use sha2::{Digest, Sha256};
 use super::values::{
     egress_status, millis, nanos, non_empty, object_key, participant_kind, seconds, track_kind, track_source,
 };
-use super::{KeyOfLocation, redact, wire};
-use crate::{VerifiedEvent, WebhookError};
+use super::{KeyOfLocation, wire};
+use crate::{VerifiedEvent, WebhookError, redact};
 
 /// Parses a verified body. Unknown events become [`EventKind::Unknown`].
 pub fn read(body: &[u8], now: DateTime<Utc>, key_of: &KeyOfLocation) -> Result<VerifiedEvent, WebhookError> {
     let fields: Map<String, Value> = serde_json::from_slice(body).map_err(WebhookError::InvalidBody)?;
     let mut stored_body = Value::Object(fields);
-    redact::redact(&mut stored_body);
+    redact::redact(&mut stored_body, wire::SECRET_FIELDS);
     let sent = wire::WebhookEvent::deserialize(&stored_body).map_err(WebhookError::InvalidBody)?;
     let id = if sent.id.is_empty() {
         digest(body)

@@ -4,7 +4,6 @@ mod event;
 mod join;
 mod jwt;
 mod recording;
-mod redact;
 mod room;
 mod values;
 mod verify;

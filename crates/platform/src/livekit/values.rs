@@ -7,6 +7,7 @@ use domain::participant::ParticipantKind;
 use domain::track::{TrackKind, TrackSource};
 
 use super::KeyOfLocation;
+use crate::lenient::is_storable;
 
 /// Returns the key of a recorded file. `filename` is the key without the recorder's prefix; the location of a stored file
 /// has both.
@@ -77,11 +78,6 @@ pub fn millis(since_1970: i64) -> Option<DateTime<Utc>> {
 /// Converts Unix nanoseconds; 0 means unset.
 pub fn nanos(since_1970: i64) -> Option<DateTime<Utc>> {
     Some(DateTime::from_timestamp_nanos(since_1970)).filter(is_storable)
-}
-
-/// Whether the time is set and fits both a PostgreSQL timestamp and an `i64` of nanoseconds.
-fn is_storable(time: &DateTime<Utc>) -> bool {
-    time.timestamp() > 0 && time.timestamp_nanos_opt().is_some()
 }
 
 /// Returns `None` for an empty string, which the protocol uses for unset.

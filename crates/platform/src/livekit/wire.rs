@@ -3,9 +3,35 @@
 //! Parsing is lenient: unknown fields are ignored, a field of the wrong type counts as missing, names may be in camel or
 //! snake case, numbers may be strings, enums are strings. The sender omits default values.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde::Deserialize;
+
+use crate::lenient::{lenient, number};
+
+/// Names of fields with secrets, in lower case without underscores: credentials of stores (a failed automatic egress
+/// contains them in clear text), streams and proxies, and the room's TURN password.
+pub const SECRET_FIELDS: &[&str] = &[
+    "accesskey",
+    "accesskeyid",
+    "secret",
+    "secretkey",
+    "secretaccesskey",
+    "sessiontoken",
+    "assumerolearn",
+    "assumeroleexternalid",
+    "accountkey",
+    "accountname",
+    "credentials",
+    "password",
+    "username",
+    "turnpassword",
+    "token",
+    "streamkey",
+    "signingkey",
+    "url",
+    "urls",
+    "websocketurl",
+    "proxy",
+];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -152,26 +178,4 @@ pub struct File {
     pub size: i64,
     #[serde(deserialize_with = "lenient")]
     pub location: String,
-}
-
-/// Deserializes a value, or the default if it has the wrong type.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(from: D) -> Result<T, D::Error> {
-    let value = Value::deserialize(from)?;
-    Ok(T::deserialize(value).unwrap_or_default())
-}
-
-/// Deserializes an integer from a number or string, truncating fractions. Returns 0 for anything else and out of range.
-fn number<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
-    Ok(match Value::deserialize(from)? {
-        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)),
-        Value::String(text) => text.parse().ok().or_else(|| text.parse().ok().and_then(whole)),
-        _ => None,
-    }
-    .unwrap_or_default())
-}
-
-fn whole(number: f64) -> Option<i64> {
-    /// Every integer up to 2^53 is exact in an `f64`.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    (number.abs() <= EXACT).then_some(number as i64)
 }

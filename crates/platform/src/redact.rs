@@ -5,37 +5,12 @@ use serde_json::Value;
 /// Replaces a secret.
 const REMOVED: &str = "[removed]";
 
-/// Names of fields with secrets, in lower case without underscores: credentials of stores (a failed automatic egress
-/// contains them in clear text), streams and proxies, and the room's TURN password.
-const SECRET_FIELDS: &[&str] = &[
-    "accesskey",
-    "accesskeyid",
-    "secret",
-    "secretkey",
-    "secretaccesskey",
-    "sessiontoken",
-    "assumerolearn",
-    "assumeroleexternalid",
-    "accountkey",
-    "accountname",
-    "credentials",
-    "password",
-    "username",
-    "turnpassword",
-    "token",
-    "streamkey",
-    "signingkey",
-    "url",
-    "urls",
-    "websocketurl",
-    "proxy",
-];
-
-/// Replaces secrets by `[removed]` and NUL characters, which PostgreSQL's text cannot store, by U+FFFD.
-pub fn redact(value: &mut Value) {
+/// Replaces the values of secret fields by `[removed]` and NUL characters, which PostgreSQL's text cannot store, by U+FFFD.
+/// The names of the fields are in lower case and without underscores.
+pub fn redact(value: &mut Value, secret_fields: &[&str]) {
     match value {
         Value::String(text) => replace_nul(text),
-        Value::Array(items) => items.iter_mut().for_each(redact),
+        Value::Array(items) => items.iter_mut().for_each(|item| redact(item, secret_fields)),
         Value::Object(fields) => {
             if fields.keys().any(|name| name.contains('\0')) {
                 *fields = std::mem::take(fields)
@@ -44,10 +19,10 @@ pub fn redact(value: &mut Value) {
                     .collect();
             }
             for (name, value) in fields.iter_mut() {
-                if is_secret(name) {
+                if is_secret(name, secret_fields) {
                     *value = Value::from(REMOVED)
                 } else {
-                    redact(value)
+                    redact(value, secret_fields)
                 }
             }
         }
@@ -61,13 +36,13 @@ fn replace_nul(text: &mut String) {
     }
 }
 
-fn is_secret(name: &str) -> bool {
+fn is_secret(name: &str, secret_fields: &[&str]) -> bool {
     let plain: String = name
         .chars()
         .filter(|c| *c != '_')
         .flat_map(char::to_lowercase)
         .collect();
-    SECRET_FIELDS.contains(&plain.as_str())
+    secret_fields.contains(&plain.as_str())
 }
 
 #[cfg(test)]
@@ -80,7 +55,7 @@ mod tests {
     fn secrets_are_removed_at_any_depth_in_both_spellings() {
         let mut body = json!({"egressInfo": {"error": "x", "request": [{"s3": {"accessKey": "AK", "session_token": {"a": 1}, "bucket": "b"}}]}});
 
-        redact(&mut body);
+        redact(&mut body, &["accesskey", "sessiontoken"]);
 
         assert_eq!(
             body,
@@ -92,7 +67,7 @@ mod tests {
     fn nul_characters_are_replaced() {
         let mut body = json!({"a\0": "b\0c"});
 
-        redact(&mut body);
+        redact(&mut body, &["accesskey", "sessiontoken"]);
 
         assert_eq!(body, json!({"a\u{fffd}": "b\u{fffd}c"}));
     }
