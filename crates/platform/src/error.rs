@@ -1,5 +1,7 @@
 //! Errors of platform calls, webhooks and join requests.
 
+use std::time::Duration;
+
 use domain::event::PlatformKind;
 use thiserror::Error;
 
@@ -18,6 +20,9 @@ pub enum PlatformError {
     /// The platform reported a temporary failure or a timeout of its own.
     #[error("{0} is temporarily unable to handle the request")]
     Busy(PlatformKind, #[source] BoxError),
+    /// The platform wants fewer requests. It has not carried this one out.
+    #[error("{kind} allows no more requests for {} s", retry_after.as_secs())]
+    RateLimited { kind: PlatformKind, retry_after: Duration },
     /// The room, participant or capture does not exist.
     #[error("{0} has no such object")]
     NotFound(PlatformKind, #[source] BoxError),
@@ -34,7 +39,7 @@ impl PlatformError {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable(..) | Self::UnexpectedResponse(..) | Self::Busy(..)
+            Self::Unreachable(..) | Self::UnexpectedResponse(..) | Self::Busy(..) | Self::RateLimited { .. }
         )
     }
 

@@ -11,6 +11,7 @@ mod lenient;
 pub mod livekit;
 mod redact;
 mod registry;
+mod rest;
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -86,6 +86,10 @@ impl From<PlatformError> for JobError {
         match error {
             PlatformError::Unreachable(..) | PlatformError::UnexpectedResponse(..) => Self::outage(error),
             PlatformError::Busy(..) => Self::retry(error),
+            PlatformError::RateLimited { retry_after, .. } => Self::Outage {
+                after: Some(retry_after),
+                why: error.into(),
+            },
             PlatformError::NotFound(..) | PlatformError::Unauthorized(..) | PlatformError::Refused(..) => {
                 Self::give_up(error)
             }
