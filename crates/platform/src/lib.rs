@@ -4,11 +4,13 @@
 //! translates the platform's terms into ours and makes no decisions: the effect of an event is left to
 //! `domain::meeting`, persistence to `storage`, and retries to the worker.
 
+pub mod daily;
 mod error;
 #[cfg(feature = "fake")]
 pub mod fake;
 mod lenient;
 pub mod livekit;
+mod name_uuid;
 mod redact;
 mod registry;
 mod rest;
