@@ -14,6 +14,7 @@ mod name_uuid;
 mod redact;
 mod registry;
 mod rest;
+pub mod whereby;
 
 use async_trait::async_trait;
 use bytes::Bytes;
