@@ -20,10 +20,10 @@ const CLOCK_STEP_NS: i64 = 1_000_000_000;
 
 /// Intervals that the recorder filled.
 #[derive(Debug, Default)]
-pub(super) struct Gaps(pub(super) TrackedList<Gap>);
+pub(crate) struct Gaps(pub(super) TrackedList<Gap>);
 
 impl Gaps {
-    pub(super) fn add(&mut self, gap: Gap) {
+    pub(crate) fn add(&mut self, gap: Gap) {
         let items = self.0.items();
         let distance = if items.len() < MAX_EXACT_GAPS {
             SampleTime::ZERO
@@ -38,7 +38,7 @@ impl Gaps {
         }
     }
 
-    pub(super) fn list(&self) -> Vec<Gap> {
+    pub(crate) fn list(&self) -> Vec<Gap> {
         self.0.items().to_vec()
     }
 }

@@ -25,6 +25,8 @@ mod timestamps;
 mod track;
 mod tracked_list;
 
+#[cfg(feature = "import")]
+pub(crate) use annotations::Gaps;
 pub use config::RecorderConfig;
 pub use journal::{Hole, JournalEntry, JournalPacket, ListChange};
 pub use output::{FirstPacket, MuteState, Output, Summary};

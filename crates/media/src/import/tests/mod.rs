@@ -1,0 +1,6 @@
+mod damage;
+mod formats;
+mod hostile;
+mod matroska;
+mod positions;
+mod support;
