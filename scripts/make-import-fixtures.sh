@@ -29,7 +29,7 @@ make "${chirps[@]}" "${opus[@]}" chirps.webm
 make -itsoffset 2.5 "${chirps[@]}" "${opus[@]}" -copyts -avoid_negative_ts disabled offset.webm
 make -i chirps.webm -c copy -bsf:a "noise=drop='between(pts,1000,1397)'" hole.webm
 make "${chirps[@]}" "${aac[@]}" chirps.mp4
-make -i chirps.mp4 -c copy -bsf:a "noise=drop='between(pts,48000,67000)'" hole.mkv
+make -i chirps.mp4 -c copy -bsf:a "noise=drop='between(pts,1000,1397)'" hole.mkv
 make "${chirps[@]}" "${aac[@]}" -f adts chirps.aac
 make "${chirps[@]}" "${opus[@]}" opus.mp4
 make -f lavfi -i testsrc=s=64x64:r=5:d=3 "${chirps[@]}" -map 0 -map 1 -c:v mpeg4 -q:v 31 "${aac[@]}" video-first.mkv
