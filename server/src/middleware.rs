@@ -51,17 +51,19 @@ pub async fn trace(State(app): State<AppState>, request: Request, next: Next) ->
 
 /// Responds 503 if the handler exceeds [`REQUEST_TIMEOUT`].
 pub async fn timeout(request: Request, next: Next) -> Response {
-    let late = |_| {
-        let why = anyhow::anyhow!("no response within {} s", REQUEST_TIMEOUT.as_secs());
-        ApiError::Unavailable {
-            what: "a service that this request needs",
-            why,
-        }
-        .into_response()
-    };
     tokio::time::timeout(REQUEST_TIMEOUT, next.run(request))
         .await
-        .unwrap_or_else(late)
+        .unwrap_or_else(|_| too_late())
+}
+
+/// Returns the response to a request whose handler took too long.
+pub fn too_late() -> Response {
+    let why = anyhow::anyhow!("no response within {} s", REQUEST_TIMEOUT.as_secs());
+    ApiError::Unavailable {
+        what: "a service that this request needs",
+        why,
+    }
+    .into_response()
 }
 
 /// Returns the response to a request whose handler panicked.

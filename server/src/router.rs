@@ -14,6 +14,7 @@ use crate::{
     api::{
         error::ApiError,
         extract::MAX_JSON_BYTES,
+        idempotency,
         strict_query::{self, QueryParameters},
         {meetings, recordings, rooms, transcripts},
     },
@@ -60,6 +61,7 @@ fn api_routes(app: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(recordings::get::get))
         .routes(routes!(recordings::audio::get))
         .routes(routes!(transcripts::get::get))
+        .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
         .layer(from_fn_with_state(app.limits.clone(), limits::per_address));
     // No limit per address here: all webhooks of a platform, and all health checks of an orchestrator, come from one.

@@ -46,6 +46,7 @@ impl App {
             ids: random_ids(),
             limits: Limits::new(&settings.limits),
             options: Arc::new(settings.options.clone()),
+            tasks: TaskTracker::new(),
         }))
     }
 
@@ -69,11 +70,16 @@ pub async fn run(config: ServerConfig, stop: CancellationToken) -> anyhow::Resul
         return Ok(());
     }
     tracing::info!(address = %listener.local_addr()?, store = app.state.objects.describe(), "serving the API");
-    let tasks = TaskTracker::new();
+    let tasks = app.state.tasks.clone();
     tasks.spawn(app.state.limits.clone().evict_idle(stop.clone()));
     serve(listener, app.router, stop).await?;
     tasks.close();
-    tasks.wait().await;
+    if tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
+        tracing::warn!(
+            "work still running {} s after the last request was dropped",
+            DRAIN_TIMEOUT.as_secs()
+        );
+    }
     app.state.pool.close().await;
     Ok(())
 }

@@ -9,6 +9,7 @@ use domain::{
 };
 use objects::Objects;
 use storage::{PgPool, PgTransaction, PooledConnection, StorageError};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use platform::Platforms;
@@ -28,6 +29,8 @@ pub struct AppState {
     pub ids: IdSource,
     pub limits: Limits,
     pub options: Arc<Options>,
+    /// Work that outlives its request. The server stops when it is done.
+    pub tasks: TaskTracker,
 }
 
 impl AppState {

@@ -13,6 +13,7 @@ mod error;
 pub mod events;
 mod facts;
 pub mod feed;
+pub mod idempotency;
 pub mod inbox;
 pub mod jobs;
 pub mod locks;

@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use secrecy::SecretString;
+use storage::api_keys::ApiKey;
 
 use super::error::{ApiError, ApiResult};
 use crate::{
@@ -26,7 +27,7 @@ impl FromRequestParts<AppState> for Reader {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> ApiResult<Self> {
-        authorize(Scope::Read, &parts.headers, app).await.map(|()| Self)
+        authorize(Scope::Read, parts, app).await.map(|()| Self)
     }
 }
 
@@ -34,7 +35,7 @@ impl FromRequestParts<AppState> for Writer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> ApiResult<Self> {
-        authorize(Scope::Write, &parts.headers, app).await.map(|()| Self)
+        authorize(Scope::Write, parts, app).await.map(|()| Self)
     }
 }
 
@@ -42,18 +43,15 @@ impl FromRequestParts<AppState> for Admitter {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> ApiResult<Self> {
-        authorize(Scope::Join, &parts.headers, app).await.map(|()| Self)
+        authorize(Scope::Join, parts, app).await.map(|()| Self)
     }
 }
 
-async fn authorize(scope: Scope, headers: &HeaderMap, app: &AppState) -> ApiResult<()> {
-    let text = bearer(headers).ok_or(ApiError::Unauthenticated)?;
-    let mut conn = app.conn().await?;
-    let key = storage::api_keys::find_by_hash(&mut conn, &keys::digest(&text)).await?;
-    let key = key.ok_or(ApiError::Unauthenticated)?;
-    tracing::Span::current().record(KEY_ID, tracing::field::display(key.id));
-    app.limits.check_key(key.id)?;
-    storage::api_keys::touch(&mut conn, &key, (app.clock)()).await?;
+async fn authorize(scope: Scope, parts: &Parts, app: &AppState) -> ApiResult<()> {
+    let key = match parts.extensions.get::<Authenticated>() {
+        Some(Authenticated(key)) => key.clone(),
+        None => authenticate(&parts.headers, app).await?,
+    };
     // Unknown scopes, written by another version, grant nothing.
     let mut granted = key.scopes.iter().filter_map(|word| word.parse::<Scope>().ok());
     match granted.any(|granted| granted.includes(scope)) {
@@ -62,8 +60,24 @@ async fn authorize(scope: Scope, headers: &HeaderMap, app: &AppState) -> ApiResu
     }
 }
 
+/// Request extension: middleware has authenticated this key, and counted the request.
+#[derive(Clone)]
+pub struct Authenticated(pub ApiKey);
+
+/// Finds the request's key, and counts the request against its limit.
+pub async fn authenticate(headers: &HeaderMap, app: &AppState) -> ApiResult<ApiKey> {
+    let text = bearer(headers).ok_or(ApiError::Unauthenticated)?;
+    let mut conn = app.conn().await?;
+    let key = storage::api_keys::find_by_hash(&mut conn, &keys::digest(&text)).await?;
+    let key = key.ok_or(ApiError::Unauthenticated)?;
+    tracing::Span::current().record(KEY_ID, tracing::field::display(key.id));
+    app.limits.check_key(key.id)?;
+    storage::api_keys::touch(&mut conn, &key, (app.clock)()).await?;
+    Ok(key)
+}
+
 /// Returns the key of `Authorization: Bearer KEY` (RFC 6750). `None` also if it lacks our prefix, which saves a query.
-fn bearer(headers: &HeaderMap) -> Option<SecretString> {
+pub fn bearer(headers: &HeaderMap) -> Option<SecretString> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = value.split_once(' ')?;
     let is_key = scheme.eq_ignore_ascii_case("bearer") && key.trim().starts_with(keys::PREFIX);

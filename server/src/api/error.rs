@@ -23,6 +23,9 @@ const RETRY_UNAVAILABLE: Duration = Duration::from_secs(4);
 /// `Retry-After` of a transcript in progress.
 const RETRY_TRANSCRIPT: Duration = Duration::from_secs(5);
 
+/// `Retry-After` of a request that is being carried out: most take far less.
+const RETRY_RUNNING: Duration = Duration::from_secs(1);
+
 pub type ApiResult<T> = Result<T, ApiError>;
 
 /// An invalid value in a request.
@@ -56,6 +59,10 @@ pub enum ApiError {
     AudioNotReady(&'static str),
     #[error("{0}")]
     Conflict(String),
+    #[error("a request with this `Idempotency-Key` is being carried out; repeat it to learn its outcome")]
+    RequestRunning,
+    #[error("this `Idempotency-Key` was used for a different request")]
+    IdempotencyKeyReused,
     #[error("none of the accepted media types is available; available are {0}")]
     NotAcceptable(&'static str),
     #[error("the request body exceeds {0} bytes")]
@@ -125,6 +132,12 @@ impl ApiError {
             Self::TranscriptNotReady(_) => (S::NOT_FOUND, "transcript-not-ready", "Transcript not ready"),
             Self::AudioNotReady(_) => (S::CONFLICT, "audio-not-ready", "Audio not available"),
             Self::Conflict(_) => (S::CONFLICT, "conflict", "Conflict"),
+            Self::RequestRunning => (S::CONFLICT, "request-running", "Request running"),
+            Self::IdempotencyKeyReused => (
+                S::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "Idempotency key reused",
+            ),
             Self::NotAcceptable(_) => (S::NOT_ACCEPTABLE, "not-acceptable", "Not acceptable"),
             Self::TooLarge(_) => (S::PAYLOAD_TOO_LARGE, "too-large", "Body too large"),
             Self::UnsupportedMediaType => (
@@ -165,6 +178,7 @@ impl ApiError {
         match self {
             Self::TooManyRequests(wait) => Some(*wait),
             Self::Unavailable { .. } => Some(RETRY_UNAVAILABLE),
+            Self::RequestRunning => Some(RETRY_RUNNING),
             // Retrying cannot help once a transcript has failed.
             Self::TranscriptNotReady(state) if *state != TranscriptState::Failed => Some(RETRY_TRANSCRIPT),
             _ => None,

@@ -4,6 +4,7 @@ pub mod caller;
 pub mod created;
 pub mod error;
 pub mod extract;
+pub mod idempotency;
 pub mod list_page;
 pub mod meetings;
 pub mod recordings;

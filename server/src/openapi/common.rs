@@ -1,9 +1,9 @@
 //! What many operations have in common: errors and headers.
 
 use utoipa::openapi::{
-    self, Content, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type,
+    self, Content, HeaderBuilder, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Type,
     content::ContentBuilder,
-    path::{Operation, PathItem},
+    path::{Operation, ParameterBuilder, ParameterIn, PathItem},
     request_body::RequestBody,
 };
 
@@ -35,6 +35,24 @@ const INPUT_ERROR: (&str, &str) = (
     "`invalid`: a parameter or field is invalid or unknown; `errors` lists each",
 );
 
+/// Meaning of the header `Idempotency-Key`.
+const IDEMPOTENCY_KEY: &str = "A value that the caller makes for this request, for example a UUID: 1 to 255 printable ASCII \
+    characters, with or without quotes. A repeat with the same key within 24 hours gets the answer of the first request, with \
+    `Idempotent-Replayed: true`, unless that failed.";
+
+/// Errors of every operation that may have an idempotency key.
+const IDEMPOTENCY_ERRORS: [(&str, &str); 2] = [
+    (
+        "409",
+        "`request-running`: a request with this `Idempotency-Key` is being carried out; retry after `Retry-After` seconds",
+    ),
+    (
+        "422",
+        "`invalid`: a parameter or field is invalid or unknown; `errors` lists each. \
+         `idempotency-key-reused`: this `Idempotency-Key` was used for a different request",
+    ),
+];
+
 /// Headers of all responses with a status: the status, name and meaning.
 const HEADERS: [(&str, &str, &str); 3] = [
     ("201", "Location", "Path of what was created"),
@@ -53,6 +71,9 @@ const BODY_ERRORS: [(&str, &str); 3] = [
 pub fn add_common_parts(document: &mut openapi::OpenApi) {
     for (path, item) in &mut document.paths.paths {
         let is_api = path.starts_with("/v1/");
+        if let Some(post) = item.post.as_mut().filter(|post| post.security.is_some()) {
+            add_idempotency(post);
+        }
         for operation in operations_of(item) {
             if is_api {
                 add_common_errors(operation);
@@ -82,17 +103,45 @@ fn add_common_errors(operation: &mut Operation) {
     let input_error = takes_key.then_some(INPUT_ERROR);
     let key_errors = KEY_ERRORS.into_iter().filter(|_| takes_key);
     for (status, meaning) in body_errors.chain(input_error).chain(key_errors).chain(COMMON_ERRORS) {
-        let schema = Ref::from_schema_name("Problem");
-        let content = ContentBuilder::new().schema(Some(schema)).build();
-        let response = ResponseBuilder::new()
-            .description(meaning)
-            .content("application/json", content)
-            .build();
-        operation
-            .responses
-            .responses
-            .entry(status.to_owned())
-            .or_insert(RefOr::T(response));
+        let responses = &mut operation.responses.responses;
+        responses.entry(status.to_owned()).or_insert_with(|| problem(meaning));
+    }
+}
+
+fn problem(meaning: &str) -> RefOr<Response> {
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .build();
+    let response = ResponseBuilder::new()
+        .description(meaning)
+        .content("application/json", content);
+    RefOr::T(response.build())
+}
+
+/// Every POST with an API key may have an idempotency key.
+fn add_idempotency(operation: &mut Operation) {
+    let header = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(IDEMPOTENCY_KEY))
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .max_length(Some(255))
+                .build(),
+        ));
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(RefOr::T(header.build()));
+    for (status, meaning) in IDEMPOTENCY_ERRORS {
+        let responses = &mut operation.responses.responses;
+        match responses.entry(status.to_owned()).or_insert_with(|| problem("")) {
+            RefOr::T(response) if response.description.is_empty() => response.description = meaning.to_owned(),
+            RefOr::T(response) => response.description += &format!(". {meaning}"),
+            RefOr::Ref(_) => {}
+        }
     }
 }
 

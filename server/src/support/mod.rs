@@ -33,6 +33,7 @@ use platform::{
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use storage::{PgPool, api_keys::ApiKey};
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -220,6 +221,7 @@ fn state(pool: PgPool, store: &Path, now: Arc<Mutex<DateTime<Utc>>>) -> AppState
             default_platform: PlatformKind::Livekit,
             adopt_rooms: false,
         }),
+        tasks: TaskTracker::new(),
     }
 }
 

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 /// A response with its whole body.
+#[derive(Debug)]
 pub struct TestResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,

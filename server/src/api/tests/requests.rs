@@ -170,8 +170,7 @@ async fn what_was_created_is_found_at_its_location(pool: PgPool) {
     let room = app
         .send_json(Method::POST, "/v1/rooms", &json!({"name": "standup"}))
         .await;
-    let join = json!({"display_name": "Ada"});
-    let token = app.send_json(Method::POST, "/v1/rooms/standup/join", &join).await;
+    let token = app.join("standup", &json!({"display_name": "Ada"})).await;
 
     for created in [room, token] {
         let found = app.get(created.header("location").unwrap()).await;
