@@ -8,13 +8,14 @@ use boot::{
     config::{ConfigErrors, DatabaseArgs, LivekitApi, LivekitApiArgs},
     secret::SecretSource,
 };
-use clap::Args;
+use chrono::TimeDelta;
+use clap::{Args, value_parser};
 use objects::{StorageArgs, StoreConfig};
 use platform::livekit::LivekitConfig;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::{engine::config::EngineArgs, pools::Pool};
+use crate::{context::Kept, engine::config::EngineArgs, pools::Pool};
 
 /// Jobs of each quick queue that one worker runs at once. They mostly wait for other services.
 pub const QUICK_JOBS: usize = 8;
@@ -55,6 +56,15 @@ pub struct WorkerConfig {
         value_name = "N"
     )]
     pub transcribe_concurrency: NonZeroUsize,
+    /// Days for which webhooks are kept after they took effect. One that is repeated later takes effect again; platforms
+    /// repeat for at most hours
+    #[arg(long, env = "TRACKSCRIBE_KEEP_EVENTS_DAYS", default_value = "30", value_name = "DAYS",
+          value_parser = value_parser!(u16).range(1..))]
+    pub keep_events_days: u16,
+    /// Days for which jobs are kept after they were done
+    #[arg(long, env = "TRACKSCRIBE_KEEP_JOBS_DAYS", default_value = "7", value_name = "DAYS",
+          value_parser = value_parser!(u16).range(1..))]
+    pub keep_jobs_days: u16,
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
@@ -74,6 +84,7 @@ pub struct Settings {
     pub pool: Pool,
     pub adopt_rooms: bool,
     pub transcribe_concurrency: usize,
+    pub kept: Kept,
 }
 
 impl WorkerConfig {
@@ -101,6 +112,10 @@ impl WorkerConfig {
                 pool: self.pool,
                 adopt_rooms: self.adopt_rooms,
                 transcribe_concurrency: self.transcribe_concurrency.get(),
+                kept: Kept {
+                    events: TimeDelta::days(self.keep_events_days.into()),
+                    jobs: TimeDelta::days(self.keep_jobs_days.into()),
+                },
             }),
             _ => Err(errors.into_error("the worker's settings")),
         }
@@ -161,6 +176,12 @@ mod tests {
 
         assert_eq!(settings.livekit.url, "ws://127.0.0.1:7880");
         assert_eq!(settings.transcribe_concurrency, 1);
+        assert_eq!(
+            (settings.kept.events, settings.kept.jobs),
+            (TimeDelta::days(30), TimeDelta::days(7))
+        );
+        let none = GOOD.into_iter().chain(["--keep-events-days=0"]);
+        assert!(Cli::try_parse_from(none).is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use domain::clock::{Clock, IdSource};
 use domain::meeting::Env;
 use objects::Objects;
@@ -26,6 +27,16 @@ pub struct WorkerContext {
     pub beats: Arc<Beats>,
     /// Whether to create a room for every platform room that has none.
     pub adopt_rooms: bool,
+    pub kept: Kept,
+}
+
+/// How long rows are kept that are needed no more.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    /// Webhooks that were judged.
+    pub events: TimeDelta,
+    /// Jobs that are done. Dead ones are kept for ever: an operator may start them again.
+    pub jobs: TimeDelta,
 }
 
 impl WorkerContext {

@@ -7,9 +7,9 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use domain::job::{Job, Queue};
 use futures::FutureExt;
-use metrics::gauge;
+use metrics::{counter, gauge};
 use storage::{
-    ChangeTx, PgPool, StorageError,
+    ChangeTx, PgConnection, PgPool, StorageError,
     jobs::{NewJobs, Overdue},
 };
 use tokio::{sync::Notify, time::Instant};
@@ -39,9 +39,6 @@ const MAX_UNREAD: i64 = 1_000;
 
 /// How often finished wake-ups and old jobs are deleted.
 const CLEAN_UP_INTERVAL: Duration = Duration::from_secs(10);
-
-/// How long the row of a finished job is kept.
-const DONE_JOBS_KEPT: chrono::TimeDelta = chrono::TimeDelta::days(7);
 
 /// Why a run of the relay failed. The next one does its work.
 #[derive(Debug, thiserror::Error)]
@@ -168,8 +165,22 @@ async fn clean_up(ctx: &WorkerContext, wake_queue: &WakeQueue) -> Result<(), Rel
         wake_queue.prune(queue).await?;
     }
     let mut conn = ctx.conn().await?;
-    storage::jobs::prune(&mut conn, (ctx.clock)() - DONE_JOBS_KEPT).await?;
+    prune(&mut conn, ctx).await?;
     let unread = storage::jobs::list_unread(&mut conn, MAX_UNREAD).await?;
     gauge!("trackscribe_jobs_unread").set(unread.len() as f64);
+    Ok(())
+}
+
+/// Deletes old rows, some at a time: what is left is deleted at the next run.
+async fn prune(conn: &mut PgConnection, ctx: &WorkerContext) -> Result<(), StorageError> {
+    let now = (ctx.clock)();
+    let pruned = [
+        ("jobs", storage::jobs::prune(conn, now - ctx.kept.jobs).await?),
+        ("events", storage::events::prune(conn, now - ctx.kept.events).await?),
+        ("idempotency_keys", storage::idempotency::prune(conn, now).await?),
+    ];
+    for (table, rows) in pruned {
+        counter!("trackscribe_rows_pruned_total", "table" => table).increment(rows);
+    }
     Ok(())
 }

@@ -153,6 +153,7 @@ fn context(settings: &Settings) -> anyhow::Result<WorkerContext> {
         ids: Arc::new(Uuid::now_v7),
         beats: Arc::default(),
         adopt_rooms: settings.adopt_rooms,
+        kept: settings.kept,
     })
 }
 

@@ -21,6 +21,9 @@ const JUDGE_AFTER_S: f64 = 5.0;
 /// Longest pause between two attempts to judge an event, in seconds. Each attempt locks the room for a moment.
 const MAX_JUDGE_PAUSE_S: f64 = 300.0;
 
+/// Events that one call deletes at most, so that it ends within the limit of a statement's time. Each has a whole body.
+const PRUNED_AT_ONCE: i64 = 1_000;
+
 /// The error of an event that made this program panic.
 pub(crate) const PANICKED: &str = "judging the event panicked; see the log for the location";
 
@@ -183,6 +186,26 @@ pub async fn list_deferred(
         .into_iter()
         .filter_map(|row| read_or_log(row.id, row.event))
         .collect())
+}
+
+/// Deletes events that were received before `before`, some at a time, and returns how many. Those that are deferred, or not
+/// judged yet, stay. A platform that repeated a deleted event would be believed, so they are kept for longer than
+/// platforms repeat them.
+pub async fn prune(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64, StorageError> {
+    let pruned = sqlx::query!(
+        "DELETE FROM events
+         WHERE id IN (SELECT id
+                      FROM events
+                      WHERE received_at < $1 AND judge_at IS NULL AND outcome <> 'deferred'
+                      ORDER BY received_at
+                      LIMIT $2
+                      FOR UPDATE SKIP LOCKED)",
+        before,
+        PRUNED_AT_ONCE,
+    )
+    .execute(conn)
+    .await?;
+    Ok(pruned.rows_affected())
 }
 
 fn read_or_log(id: Uuid, event: Value) -> Option<PlatformEvent> {

@@ -16,7 +16,11 @@ use test_support::wait_until;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{attempt, context::WorkerContext, engine::fake::FakeEngine};
+use crate::{
+    attempt,
+    context::{Kept, WorkerContext},
+    engine::fake::FakeEngine,
+};
 
 /// Only a failing test waits this long.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -53,6 +57,10 @@ impl WorkerTest {
             ids: Arc::new(Uuid::now_v7),
             beats: Arc::default(),
             adopt_rooms: false,
+            kept: Kept {
+                events: TimeDelta::days(30),
+                jobs: TimeDelta::days(7),
+            },
         };
         insert_room(&ctx).await;
         Self {

@@ -120,3 +120,36 @@ async fn deferred_events_come_back_as_they_were(pool: PgPool) {
         .unwrap();
     assert_eq!(deferred, [event("EV_2")]);
 }
+
+#[sqlx::test]
+async fn old_events_are_deleted_unless_they_are_deferred_or_not_judged(pool: PgPool) {
+    let mut conn = pool.acquire().await.unwrap();
+    let outcomes = [
+        ("EV_applied", Some(Outcome::Applied)),
+        ("EV_deferred", Some(Outcome::Deferred)),
+        ("EV_ignored", Some(Outcome::Ignored)),
+        ("EV_failed", None),
+        ("EV_unjudged", None),
+    ];
+    for (id, (key, outcome)) in (1..).zip(outcomes) {
+        receive(&mut conn, id, &event(key)).await;
+        if let Some(outcome) = outcome {
+            set_outcome(&mut conn, Uuid::from_u128(id), outcome).await.unwrap();
+        }
+    }
+    set_failed(&mut conn, Uuid::from_u128(4), "the room is locked")
+        .await
+        .unwrap();
+
+    let young = prune(&mut conn, support::now()).await.unwrap();
+    let old = prune(&mut conn, support::now() + chrono::TimeDelta::seconds(1))
+        .await
+        .unwrap();
+
+    let left: Vec<String> = sqlx::query_scalar("SELECT event_id FROM events ORDER BY id")
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+    assert_eq!((young, old), (0, 2));
+    assert_eq!(left, ["EV_deferred", "EV_failed", "EV_unjudged"]);
+}

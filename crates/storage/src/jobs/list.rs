@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use crate::StorageError;
 
 /// Done jobs that one call deletes at most, so that it ends within the limit of a statement's time, also after months.
-const PRUNED_AT_ONCE: i64 = 5_000;
+const PRUNED_AT_ONCE: i64 = 1_000;
 
 /// A dead job.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -71,7 +71,9 @@ pub async fn prune(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64
          WHERE id IN (SELECT id
                       FROM jobs
                       WHERE state = 'done' AND finished_at < $1
-                      LIMIT $2)",
+                      ORDER BY finished_at
+                      LIMIT $2
+                      FOR UPDATE SKIP LOCKED)",
         before,
         PRUNED_AT_ONCE,
     )
