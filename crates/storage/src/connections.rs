@@ -38,3 +38,23 @@ pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Re
     .await?;
     Ok(connections)
 }
+
+/// Lists the connections of some participants in the order in which they were first seen.
+pub async fn list_for_participants(
+    conn: &mut PgConnection,
+    participants: &[ParticipantId],
+) -> Result<Vec<Connection>, StorageError> {
+    let ids: Vec<uuid::Uuid> = participants.iter().map(|id| id.0).collect();
+    let connections = sqlx::query_as!(
+        Connection,
+        r#"SELECT id AS "id: ConnectionId", meeting_id AS "meeting_id: MeetingId",
+                  participant_id AS "participant_id: ParticipantId", sid AS "sid: ParticipantSid", joined_at, left_at
+           FROM connections
+           WHERE participant_id = ANY($1)
+           ORDER BY id"#,
+        &ids,
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(connections)
+}

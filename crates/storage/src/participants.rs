@@ -37,6 +37,29 @@ pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Re
     rows.into_iter().map(Participant::try_from).collect()
 }
 
+/// Lists participants of a meeting in the order in which they were first seen, after `after`.
+pub async fn page_for_meeting(
+    conn: &mut PgConnection,
+    meeting: MeetingId,
+    after: Option<ParticipantId>,
+    limit: i64,
+) -> Result<Vec<Participant>, StorageError> {
+    let rows = sqlx::query_as!(
+        ParticipantRow,
+        "SELECT id, meeting_id, identity, display_name, kind
+         FROM participants
+         WHERE meeting_id = $1 AND ($2::uuid IS NULL OR id > $2)
+         ORDER BY id
+         LIMIT $3",
+        meeting.0,
+        after.map(|id| id.0),
+        limit,
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Participant::try_from).collect()
+}
+
 struct ParticipantRow {
     id: uuid::Uuid,
     meeting_id: uuid::Uuid,

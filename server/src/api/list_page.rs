@@ -128,6 +128,10 @@ mod tests {
             (None, Some("!"), "cursor"),
             (None, Some(""), "cursor"),
             (None, Some("Im5vdCBhIG51bWJlciI"), "cursor"),
+            (None, Some("NTAwMDAwMDAwMDAwMDAwMA"), "cursor"),
+            (None, Some("NSA1"), "cursor"),
+            (None, Some("NQ=="), "cursor"),
+            (None, Some("\u{0}"), "cursor"),
         ] {
             let Err(ApiError::Invalid(errors)) = request(limit, cursor) else {
                 panic!("{limit:?} {cursor:?}")

@@ -10,6 +10,7 @@ pub mod meetings;
 pub mod recordings;
 pub mod rooms;
 pub mod strict_query;
+pub mod time;
 pub mod transcripts;
 
 #[cfg(test)]

@@ -71,35 +71,6 @@ pub async fn view(conn: &mut PgConnection, id: MeetingId) -> Result<Option<Meeti
     row.map(MeetingView::try_from).transpose()
 }
 
-/// Lists meetings of the rooms that have this name, or had it before they were deleted, or of all, newest first, after the
-/// meeting with this start and id.
-pub async fn list(
-    conn: &mut PgConnection,
-    room: Option<&RoomName>,
-    after: Option<(DateTime<Utc>, MeetingId)>,
-    limit: i64,
-) -> Result<Vec<MeetingView>, StorageError> {
-    let rows = sqlx::query_as!(
-        ViewRow,
-        r#"SELECT meetings.id, rooms.name AS room, meetings.platform, meetings.started_at, meetings.ended_at,
-                  transcripts.state AS "transcript?"
-           FROM meetings
-           JOIN rooms ON rooms.id = meetings.room_id
-           LEFT JOIN transcripts ON transcripts.meeting_id = meetings.id
-           WHERE ($1::text IS NULL OR meetings.room_id IN (SELECT id FROM rooms WHERE name = $1))
-             AND ($2::timestamptz IS NULL OR (meetings.started_at, meetings.id) < ($2, $3::uuid))
-           ORDER BY meetings.started_at DESC, meetings.id DESC
-           LIMIT $4"#,
-        room.map(RoomName::as_str),
-        after.map(|(started_at, _)| started_at),
-        after.map(|(_, id)| id.0),
-        limit,
-    )
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter().map(MeetingView::try_from).collect()
-}
-
 /// Finds a meeting with all its rows, without locking it. A change that is committed meanwhile may be seen in part.
 pub async fn find_whole(conn: &mut PgConnection, id: MeetingId) -> Result<Option<Meeting>, StorageError> {
     match find(conn, id).await? {
@@ -119,13 +90,14 @@ pub(super) async fn load(conn: &mut PgConnection, head: MeetingHead) -> Result<M
     })
 }
 
-struct ViewRow {
-    id: uuid::Uuid,
-    room: String,
-    platform: String,
-    started_at: DateTime<Utc>,
-    ended_at: Option<DateTime<Utc>>,
-    transcript: Option<String>,
+/// Columns of a [`MeetingView`].
+pub(super) struct ViewRow {
+    pub id: uuid::Uuid,
+    pub room: String,
+    pub platform: String,
+    pub started_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub transcript: Option<String>,
 }
 
 impl TryFrom<ViewRow> for MeetingView {

@@ -161,26 +161,39 @@ async fn a_save_queues_jobs_in_the_callers_transaction(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn meetings_are_listed_newest_first(pool: PgPool) {
+async fn meetings_are_listed_newest_first_by_room_state_platform_and_time(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let meeting = support::meeting_with_track(&mut conn).await;
+    rooms::delete(&mut conn, meeting.head.room_id, support::now())
+        .await
+        .unwrap();
+    let all = MeetingFilter::default();
+    let found = list(&mut conn, &all, None, 9).await.unwrap();
+    let last = Some((found[0].started_at, found[0].id));
+    let room = |name: &str| Some(RoomName::parse(name).unwrap());
+    let (then, later) = (support::now(), support::now() + TimeDelta::microseconds(1));
+    let mut counts = vec![list(&mut conn, &all, last, 9).await.unwrap().len()];
 
-    let all = list(&mut conn, None, None, 9).await.unwrap();
-    let rest = list(
-        &mut conn,
-        Some(&RoomName::parse("standup").unwrap()),
-        Some((all[0].started_at, all[0].id)),
-        9,
-    )
-    .await
-    .unwrap();
+    #[rustfmt::skip]
+    let filters = [
+        MeetingFilter { room: room("standup"), is_open: Some(true), from: Some(then), to: Some(later), ..all.clone() },
+        MeetingFilter { room: room("retro"), ..all.clone() },
+        MeetingFilter { is_open: Some(false), ..all.clone() },
+        MeetingFilter { platform: Some(PlatformKind::Daily), ..all.clone() },
+        MeetingFilter { from: Some(later), ..all.clone() },
+        MeetingFilter { to: Some(then), ..all },
+    ];
+    for filter in filters {
+        counts.push(list(&mut conn, &filter, None, 9).await.unwrap().len());
+    }
 
-    assert_eq!(view(&mut conn, meeting.head.id).await.unwrap().as_ref(), Some(&all[0]));
+    let seen = view(&mut conn, meeting.head.id).await.unwrap();
+    assert_eq!(seen.as_ref(), Some(&found[0]));
     assert_eq!(
-        (all[0].room.as_str(), all[0].transcript),
+        (found[0].room.as_str(), found[0].transcript),
         ("standup", TranscriptState::Pending)
     );
-    assert!(rest.is_empty());
+    assert_eq!(counts, [0, 1, 0, 0, 0, 0, 0]);
 }
 
 #[sqlx::test]
@@ -191,10 +204,13 @@ async fn the_meetings_of_a_deleted_room_are_listed_by_its_name(pool: PgPool) {
         .await
         .unwrap();
     rooms::insert(&mut conn, &support::room("standup")).await.unwrap();
-    let of = |name: &str| RoomName::parse(name).unwrap();
+    let of = |name: &str| MeetingFilter {
+        room: Some(RoomName::parse(name).unwrap()),
+        ..MeetingFilter::default()
+    };
 
-    let listed = list(&mut conn, Some(&of("standup")), None, 9).await.unwrap();
-    let others = list(&mut conn, Some(&of("other")), None, 9).await.unwrap();
+    let listed = list(&mut conn, &of("standup"), None, 9).await.unwrap();
+    let others = list(&mut conn, &of("other"), None, 9).await.unwrap();
 
     assert_eq!(listed.iter().map(|m| m.id).collect::<Vec<_>>(), [meeting.head.id]);
     assert!(others.is_empty());

@@ -14,7 +14,7 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use domain::{MeetingId, RoomName, event::PlatformKind, transcript::TranscriptState};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use storage::{PgConnection, meetings::MeetingView};
 use utoipa::ToSchema;
 
@@ -44,7 +44,7 @@ pub struct MeetingBody {
 }
 
 /// Whether the meeting is in progress (`open`) or has ended (`closed`). A closed meeting never reopens.
-#[derive(Clone, Copy, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = MeetingState)]
 pub enum MeetingStatus {

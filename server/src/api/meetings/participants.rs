@@ -66,12 +66,9 @@ pub async fn list(
 ) -> ApiResult<Json<ListPage<ParticipantBody>>> {
     let mut conn = app.conn().await?;
     let meeting = path.view(&mut conn).await?.id;
-    let people = storage::participants::list_for_meeting(&mut conn, meeting).await?;
-    let connections = storage::connections::list_for_meeting(&mut conn, meeting).await?;
-    let people = people
-        .into_iter()
-        .skip_while(|p| page.after.is_some_and(|after| p.id <= after))
-        .collect();
+    let people = storage::participants::page_for_meeting(&mut conn, meeting, page.after, page.row_limit()).await?;
+    let ids: Vec<ParticipantId> = people.iter().map(|p| p.id).collect();
+    let connections = storage::connections::list_for_participants(&mut conn, &ids).await?;
     Ok(Json(page.page(
         people,
         |p| p.id,

@@ -1,4 +1,5 @@
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use insta::assert_snapshot;
 use serde_json::json;
 use storage::PgPool;
@@ -153,4 +154,108 @@ async fn meetings_are_listed_in_pages_newest_first(pool: PgPool) {
     2027-01-15T08:00:02Z "closed"
     "#);
     assert_snapshot!(seen(&rest), @r#"2027-01-15T08:00:01Z "closed""#);
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn meetings_are_filtered_by_room_state_platform_and_time(pool: PgPool) {
+    let (app, _) = after_a_call(pool).await;
+    let all = app.get("/v1/meetings").await.json()["items"][0].clone();
+    let (room, began) = (all["room"].as_str().unwrap(), all["started_at"].as_str().unwrap());
+    let deleted = app
+        .send_json(Method::DELETE, &format!("/v1/rooms/{room}"), &json!(null))
+        .await;
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+
+    for (query, count) in [
+        (format!("room={room}&state=closed&platform=livekit&from={began}"), 1),
+        ("room=nobody".to_owned(), 0),
+        ("state=open".to_owned(), 0),
+        ("platform=daily".to_owned(), 0),
+        (format!("to={began}"), 0),
+        ("from=9999-12-31T23:59:59.999999999Z".to_owned(), 0),
+        ("from=0001-01-01T00:00:00Z&to=2999-01-01T00:00:00%2B01:00".to_owned(), 1),
+    ] {
+        let page = app.get(&format!("/v1/meetings?{query}")).await;
+        assert_eq!(
+            page.json()["items"].as_array().map(Vec::len),
+            Some(count),
+            "{query}: {}",
+            page.text()
+        );
+    }
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn hostile_filters_and_cursors_are_refused_by_name(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    let cursor = |json: &str| format!("cursor={}", BASE64_URL_SAFE_NO_PAD.encode(json));
+
+    for (query, field) in [
+        ("from=yesterday".to_owned(), "from"),
+        ("from=%2B262142-12-31T00:00:00Z".to_owned(), "from"),
+        ("from=2026-01-01T00:00:00+01:00".to_owned(), "from"),
+        ("to=-4800-01-01T00:00:00Z".to_owned(), "to"),
+        ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z".to_owned(), "to"),
+        ("state=ended".to_owned(), "state"),
+        ("platform=zoom".to_owned(), "platform"),
+        ("room=a%00b".to_owned(), "room"),
+        ("room='%20OR%20true".to_owned(), "room"),
+        ("limit=0".to_owned(), "limit"),
+        ("limit=99999999999999999999".to_owned(), "limit"),
+        (
+            cursor(r#"["+262142-12-31T00:00:00Z","00000000-0000-0000-0000-000000000000"]"#),
+            "cursor",
+        ),
+        (
+            cursor(r#"["-4800-01-01T00:00:00Z","00000000-0000-0000-0000-000000000000"]"#),
+            "cursor",
+        ),
+        (cursor(r#"["2026-01-01T00:00:00Z","1"]"#), "cursor"),
+        (cursor(r#"["2026-01-01T00:00:00Z"]"#), "cursor"),
+        (cursor(&"[".repeat(10_000)), "cursor"),
+        (cursor("null"), "cursor"),
+    ] {
+        let answer = app.get(&format!("/v1/meetings?{query}")).await;
+        assert_eq!(answer.problem(), "invalid", "{query}");
+        assert_eq!(answer.json()["errors"][0]["field"], field, "{query}: {}", answer.text());
+    }
+}
+
+#[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+async fn participants_are_listed_in_pages_with_their_connections(pool: PgPool) {
+    let app = TestApp::new(pool).await;
+    app.create_room("standup").await;
+    for (n, identity) in [(1, "ada"), (2, "bob"), (3, "ada"), (4, "cleo")] {
+        let body = json!({
+            "event": "participant_joined",
+            "id": format!("EV_{n}"),
+            "createdAt": "1800000001",
+            "room": {"sid": "RM_1", "name": "standup", "creationTimeMs": "1800000001000"},
+            "participant": {"sid": format!("PA_{n}"), "identity": identity},
+        });
+        assert_eq!(app.webhook(&body).await.status, StatusCode::OK);
+    }
+    let id = app.get("/v1/meetings").await.json()["items"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let whole = app.get(&format!("/v1/meetings/{id}/participants")).await.json();
+    let mut items = Vec::new();
+    let mut cursor = String::new();
+
+    loop {
+        let page = app
+            .get(&format!("/v1/meetings/{id}/participants?limit=1{cursor}"))
+            .await
+            .json();
+        items.extend(page["items"].as_array().unwrap().clone());
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+
+    let connections = items.iter().map(|item| item["connections"].as_array().unwrap().len());
+    assert_eq!(connections.collect::<Vec<_>>(), [2, 1, 1]);
+    assert_eq!(whole["items"].as_array(), Some(&items));
 }
