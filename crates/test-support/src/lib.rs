@@ -4,11 +4,13 @@
 //! A development dependency only. [`LivekitServer`], [`RedisServer`], [`S3Server`], [`Database`] and [`Store`] each give a
 //! test a server, database or bucket that no other test uses. [`Participant`] joins a room and its [`Microphone`] sends
 //! audio in real time. [`audio`] makes sounds and finds them in a decoded recording. The harness that runs all of
-//! Trackscribe is the package `e2e` in `tests/`; fakes stay in the crates whose traits they implement.
+//! Trackscribe is the package `e2e` in `tests/`. [`platforms`] has fakes of hosted platforms; fakes of our own traits stay in
+//! the crates that have these.
 
 pub mod audio;
 mod microphone;
 mod participant;
+pub mod platforms;
 mod servers;
 mod wait;
 
