@@ -1,0 +1,16 @@
+//! Tests of the clients of Daily and Whereby against fakes of their APIs.
+
+#[cfg(test)]
+mod daily_api;
+#[cfg(test)]
+mod daily_failures;
+#[cfg(test)]
+mod daily_recordings;
+#[cfg(test)]
+mod daily_webhooks;
+#[cfg(test)]
+mod receiver;
+#[cfg(test)]
+mod whereby_api;
+#[cfg(test)]
+mod whereby_webhooks;
