@@ -2,22 +2,22 @@
 
 mod livekit;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    num::NonZeroU32,
-    sync::Arc,
-};
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc};
 
 pub use boot::config::ConfigError;
 use boot::config::{ConfigErrors, DatabaseArgs};
 use clap::Args;
 use domain::event::PlatformKind;
+use ipnet::IpNet;
 pub use livekit::LivekitArgs;
 use objects::{StorageArgs, StoreConfig};
 use platform::livekit::LivekitConfig;
 use secrecy::SecretString;
 
-use crate::{limits::LimitOptions, state::Options};
+use crate::{
+    limits::{LimitOptions, parse_network},
+    state::Options,
+};
 
 /// The unchecked settings.
 #[derive(Clone, Debug, Args)]
@@ -51,15 +51,16 @@ pub struct ServerConfig {
     /// Requests per second per client address; bursts may be four times as large
     #[arg(long, env = "TRACKSCRIBE_RATE_PER_ADDRESS", default_value = "100", value_name = "N")]
     pub rate_per_address: NonZeroU32,
-    /// Addresses of proxies whose X-Forwarded-For is trusted, separated by commas
+    /// Proxies whose X-Forwarded-For is trusted: addresses, or networks such as 10.0.0.0/8, separated by commas
     #[arg(
         long,
         env = "TRACKSCRIBE_TRUSTED_PROXIES",
         default_value = "127.0.0.1,::1",
         value_delimiter = ',',
-        value_name = "ADDRESSES"
+        value_parser = parse_network,
+        value_name = "NETWORKS"
     )]
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<IpNet>,
     #[command(flatten)]
     pub livekit: LivekitArgs,
     #[command(flatten)]

@@ -1,8 +1,10 @@
 //! Rate limits per API key and per client address.
 
+mod client;
+
 use std::{
     hash::Hash,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroU32,
     sync::Arc,
     time::Duration,
@@ -10,12 +12,13 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, Request, State},
-    http::HeaderMap,
     middleware::Next,
     response::Response,
 };
+pub use client::parse_network;
 use domain::ApiKeyId;
 use governor::{Quota, RateLimiter, clock::Clock, clock::DefaultClock, state::keyed::DashMapStateStore};
+use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::error::{ApiError, ApiResult};
@@ -33,8 +36,8 @@ type KeyedLimiter<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock>;
 pub struct LimitOptions {
     pub per_key: NonZeroU32,
     pub per_address: NonZeroU32,
-    /// Proxies whose `X-Forwarded-For` is trusted.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Networks of proxies whose `X-Forwarded-For` is trusted.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// The rate limiters. Clones share their state.
@@ -44,7 +47,7 @@ pub struct Limits(Arc<Inner>);
 struct Inner {
     keys: KeyedLimiter<ApiKeyId>,
     addresses: KeyedLimiter<IpAddr>,
-    trusted_proxies: Vec<IpAddr>,
+    trusted_proxies: Vec<IpNet>,
 }
 
 impl Limits {
@@ -71,29 +74,15 @@ impl Limits {
             self.0.addresses.retain_recent();
         }
     }
-
-    /// Returns the client's address: the peer's, or the last entry of `X-Forwarded-For` if the peer is a trusted proxy.
-    fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        if !self.0.trusted_proxies.contains(&peer.to_canonical()) {
-            return peer;
-        }
-        let forwarded = headers
-            .get_all("x-forwarded-for")
-            .iter()
-            .next_back()
-            .and_then(|v| v.to_str().ok());
-        forwarded
-            .and_then(|list| list.rsplit(',').next()?.trim().parse().ok())
-            .unwrap_or(peer)
-    }
 }
 
 /// Middleware: applies the limit per client address. Not for webhooks, which all come from one address.
 pub async fn per_address(State(limits): State<Limits>, request: Request, next: Next) -> ApiResult<Response> {
-    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
-        let client = limits.client_address(peer.ip(), request.headers());
-        check(&limits.0.addresses, &client)?;
-    }
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    // Requests whose peer is unknown share one limit.
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
+    let client = client::address(peer, request.headers(), &limits.0.trusted_proxies);
+    check(&limits.0.addresses, &client::limited_as(client))?;
     Ok(next.run(request).await)
 }
 
@@ -118,7 +107,7 @@ mod tests {
         Limits::new(&LimitOptions {
             per_key: NonZeroU32::MIN,
             per_address: NonZeroU32::MIN,
-            trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
+            trusted_proxies: Vec::new(),
         })
     }
 
@@ -133,20 +122,5 @@ mod tests {
         assert_eq!(allowed, BURST_SECONDS as usize);
         assert!(matches!(refused, Err(ApiError::TooManyRequests(wait)) if wait <= Duration::from_secs(1)));
         assert!(limits.check_key(quiet).is_ok());
-    }
-
-    #[test]
-    fn only_a_trusted_proxy_may_set_the_client_address() {
-        let limits = limits();
-        let headers = HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), "6.6.6.6, 1.2.3.4".parse().unwrap())]);
-        let garbage = HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), "somebody".parse().unwrap())]);
-        let (proxy, stranger): (IpAddr, IpAddr) = ("127.0.0.1".parse().unwrap(), "9.9.9.9".parse().unwrap());
-
-        assert_eq!(
-            limits.client_address(proxy, &headers),
-            "1.2.3.4".parse::<IpAddr>().unwrap()
-        );
-        assert_eq!(limits.client_address(proxy, &garbage), proxy);
-        assert_eq!(limits.client_address(stranger, &headers), stranger);
     }
 }
