@@ -1,5 +1,7 @@
 //! Liveness, readiness and metrics of this process.
 
+mod latest;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -12,6 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::ObjectKey;
+pub use latest::Latest;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -34,7 +37,7 @@ pub struct Health {
 }
 
 /// Readiness of the process and the state of its dependencies.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct Readiness {
     status: ReadinessStatus,
     /// The dependencies by name: `database`, `store` and `livekit`.
@@ -53,7 +56,7 @@ pub enum ReadinessStatus {
 }
 
 /// The result of checking one dependency.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct Dependency {
     status: DependencyStatus,
     /// Duration of the check in milliseconds.
@@ -86,7 +89,7 @@ pub async fn healthz() -> Json<Health> {
 ///
 /// Checks the database, the object store and the platform concurrently, each for at most two seconds. Returns 503 only if
 /// the database is unavailable: without the platform or the store the server still stores webhooks and issues join
-/// tokens, so it returns 200 with the status `degraded`. Needs no API key.
+/// tokens, so it returns 200 with the status `degraded`. The result is returned again for three seconds. Needs no API key.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations",
     responses(
@@ -95,21 +98,25 @@ pub async fn healthz() -> Json<Health> {
     ),
 )]
 pub async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Readiness>) {
+    let readiness = app.readiness.get(check(&app)).await;
+    let code = match readiness.status {
+        ReadinessStatus::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ReadinessStatus::Ready | ReadinessStatus::Degraded => StatusCode::OK,
+    };
+    (code, Json(readiness))
+}
+
+async fn check(app: &AppState) -> Readiness {
     let (database, store, platforms) = tokio::join!(
         check_dependency(storage::pool::ping(&app.pool)),
-        check_dependency(ping_store(&app)),
+        check_dependency(ping_store(app)),
         futures::future::join_all(
             app.platforms
                 .iter()
                 .map(|p| async { (p.kind().as_str(), check_dependency(p.ping()).await) })
         ),
     );
-    let readiness = Readiness::of(database, [("store", store)].into_iter().chain(platforms));
-    let code = match readiness.status {
-        ReadinessStatus::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        ReadinessStatus::Ready | ReadinessStatus::Degraded => StatusCode::OK,
-    };
-    (code, Json(readiness))
+    Readiness::of(database, [("store", store)].into_iter().chain(platforms))
 }
 
 /// Get metrics
@@ -221,5 +228,23 @@ mod tests {
 
         let line = r#"trackscribe_http_requests_total{method="GET",route="/healthz",status="200"} "#;
         assert!(page.text().contains(line), "{}", page.text());
+    }
+
+    #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
+    async fn labels_are_taken_from_fixed_lists(pool: PgPool) {
+        let app = TestApp::new(pool).await;
+        app.get("/metrics").await;
+        let brew = axum::http::Method::from_bytes(b"BREW").unwrap();
+        app.request(brew, "/v1/rooms/secret-room-name", &[]).await;
+        app.get("/secret-path").await;
+
+        let page = app.get("/metrics").await.text();
+
+        assert!(
+            page.contains(r#"{method="other",route="/v1/rooms/{name}",status="405"}"#),
+            "{page}"
+        );
+        assert!(page.contains(r#"{method="GET",route="none",status="404"}"#), "{page}");
+        assert!(!page.contains("secret") && !page.contains("BREW"), "{page}");
     }
 }

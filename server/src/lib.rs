@@ -13,6 +13,7 @@ mod openapi;
 mod request_id;
 mod router;
 mod run;
+mod serve;
 mod state;
 #[cfg(test)]
 mod support;

@@ -1,6 +1,6 @@
 //! Startup, serving and shutdown.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
@@ -13,12 +13,10 @@ use crate::{
     config::{ServerConfig, Settings},
     limits::Limits,
     router::router,
+    serve::{ConnectionLimits, DRAIN_TIMEOUT, serve},
     state::{AppState, random_ids, system_clock},
     webhook::WEBHOOK_TIMEOUT,
 };
-
-/// Time that running requests get after a stop. Only audio streams need longer.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pause between attempts to reach the database at startup.
 const DATABASE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -46,6 +44,7 @@ impl App {
             ids: random_ids(),
             limits: Limits::new(&settings.limits),
             options: Arc::new(settings.options.clone()),
+            readiness: Arc::default(),
             tasks: TaskTracker::new(),
         }))
     }
@@ -72,7 +71,7 @@ pub async fn run(config: ServerConfig, stop: CancellationToken) -> anyhow::Resul
     tracing::info!(address = %listener.local_addr()?, store = app.state.objects.describe(), "serving the API");
     let tasks = app.state.tasks.clone();
     tasks.spawn(app.state.limits.clone().evict_idle(stop.clone()));
-    serve(listener, app.router, stop).await?;
+    serve(listener, app.router, ConnectionLimits::default(), stop).await;
     tasks.close();
     if tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
         tracing::warn!(
@@ -100,25 +99,10 @@ async fn migrate(pool: &PgPool, stop: &CancellationToken) -> Result<bool, Storag
     }
 }
 
-/// Serves until `stop`, then accepts no new connections and gives running requests [`DRAIN_TIMEOUT`] to finish.
-async fn serve(listener: tokio::net::TcpListener, router: Router, stop: CancellationToken) -> anyhow::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let deadline = async {
-        stop.cancelled().await;
-        tokio::time::sleep(DRAIN_TIMEOUT).await;
-    };
-    tokio::select! {
-        result = server => result.context("the HTTP listener failed"),
-        () = deadline => {
-            tracing::warn!("requests still running {} s after the stop were dropped", DRAIN_TIMEOUT.as_secs());
-            Ok(())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use clap::{Args, Command, FromArgMatches, builder::Resettable};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},

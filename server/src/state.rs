@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use platform::Platforms;
 
-use crate::limits::Limits;
+use crate::{health::Latest, limits::Limits};
 
 /// Decimal places of a second that PostgreSQL stores, so that a time read back equals the one written.
 const DATABASE_DIGITS: u16 = 6;
@@ -29,6 +29,7 @@ pub struct AppState {
     pub ids: IdSource,
     pub limits: Limits,
     pub options: Arc<Options>,
+    pub readiness: Arc<Latest>,
     /// Work that outlives its request. The server stops when it is done.
     pub tasks: TaskTracker,
 }

@@ -221,6 +221,7 @@ fn state(pool: PgPool, store: &Path, now: Arc<Mutex<DateTime<Utc>>>) -> AppState
             default_platform: PlatformKind::Livekit,
             adopt_rooms: false,
         }),
+        readiness: Arc::default(),
         tasks: TaskTracker::new(),
     }
 }
