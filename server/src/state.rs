@@ -12,9 +12,9 @@ use storage::{PgPool, PgTransaction, PooledConnection, StorageError};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use platform::Platforms;
+use platform::{Platform, Platforms};
 
-use crate::{health::Latest, limits::Limits};
+use crate::{api::error::ApiError, health::Latest, limits::Limits};
 
 /// Decimal places of a second that PostgreSQL stores, so that a time read back equals the one written.
 const DATABASE_DIGITS: u16 = 6;
@@ -38,6 +38,15 @@ impl AppState {
     /// Takes a connection from the pool.
     pub async fn conn(&self) -> Result<PooledConnection, StorageError> {
         storage::pool::acquire(&self.pool).await
+    }
+
+    /// Returns the adapter of a platform.
+    ///
+    /// # Errors
+    /// [`ApiError::Conflict`] if the platform is not configured.
+    pub fn platform(&self, kind: PlatformKind) -> Result<&Arc<dyn Platform>, ApiError> {
+        let not_configured = || ApiError::Conflict(format!("the platform {kind} is not configured on this server"));
+        self.platforms.get(kind).ok_or_else(not_configured)
     }
 
     /// Begins a transaction. Dropping it rolls back; `storage::pool::commit` commits.

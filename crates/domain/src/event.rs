@@ -21,6 +21,15 @@ text_enum! {
 }
 
 impl PlatformKind {
+    /// Whether a room is made on the platform for each meeting, before the first person can join. Others make it by themselves
+    /// when the first person joins.
+    pub fn needs_made_rooms(self) -> bool {
+        match self {
+            Self::Livekit => false,
+            Self::Daily | Self::Whereby => true,
+        }
+    }
+
     /// Whether several meetings can take place in one room of the platform, one after the other, told apart by sessions.
     pub fn has_sessions(self) -> bool {
         match self {

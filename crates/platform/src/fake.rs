@@ -9,19 +9,27 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use domain::event::{CaptureReport, CaptureStatus, EventRoom, PlatformEvent, PlatformKind};
 use domain::meeting::{LiveParticipant, LiveRoom};
-use domain::{Identity, PlatformCaptureId, TrackSid};
+use domain::participant::Role;
+use domain::platform_room::PlatformRoomRef;
+use domain::{Identity, PlatformCaptureId, PlatformRoomKey, TrackSid};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use crate::{
-    CaptureFilter, DEFAULT_TOKEN_TTL, JoinError, JoinRequest, JoinToken, Platform, PlatformError, VerifiedEvent,
-    WebhookError,
+    Admission, AdmitError, Capability, CaptureFilter, JoinRequest, LeftoverRoom, Platform, PlatformError, Presence,
+    PresentRoom, Received, RoomToJoin, VerifiedEvent, WebhookError,
 };
 
 /// Value of `Authorization` that authenticates a webhook.
 pub const SIGNATURE: &str = "fake";
 
-/// The in-memory platform. The body of its webhooks is a [`PlatformEvent`] as JSON.
+/// Longest body of a webhook.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// The in-memory platform. The body of its webhooks is a [`PlatformEvent`] as JSON, or a list of them; an empty one is a ping.
+///
+/// As LiveKit it makes no platform rooms, and has to be asked for the participants of each room. As another platform it makes
+/// one room for each meeting: as Daily under a name that the request determines, as Whereby under a new one each time.
 pub struct FakePlatform {
     kind: PlatformKind,
     state: Mutex<State>,
@@ -34,6 +42,10 @@ pub enum Availability {
     Up,
     /// Every call fails as without a network.
     Down,
+    /// Calls get no answer.
+    Hangs,
+    /// It answers, but cannot tell who is in its rooms.
+    Uncertain,
     /// No recorder is available; every other call succeeds.
     NoRecorder,
 }
@@ -51,6 +63,8 @@ struct State {
     availability: Availability,
     rooms: BTreeMap<String, LiveRoom>,
     started: Vec<StartedRecording>,
+    made: Vec<LeftoverRoom>,
+    deleted: Vec<PlatformRoomKey>,
     /// The room whose participants cannot be listed without a panic.
     panics_in: Option<String>,
 }
@@ -67,9 +81,10 @@ impl FakePlatform {
         self.state().availability = availability;
     }
 
-    /// Adds a room, replacing one of the same name.
+    /// Adds a room, replacing one of the same name, or of the same key if it has no name.
     pub fn set_room(&self, room: LiveRoom) {
-        let name = room.room.name.clone().expect("a room of the fake has a name");
+        let name = room.room.name.clone();
+        let name = name.unwrap_or_else(|| room.room.key.to_string());
         self.state().rooms.insert(name, room);
     }
 
@@ -109,7 +124,7 @@ impl FakePlatform {
         let state = self.state();
         match state.availability {
             Availability::Down => Err(PlatformError::Unreachable(self.kind, "the fake is down".into())),
-            Availability::Up | Availability::NoRecorder => Ok(state),
+            _ => Ok(state),
         }
     }
 
@@ -132,54 +147,94 @@ impl Platform for FakePlatform {
         self.kind
     }
 
-    fn event(&self, headers: &HeaderMap, body: &Bytes, _now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookError> {
-        match headers.get(AUTHORIZATION).map(|value| value.as_bytes()) {
-            None => return Err(WebhookError::MissingSignature),
-            Some(signature) if signature != SIGNATURE.as_bytes() => return Err(WebhookError::WrongSignature),
-            Some(_) => {}
+    fn capabilities(&self) -> &'static [Capability] {
+        match self.kind {
+            PlatformKind::Whereby => &[Capability::RecordMixed],
+            PlatformKind::Livekit | PlatformKind::Daily => &[Capability::RecordPeople, Capability::StopRecording],
         }
-        let event: PlatformEvent = serde_json::from_slice(body).map_err(WebhookError::InvalidBody)?;
-        let stored_body = serde_json::to_value(&event).map_err(WebhookError::InvalidBody)?;
-        Ok(VerifiedEvent { event, stored_body })
     }
 
-    fn join_token(&self, request: &JoinRequest, now: DateTime<Utc>) -> Result<JoinToken, JoinError> {
+    fn check_headers(&self, headers: &HeaderMap, _now: DateTime<Utc>) -> Result<usize, WebhookError> {
+        match headers.get(AUTHORIZATION).map(|value| value.as_bytes()) {
+            None => Err(WebhookError::MissingSignature),
+            Some(signature) if signature != SIGNATURE.as_bytes() => Err(WebhookError::WrongSignature),
+            Some(_) => Ok(MAX_BODY_BYTES),
+        }
+    }
+
+    fn receive(&self, headers: &HeaderMap, body: &Bytes, now: DateTime<Utc>) -> Result<Received, WebhookError> {
+        self.check_headers(headers, now)?;
+        if body.is_empty() {
+            return Ok(Received::Ping);
+        }
+        let events: Vec<PlatformEvent> = serde_json::from_slice(body)
+            .or_else(|_| serde_json::from_slice(body).map(|event| vec![event]))
+            .map_err(WebhookError::InvalidBody)?;
+        let verified = |event| {
+            let stored_body = serde_json::to_value(&event).map_err(WebhookError::InvalidBody)?;
+            Ok(VerifiedEvent { event, stored_body })
+        };
+        events
+            .into_iter()
+            .map(verified)
+            .collect::<Result<_, _>>()
+            .map(Received::Facts)
+    }
+
+    async fn admit(
+        &self,
+        request: &JoinRequest,
+        room: &RoomToJoin,
+        now: DateTime<Utc>,
+    ) -> Result<Admission, AdmitError> {
+        let ttl = request.check()?;
+        let made = self.make_room(room, now).await?;
         let identity = request.identity.clone().unwrap_or_else(|| "p-fake".into());
-        let token = format!("{}:{identity}", request.room).into();
-        let expires_at = now + request.ttl.unwrap_or(DEFAULT_TOKEN_TTL);
-        Ok(JoinToken {
-            url: format!("wss://{}.invalid", self.kind),
-            token,
+        let url = match made.as_ref().or(room.current.as_ref()) {
+            None => format!("wss://{}.invalid", self.kind),
+            Some(made) => match (&made.host_url, request.role) {
+                (Some(host_url), Role::Host) => host_url.expose().to_owned(),
+                _ => made.url.clone(),
+            },
+        };
+        let has_token = self.kind != PlatformKind::Whereby;
+        Ok(Admission {
+            url: url.into(),
+            token: has_token.then(|| format!("{}:{identity}", request.room).into()),
             identity,
-            expires_at,
+            expires_at: now + ttl,
+            made,
         })
     }
 
-    async fn list_rooms(&self) -> Result<Vec<EventRoom>, PlatformError> {
-        Ok(self
-            .state_if_up()?
-            .rooms
-            .values()
-            .map(|live| live.room.clone())
-            .collect())
+    async fn presence(&self, _open: &[PlatformRoomRef]) -> Result<Presence, PlatformError> {
+        let state = self.state_if_up()?;
+        if state.availability == Availability::Uncertain {
+            return Ok(Presence::Unknown);
+        }
+        let present = |live: &LiveRoom| PresentRoom {
+            room: live.room.clone(),
+            people: (self.kind != PlatformKind::Livekit).then(|| live.participants.clone()),
+        };
+        Ok(Presence::Known(state.rooms.values().map(present).collect()))
     }
 
-    async fn list_participants(&self, room: &str) -> Result<Vec<LiveParticipant>, PlatformError> {
+    async fn list_participants(&self, room: &EventRoom) -> Result<Vec<LiveParticipant>, PlatformError> {
         let panics_in = self.state().panics_in.clone(); // the lock is released before the panic
-        assert_ne!(panics_in.as_deref(), Some(room), "told to panic");
-        Ok(self
-            .state_if_up()?
+        assert!(panics_in.is_none() || panics_in != room.name, "told to panic");
+        let name = room.name.as_deref().unwrap_or(room.key.as_str());
+        let state = self.state_if_up()?;
+        Ok(state
             .rooms
-            .get(room)
+            .get(name)
             .map(|live| live.participants.clone())
             .unwrap_or_default())
     }
 
     async fn get_participant(&self, room: &str, identity: &Identity) -> Result<Option<LiveParticipant>, PlatformError> {
-        let participants = self.list_participants(room).await?;
-        Ok(participants
-            .into_iter()
-            .find(|participant| participant.participant.identity == *identity))
+        let state = self.state_if_up()?;
+        let mut participants = state.rooms.get(room).into_iter().flat_map(|live| &live.participants);
+        Ok(participants.find(|p| p.participant.identity == *identity).cloned())
     }
 
     async fn start_capture(&self, room: &str, track: &TrackSid, file: &str) -> Result<CaptureReport, PlatformError> {
@@ -233,9 +288,16 @@ impl Platform for FakePlatform {
         Ok(started.report.clone())
     }
 
-    async fn delete_room(&self, room: &str) -> Result<(), PlatformError> {
-        self.state_if_up()?.rooms.remove(room);
+    async fn delete_room(&self, room: &EventRoom) -> Result<(), PlatformError> {
+        let mut state = self.state_if_up()?;
+        state.rooms.retain(|_, live| live.room.key != room.key);
+        state.made.retain(|made| made.key != room.key);
+        state.deleted.push(room.key.clone());
         Ok(())
+    }
+
+    async fn list_made_rooms(&self) -> Result<Vec<LeftoverRoom>, PlatformError> {
+        Ok(self.state_if_up()?.made.clone())
     }
 
     async fn ping(&self) -> Result<(), PlatformError> {
@@ -243,5 +305,6 @@ impl Platform for FakePlatform {
     }
 }
 
+mod made_rooms;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@
 //! translates the platform's terms into ours and makes no decisions: the effect of an event is left to
 //! `domain::meeting`, persistence to `storage`, and retries to the worker.
 
+mod admission;
+mod capability;
 pub mod daily;
 mod error;
 #[cfg(feature = "fake")]
@@ -11,6 +13,8 @@ pub mod fake;
 mod lenient;
 pub mod livekit;
 mod name_uuid;
+mod presence;
+mod received;
 mod redact;
 mod registry;
 mod rest;
@@ -18,45 +22,56 @@ pub mod whereby;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::{DateTime, TimeDelta, Utc};
-use domain::event::{CaptureReport, EventRoom, PlatformEvent, PlatformKind};
+use chrono::{DateTime, Utc};
+use domain::event::{CaptureReport, EventRoom, PlatformKind};
 use domain::meeting::LiveParticipant;
-use domain::permissions::Permissions;
-use domain::{Identity, PlatformCaptureId, RoomName, TrackSid};
+use domain::platform_room::PlatformRoomRef;
+use domain::{Identity, PlatformCaptureId, TrackSid};
 use http::HeaderMap;
-use secrecy::SecretString;
 
+pub use admission::{
+    Admission, AdmitError, DEFAULT_TOKEN_TTL, JoinRequest, LeftoverRoom, MAX_TOKEN_TTL, MIN_TOKEN_TTL, RoomToJoin,
+};
+pub use capability::Capability;
 pub use error::{JoinError, PlatformError, WebhookError};
+pub use presence::{Presence, PresentRoom};
+pub use received::{Received, VerifiedEvent};
 pub use registry::Platforms;
 
-/// Validity of a join token if the request sets none.
-pub const DEFAULT_TOKEN_TTL: TimeDelta = TimeDelta::hours(2);
-
-/// Shortest validity of a join token, long enough for a slow page to use it.
-pub const MIN_TOKEN_TTL: TimeDelta = TimeDelta::minutes(5);
-
-/// Longest validity of a join token. Its holder can reopen the room for that long.
-pub const MAX_TOKEN_TTL: TimeDelta = TimeDelta::hours(24);
-
-/// A video platform. Its room names are the names of our rooms.
+/// A video platform.
 #[async_trait]
 pub trait Platform: Send + Sync {
     /// Returns the platform that this adapter implements.
     fn kind(&self) -> PlatformKind;
 
+    /// Returns what the platform offers of what not every platform does.
+    fn capabilities(&self) -> &'static [Capability];
+
+    /// Checks what the headers of a webhook alone can show, before its body is read, and returns how many bytes the body may
+    /// have. `now` is compared with the signature's validity.
+    fn check_headers(&self, headers: &HeaderMap, now: DateTime<Utc>) -> Result<usize, WebhookError>;
+
     /// Verifies a webhook over its raw body and parses it. `now` is compared with the signature's validity.
-    fn event(&self, headers: &HeaderMap, body: &Bytes, now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookError>;
+    fn receive(&self, headers: &HeaderMap, body: &Bytes, now: DateTime<Utc>) -> Result<Received, WebhookError>;
 
-    /// Issues a token to join a room. Does not contact the platform.
-    fn join_token(&self, request: &JoinRequest, now: DateTime<Utc>) -> Result<JoinToken, JoinError>;
+    /// Lets somebody join a room. Makes the platform room if the platform needs that and the room has none, under a name
+    /// that depends on the arguments alone if the platform allows it: two first joins at once, or a crash before the platform
+    /// room is stored, then give the same room.
+    async fn admit(
+        &self,
+        request: &JoinRequest,
+        room: &RoomToJoin,
+        now: DateTime<Utc>,
+    ) -> Result<Admission, AdmitError>;
 
-    /// Lists all live rooms.
-    async fn list_rooms(&self) -> Result<Vec<EventRoom>, PlatformError>;
+    /// Returns which rooms are live. `open` are the platform rooms of all open meetings of ours, for a platform that has to
+    /// be asked about each. An error says as little as [`Presence::Unknown`].
+    async fn presence(&self, open: &[PlatformRoomRef]) -> Result<Presence, PlatformError>;
 
-    /// Lists everyone connected to a room. Empty if the room does not exist.
-    async fn list_participants(&self, room: &str) -> Result<Vec<LiveParticipant>, PlatformError>;
+    /// Lists everyone connected to a room that [`Self::presence`] listed without its people. Empty if it does not exist.
+    async fn list_participants(&self, room: &EventRoom) -> Result<Vec<LiveParticipant>, PlatformError>;
 
-    /// Returns a connected participant of a room, or `None`.
+    /// Returns a connected participant of the room with this name of ours, or `None`.
     async fn get_participant(&self, room: &str, identity: &Identity) -> Result<Option<LiveParticipant>, PlatformError>;
 
     /// Requests the recording of a track to `file`, an object key template. Not idempotent: after a transient error an
@@ -69,8 +84,12 @@ pub trait Platform: Send + Sync {
     /// Requests the end of a capture. Returns [`PlatformError::Refused`] if it has already ended.
     async fn stop_capture(&self, capture: &PlatformCaptureId) -> Result<CaptureReport, PlatformError>;
 
-    /// Closes a room and disconnects everyone. Succeeds if the room does not exist.
-    async fn delete_room(&self, room: &str) -> Result<(), PlatformError>;
+    /// Ends a room and disconnects everyone, also one that the platform goes on listing although a crash ended it. Succeeds
+    /// if the room does not exist.
+    async fn delete_room(&self, room: &EventRoom) -> Result<(), PlatformError>;
+
+    /// Lists the platform rooms that [`Self::admit`] made and that still exist. Empty on platforms that need none.
+    async fn list_made_rooms(&self) -> Result<Vec<LeftoverRoom>, PlatformError>;
 
     /// Checks that the platform responds and accepts our key.
     async fn ping(&self) -> Result<(), PlatformError>;
@@ -82,34 +101,4 @@ pub enum CaptureFilter {
     /// Only those that have not ended.
     Active,
     All,
-}
-
-/// An authentic webhook.
-#[derive(Clone, Debug, PartialEq)]
-pub struct VerifiedEvent {
-    pub event: PlatformEvent,
-    /// The received body with secrets redacted.
-    pub stored_body: serde_json::Value,
-}
-
-/// A request for a join token.
-#[derive(Clone, Debug)]
-pub struct JoinRequest {
-    pub room: RoomName,
-    /// Generated if `None`. Joining with an identity already in use disconnects the earlier participant.
-    pub identity: Option<Identity>,
-    pub display_name: String,
-    pub permissions: Permissions,
-    /// Between [`MIN_TOKEN_TTL`] and [`MAX_TOKEN_TTL`]; [`DEFAULT_TOKEN_TTL`] if `None`.
-    pub ttl: Option<TimeDelta>,
-}
-
-/// What a client needs to join a room.
-#[derive(Clone, Debug)]
-pub struct JoinToken {
-    /// WebSocket URL for clients.
-    pub url: String,
-    pub token: SecretString,
-    pub identity: Identity,
-    pub expires_at: DateTime<Utc>,
 }

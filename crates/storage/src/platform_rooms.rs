@@ -115,14 +115,36 @@ pub async fn end_unused(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<u
     Ok(ended.rows_affected())
 }
 
-/// Ends the platform room of a room if it expires before `until`, so that another one is made.
-pub async fn end_expiring(conn: &mut PgConnection, room: RoomId, until: DateTime<Utc>) -> Result<(), StorageError> {
+/// Ends the platform room of a room if it has expired at `now`, or expires before `until` and no meeting is open in it.
+pub async fn end_expiring(
+    conn: &mut PgConnection,
+    room: RoomId,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<(), StorageError> {
     sqlx::query!(
         "UPDATE platform_rooms
-         SET ended_at = expires_at
-         WHERE room_id = $1 AND ended_at IS NULL AND expires_at < $2",
+         SET ended_at = $2
+         WHERE room_id = $1 AND ended_at IS NULL AND expires_at < $3
+           AND (expires_at <= $2
+                OR NOT EXISTS (SELECT 1 FROM meetings
+                               WHERE meetings.platform = platform_rooms.platform AND platform_room_key = key
+                                 AND state = 'open'))",
         room.0,
+        now,
         until,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Ends a platform room.
+pub async fn end(conn: &mut PgConnection, id: PlatformRoomId, now: DateTime<Utc>) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE platform_rooms SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
+        id.0,
+        now
     )
     .execute(conn)
     .await?;

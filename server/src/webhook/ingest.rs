@@ -18,15 +18,29 @@ const FAILED: &str = "failed";
 /// Outcome in metrics of an event that was already judged.
 pub const REPEATED: &str = "repeated";
 
-/// Commits an event to the inbox. From then on it cannot be lost.
-pub async fn store(app: &AppState, verified: &VerifiedEvent) -> Result<Stored, StorageError> {
-    let new = NewEvent {
+/// Commits the events of a webhook to the inbox, all or none. From then on they cannot be lost.
+pub async fn store(app: &AppState, events: &[VerifiedEvent]) -> Result<Vec<Stored>, StorageError> {
+    let new = |verified| new_event(app, verified);
+    if let [verified] = events {
+        let stored = storage::events::store(&mut *app.conn().await?, &new(verified)).await?;
+        return Ok(vec![stored]);
+    }
+    let mut tx = app.begin().await?;
+    let mut stored = Vec::new();
+    for verified in events {
+        stored.push(storage::events::store(&mut tx, &new(verified)).await?);
+    }
+    storage::pool::commit(tx).await?;
+    Ok(stored)
+}
+
+fn new_event<'a>(app: &AppState, verified: &'a VerifiedEvent) -> NewEvent<'a> {
+    NewEvent {
         id: (app.ids)(),
         event: &verified.event,
         received_at: (app.clock)(),
         body: &verified.stored_body,
-    };
-    storage::events::store(&mut *app.conn().await?, &new).await
+    }
 }
 
 /// Judges a stored event: commits the changes to its meeting and the resulting jobs. Returns the outcome for metrics. What

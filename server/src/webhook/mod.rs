@@ -4,7 +4,7 @@ mod ingest;
 mod receive;
 
 pub(crate) use receive::__path_livekit;
-pub use receive::{MAX_BODY_BYTES, WEBHOOK_TIMEOUT, livekit};
+pub use receive::{WEBHOOK_TIMEOUT, livekit};
 
 #[cfg(test)]
 mod tests;

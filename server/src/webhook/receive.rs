@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request, State},
-    http::{HeaderMap, StatusCode},
+    extract::{DefaultBodyLimit, FromRequest, Request, State},
+    http::StatusCode,
 };
 use domain::event::PlatformKind;
-use platform::{VerifiedEvent, WebhookError};
+use platform::{Received, WebhookError};
 use storage::events::Stored;
 use tokio::time::{Instant, error::Elapsed, timeout_at};
 
@@ -20,9 +20,6 @@ use crate::{
     },
     state::AppState,
 };
-
-/// Longest accepted body, in bytes. LiveKit's bodies are shorter than 64 KiB.
-pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// Time limit for a response. LiveKit has no timeout of its own, so a webhook without response blocks all later ones.
 pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(3);
@@ -37,6 +34,9 @@ const JUDGE_TIMEOUT: Duration = Duration::from_millis(2_800);
 
 /// Outcome in metrics of a stored event that is left to a worker, because judging it took too long.
 const LATE: &str = "late";
+
+/// Outcome in metrics of a webhook by which a platform only checks the address.
+const PING: &str = "ping";
 
 /// Receive a LiveKit webhook
 ///
@@ -69,8 +69,7 @@ async fn receive(app: &AppState, platform: PlatformKind, request: Request) -> Ap
         .flatten();
     let outcome = match &stored {
         Err(error) => outcome_of_error(error),
-        Ok(Stored::Judged) => ingest::REPEATED,
-        Ok(Stored::Unjudged(id)) => timeout_at(received + JUDGE_TIMEOUT, ingest::judge(app, *id))
+        Ok(stored) => timeout_at(received + JUDGE_TIMEOUT, judge(app, stored))
             .await
             .unwrap_or(LATE),
     };
@@ -78,20 +77,36 @@ async fn receive(app: &AppState, platform: PlatformKind, request: Request) -> Ap
     stored.map(|_| StatusCode::OK)
 }
 
-async fn store_request(app: &AppState, platform: PlatformKind, request: Request) -> ApiResult<Stored> {
+/// Verifies the headers before the body is read, then both. A ping stores nothing.
+async fn store_request(app: &AppState, platform: PlatformKind, mut request: Request) -> ApiResult<Vec<Stored>> {
+    let adapter = app.platforms.get(platform).ok_or(ApiError::NoRoute)?;
     let headers = request.headers().clone();
+    let max_bytes = adapter.check_headers(&headers, (app.clock)())?;
+    DefaultBodyLimit::max(max_bytes).apply(&mut request);
     let body = Bytes::from_request(request, app)
         .await
-        .map_err(|error| body_error(&error, MAX_BODY_BYTES))?;
-    let verified = verify(app, platform, &headers, &body)?;
-    let stored = ingest::store(app, &verified).await?;
-    tracing::info!(
-        event.name = verified.event.name,
-        event.key = verified.event.key.id,
-        ?stored,
-        "webhook stored"
-    );
+        .map_err(|error| body_error(&error, max_bytes))?;
+    let events = match adapter.receive(&headers, &body, (app.clock)())? {
+        Received::Ping => return Ok(Vec::new()),
+        Received::Facts(events) => events,
+    };
+    let stored = ingest::store(app, &events).await?;
+    for (verified, stored) in events.iter().zip(&stored) {
+        let (name, key) = (&verified.event.name, &verified.event.key.id);
+        tracing::info!(event.name = name, event.key = key, ?stored, "webhook stored");
+    }
     Ok(stored)
+}
+
+/// Judges what is stored and was not judged before. Returns the outcome for metrics: of several, that of the last.
+async fn judge(app: &AppState, stored: &[Stored]) -> &'static str {
+    let mut outcome = if stored.is_empty() { PING } else { ingest::REPEATED };
+    for stored in stored {
+        if let Stored::Unjudged(id) = stored {
+            outcome = ingest::judge(app, *id).await;
+        }
+    }
+    outcome
 }
 
 fn too_late(_: Elapsed) -> ApiError {
@@ -99,11 +114,6 @@ fn too_late(_: Elapsed) -> ApiError {
         what: "the database",
         why: anyhow::anyhow!("a webhook was not stored within {STORE_TIMEOUT:?}"),
     }
-}
-
-fn verify(app: &AppState, platform: PlatformKind, headers: &HeaderMap, body: &Bytes) -> ApiResult<VerifiedEvent> {
-    let adapter = app.platforms.get(platform).ok_or(ApiError::NoRoute)?;
-    adapter.event(headers, body, (app.clock)()).map_err(ApiError::from)
 }
 
 /// Outcome in metrics of an event that is not stored.

@@ -3,12 +3,9 @@
 
 use std::{sync::Arc, time::Instant};
 
-use domain::{
-    event::EventRoom,
-    meeting::{EventContext, LiveRoom, Sighting},
-};
+use domain::meeting::{EventContext, LiveRoom, Sighting};
 use futures::StreamExt;
-use platform::Platform;
+use platform::{Platform, PresentRoom};
 use storage::ChangeTx;
 
 use super::{ReconcileError, one};
@@ -18,10 +15,11 @@ use crate::context::WorkerContext;
 const PARALLEL_ROOMS: usize = 4;
 
 /// Reconciles every live room that is ours. A room whose participants cannot be listed is left for the next run.
-pub async fn reconcile(ctx: &WorkerContext, platform: &Arc<dyn Platform>, rooms: &[EventRoom]) {
-    futures::stream::iter(rooms)
-        .for_each_concurrent(PARALLEL_ROOMS, async |room| {
-            one("coverage", &room.key, reconcile_room(ctx, platform, room)).await;
+pub async fn reconcile(ctx: &WorkerContext, platform: &Arc<dyn Platform>, present: Vec<PresentRoom>) {
+    futures::stream::iter(present)
+        .for_each_concurrent(PARALLEL_ROOMS, async |present| {
+            let key = present.room.key.clone();
+            one("coverage", key, reconcile_room(ctx, platform, present)).await;
         })
         .await;
 }
@@ -30,16 +28,16 @@ pub async fn reconcile(ctx: &WorkerContext, platform: &Arc<dyn Platform>, rooms:
 pub async fn reconcile_room(
     ctx: &WorkerContext,
     platform: &Arc<dyn Platform>,
-    room: &EventRoom,
+    PresentRoom { room, people }: PresentRoom,
 ) -> Result<(), ReconcileError> {
     let listed_at = (ctx.clock)();
-    let Some(name) = &room.name else {
-        return Ok(());
+    let mut participants = match people {
+        Some(people) => people,
+        None => platform.list_participants(&room).await?,
     };
-    let mut participants = platform.list_participants(name).await?;
     ctx.beats.remove_dead(&room.key, &mut participants, Instant::now());
     let live = LiveRoom {
-        room: room.clone(),
+        room,
         listed_at,
         participants,
     };
@@ -49,9 +47,9 @@ pub async fn reconcile_room(
         .change_platform_room(Sighting::of_live(platform.kind(), &live), ctx.adopt(), decide)
         .await?;
     if let Some(change) = change.filter(|change| !change.is_empty()) {
-        let (room, jobs) = (name, change.jobs.len());
+        let (room, jobs) = (&live.room.key, change.jobs.len());
         tracing::info!(
-            room,
+            %room,
             jobs,
             recordings = change.recordings.len(),
             "found changes without a webhook"

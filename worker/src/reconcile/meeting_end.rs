@@ -1,36 +1,29 @@
 //! Closes meetings once two successful polls in a row no longer list their room.
 
-use std::collections::BTreeSet;
-
 use domain::{
-    MeetingId, PlatformRoomKey,
-    event::{EventRoom, PlatformKind},
+    MeetingId,
     meeting::{MeetingHead, MeetingState},
 };
-use storage::{StorageError, meetings};
+use platform::PresentRoom;
+use storage::StorageError;
 
-use super::{ReconcileError, one};
+use super::one;
 use crate::{change::change_and_commit, context::WorkerContext};
 
-/// Compares the open meetings of a platform with the rooms that it lists. Must not be called after a failed poll: it does
-/// not count.
-pub async fn reconcile(ctx: &WorkerContext, platform: PlatformKind, rooms: &[EventRoom]) -> Result<(), ReconcileError> {
-    let listed: BTreeSet<&PlatformRoomKey> = rooms.iter().map(|room| &room.key).collect();
-    let mut conn = ctx.conn().await?;
-    let open = meetings::list_open(&mut conn).await?;
-    drop(conn);
-    for meeting in open
-        .into_iter()
-        .filter(|meeting| meeting.platform_room.platform == platform)
-    {
-        let listing = match listed.contains(&meeting.platform_room.key) {
+/// Compares the open meetings of a platform with the rooms that it lists. Must not be called after a failed poll, or one that
+/// does not know: these do not count.
+pub async fn reconcile(ctx: &WorkerContext, open: Vec<MeetingHead>, present: &[PresentRoom]) {
+    for meeting in open {
+        let is_listed = present
+            .iter()
+            .any(|present| meeting.platform_room.may_be(&present.room));
+        let listing = match is_listed {
             false => Listing::Missing,
             true if was_missing(&meeting) => Listing::Listed,
             true => continue,
         };
         one("meeting_end", meeting.id, save_listing(ctx, meeting.id, listing)).await;
     }
-    Ok(())
 }
 
 /// Whether the poll listed a meeting's room.

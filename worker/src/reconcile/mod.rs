@@ -13,10 +13,10 @@ pub use beats::Beats;
 
 use std::{fmt::Display, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use domain::{MeetingId, event::EventRoom, meeting::MeetingHead};
+use domain::{MeetingId, event::PlatformKind, meeting::MeetingHead, platform_room::PlatformRoomRef};
 use futures::FutureExt;
 use metrics::counter;
-use platform::{Platform, PlatformError};
+use platform::{Platform, PlatformError, Presence};
 use storage::{PgTransaction, StorageError, locks, meetings};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -87,9 +87,12 @@ pub async fn check_room(ctx: &WorkerContext, meeting: MeetingId) -> Result<(), R
     let Some(platform) = ctx.platforms.get(meeting.platform_room.platform) else {
         return Ok(());
     };
-    let rooms = platform.list_rooms().await?;
-    match rooms.iter().find(|room| room.key == meeting.platform_room.key) {
-        Some(room) => coverage::reconcile_room(ctx, platform, room).await,
+    let open = [meeting.platform_room];
+    let Presence::Known(rooms) = platform.presence(&open).await? else {
+        return Ok(());
+    };
+    match rooms.into_iter().find(|present| open[0].may_be(&present.room)) {
+        Some(present) => coverage::reconcile_room(ctx, platform, present).await,
         None => Ok(()),
     }
 }
@@ -106,10 +109,19 @@ async fn reconcile_all(ctx: &WorkerContext) -> Result<(), ReconcileError> {
 }
 
 async fn reconcile_platform(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -> Result<(), ReconcileError> {
-    let rooms: Vec<EventRoom> = platform.list_rooms().await?;
-    let ended = meeting_end::reconcile(ctx, platform.kind(), &rooms).await;
-    coverage::reconcile(ctx, platform, &rooms).await;
-    ended.and(captures::reconcile(ctx, platform).await)
+    let open = open_meetings(ctx, platform.kind()).await?;
+    let rooms: Vec<PlatformRoomRef> = open.iter().map(|meeting| meeting.platform_room.clone()).collect();
+    if let Presence::Known(present) = platform.presence(&rooms).await? {
+        meeting_end::reconcile(ctx, open, &present).await;
+        coverage::reconcile(ctx, platform, present).await;
+    }
+    captures::reconcile(ctx, platform).await
+}
+
+async fn open_meetings(ctx: &WorkerContext, platform: PlatformKind) -> Result<Vec<MeetingHead>, StorageError> {
+    let mut open = meetings::list_open(&mut *ctx.conn().await?).await?;
+    open.retain(|meeting| meeting.platform_room.platform == platform);
+    Ok(open)
 }
 
 /// Reconciles one room, meeting or recording. Logs and counts its error or panic: the others are reconciled all the same, and

@@ -45,5 +45,5 @@ async fn a_fake_that_is_down_fails_with_a_transient_error() {
     fake.set_availability(Availability::Down);
 
     assert!(fake.ping().await.unwrap_err().is_transient());
-    assert!(fake.list_rooms().await.is_err());
+    assert!(fake.presence(&[]).await.is_err());
 }

@@ -3,6 +3,7 @@
 mod event;
 mod join;
 mod jwt;
+mod presence;
 mod recording;
 mod room;
 mod values;
@@ -17,6 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::clock::IdSource;
 use domain::event::{CaptureReport, EventRoom, PlatformKind};
 use domain::meeting::LiveParticipant;
+use domain::platform_room::PlatformRoomRef;
 use domain::{Identity, ObjectKey, PlatformCaptureId, TrackSid};
 use http::HeaderMap;
 use livekit_api::services::egress::EgressClient;
@@ -25,7 +27,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use verify::WebhookKey;
 
-use crate::{CaptureFilter, JoinError, JoinRequest, JoinToken, Platform, PlatformError, VerifiedEvent, WebhookError};
+use crate::{
+    Admission, AdmitError, Capability, CaptureFilter, JoinRequest, LeftoverRoom, Platform, PlatformError, Presence,
+    Received, RoomToJoin, WebhookError,
+};
 
 /// How to reach LiveKit, and the settings of its rooms.
 #[derive(Clone)]
@@ -94,25 +99,46 @@ impl Platform for Livekit {
         PlatformKind::Livekit
     }
 
-    fn event(&self, headers: &HeaderMap, body: &Bytes, now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookError> {
+    fn capabilities(&self) -> &'static [Capability] {
+        &[
+            Capability::RemoveParticipants,
+            Capability::MuteTracks,
+            Capability::UnmuteTracks,
+            Capability::ChangePermissions,
+            Capability::EndMeetings,
+            Capability::RecordPeople,
+            Capability::StopRecording,
+        ]
+    }
+
+    fn check_headers(&self, headers: &HeaderMap, now: DateTime<Utc>) -> Result<usize, WebhookError> {
+        verify::verify_token(headers, &self.config.webhook_keys, now)?;
+        Ok(verify::MAX_BODY_BYTES)
+    }
+
+    fn receive(&self, headers: &HeaderMap, body: &Bytes, now: DateTime<Utc>) -> Result<Received, WebhookError> {
         verify::verify(headers, body, &self.config.webhook_keys, now)?;
-        event::read(body, now, &self.config.key_of)
+        Ok(Received::Facts(vec![event::read(body, now, &self.config.key_of)?]))
     }
 
-    fn join_token(&self, request: &JoinRequest, now: DateTime<Utc>) -> Result<JoinToken, JoinError> {
-        join::token(&self.config, request, now)
+    /// Does not contact LiveKit: the token carries the room's settings, and the first join makes the room.
+    async fn admit(&self, request: &JoinRequest, _: &RoomToJoin, now: DateTime<Utc>) -> Result<Admission, AdmitError> {
+        Ok(join::admit(&self.config, request, now)?)
     }
 
-    async fn list_rooms(&self) -> Result<Vec<EventRoom>, PlatformError> {
-        room::list(&self.rooms).await
+    async fn presence(&self, _: &[PlatformRoomRef]) -> Result<Presence, PlatformError> {
+        presence::rooms(&self.rooms).await
     }
 
-    async fn list_participants(&self, room: &str) -> Result<Vec<LiveParticipant>, PlatformError> {
-        room::participants(&self.rooms, room).await
+    async fn list_participants(&self, room: &EventRoom) -> Result<Vec<LiveParticipant>, PlatformError> {
+        match &room.name {
+            Some(name) => presence::participants(&self.rooms, name).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn get_participant(&self, room: &str, identity: &Identity) -> Result<Option<LiveParticipant>, PlatformError> {
-        room::participant(&self.rooms, room, identity).await
+        presence::participant(&self.rooms, room, identity).await
     }
 
     async fn start_capture(&self, room: &str, track: &TrackSid, file: &str) -> Result<CaptureReport, PlatformError> {
@@ -127,8 +153,15 @@ impl Platform for Livekit {
         recording::stop(&self.egress, egress, &self.config.key_of).await
     }
 
-    async fn delete_room(&self, room: &str) -> Result<(), PlatformError> {
-        room::delete(&self.rooms, room).await
+    async fn delete_room(&self, room: &EventRoom) -> Result<(), PlatformError> {
+        match &room.name {
+            Some(name) => room::delete(&self.rooms, name).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn list_made_rooms(&self) -> Result<Vec<LeftoverRoom>, PlatformError> {
+        Ok(Vec::new())
     }
 
     async fn ping(&self) -> Result<(), PlatformError> {

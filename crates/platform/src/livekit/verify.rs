@@ -36,8 +36,16 @@ struct Claims {
     sha256: String,
 }
 
+/// Longest body. LiveKit's are shorter than 64 KiB.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
 /// Checks key, signature, time and body, in this order.
 pub fn verify(headers: &HeaderMap, body: &[u8], keys: &[WebhookKey], now: DateTime<Utc>) -> Result<(), WebhookError> {
+    check_body(&verify_token(headers, keys, now)?, body)
+}
+
+/// Checks key, signature and time, in this order, and returns the digest that the body must have, in base64.
+pub fn verify_token(headers: &HeaderMap, keys: &[WebhookKey], now: DateTime<Utc>) -> Result<String, WebhookError> {
     let token = Unverified::parse(token_of(headers)?)?;
     let claims: Claims = token.claims()?;
     let mut keys = keys.iter().filter(|key| key.id == claims.iss).peekable();
@@ -48,7 +56,7 @@ pub fn verify(headers: &HeaderMap, body: &[u8], keys: &[WebhookKey], now: DateTi
         return Err(WebhookError::WrongSignature);
     }
     check_time(&claims, now)?;
-    check_body(&claims.sha256, body)
+    Ok(claims.sha256)
 }
 
 /// Returns the token in the header. LiveKit sends it bare, other senders after `Bearer`.

@@ -11,10 +11,9 @@ use domain::meeting::{Change, Env, EventContext, Meeting, Outcome};
 use domain::recording::RecordingState;
 use domain::room::Room;
 use domain::{MeetingId, ObjectKey, RoomName};
-use platform::Platform;
 use uuid::Uuid;
 
-use crate::support::{livekit, webhooks};
+use crate::support::{OneEvent, livekit, webhooks};
 
 /// The id of the only meeting: the first that is made after the room's.
 const MEETING: MeetingId = MeetingId(Uuid::from_u64_pair(0, 2));

@@ -2,13 +2,24 @@
 
 use crate::support::{KEY, SECRET, config, key, livekit_at};
 use chrono::Utc;
+use domain::event::EventRoom;
 use domain::participant::Role;
 use domain::permissions::Permissions;
 use domain::{PlatformCaptureId, RoomName};
 use platform::livekit::{Livekit, LivekitConfig};
-use platform::{CaptureFilter, JoinRequest, Platform, PlatformError};
+use platform::{CaptureFilter, JoinRequest, Platform, PlatformError, Presence, RoomToJoin};
 use secrecy::ExposeSecret;
 use test_support::LivekitServer;
+use uuid::Uuid;
+
+fn standup() -> EventRoom {
+    EventRoom {
+        name: Some("standup".to_owned()),
+        key: "RM_1".into(),
+        session: None,
+        created_at: None,
+    }
+}
 
 /// Starts a livekit-server with the key that the adapter is configured with.
 async fn start_server() -> LivekitServer {
@@ -23,24 +34,31 @@ async fn a_real_server_accepts_our_tokens_and_calls() {
         room: RoomName::parse("standup").unwrap(),
         identity: None,
         display_name: "Zoë 寿".to_owned(),
+        role: Role::Listener,
         permissions: Permissions::of(Role::Listener),
         ttl: None,
     };
 
-    let token = livekit.join_token(&request, Utc::now()).unwrap().token;
+    let room = RoomToJoin {
+        id: Uuid::nil().into(),
+        current: None,
+        made_before: 0,
+    };
+    let admission = livekit.admit(&request, &room, Utc::now()).await.unwrap();
+    let token = admission.token.unwrap();
     let status = server.validate(token.expose_secret()).await;
     let damaged = server.validate(&format!("{}x", token.expose_secret())).await;
 
     assert_eq!((status, damaged), (200, 401));
     assert!(livekit.ping().await.is_ok());
-    assert_eq!(livekit.list_rooms().await.unwrap(), []);
-    assert_eq!(livekit.list_participants("standup").await.unwrap(), []);
+    assert_eq!(livekit.presence(&[]).await.unwrap(), Presence::Known(vec![]));
+    assert_eq!(livekit.list_participants(&standup()).await.unwrap(), []);
     assert_eq!(
         livekit.get_participant("standup", &"nobody".into()).await.unwrap(),
         None
     );
     assert!(
-        livekit.delete_room("standup").await.is_ok(),
+        livekit.delete_room(&standup()).await.is_ok(),
         "deleting a missing room succeeds"
     );
 }
@@ -71,9 +89,9 @@ async fn a_wrong_secret_and_an_unreachable_server_are_different_errors() {
         ..config(&url, vec![])
     });
 
-    let refused = other_secret.list_rooms().await.unwrap_err();
+    let refused = other_secret.presence(&[]).await.unwrap_err();
     server.kill();
-    let gone = livekit_at(&url, vec![]).list_rooms().await.unwrap_err();
+    let gone = livekit_at(&url, vec![]).presence(&[]).await.unwrap_err();
 
     assert!(matches!(refused, PlatformError::UnexpectedResponse(..)), "{refused:?}");
     assert!(refused.to_string().contains("key and secret"), "{refused}");

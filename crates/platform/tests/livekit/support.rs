@@ -7,10 +7,25 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use platform::livekit::{Livekit, LivekitConfig, WebhookKey};
+use platform::{Platform, Received, VerifiedEvent, WebhookError};
 use uuid::Uuid;
 
 pub const KEY: &str = "APItestfixture01";
 pub const SECRET: &str = "test-only-secret-not-used-anywhere-0123456789";
+
+/// A webhook of LiveKit brings one event.
+pub trait OneEvent {
+    fn event(&self, headers: &HeaderMap, body: &Bytes, now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookError>;
+}
+
+impl OneEvent for Livekit {
+    fn event(&self, headers: &HeaderMap, body: &Bytes, now: DateTime<Utc>) -> Result<VerifiedEvent, WebhookError> {
+        match self.receive(headers, body, now)? {
+            Received::Facts(mut events) if events.len() == 1 => Ok(events.remove(0)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
 
 /// One captured webhook.
 pub struct Webhook {

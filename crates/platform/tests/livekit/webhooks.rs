@@ -1,6 +1,6 @@
 //! Webhooks that a real server sent, unchanged and tampered with.
 
-use crate::support::{KEY, SECRET, key, livekit, livekit_at, webhook, webhooks};
+use crate::support::{KEY, OneEvent, SECRET, key, livekit, livekit_at, webhook, webhooks};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::event::{CaptureStatus, EventKind};
@@ -45,6 +45,24 @@ fn a_body_with_one_changed_byte_is_rejected() {
             livekit.event(&w.headers, &longer.into(), w.created_at),
             Err(WebhookError::DigestMismatch)
         ));
+    }
+}
+
+#[test]
+fn the_headers_alone_show_a_wrong_signature_and_not_a_wrong_body() {
+    let w = webhook("03-track_published");
+    let livekit = livekit();
+
+    assert_eq!(livekit.check_headers(&w.headers, w.created_at).unwrap(), 1 << 20);
+    for (headers, now) in [
+        (HeaderMap::new(), w.created_at),
+        (w.headers.clone(), w.created_at + TimeDelta::seconds(400)),
+        (
+            HeaderMap::from_iter([(AUTHORIZATION, "a.b.c".parse().unwrap())]),
+            w.created_at,
+        ),
+    ] {
+        assert!(livekit.check_headers(&headers, now).unwrap_err().is_unauthorized());
     }
 }
 

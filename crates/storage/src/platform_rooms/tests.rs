@@ -65,21 +65,24 @@ async fn an_expiring_or_unused_one_makes_way_for_another(pool: PgPool) {
     rooms::insert(&mut conn, &room).await.unwrap();
     insert_if_absent(&mut conn, &platform_room(&room, "a")).await.unwrap();
 
-    end_expiring(&mut conn, room.id, support::now() + TimeDelta::hours(1))
-        .await
-        .unwrap();
+    let (now, hours) = (support::now(), TimeDelta::hours);
+    end_expiring(&mut conn, room.id, now, now + hours(1)).await.unwrap();
     let early = find_current(&mut conn, room.id).await.unwrap();
-    end_expiring(&mut conn, room.id, support::now() + TimeDelta::hours(3))
+    let meeting = support::meeting(&room, "a");
+    meetings::save(&mut conn, &support::change(&meeting)).await.unwrap();
+    end_expiring(&mut conn, room.id, now, now + hours(3)).await.unwrap();
+    let in_use = find_current(&mut conn, room.id).await.unwrap();
+    end_expiring(&mut conn, room.id, now + hours(2), now + hours(3))
         .await
         .unwrap();
     insert_if_absent(&mut conn, &platform_room(&room, "b")).await.unwrap();
     rooms::delete(&mut conn, room.id, support::now()).await.unwrap();
-    let ended = end_unused(&mut conn, support::now()).await.unwrap();
+    let ended = end_unused(&mut conn, now + hours(3)).await.unwrap();
 
-    assert!(early.is_some());
+    assert!(early.is_some() && in_use.is_some());
     assert_eq!(ended, 1);
     assert_eq!(find_current(&mut conn, room.id).await.unwrap(), None);
-    assert_eq!(keys_to_remove(&mut conn).await, ["b", "a"]);
+    assert_eq!(keys_to_remove(&mut conn).await, ["b"], "somebody is in the other");
 }
 
 #[sqlx::test]

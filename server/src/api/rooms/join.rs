@@ -9,12 +9,12 @@ use domain::{
     participant::Role,
     permissions::{NotPermitted, Permissions},
 };
-use platform::{JoinError, JoinRequest, JoinToken};
+use platform::{Admission, JoinError, JoinRequest};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{PermissionsBody, PermissionsChoice, RoomPath};
+use super::{PermissionsBody, PermissionsChoice, RoomPath, admit::admit};
 use crate::{
     api::{
         caller::Admitter,
@@ -56,11 +56,13 @@ pub struct JoinRoom {
 pub struct JoinCredentials {
     /// The room's platform.
     platform: PlatformKind,
-    /// WebSocket address of the platform for clients.
+    /// Address for the platform's client: LiveKit's WebSocket, or the room on Daily or Whereby. A host's address on Whereby
+    /// admits everyone who knows it as a host, so give it only to the person who joins.
     #[schema(example = "wss://livekit.example.org")]
     url: String,
-    /// Join token, to be passed to the platform's client SDK. Give it only to the person who joins.
-    token: String,
+    /// Join token, to be passed to the platform's client SDK. Give it only to the person who joins. Null on Whereby, where the
+    /// address suffices.
+    token: Option<String>,
     /// The requested or generated identity.
     #[schema(value_type = String)]
     identity: Identity,
@@ -72,9 +74,11 @@ pub struct JoinCredentials {
 
 /// Issue a join token
 ///
-/// Returns a token with which one person can join the room. Does not contact the platform, so it also works while the
-/// platform is down. The platform creates its room when the first participant connects. Every request issues a new
-/// token; earlier ones stay valid until they expire.
+/// Returns what one person needs to join the room. Every request issues a new token; earlier ones stay valid until they
+/// expire.
+///
+/// LiveKit is not contacted, so this also works while it is down; it creates its room when the first participant connects.
+/// Daily and Whereby are: the first join makes a room there for the meeting, which is deleted when the meeting ends.
 #[utoipa::path(
     post, path = "/v1/rooms/{name}/join", operation_id = "join_room", tag = "rooms",
     security(("key" = ["join"])),
@@ -92,19 +96,12 @@ pub async fn join(
     ApiJson(body): ApiJson<JoinRoom>,
 ) -> ApiResult<([(HeaderName, &'static str); 1], Created<JoinCredentials>)> {
     let room = path.find(&mut *app.conn().await?).await?;
-    let adapter = app.platforms.get(room.platform);
-    let adapter = adapter.ok_or_else(|| {
-        ApiError::Conflict(format!(
-            "the platform {} is not configured on this server",
-            room.platform
-        ))
-    })?;
-    let request = body.into_request(room.name)?;
-    let token = adapter.join_token(&request, (app.clock)())?;
+    let request = body.into_request(room.name.clone())?;
+    let admission = admit(&app, &room, &request).await?;
     // The token is stored nowhere; what it opens is the room.
     let created = Created {
         location: format!("/v1/rooms/{}", request.room),
-        body: JoinCredentials::new(room.platform, request.permissions, token),
+        body: JoinCredentials::new(room.platform, request.permissions, admission),
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], created))
 }
@@ -131,6 +128,7 @@ impl JoinRoom {
             room,
             identity: self.identity,
             display_name: self.display_name,
+            role,
             permissions: Permissions::choose(role, self.permissions.unwrap_or_default().into())?,
             ttl,
         })
@@ -138,14 +136,14 @@ impl JoinRoom {
 }
 
 impl JoinCredentials {
-    fn new(platform: PlatformKind, permissions: Permissions, token: JoinToken) -> Self {
+    fn new(platform: PlatformKind, permissions: Permissions, admission: Admission) -> Self {
         Self {
             platform,
-            url: token.url,
-            token: token.token.expose_secret().to_owned(),
-            identity: token.identity,
+            url: admission.url.expose_secret().to_owned(),
+            token: admission.token.map(|token| token.expose_secret().to_owned()),
+            identity: admission.identity,
             permissions: permissions.into(),
-            expires_at: token.expires_at,
+            expires_at: admission.expires_at,
         }
     }
 }
@@ -153,16 +151,5 @@ impl JoinCredentials {
 impl From<NotPermitted> for ApiError {
     fn from(error: NotPermitted) -> Self {
         Self::invalid(format!("permissions.{}", error.permission), error)
-    }
-}
-
-impl From<JoinError> for ApiError {
-    fn from(error: JoinError) -> Self {
-        let field = match error {
-            JoinError::InvalidTtl => "ttl_s",
-            JoinError::InvalidIdentity => "identity",
-            JoinError::InvalidDisplayName => "display_name",
-        };
-        Self::invalid(field, error)
     }
 }

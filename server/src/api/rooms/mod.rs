@@ -1,5 +1,6 @@
 //! Rooms and the tokens to join them.
 
+mod admit;
 pub mod create;
 pub mod delete;
 pub mod get;
