@@ -26,6 +26,7 @@ const BEARER_SCHEME: &str = "key";
         (name = "meetings", description = "Sessions in rooms, and their participants"),
         (name = "recordings", description = "One audio file per recorded track"),
         (name = "transcripts", description = "What was said in a meeting, by whom and when"),
+        (name = "events", description = "What happens in meetings, as it happens"),
         (name = "webhooks", description = "Endpoints that platforms call"),
         (name = "operations", description = "Health checks and metrics, without authentication"),
     ),

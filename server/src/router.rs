@@ -16,7 +16,7 @@ use crate::{
         extract::MAX_JSON_BYTES,
         idempotency,
         strict_query::{self, QueryParameters},
-        {meetings, recordings, rooms, transcripts},
+        {events, meetings, recordings, rooms, transcripts},
     },
     health, limits, middleware,
     openapi::{self, ApiDoc},
@@ -61,6 +61,7 @@ fn api_routes(app: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(recordings::get::get))
         .routes(routes!(recordings::audio::get))
         .routes(routes!(transcripts::get::get))
+        .routes(routes!(events::stream::follow))
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
         .layer(from_fn_with_state(app.limits.clone(), limits::per_address));

@@ -10,6 +10,7 @@ use storage::{PgPool, StorageError, pool::STATEMENT_TIMEOUT};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    api::events::Feed,
     config::{ServerConfig, Settings},
     limits::Limits,
     router::router,
@@ -43,6 +44,7 @@ impl App {
             clock: system_clock(),
             ids: random_ids(),
             limits: Limits::new(&settings.limits),
+            feed: Feed::default(),
             options: Arc::new(settings.options.clone()),
             readiness: Arc::default(),
             tasks: TaskTracker::new(),
@@ -71,6 +73,7 @@ pub async fn run(config: ServerConfig, stop: CancellationToken) -> anyhow::Resul
     tracing::info!(address = %listener.local_addr()?, store = app.state.objects.describe(), "serving the API");
     let tasks = app.state.tasks.clone();
     tasks.spawn(app.state.limits.clone().evict_idle(stop.clone()));
+    tasks.spawn(app.state.feed.clone().run(app.state.pool.clone(), stop.clone()));
     serve(listener, app.router, ConnectionLimits::default(), stop).await;
     tasks.close();
     if tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {

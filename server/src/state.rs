@@ -14,7 +14,11 @@ use uuid::Uuid;
 
 use platform::{Platform, Platforms};
 
-use crate::{api::error::ApiError, health::Latest, limits::Limits};
+use crate::{
+    api::{error::ApiError, events::Feed},
+    health::Latest,
+    limits::Limits,
+};
 
 /// Decimal places of a second that PostgreSQL stores, so that a time read back equals the one written.
 const DATABASE_DIGITS: u16 = 6;
@@ -28,6 +32,7 @@ pub struct AppState {
     pub clock: Clock,
     pub ids: IdSource,
     pub limits: Limits,
+    pub feed: Feed,
     pub options: Arc<Options>,
     pub readiness: Arc<Latest>,
     /// Work that outlives its request. The server stops when it is done.

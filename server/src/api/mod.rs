@@ -3,6 +3,7 @@
 pub mod caller;
 pub mod created;
 pub mod error;
+pub mod events;
 pub mod extract;
 pub mod idempotency;
 pub mod list_page;

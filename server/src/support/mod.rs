@@ -44,6 +44,7 @@ pub use response::TestResponse;
 use self::captured::WEBHOOK_SECRET;
 use crate::{
     App, AppState, LimitOptions, Limits, Options,
+    api::events::Feed,
     keys::{self, Scope},
 };
 
@@ -217,6 +218,7 @@ fn state(pool: PgPool, store: &Path, now: Arc<Mutex<DateTime<Utc>>>) -> AppState
             per_address: no_limit,
             trusted_proxies: Vec::new(),
         }),
+        feed: Feed::default(),
         options: Arc::new(Options {
             default_platform: PlatformKind::Livekit,
             adopt_rooms: false,
