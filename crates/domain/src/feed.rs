@@ -13,12 +13,17 @@ use crate::{FeedEventId, MeetingId, RecordingId, RoomName};
 pub enum FeedEventType {
     /// Something happened in a meeting.
     Fact(FactKind),
+    /// Nothing is sent to an endpoint any more: it is gone, or fails for days.
+    EndpointDisabled,
+    /// Somebody tests an endpoint. As a webhook, it is sent to that endpoint only.
+    EndpointTest,
 }
 
 impl FeedEventType {
     /// Returns all types.
     pub fn all() -> impl Iterator<Item = Self> {
-        FactKind::ALL.iter().copied().map(Self::Fact)
+        let facts = FactKind::ALL.iter().copied().map(Self::Fact);
+        facts.chain([Self::EndpointDisabled, Self::EndpointTest])
     }
 
     /// Returns the type with this name.
@@ -30,6 +35,8 @@ impl FeedEventType {
     pub fn name(self) -> String {
         match self {
             Self::Fact(kind) => kind.as_str().replacen('_', ".", 1),
+            Self::EndpointDisabled => "endpoint.disabled".to_owned(),
+            Self::EndpointTest => "endpoint.test".to_owned(),
         }
     }
 }

@@ -101,6 +101,14 @@ uuid_id!(
     ApiKeyId
 );
 uuid_id!(
+    /// Identifies a customer's webhook endpoint.
+    EndpointId
+);
+uuid_id!(
+    /// Identifies a delivery: one message to one endpoint.
+    DeliveryId
+);
+uuid_id!(
     /// Identifies an event of the feed: what customers are told once, by every way.
     FeedEventId
 );

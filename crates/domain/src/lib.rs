@@ -13,6 +13,7 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 pub mod clock;
+pub mod endpoint;
 pub mod event;
 pub mod feed;
 pub mod ids;

@@ -9,6 +9,8 @@ pub mod api_keys;
 mod change_tx;
 pub mod chunks;
 pub mod connections;
+pub mod deliveries;
+pub mod endpoints;
 mod error;
 pub mod events;
 mod facts;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     RoomName,
+    endpoint::Endpoint,
     event::PlatformKind,
     meeting::{Change, Meeting, MeetingHead, MeetingState, Outcome},
     participant::{Connection, Participant, ParticipantKind},
@@ -134,4 +135,19 @@ pub async fn meeting_with_track(conn: &mut PgConnection) -> Meeting {
     let meeting = meeting(&room, "RM_1");
     crate::meetings::save(conn, &change(&meeting)).await.unwrap();
     meeting
+}
+
+/// An enabled endpoint that wants everything.
+pub fn endpoint() -> Endpoint {
+    Endpoint {
+        id: id(),
+        url: "https://example.com/hook".to_owned(),
+        description: String::new(),
+        event_types: Vec::new(),
+        room: None,
+        disabled: None,
+        failing_since: None,
+        created_at: now(),
+        updated_at: now(),
+    }
 }

@@ -2,17 +2,18 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 use super::listen::CHANNEL;
-use crate::{StorageError, pool};
+use crate::{StorageError, deliveries, pool};
 
 /// Events that one transaction publishes at most, so that it stays far below the time limit of a statement.
-const BATCH: i64 = 500;
+const BATCH: i64 = 200;
 
 /// Events that one call deletes at most.
-const PRUNE_BATCH: i64 = 5_000;
+const PRUNE_BATCH: i64 = 1_000;
 
-/// Publishes all committed events and notifies the listeners. Returns how many were published; 0 also if another process
+/// Publishes all committed events, adds their deliveries, and notifies the listeners. Returns how many were published; 0 also if another process
 /// is publishing.
 pub async fn publish(pool: &PgPool) -> Result<usize, StorageError> {
     let mut published = 0;
@@ -36,9 +37,10 @@ async fn publish_batch(pool: &PgPool) -> Result<usize, StorageError> {
         return Ok(0);
     };
     let published = set_positions(&mut tx, last).await?;
-    save_last_position(&mut tx, last + published).await?;
+    deliveries::fan_out(&mut tx, &published).await?;
+    save_last_position(&mut tx, last + published.len() as i64).await?;
     pool::commit(tx).await?;
-    Ok(usize::try_from(published).unwrap_or_default())
+    Ok(published.len())
 }
 
 /// The usual answer is no, and then no lock is taken.
@@ -57,19 +59,20 @@ async fn lock_last_position(conn: &mut PgConnection) -> Result<Option<i64>, Stor
     Ok(last)
 }
 
-async fn set_positions(conn: &mut PgConnection, last: i64) -> Result<i64, StorageError> {
-    let set = sqlx::query!(
+async fn set_positions(conn: &mut PgConnection, last: i64) -> Result<Vec<Uuid>, StorageError> {
+    let published = sqlx::query_scalar!(
         "UPDATE feed
          SET position = $1 + batch.n
          FROM (SELECT id, row_number() OVER (ORDER BY seq) AS n
                FROM (SELECT id, seq FROM feed WHERE position IS NULL ORDER BY seq LIMIT $2) AS new) AS batch
-         WHERE feed.id = batch.id",
+         WHERE feed.id = batch.id
+         RETURNING feed.id",
         last,
         BATCH,
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(i64::try_from(set.rows_affected()).unwrap_or_default())
+    Ok(published)
 }
 
 async fn save_last_position(conn: &mut PgConnection, last: i64) -> Result<(), StorageError> {
