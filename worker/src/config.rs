@@ -5,11 +5,12 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc};
 pub use boot::config::ConfigError;
 use boot::{
     SecretError,
-    config::{ConfigErrors, DatabaseArgs, LivekitApi, LivekitApiArgs},
+    config::{ConfigErrors, DatabaseArgs, LivekitApi, LivekitApiArgs, WebhookArgs},
     secret::SecretSource,
 };
 use chrono::TimeDelta;
 use clap::{Args, value_parser};
+use domain::endpoint::NetworkPolicy;
 use objects::{StorageArgs, StoreConfig};
 use platform::livekit::LivekitConfig;
 use secrecy::SecretString;
@@ -68,6 +69,8 @@ pub struct WorkerConfig {
     #[command(flatten)]
     pub engine: EngineArgs,
     #[command(flatten)]
+    pub webhooks: WebhookArgs,
+    #[command(flatten)]
     pub storage: StorageArgs,
 }
 
@@ -85,6 +88,7 @@ pub struct Settings {
     pub adopt_rooms: bool,
     pub transcribe_concurrency: usize,
     pub kept: Kept,
+    pub webhook_networks: NetworkPolicy,
 }
 
 impl WorkerConfig {
@@ -115,6 +119,10 @@ impl WorkerConfig {
                 kept: Kept {
                     events: TimeDelta::days(self.keep_events_days.into()),
                     jobs: TimeDelta::days(self.keep_jobs_days.into()),
+                },
+                webhook_networks: NetworkPolicy {
+                    allowed: self.webhooks.networks.clone(),
+                    http: self.webhooks.http,
                 },
             }),
             _ => Err(errors.into_error("the worker's settings")),

@@ -12,6 +12,7 @@ pub mod backoff;
 mod change;
 pub mod config;
 pub mod context;
+mod delivery;
 mod download;
 pub mod engine;
 mod feed;

@@ -19,6 +19,7 @@ use crate::{
     attempt,
     config::{QUICK_JOBS, Settings, WorkerConfig},
     context::WorkerContext,
+    delivery::{Courier, DeliveryClient},
     engine::Engine,
     feed, inbox,
     log::chain,
@@ -54,6 +55,9 @@ pub async fn run(config: WorkerConfig, stop: CancellationToken) -> anyhow::Resul
     };
     if settings.pool.controls() {
         spawn_control(&ctx, &tasks, &stop);
+        let client = DeliveryClient::new(settings.webhook_networks.clone());
+        let client = client.context("cannot create an HTTP client for webhooks; check this system's certificates")?;
+        tasks.spawn(Courier::new(ctx.clone(), client).run(stop.clone()));
     }
     let Some(wake_queue) = stop.run_until_cancelled(connect(&settings)).await.transpose()? else {
         return Ok(());

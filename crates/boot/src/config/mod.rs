@@ -3,7 +3,9 @@
 mod database;
 mod errors;
 mod livekit;
+mod webhooks;
 
 pub use database::DatabaseArgs;
 pub use errors::{ConfigError, ConfigErrors};
 pub use livekit::{LivekitApi, LivekitApiArgs, livekit_url};
+pub use webhooks::WebhookArgs;

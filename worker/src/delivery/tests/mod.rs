@@ -1,0 +1,6 @@
+//! Deliveries to a real receiver.
+
+mod addresses;
+mod answers;
+mod crashes;
+mod support;
