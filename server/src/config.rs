@@ -5,9 +5,9 @@ mod livekit;
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc};
 
 pub use boot::config::ConfigError;
-use boot::config::{ConfigErrors, DatabaseArgs};
+use boot::config::{ConfigErrors, DatabaseArgs, WebhookArgs};
 use clap::Args;
-use domain::event::PlatformKind;
+use domain::{endpoint::NetworkPolicy, event::PlatformKind};
 use ipnet::IpNet;
 pub use livekit::LivekitArgs;
 use objects::{StorageArgs, StoreConfig};
@@ -64,6 +64,8 @@ pub struct ServerConfig {
     #[command(flatten)]
     pub livekit: LivekitArgs,
     #[command(flatten)]
+    pub webhooks: WebhookArgs,
+    #[command(flatten)]
     pub storage: StorageArgs,
 }
 
@@ -119,6 +121,10 @@ impl ServerConfig {
             options: Options {
                 default_platform: self.default_video_platform,
                 adopt_rooms: self.adopt_rooms,
+                webhook_networks: NetworkPolicy {
+                    allowed: self.webhooks.networks.clone(),
+                    http: self.webhooks.http,
+                },
             },
         }
     }

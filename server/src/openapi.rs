@@ -27,6 +27,7 @@ const BEARER_SCHEME: &str = "key";
         (name = "recordings", description = "One audio file per recorded track"),
         (name = "transcripts", description = "What was said in a meeting, by whom and when"),
         (name = "events", description = "What happens in meetings, as it happens"),
+        (name = "endpoints", description = "Where events are sent as signed messages, and the ledger of deliveries"),
         (name = "webhooks", description = "Endpoints that platforms call"),
         (name = "operations", description = "Health checks and metrics, without authentication"),
     ),

@@ -16,7 +16,7 @@ use crate::{
         extract::MAX_JSON_BYTES,
         idempotency,
         strict_query::{self, QueryParameters},
-        {events, meetings, recordings, rooms, transcripts},
+        {deliveries, endpoints, events, meetings, recordings, rooms, transcripts},
     },
     health, limits, middleware,
     openapi::{self, ApiDoc},
@@ -62,6 +62,18 @@ fn api_routes(app: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(recordings::audio::get))
         .routes(routes!(transcripts::get::get))
         .routes(routes!(events::stream::follow))
+        .routes(routes!(endpoints::list::list, endpoints::create::create))
+        .routes(routes!(
+            endpoints::get::get,
+            endpoints::update::update,
+            endpoints::delete::delete
+        ))
+        .routes(routes!(endpoints::secret::rotate))
+        .routes(routes!(endpoints::test::test))
+        .routes(routes!(endpoints::replay::replay))
+        .routes(routes!(deliveries::list::list))
+        .routes(routes!(deliveries::get::get))
+        .routes(routes!(deliveries::replay::replay))
         .layer(from_fn_with_state(app.clone(), idempotency::once))
         .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
         .layer(from_fn_with_state(app.limits.clone(), limits::per_address));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{SubsecRound, Utc};
 use domain::{
     clock::{Clock, IdSource},
+    endpoint::NetworkPolicy,
     event::PlatformKind,
 };
 use objects::Objects;
@@ -67,6 +68,8 @@ pub struct Options {
     pub default_platform: PlatformKind,
     /// Whether an unknown platform room is added as a room with default settings.
     pub adopt_rooms: bool,
+    /// Where webhook endpoints may be.
+    pub webhook_networks: NetworkPolicy,
 }
 
 /// Returns the system clock, truncated to the precision of the database.

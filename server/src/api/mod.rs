@@ -2,6 +2,8 @@
 
 pub mod caller;
 pub mod created;
+pub mod deliveries;
+pub mod endpoints;
 pub mod error;
 pub mod events;
 pub mod extract;

@@ -23,6 +23,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     ApiKeyId,
     clock::{Clock, IdSource},
+    endpoint::NetworkPolicy,
     event::PlatformKind,
 };
 use objects::{FolderConfig, StoreConfig};
@@ -222,6 +223,7 @@ fn state(pool: PgPool, store: &Path, now: Arc<Mutex<DateTime<Utc>>>) -> AppState
         options: Arc::new(Options {
             default_platform: PlatformKind::Livekit,
             adopt_rooms: false,
+            webhook_networks: NetworkPolicy::default(),
         }),
         readiness: Arc::default(),
         tasks: TaskTracker::new(),
