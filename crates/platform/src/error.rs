@@ -85,4 +85,6 @@ pub enum JoinError {
     InvalidIdentity,
     #[error("a display name must have at most 256 bytes in UTF-8 and no control characters")]
     InvalidDisplayName,
+    #[error("this platform lets everyone publish and be seen; it cannot have other permissions for a person")]
+    UnsupportedPermissions,
 }

@@ -8,6 +8,7 @@ mod admission;
 mod capability;
 pub mod daily;
 mod error;
+mod event_id;
 #[cfg(feature = "fake")]
 pub mod fake;
 mod lenient;
@@ -18,6 +19,7 @@ mod received;
 mod redact;
 mod registry;
 mod rest;
+mod room_name;
 pub mod whereby;
 
 use async_trait::async_trait;

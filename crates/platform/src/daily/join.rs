@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::Identity;
-use domain::participant::Role;
+use domain::permissions::Permissions;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -28,7 +28,7 @@ pub struct MeetingToken {
     /// What others see.
     pub display_name: String,
     /// What its holder may do.
-    pub role: Role,
+    pub permissions: Permissions,
     /// Until when it opens the room.
     pub expires_at: DateTime<Utc>,
 }
@@ -53,12 +53,25 @@ impl DailyClient {
     }
 }
 
-/// A host is no owner, so that a browser never holds more rights than our API gives its user: an owner could start
-/// recordings without our knowledge.
+/// Nobody is an owner, not even a host, so that a browser never holds more rights than our API gives its user: an owner could
+/// start recordings without our knowledge. Daily has no permission for data messages.
 fn request(token: &MeetingToken) -> Value {
-    let may_send = match token.role {
-        Role::Host | Role::Participant => true,
-        Role::Listener => false,
+    let may = &token.permissions;
+    let media = [
+        ("audio", may.audio),
+        ("video", may.video),
+        ("screenVideo", may.screen),
+        ("screenAudio", may.screen),
+    ];
+    let can_send: Vec<&str> = media
+        .into_iter()
+        .filter(|(_, may)| *may)
+        .map(|(name, _)| name)
+        .collect();
+    let can_send = if can_send.is_empty() {
+        json!(false)
+    } else {
+        json!(can_send)
     };
     json!({"properties": {
         "room_name": token.room,
@@ -67,12 +80,14 @@ fn request(token: &MeetingToken) -> Value {
         "user_name": token.display_name,
         "is_owner": false,
         "enable_recording_ui": false,
-        "permissions": {"hasPresence": true, "canSend": may_send, "canAdmin": false},
+        "permissions": {"hasPresence": !may.hidden, "canSend": can_send, "canAdmin": false},
     }})
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::participant::Role;
+
     use super::*;
 
     #[test]
@@ -96,7 +111,7 @@ mod tests {
             room: "standup-1".to_owned(),
             user_id: "p-1".into(),
             display_name: "Zoë".to_owned(),
-            role,
+            permissions: Permissions::of(role),
             expires_at: DateTime::from_timestamp(1000, 0).unwrap(),
         };
 
@@ -110,6 +125,7 @@ mod tests {
         );
         let host = request(&token(Role::Host));
         assert_eq!(host["properties"]["is_owner"], false);
-        assert_eq!(host["properties"]["permissions"]["canSend"], true);
+        let all = json!(["audio", "video", "screenVideo", "screenAudio"]);
+        assert_eq!(host["properties"]["permissions"]["canSend"], all);
     }
 }

@@ -12,6 +12,12 @@ use crate::rest::{Failure, gone_is_deleted, gone_is_none};
 /// What Daily says when a room of the name exists.
 const ALREADY_EXISTS: &str = "already exists";
 
+/// Most entries of a page.
+const PAGE: usize = 100;
+
+/// Most pages that are read: 10,000 rooms. A list that goes on is answered wrongly.
+const MAX_PAGES: usize = 100;
+
 /// A room to create.
 #[derive(Clone, Debug)]
 pub struct NewRoom {
@@ -70,6 +76,30 @@ impl DailyClient {
     pub async fn get_room(&self, name: &str) -> Result<Option<DailyRoom>, PlatformError> {
         let found = self.get(&["rooms", name], RateClass::Most).send().await;
         gone_is_none(found)?.map(room).transpose()
+    }
+
+    /// Lists all rooms of the domain, those of others included.
+    ///
+    /// # Errors
+    /// A call failed, or the list does not end.
+    pub async fn list_rooms(&self) -> Result<Vec<DailyRoom>, PlatformError> {
+        let (mut found, mut after) = (Vec::new(), None::<String>);
+        for _ in 0..MAX_PAGES {
+            let call = self.get(&["rooms"], RateClass::List).query("limit", &PAGE.to_string());
+            let call = match &after {
+                Some(id) => call.query("starting_after", id),
+                None => call,
+            };
+            let page: wire::Page<wire::Room> = call.send().await?;
+            let is_last = page.data.len() < PAGE;
+            after = page.data.last().map(|room| room.id.clone());
+            found.extend(page.data.into_iter().filter_map(|sent| room(sent).ok()));
+            if is_last {
+                return Ok(found);
+            }
+        }
+        let endless = "the list of rooms does not end".into();
+        Err(PlatformError::UnexpectedResponse(PlatformKind::Daily, endless))
     }
 
     /// Deletes a room, which ejects everyone. Succeeds if it does not exist.

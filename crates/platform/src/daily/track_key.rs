@@ -78,7 +78,8 @@ fn without_extension(name: &str) -> &str {
     }
 }
 
-fn millis(digits: &str) -> Option<DateTime<Utc>> {
+/// Reads Unix milliseconds.
+pub(super) fn millis(digits: &str) -> Option<DateTime<Utc>> {
     let is_number = digits.bytes().all(|b| b.is_ascii_digit());
     let millis = is_number.then(|| digits.parse().ok()).flatten()?;
     DateTime::from_timestamp_millis(millis).filter(is_storable)

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, Mac};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use sha2::Sha256;
@@ -19,6 +19,9 @@ const TIMESTAMP: &str = "x-webhook-timestamp";
 
 /// How far the timestamp may be from our clock in both directions. A repeated event within it is recognized by its id.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(10);
+
+/// Longest body. A recording of a hundred tracks has 30 KB.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// Longest body that can be a ping. Daily sends 15 bytes.
 const MAX_PING_LEN: usize = 64;
@@ -73,6 +76,17 @@ impl std::fmt::Debug for WebhookSecret {
     }
 }
 
+/// Checks what the headers alone can show, and returns how long the body may be. Without a signature it can only be a ping.
+pub fn check_headers(headers: &HeaderMap, now: DateTime<Utc>) -> Result<usize, WebhookError> {
+    let Some(signature) = headers.get(SIGNATURE) else {
+        return Ok(MAX_PING_LEN);
+    };
+    decode(signature)?;
+    let timestamp = headers.get(TIMESTAMP).ok_or(WebhookError::MissingSignature)?;
+    check_time(timestamp, now)?;
+    Ok(MAX_BODY_BYTES)
+}
+
 /// Checks signature and time, in this order.
 pub fn verify(
     headers: &HeaderMap,
@@ -92,8 +106,12 @@ pub fn verify(
     if !secrets.iter().any(is_signed) {
         return Err(WebhookError::WrongSignature);
     }
-    check_time(timestamp.to_str().unwrap_or_default(), now)?;
+    check_time(timestamp, now)?;
     Ok(Authentic::Event)
+}
+
+fn decode(signature: &HeaderValue) -> Result<Vec<u8>, WebhookError> {
+    STANDARD.decode(signature).map_err(|_| WebhookError::MalformedSignature)
 }
 
 fn is_ping(body: &[u8]) -> bool {
@@ -103,8 +121,8 @@ fn is_ping(body: &[u8]) -> bool {
 
 /// Daily does not document the unit of the timestamp. One that cannot be read is accepted: it is signed, and a wrong
 /// rejection counts towards the three after which Daily sends nothing more.
-fn check_time(timestamp: &str, now: DateTime<Utc>) -> Result<(), WebhookError> {
-    match text_time(timestamp.trim()) {
+fn check_time(timestamp: &HeaderValue, now: DateTime<Utc>) -> Result<(), WebhookError> {
+    match text_time(timestamp.to_str().unwrap_or_default().trim()) {
         Some(time) if time > now + TOLERANCE => Err(WebhookError::NotYetValid),
         Some(time) if time < now - TOLERANCE => Err(WebhookError::Expired),
         Some(_) | None => Ok(()),

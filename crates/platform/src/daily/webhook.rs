@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::client::{DailyClient, RateClass};
 use super::wire;
@@ -44,6 +45,8 @@ pub struct DailyWebhook {
     pub last_pushed_at: Option<DateTime<Utc>>,
     /// The events that it posts.
     pub event_types: Vec<String>,
+    /// The digest of the secret that signs them, if Daily returns the secret.
+    pub secret_digest: Option<[u8; 32]>,
 }
 
 /// The state of a webhook.
@@ -58,10 +61,11 @@ pub enum WebhookState {
 }
 
 impl DailyWebhook {
-    /// Whether it posts all events that we need.
-    pub fn is_healthy(&self) -> bool {
+    /// Whether it posts all events that we need, signed with `secret`.
+    pub fn is_healthy(&self, secret: &SecretString) -> bool {
         let is_sent = |name: &&str| self.event_types.iter().any(|sent| sent == *name);
-        self.state == WebhookState::Active && EVENT_TYPES.iter().all(is_sent)
+        let is_signed = self.secret_digest.is_none_or(|digest| digest == self::digest(secret));
+        self.state == WebhookState::Active && is_signed && EVENT_TYPES.iter().all(is_sent)
     }
 }
 
@@ -120,5 +124,10 @@ fn webhook(sent: wire::Webhook) -> DailyWebhook {
         failures: sent.failed_count,
         last_pushed_at: sent.last_moment_pushed,
         event_types: sent.event_types,
+        secret_digest: sent.hmac.as_ref().map(digest),
     }
+}
+
+fn digest(secret: &SecretString) -> [u8; 32] {
+    Sha256::digest(secret.expose_secret().trim()).into()
 }

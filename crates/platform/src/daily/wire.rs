@@ -4,10 +4,66 @@
 //! snake case, since Daily uses both.
 
 use chrono::{DateTime, Utc};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::lenient::{lenient, list, number, optional_number, time};
+
+/// Names of fields with secrets, in lower case without underscores: the token of a shared recording.
+pub const SECRET_FIELDS: &[&str] = &["sharetoken"];
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct WebhookEvent {
+    #[serde(rename = "type", deserialize_with = "lenient")]
+    pub name: String,
+    #[serde(deserialize_with = "lenient")]
+    pub id: String,
+    /// When it was sent.
+    #[serde(deserialize_with = "time")]
+    pub event_ts: Option<DateTime<Utc>>,
+    #[serde(deserialize_with = "lenient")]
+    pub payload: Payload,
+}
+
+/// The fields of all events together.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Payload {
+    /// Recording events call it `room_name`, the others `room`.
+    #[serde(deserialize_with = "lenient")]
+    pub room: String,
+    #[serde(deserialize_with = "lenient")]
+    pub room_name: String,
+    #[serde(alias = "mtg_session_id", deserialize_with = "lenient")]
+    pub meeting_id: String,
+    #[serde(deserialize_with = "time")]
+    pub start_ts: Option<DateTime<Utc>>,
+    #[serde(deserialize_with = "time")]
+    pub end_ts: Option<DateTime<Utc>>,
+    #[serde(deserialize_with = "lenient")]
+    pub session_id: String,
+    #[serde(deserialize_with = "lenient")]
+    pub user_id: String,
+    #[serde(deserialize_with = "lenient")]
+    pub user_name: String,
+    #[serde(deserialize_with = "time")]
+    pub joined_at: Option<DateTime<Utc>>,
+    /// Of a participant's stay or of a recording, in seconds.
+    #[serde(deserialize_with = "optional_number")]
+    pub duration: Option<i64>,
+    #[serde(deserialize_with = "lenient")]
+    pub recording_id: String,
+    #[serde(deserialize_with = "lenient")]
+    pub error_msg: String,
+    #[serde(deserialize_with = "time")]
+    pub timestamp: Option<DateTime<Utc>>,
+    #[serde(alias = "s3Key", alias = "s3key", deserialize_with = "lenient")]
+    pub s3_key: String,
+    #[serde(deserialize_with = "lenient")]
+    pub tracks: Option<Vec<Track>>,
+}
 
 /// A recorded track.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -24,6 +80,8 @@ pub struct Track {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Room {
+    #[serde(deserialize_with = "lenient")]
+    pub id: String,
     #[serde(deserialize_with = "lenient")]
     pub name: String,
     #[serde(deserialize_with = "lenient")]
@@ -128,7 +186,7 @@ pub struct MeetingParticipant {
     pub duration: i64,
 }
 
-/// A webhook's settings and state. Its secret is left out on purpose.
+/// A webhook's settings and state.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Webhook {
@@ -142,6 +200,9 @@ pub struct Webhook {
     pub failed_count: i64,
     #[serde(rename = "lastMomentPushed", alias = "last_moment_pushed", deserialize_with = "time")]
     pub last_moment_pushed: Option<DateTime<Utc>>,
+    /// Base64.
+    #[serde(deserialize_with = "lenient")]
+    pub hmac: Option<SecretString>,
     #[serde(rename = "eventTypes", alias = "event_types", deserialize_with = "list")]
     pub event_types: Vec<String>,
 }

@@ -8,12 +8,12 @@ use domain::participant::{ObservedParticipant, ParticipantKind};
 use domain::track::ObservedTrack;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::values::{
     egress_status, millis, nanos, non_empty, object_key, participant_kind, seconds, track_kind, track_source,
 };
 use super::{KeyOfLocation, wire};
+use crate::event_id::event_id;
 use crate::{VerifiedEvent, WebhookError, redact};
 
 /// Parses a verified body. Unknown events become [`EventKind::Unknown`].
@@ -22,15 +22,10 @@ pub fn read(body: &[u8], now: DateTime<Utc>, key_of: &KeyOfLocation) -> Result<V
     let mut stored_body = Value::Object(fields);
     redact::redact(&mut stored_body, wire::SECRET_FIELDS);
     let sent = wire::WebhookEvent::deserialize(&stored_body).map_err(WebhookError::InvalidBody)?;
-    let id = if sent.id.is_empty() {
-        digest(body)
-    } else {
-        sent.id.clone()
-    };
     let event = PlatformEvent {
         key: EventKey {
             platform: PlatformKind::Livekit,
-            id,
+            id: event_id(&sent.id, body),
         },
         occurred_at: seconds(sent.created_at).unwrap_or(now),
         room: room(&sent),
@@ -38,11 +33,6 @@ pub fn read(body: &[u8], now: DateTime<Utc>, key_of: &KeyOfLocation) -> Result<V
         name: sent.event,
     };
     Ok(VerifiedEvent { event, stored_body })
-}
-
-/// Returns a substitute for a missing event id.
-fn digest(body: &[u8]) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(body)))
 }
 
 /// Returns the event's room. Egress events name it within the egress; newer servers also at the top level.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::participant::Role;
+use domain::permissions::Permissions;
 use platform::PlatformError;
 use platform::daily::{DailyClient, MeetingToken, NewRoom};
 use secrecy::ExposeSecret;
@@ -31,7 +32,7 @@ fn token(room: &str, who: &str) -> MeetingToken {
         room: room.to_owned(),
         user_id: who.into(),
         display_name: "Zoë 寿".to_owned(),
-        role: Role::Participant,
+        permissions: Permissions::of(Role::Participant),
         expires_at: in_an_hour(),
     }
 }
@@ -56,6 +57,7 @@ async fn a_room_is_private_ends_and_is_created_once() {
     assert_eq!(properties["enable_recording"], "raw-tracks");
     assert_eq!(client.get_room("standup-1").await.unwrap(), Some(made));
     assert_eq!(client.get_room("standup-2").await.unwrap(), None);
+    assert_eq!(client.list_rooms().await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ async fn everything_that_a_created_webhook_sends_is_authentic() {
     let zoe = join(&daily, &client, "standup-1", "p-zoe").await;
     daily.leave(&zoe).await;
 
-    assert!(made.is_healthy());
+    assert!(made.is_healthy(&secret()));
     let secrets = [WebhookSecret::parse(&secret()).unwrap()];
     let checked = receiver.received();
     let checked = checked
@@ -81,8 +81,8 @@ async fn a_webhook_is_off_after_three_failures_and_an_update_switches_it_on() {
     let updated = client.update_webhook(&made.id, &new(&receiver.url)).await.unwrap();
 
     assert_eq!((&failed[0].state, failed[0].failures), (&WebhookState::Failed, 3));
-    assert!(!failed[0].is_healthy() && failed[0].last_pushed_at.is_some());
-    assert!(updated.is_healthy());
+    assert!(!failed[0].is_healthy(&secret()) && failed[0].last_pushed_at.is_some());
+    assert!(updated.is_healthy(&secret()));
     assert_eq!(updated.id, made.id);
     client.delete_webhook(&made.id).await.unwrap();
     client.delete_webhook(&made.id).await.unwrap();
@@ -90,11 +90,15 @@ async fn a_webhook_is_off_after_three_failures_and_an_update_switches_it_on() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_lacks_an_event_is_not_healthy() {
+async fn a_webhook_that_lacks_an_event_or_has_another_secret_is_not_healthy() {
     let (daily, receiver) = (FakeDaily::start().await, Receiver::start().await);
     let mut made = client(&daily).create_webhook(&new(&receiver.url)).await.unwrap();
 
+    assert!(
+        !made.is_healthy(&STANDARD.encode([8; 32]).into()),
+        "another secret signs it"
+    );
     made.event_types.retain(|name| name != "meeting.ended");
 
-    assert!(!made.is_healthy());
+    assert!(!made.is_healthy(&secret()));
 }

@@ -1,5 +1,7 @@
-//! Tests of the clients of Daily and Whereby against fakes of their APIs.
+//! Tests of Daily and Whereby against fakes of their APIs.
 
+#[cfg(test)]
+mod daily_adapter;
 #[cfg(test)]
 mod daily_api;
 #[cfg(test)]

@@ -147,6 +147,7 @@ impl From<JoinError> for ApiError {
             JoinError::InvalidTtl => "ttl_s",
             JoinError::InvalidIdentity => "identity",
             JoinError::InvalidDisplayName => "display_name",
+            JoinError::UnsupportedPermissions => "permissions",
         };
         Self::invalid(field, error)
     }

@@ -1,5 +1,3 @@
-use http::HeaderValue;
-
 use super::*;
 
 /// Base64 of the bytes 0 to 31.
@@ -132,6 +130,20 @@ fn a_secret_must_be_base64_and_long_enough_and_is_not_printed() {
         assert!(WebhookSecret::parse(&bad.into()).is_err(), "{bad}");
     }
     assert_eq!(format!("{:?}", secret(SECRET)), "WebhookSecret");
+}
+
+#[test]
+fn headers_alone_limit_the_body() {
+    let at = at("1772355602");
+    let checked = |timestamp, signature| check_headers(&headers(timestamp, signature), at);
+
+    assert_eq!(check_headers(&HeaderMap::new(), at).unwrap(), MAX_PING_LEN);
+    assert_eq!(checked("1772355602", "AAAA").unwrap(), MAX_BODY_BYTES);
+    assert!(matches!(
+        checked("1772355602", "%"),
+        Err(WebhookError::MalformedSignature)
+    ));
+    assert!(matches!(checked("1772300000", "AAAA"), Err(WebhookError::Expired)));
 }
 
 fn check(timestamp: &str, body: &str, signature: &str) -> Result<Authentic, WebhookError> {

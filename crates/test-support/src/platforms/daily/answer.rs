@@ -47,3 +47,37 @@ pub async fn authorize(request: Request, next: Next) -> Response<Body> {
         None => Refusal(StatusCode::BAD_REQUEST, "authorization-header-error", String::new()).into_response(),
     }
 }
+
+/// Returns one page of a list: `limit` entries after the one whose id is `starting_after`.
+///
+/// # Errors
+/// `limit` is not 1 to 100, a parameter is unknown, or no entry has the id.
+pub fn page(items: Vec<Value>, query: &[(String, String)], filters: &[&str]) -> Answer {
+    let is_known = |name: &str| filters.contains(&name) || ["limit", "starting_after", "ending_before"].contains(&name);
+    if let Some((name, _)) = query.iter().find(|(name, _)| !is_known(name)) {
+        return Err(invalid(format!("unknown parameter '{name}'")));
+    }
+    let limit = value(query, "limit").map_or(Ok(100), str::parse).unwrap_or_default();
+    if !(1..=100).contains(&limit) {
+        return Err(invalid("limit is not 1 to 100"));
+    }
+    let after = value(query, "starting_after");
+    let begin = after
+        .map(|id| items.iter().position(|item| item["id"] == id).ok_or_else(not_found))
+        .transpose()?;
+    let total = items.len();
+    let data: Vec<Value> = items
+        .into_iter()
+        .skip(begin.map_or(0, |at| at + 1))
+        .take(limit)
+        .collect();
+    Ok(Json(json!({"total_count": total, "data": data})))
+}
+
+/// Returns a field of a query.
+pub fn value<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    query
+        .iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.as_str())
+}

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Shared,
-    answer::{Answer, invalid},
+    answer::{Answer, page, value},
     state::{Call, Person},
 };
 
@@ -42,21 +42,18 @@ fn present(call: &Call, person: &Person) -> Value {
 }
 
 async fn meetings(State(shared): State<Arc<Shared>>, Query(query): Query<Vec<(String, String)>>) -> Answer {
-    let known = ["room", "limit", "ongoing", "timeframe_start", "timeframe_end"];
-    if let Some((name, _)) = query.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-        return Err(invalid(format!("unknown parameter '{name}'")));
-    }
-    let room = query
-        .iter()
-        .find(|(name, _)| name == "room")
-        .map(|(_, room)| room.as_str());
+    let since: i64 = value(&query, "timeframe_start")
+        .and_then(|time| time.parse().ok())
+        .unwrap_or_default();
+    let room = value(&query, "room");
     let state = shared.state();
     let calls = state.calls.values().chain(state.ended.iter().rev());
-    let data: Vec<Value> = calls
-        .filter(|call| room.is_none_or(|room| room == call.room))
-        .map(meeting)
-        .collect();
-    Ok(Json(json!({"total_count": data.len(), "data": data})))
+    let is_wanted = |call: &&Call| room.is_none_or(|room| room == call.room) && call.started_at.timestamp() >= since;
+    page(
+        calls.filter(is_wanted).map(meeting).collect(),
+        &query,
+        &["room", "ongoing", "timeframe_start"],
+    )
 }
 
 fn meeting(call: &Call) -> Value {

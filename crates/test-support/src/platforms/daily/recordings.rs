@@ -13,13 +13,10 @@ use serde_json::{Value, json};
 use super::{
     super::fields::{OPTIONAL, REQUIRED, Type, check},
     FakeDaily, Shared,
-    answer::{Answer, invalid, not_found},
+    answer::{Answer, invalid, not_found, page, value},
     media,
     state::Recording,
 };
-
-/// Largest page of a list.
-const MAX_PAGE: usize = 100;
 
 pub fn routes() -> Router<Arc<Shared>> {
     Router::new()
@@ -67,32 +64,17 @@ async fn stop(State(shared): State<Arc<Shared>>, Path(room): Path<String>, Json(
 }
 
 async fn list(State(shared): State<Arc<Shared>>, Query(query): Query<Vec<(String, String)>>) -> Answer {
-    let value = |name: &str| {
-        query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    };
-    let limit = value("limit").map_or(Ok(MAX_PAGE), str::parse);
-    let limit = limit.ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
-    let limit = limit.ok_or_else(|| invalid("limit is not 1 to 100"))?;
     let state = shared.state();
-    let is_wanted = |recording: &&Recording| value("room_name").is_none_or(|room| room == recording.room);
-    let mut newest: Vec<&Recording> = state.recordings.iter().rev().filter(is_wanted).collect();
-    let total = newest.len();
-    if let Some(after) = value("starting_after") {
-        let at = newest
-            .iter()
-            .position(|recording| recording.id == after)
-            .ok_or_else(not_found)?;
-        newest.drain(..=at);
-    }
-    let data: Vec<Value> = newest
-        .into_iter()
-        .take(limit)
-        .map(|r| describe(r, state.hides_tracks))
+    let room = value(&query, "room_name");
+    let newest = state
+        .recordings
+        .iter()
+        .rev()
+        .filter(|recording| room.is_none_or(|room| room == recording.room));
+    let described = newest
+        .map(|recording| describe(recording, state.hides_tracks))
         .collect();
-    Ok(Json(json!({"total_count": total, "data": data})))
+    page(described, &query, &["room_name"])
 }
 
 async fn read(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer {

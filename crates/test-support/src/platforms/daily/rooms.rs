@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
-    routing::{get, post},
+    extract::{Path, Query, State},
+    routing::get,
 };
 use chrono::Utc;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{
     super::fields::{OPTIONAL, REQUIRED, Type, check},
     Shared,
-    answer::{Answer, invalid, not_found},
+    answer::{Answer, invalid, not_found, page},
     state::Room,
 };
 
@@ -22,7 +22,7 @@ const MAX_NAME: usize = 128;
 
 pub fn routes() -> Router<Arc<Shared>> {
     Router::new()
-        .route("/rooms", post(create))
+        .route("/rooms", get(list).post(create))
         .route("/rooms/{name}", get(read).delete(delete))
 }
 
@@ -42,6 +42,12 @@ async fn create(State(shared): State<Arc<Shared>>, Json(body): Json<Value>) -> A
     let described = describe(&name, &room);
     state.rooms.insert(name, room);
     Ok(Json(described))
+}
+
+async fn list(State(shared): State<Arc<Shared>>, Query(query): Query<Vec<(String, String)>>) -> Answer {
+    let state = shared.state();
+    let rooms: Vec<Value> = state.rooms.iter().map(|(name, room)| describe(name, room)).collect();
+    page(rooms, &query, &[])
 }
 
 async fn read(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Answer {

@@ -1,0 +1,42 @@
+//! Recordings of a room as captures. A room of ours belongs to one meeting, so all its recordings do.
+
+use chrono::DateTime;
+use domain::PlatformCaptureId;
+use domain::event::{CaptureReport, CaptureStatus, PlatformKind};
+
+use super::adapter::Daily;
+use super::report;
+use crate::{CaptureFilter, PlatformError};
+
+/// Starts recording a room, unless that is running. The report has no id if Daily does not list the recording yet.
+pub async fn start(daily: &Daily, room: &str) -> Result<CaptureReport, PlatformError> {
+    daily.client.start_recording(room, daily.config.capture_limits).await?;
+    let running = list(daily, room, CaptureFilter::Active).await?.into_iter().next();
+    Ok(running.unwrap_or_else(|| report::report("", CaptureStatus::Starting)))
+}
+
+/// Lists the recordings of a room, newest first.
+pub async fn list(daily: &Daily, room: &str, which: CaptureFilter) -> Result<Vec<CaptureReport>, PlatformError> {
+    let listed = daily.client.list_recordings(Some(room), DateTime::UNIX_EPOCH).await?;
+    let reports = listed.iter().map(report::listed);
+    let is_wanted = |report: &CaptureReport| which == CaptureFilter::All || !report.status.is_terminal();
+    Ok(reports.filter(is_wanted).collect())
+}
+
+/// Stops the recording that runs in the room of a capture.
+pub async fn stop(daily: &Daily, capture: &PlatformCaptureId) -> Result<CaptureReport, PlatformError> {
+    let found = daily.client.get_recording(capture.as_str()).await?;
+    let found = found.ok_or_else(|| PlatformError::NotFound(PlatformKind::Daily, "no such recording".into()))?;
+    let report = report::listed(&found);
+    if report.status.is_terminal() {
+        return Err(PlatformError::Refused(
+            PlatformKind::Daily,
+            "the recording has ended".into(),
+        ));
+    }
+    daily.client.stop_recording(&found.room).await?;
+    Ok(CaptureReport {
+        status: CaptureStatus::Ending,
+        ..report
+    })
+}
