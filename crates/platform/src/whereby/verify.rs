@@ -14,6 +14,9 @@ const SIGNATURE: &str = "whereby-signature";
 /// How far the time may be from our clock in both directions: Whereby tries three times within it.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(300);
 
+/// Longest body. Whereby's events have about 1 KB.
+const MAX_BODY_BYTES: usize = 256 * 1024;
+
 /// Most signatures in a header that are compared. Whereby sends one, and two while a secret is rotated.
 const MAX_SIGNATURES: usize = 8;
 
@@ -23,6 +26,15 @@ struct Signature<'a> {
     time: &'a str,
     /// In hexadecimal digits.
     signatures: Vec<&'a str>,
+}
+
+/// Checks what the headers alone can show, and returns how long the body may be.
+///
+/// # Errors
+/// The header is missing or malformed, or its time is not now.
+pub fn check_headers(headers: &HeaderMap, now: DateTime<Utc>) -> Result<usize, WebhookError> {
+    check_time(Signature::of(headers)?.time, now)?;
+    Ok(MAX_BODY_BYTES)
 }
 
 /// Checks signature and time, in this order. A secret is the text that Whereby's dashboard shows.
@@ -35,9 +47,7 @@ pub fn verify(
     secrets: &[SecretString],
     now: DateTime<Utc>,
 ) -> Result<(), WebhookError> {
-    let header = headers.get(SIGNATURE).ok_or(WebhookError::MissingSignature)?;
-    let header = header.to_str().map_err(|_| WebhookError::MalformedSignature)?;
-    let sent = Signature::parse(header).ok_or(WebhookError::MalformedSignature)?;
+    let sent = Signature::of(headers)?;
     let is_signed = |signature: &[u8]| secrets.iter().any(|secret| is_mac(secret, sent.time, body, signature));
     let decoded = sent.signatures.iter().filter_map(|text| hex::decode(text).ok());
     if !decoded.into_iter().any(|signature| is_signed(&signature)) {
@@ -47,6 +57,12 @@ pub fn verify(
 }
 
 impl<'a> Signature<'a> {
+    fn of(headers: &'a HeaderMap) -> Result<Self, WebhookError> {
+        let header = headers.get(SIGNATURE).ok_or(WebhookError::MissingSignature)?;
+        let header = header.to_str().map_err(|_| WebhookError::MalformedSignature)?;
+        Self::parse(header).ok_or(WebhookError::MalformedSignature)
+    }
+
     /// Parses `key=value` pairs in any order; unknown keys are ignored. Returns `None` without a time or a signature.
     fn parse(header: &'a str) -> Option<Self> {
         let (mut time, mut signatures) = (None, Vec::new());

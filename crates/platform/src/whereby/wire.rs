@@ -1,4 +1,4 @@
-//! What Whereby's API answers.
+//! What Whereby sends: the bodies of its webhooks and of its answers.
 //!
 //! Parsing is lenient: unknown fields are ignored, and a field of the wrong type counts as missing.
 
@@ -9,6 +9,42 @@ use serde::Deserialize;
 use crate::lenient::{lenient, list, time};
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct WebhookEvent {
+    #[serde(deserialize_with = "lenient")]
+    pub id: String,
+    #[serde(rename = "type", deserialize_with = "lenient")]
+    pub name: String,
+    #[serde(rename = "createdAt", deserialize_with = "time")]
+    pub created_at: Option<DateTime<Utc>>,
+    #[serde(deserialize_with = "lenient")]
+    pub data: Data,
+}
+
+/// The fields of all events together.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Data {
+    /// Events of recordings have no other word about their room.
+    #[serde(deserialize_with = "lenient")]
+    pub room_name: String,
+    #[serde(deserialize_with = "lenient")]
+    pub room_session_id: String,
+    #[serde(deserialize_with = "lenient")]
+    pub participant_id: String,
+    #[serde(deserialize_with = "lenient")]
+    pub external_id: String,
+    #[serde(deserialize_with = "lenient")]
+    pub display_name: String,
+    #[serde(deserialize_with = "lenient")]
+    pub role_name: String,
+    #[serde(deserialize_with = "lenient")]
+    pub recording_id: String,
+    #[serde(deserialize_with = "lenient")]
+    pub filename: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Meeting {
     #[serde(deserialize_with = "lenient")]
@@ -17,6 +53,7 @@ pub struct Meeting {
     pub room_name: String,
     #[serde(deserialize_with = "lenient")]
     pub room_url: String,
+    #[serde(deserialize_with = "lenient")]
     pub host_room_url: Option<SecretString>,
     #[serde(deserialize_with = "time")]
     pub start_date: Option<DateTime<Utc>>,

@@ -13,6 +13,8 @@ mod daily_webhooks;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
+mod whereby_adapter;
+#[cfg(test)]
 mod whereby_api;
 #[cfg(test)]
 mod whereby_webhooks;

@@ -80,6 +80,22 @@ fn a_header_that_is_none_is_refused() {
     assert!(check(&many, BODY.as_bytes(), &[SECRET], NOW).is_err());
 }
 
+#[test]
+fn headers_alone_limit_the_body() {
+    let checked = |header: &str, at| {
+        let headers = HeaderMap::from_iter([(SIGNATURE.parse().unwrap(), HeaderValue::from_str(header).unwrap())]);
+        check_headers(&headers, now(at))
+    };
+
+    assert_eq!(checked(HEADER, NOW).unwrap(), MAX_BODY_BYTES);
+    assert!(matches!(checked(HEADER, NOW + 301), Err(WebhookError::Expired)));
+    assert!(matches!(checked("x", NOW), Err(WebhookError::MalformedSignature)));
+    assert!(matches!(
+        check_headers(&HeaderMap::new(), now(NOW)),
+        Err(WebhookError::MissingSignature)
+    ));
+}
+
 fn check(header: &str, body: &[u8], secrets: &[&str], at: i64) -> Result<(), WebhookError> {
     let secrets: Vec<SecretString> = secrets.iter().map(|secret| (*secret).into()).collect();
     let mut headers = HeaderMap::new();
