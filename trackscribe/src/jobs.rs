@@ -111,6 +111,7 @@ async fn reopen(pool: &PgPool, dead: &DeadJob) -> Result<Option<String>> {
         })
     };
     let found = match job.subject() {
+        JobSubject::Capture(id) => tx.change_meeting_of_capture(id, decide).await?,
         JobSubject::Recording(id) => tx.change_meeting_of(id, decide).await?,
         JobSubject::Meeting(id) => tx.change_meeting(id, decide).await?,
     };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::participant::ObservedParticipant;
 use crate::text_enum::text_enum;
 use crate::track::ObservedTrack;
-use crate::{Identity, ParticipantSid, PlatformCaptureId, PlatformRoomKey, PlatformSession, TrackSid};
+use crate::{Identity, ParticipantSid, PlatformCaptureId, PlatformFileId, PlatformRoomKey, PlatformSession, TrackSid};
 
 text_enum! {
     /// The service that carries a room's audio and video.
@@ -172,8 +172,9 @@ pub struct CaptureReport {
     pub error: Option<String>,
     /// How it ended, in the platform's words.
     pub details: Option<String>,
-    /// The file that it writes.
-    pub file: Option<CapturedFile>,
+    /// The files that it writes. Older versions stored at most one, as `file`.
+    #[serde(default, alias = "file", deserialize_with = "none_one_or_many")]
+    pub files: Vec<CapturedFile>,
     /// Where the manifest is stored, as the recorder reports it.
     pub manifest_location: Option<String>,
     /// When the capture started, which is before its first packet.
@@ -182,9 +183,21 @@ pub struct CaptureReport {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-/// The file that a capture writes.
+/// A file that a capture writes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapturedFile {
+    /// The platform's id of the file. `None` if the capture writes only one.
+    #[serde(default)]
+    pub id: Option<PlatformFileId>,
+    /// Who is heard in it; `None` if it is mixed, or the platform does not say.
+    #[serde(default)]
+    pub identity: Option<Identity>,
+    /// The track that it holds; `None` if it is mixed, or the platform does not say.
+    #[serde(default)]
+    pub track_sid: Option<TrackSid>,
+    /// Whether it holds the voices of several people in one.
+    #[serde(default)]
+    pub mixed: bool,
     /// The object's key as the recorder chose it.
     pub key: Option<String>,
     /// Wall time of the first packet; `None` before it.
@@ -195,6 +208,20 @@ pub struct CapturedFile {
     pub size_bytes: Option<i64>,
 }
 
+fn none_one_or_many<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<CapturedFile>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Files {
+        Many(Vec<CapturedFile>),
+        One(Box<CapturedFile>),
+    }
+    Ok(match Option::deserialize(from)? {
+        None => Vec::new(),
+        Some(Files::One(file)) => vec![*file],
+        Some(Files::Many(files)) => files,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,10 +229,13 @@ mod tests {
     #[test]
     fn a_report_that_an_older_version_stored_is_read() {
         let report = r#"{"egress_id": "EG_1", "room_sid": "RM_1", "track_sid": "TR_1", "status": "active", "error": null,
-                         "details": null, "file": null, "manifest_location": null, "started_at": null, "ended_at": null}"#;
+                         "details": null, "file": {"key": "a.ogg", "started_at": null, "ended_at": null, "size_bytes": 7}, "manifest_location": null, "started_at": null, "ended_at": null}"#;
         let report: CaptureReport = serde_json::from_str(report).unwrap();
 
         assert_eq!(report.platform_id, Some("EG_1".into()));
+        assert_eq!(report.files[0].size_bytes, Some(7));
+        let without = r#"{"egress_id": "EG_1", "status": "active", "file": null}"#;
+        assert_eq!(serde_json::from_str::<CaptureReport>(without).unwrap().files, []);
         let now = serde_json::to_value(&report).unwrap();
         for (kind, expected) in [
             ("recording_started", EventKind::CaptureStarted(report.clone())),

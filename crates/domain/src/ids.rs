@@ -85,7 +85,11 @@ uuid_id!(
     TrackId
 );
 uuid_id!(
-    /// Identifies a recording of a track.
+    /// Identifies a capture; the platform's id is [`PlatformCaptureId`].
+    CaptureId
+);
+uuid_id!(
+    /// Identifies a recording: one file.
     RecordingId
 );
 uuid_id!(
@@ -136,6 +140,10 @@ text_id!(
 text_id!(
     /// The platform's id of a capture.
     PlatformCaptureId
+);
+text_id!(
+    /// The platform's id of a file that one of its captures made.
+    PlatformFileId
 );
 
 /// The name of a room, as people use it and as object keys contain it: `[a-z0-9][a-z0-9-]{0,62}`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::meeting::RECORDER_MAY_RETURN;
-use crate::{MeetingId, RecordingId};
+use crate::{CaptureId, MeetingId, RecordingId};
 
 /// A job's payload. In JSON, the tag `job` is the name of the job and of its queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -13,8 +13,9 @@ use crate::{MeetingId, RecordingId};
 pub enum Job {
     /// Asks the platform to record a track, unless a capture already does.
     StartRecording {
-        /// The requested recording.
-        recording_id: RecordingId,
+        /// The requested capture. Older versions wrote the id of its recording, which is the same for what they requested.
+        #[serde(alias = "recording_id")]
+        capture_id: CaptureId,
     },
     /// Asks the platform who is in a room, and requests recordings whose recorder has left.
     CheckRoom {
@@ -138,6 +139,8 @@ impl Queue {
 /// What a job is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobSubject {
+    /// One capture.
+    Capture(CaptureId),
     /// One recording.
     Recording(RecordingId),
     /// One meeting.
@@ -148,9 +151,10 @@ impl Job {
     /// Returns what the job is about.
     pub fn subject(&self) -> JobSubject {
         match *self {
-            Self::StartRecording { recording_id }
-            | Self::AcceptRecording { recording_id }
-            | Self::TranscribeTrack { recording_id } => JobSubject::Recording(recording_id),
+            Self::StartRecording { capture_id } => JobSubject::Capture(capture_id),
+            Self::AcceptRecording { recording_id } | Self::TranscribeTrack { recording_id } => {
+                JobSubject::Recording(recording_id)
+            }
             Self::CheckRoom { meeting_id }
             | Self::MergeTranscript { meeting_id }
             | Self::ExportTranscript { meeting_id } => JobSubject::Meeting(meeting_id),
@@ -183,6 +187,17 @@ mod tests {
             assert!(limits.deadline >= Duration::from_secs(24 * 3600), "{queue:?}");
             assert!(limits.max_pause <= Duration::from_secs(60), "{queue:?}");
         }
+    }
+
+    #[test]
+    fn a_request_that_an_older_version_queued_is_read() {
+        let text = r#"{"job":"start_recording","recording_id":"00000000-0000-0000-0000-000000000000"}"#;
+
+        let capture_id = CaptureId(Uuid::nil());
+        assert_eq!(
+            serde_json::from_str::<Job>(text).unwrap(),
+            Job::StartRecording { capture_id }
+        );
     }
 
     #[test]

@@ -252,7 +252,7 @@ impl Platform for FakePlatform {
             updated_at: None,
             error: None,
             details: None,
-            file: None,
+            files: Vec::new(),
             manifest_location: None,
             started_at: None,
             ended_at: None,

@@ -2,7 +2,7 @@
 //! jobs and reconcilers all take it.
 
 use domain::{
-    FeedEventId, MeetingId, RecordingId, RoomName,
+    CaptureId, FeedEventId, MeetingId, RecordingId, RoomName,
     feed::NewFeedEvent,
     meeting::{Change, EventContext, Fact, Meeting, Sighting},
     room::Room,
@@ -12,7 +12,7 @@ use sqlx::{PgConnection, PgPool, PgTransaction};
 use uuid::Uuid;
 
 use crate::{
-    StorageError, facts, feed,
+    StorageError, captures, facts, feed,
     meetings::{self, Adopt},
     pool, recordings,
 };
@@ -62,6 +62,18 @@ impl ChangeTx {
     ) -> Result<Option<Change>, StorageError> {
         match recordings::find(&mut self.tx, id).await? {
             Some(recording) => self.change_meeting(recording.meeting_id, decide).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Saves what `decide` makes of the meeting of a capture and returns it; `None` if the meeting was deleted.
+    pub async fn change_meeting_of_capture(
+        &mut self,
+        id: CaptureId,
+        decide: impl FnOnce(&Room, &Meeting) -> Change,
+    ) -> Result<Option<Change>, StorageError> {
+        match captures::find(&mut self.tx, id).await? {
+            Some(capture) => self.change_meeting(capture.meeting_id, decide).await,
             None => Ok(None),
         }
     }
@@ -146,6 +158,11 @@ mod tests {
             .await
             .unwrap();
 
-        assert_eq!((meeting, recording), (None, None));
+        let capture = tx
+            .change_meeting_of_capture(CaptureId(uuid::Uuid::nil()), never)
+            .await
+            .unwrap();
+
+        assert_eq!((meeting, recording, capture), (None, None, None));
     }
 }

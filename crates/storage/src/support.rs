@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 use domain::{
     RoomName,
+    capture::{Capture, CaptureState, CaptureTarget, CapturedTrack},
     endpoint::Endpoint,
     event::PlatformKind,
     meeting::{Change, Meeting, MeetingHead, MeetingState, Outcome},
     participant::{Connection, Participant, ParticipantKind},
     platform_room::PlatformRoomRef,
-    recording::{Recording, RecordingState, Transcription},
+    recording::Recording,
     room::Room,
     track::{Track, TrackKind, TrackSource},
 };
@@ -33,12 +34,14 @@ pub fn meeting(room: &Room, sid: &str) -> Meeting {
     let ada = participant(&head);
     let connection = connection(&ada);
     let track = track(&ada);
-    let recording = recording(&head, &ada, &track);
+    let capture = capture(&head, &ada, &track);
+    let recording = Recording::new(id(), &capture);
     Meeting {
         head,
         participants: vec![ada],
         connections: vec![connection],
         tracks: vec![track],
+        captures: vec![capture],
         recordings: vec![recording],
     }
 }
@@ -95,24 +98,23 @@ fn track(participant: &Participant) -> Track {
     }
 }
 
-fn recording(meeting: &MeetingHead, participant: &Participant, track: &Track) -> Recording {
-    Recording {
+fn capture(meeting: &MeetingHead, participant: &Participant, track: &Track) -> Capture {
+    Capture {
         id: id(),
         meeting_id: meeting.id,
-        track_id: track.id,
-        identity: participant.identity.clone(),
-        platform_room_sid: meeting.platform_room.key.clone(),
-        track_sid: track.sid.clone(),
+        target: CaptureTarget::Track(CapturedTrack {
+            id: track.id,
+            sid: track.sid.clone(),
+            identity: participant.identity.clone(),
+        }),
         platform_id: None,
         requested_at: now(),
         attempts: 1,
         earlier_failure: None,
         reported_at: None,
-        state: RecordingState::Requested,
+        state: CaptureState::Requested,
         missing_since: None,
         last_error: None,
-        acceptance: None,
-        transcription: Transcription::Pending,
     }
 }
 
@@ -123,6 +125,7 @@ pub fn change(meeting: &Meeting) -> Change {
         participants: meeting.participants.clone(),
         connections: meeting.connections.clone(),
         tracks: meeting.tracks.clone(),
+        captures: meeting.captures.clone(),
         recordings: meeting.recordings.clone(),
         ..Change::new(Outcome::Applied)
     }

@@ -189,7 +189,7 @@ impl TestApp {
     pub async fn replay_call(&self, webhooks: usize) {
         for name in &CapturedWebhook::of_a_call()[..webhooks] {
             assert_eq!(self.replay(name).await.status, StatusCode::OK, "{name}");
-            sqlx::query("UPDATE recordings SET egress_id = $1")
+            sqlx::query("UPDATE captures SET platform_id = $1")
                 .bind(CapturedWebhook::EGRESS_ID)
                 .execute(&self.pool)
                 .await

@@ -4,13 +4,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::{
-    MeetingId, RecordingId,
+    CaptureId, MeetingId, RecordingId,
+    capture::Capture,
     meeting::{Change, Meeting},
     recording::Recording,
     room::Room,
 };
 use storage::{
-    ChangeTx, PgConnection,
+    ChangeTx, PgConnection, captures,
     jobs::{Claimed, Lease},
     recordings,
 };
@@ -72,6 +73,11 @@ impl<'a> Attempt<'a> {
     /// Loads a recording; `None` if its meeting was deleted.
     pub async fn recording(&self, id: RecordingId) -> Result<Option<Recording>, JobError> {
         Ok(recordings::find(&mut *self.ctx.conn().await?, id).await?)
+    }
+
+    /// Loads a capture; `None` if it was withdrawn.
+    pub async fn capture(&self, id: CaptureId) -> Result<Option<Capture>, JobError> {
+        Ok(captures::find(&mut *self.ctx.conn().await?, id).await?)
     }
 
     /// Saves what `decide` makes of a meeting, in a transaction fenced by this attempt's lease.

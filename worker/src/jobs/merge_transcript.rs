@@ -4,13 +4,12 @@
 //! The room is locked only while the transcript is written, and only if the meeting is still as it was loaded.
 
 use domain::{
-    MeetingId, RecordingId, SampleTime, TrackId, UnixNanos,
+    MeetingId, RecordingId, SampleTime, UnixNanos,
     job::Job,
     meeting::{Fact, FactKind, Meeting},
     recording::{Acceptance, FailureReason, Recording, Transcription},
     room::Room,
-    track::Track,
-    transcript::{Missing, Segment, TranscriptState},
+    transcript::{Missing, Segment, TranscriptState, UNKNOWN_SPEAKER},
 };
 use media::timeline::meeting_time_ms;
 use storage::{
@@ -27,8 +26,9 @@ use crate::{
     engine::RecognizedWord,
     pipeline::{
         align::{align, sound},
-        merge::{TrackTranscript, merge},
-        overlap::{RecordedWords, join},
+        merge::merge,
+        overlap::RecordedWords,
+        voices::voices,
     },
 };
 
@@ -42,7 +42,7 @@ const MAX_ROUNDS: u32 = 5;
 struct Snapshot {
     room: Room,
     meeting: Meeting,
-    recorded: Vec<(TrackId, RecordedWords)>,
+    recorded: Vec<(RecordingId, RecordedWords)>,
     /// Chunks that the engine gave up.
     given_up: Vec<Missing>,
 }
@@ -82,7 +82,7 @@ impl Snapshot {
                 let chunks = chunks::list_for_recording(&mut tx, recording.id).await?;
                 let failed = chunks.iter().filter(|chunk| chunk.error.is_some());
                 given_up.extend(failed.map(|chunk| missing_chunk(&meeting, recording, acceptance, chunk)));
-                recorded.push((recording.track_id, words(&meeting, recording, acceptance, chunks)?));
+                recorded.push((recording.id, words(&meeting, recording, acceptance, chunks)?));
             }
         }
         Ok(Some(Self {
@@ -94,7 +94,7 @@ impl Snapshot {
     }
 
     fn turns(&self) -> Vec<Segment> {
-        merge(&tracks(&self.meeting, &self.recorded))
+        merge(&voices(&self.meeting, &self.recorded))
     }
 
     /// Saves the transcript. Returns `false` if the meeting has changed since it was loaded.
@@ -173,27 +173,13 @@ fn missing_chunk(meeting: &Meeting, recording: &Recording, acceptance: &Acceptan
     let moment = |at: SampleTime| meeting_time_ms(&acceptance.fit, meeting_start, at).max(0);
     Missing {
         recording_id: Some(recording.id),
-        identity: recording.identity.clone(),
+        identity: recording.identity.clone().unwrap_or(UNKNOWN_SPEAKER.into()),
         reason: NOT_TRANSCRIBED.to_owned(),
-        track_sid: Some(recording.track_sid.clone()),
+        track_sid: recording.track.as_ref().map(|track| track.sid.clone()),
         start_ms: Some(moment(chunk.start)),
         end_ms: Some(moment(chunk.end)),
         guess: false,
     }
-}
-
-/// Joins the recordings of each track.
-fn tracks(meeting: &Meeting, recorded: &[(TrackId, RecordedWords)]) -> Vec<TrackTranscript> {
-    let track = |track: &Track| {
-        let own = recorded.iter().filter(|(id, _)| *id == track.id);
-        let own: Vec<RecordedWords> = own.map(|(_, recorded)| recorded.clone()).collect();
-        let publisher = meeting.publisher(track.participant_id)?;
-        Some(TrackTranscript {
-            speaker: publisher.identity.clone(),
-            words: join(&own),
-        })
-    };
-    meeting.tracks.iter().filter_map(track).collect()
 }
 
 fn unreadable(recording: RecordingId, start: SampleTime, why: serde_json::Error) -> JobError {

@@ -25,7 +25,7 @@ use crate::{attempt::Attempt, context::WorkerContext};
 /// Runs a job.
 pub async fn run(job: &Job, attempt: &Attempt<'_>) -> Result<(), JobError> {
     match *job {
-        Job::StartRecording { recording_id } => start_recording::run(recording_id, attempt).await,
+        Job::StartRecording { capture_id } => start_recording::run(capture_id, attempt).await,
         Job::CheckRoom { meeting_id } => check_room::run(meeting_id, attempt).await,
         Job::AcceptRecording { recording_id } => accept_recording::run(recording_id, attempt).await,
         Job::TranscribeTrack { recording_id } => transcribe_track::run(recording_id, attempt).await,
@@ -39,8 +39,8 @@ pub async fn run(job: &Job, attempt: &Attempt<'_>) -> Result<(), JobError> {
 pub async fn after_death(tx: &mut ChangeTx, job: &Job, error: &str, ctx: &WorkerContext) -> Result<(), StorageError> {
     let (now, error) = ((ctx.clock)(), error.to_owned());
     match *job {
-        Job::StartRecording { recording_id: id } => {
-            tx.change_meeting_of(id, |_, m| m.fail_recording(id, FailureReason::StartFailed, error, now))
+        Job::StartRecording { capture_id: id } => {
+            tx.change_meeting_of_capture(id, |_, m| m.fail_capture(id, FailureReason::StartFailed, error, now))
                 .await?;
         }
         Job::AcceptRecording { recording_id: id } => {

@@ -7,14 +7,15 @@
 use std::sync::Arc;
 
 use domain::{
-    ObjectKey, RecordingId,
+    CaptureId, ObjectKey,
+    capture::{Capture, CapturedTrack},
     event::CaptureReport,
-    meeting::{Change, Outcome},
-    recording::{FailureReason, Recording, RecordingState},
+    meeting::{Change, MeetingHead, Outcome},
+    recording::FailureReason,
     room::Room,
 };
 use platform::{CaptureFilter, Platform, PlatformError};
-use storage::{meetings, participants, rooms};
+use storage::{captures, meetings, participants, rooms};
 
 use super::JobError;
 use crate::attempt::Attempt;
@@ -24,11 +25,13 @@ struct Request<'a> {
     attempt: &'a Attempt<'a>,
     platform: Arc<dyn Platform>,
     room: Room,
-    recording: Recording,
+    meeting: MeetingHead,
+    capture: Capture,
+    track: CapturedTrack,
 }
 
-#[tracing::instrument(skip_all, fields(recording.id = %id))]
-pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError> {
+#[tracing::instrument(skip_all, fields(capture.id = %id))]
+pub async fn run(id: CaptureId, attempt: &Attempt<'_>) -> Result<(), JobError> {
     let Some(request) = prepare(id, attempt).await? else {
         return Ok(());
     };
@@ -43,16 +46,16 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
     request.start().await
 }
 
-/// Loads what the request needs; `None` if the recording was already requested or is no longer wanted.
-async fn prepare<'a>(id: RecordingId, attempt: &'a Attempt<'a>) -> Result<Option<Request<'a>>, JobError> {
+/// Loads what the request needs; `None` if it was already answered or is no longer wanted.
+async fn prepare<'a>(id: CaptureId, attempt: &'a Attempt<'a>) -> Result<Option<Request<'a>>, JobError> {
     let mut conn = attempt.ctx.conn().await?;
-    let Some(recording) = storage::recordings::find(&mut conn, id).await? else {
+    let Some(capture) = captures::find(&mut conn, id).await?.filter(Capture::is_unanswered) else {
         return Ok(None);
     };
-    if recording.state != RecordingState::Requested || recording.platform_id.is_some() {
-        return Ok(None);
-    }
-    let Some(meeting) = meetings::find(&mut conn, recording.meeting_id).await? else {
+    let Some(track) = capture.track().cloned() else {
+        return Err(JobError::give_up(anyhow::anyhow!("this worker requests only tracks")));
+    };
+    let Some(meeting) = meetings::find(&mut conn, capture.meeting_id).await? else {
         return Ok(None);
     };
     let Some(room) = rooms::find(&mut conn, meeting.room_id).await? else {
@@ -68,7 +71,9 @@ async fn prepare<'a>(id: RecordingId, attempt: &'a Attempt<'a>) -> Result<Option
         attempt,
         platform,
         room,
-        recording,
+        meeting,
+        capture,
+        track,
     }))
 }
 
@@ -81,17 +86,17 @@ impl Request<'_> {
         }
         let found = self
             .platform
-            .get_participant(self.room.name.as_str(), &self.recording.identity)
+            .get_participant(self.room.name.as_str(), &self.track.identity)
             .await;
         match self.answered(found).await? {
             Some(publisher) => {
                 let env = self.attempt.ctx.env();
                 self.attempt
-                    .change(self.recording.meeting_id, |room, meeting| {
+                    .change(self.capture.meeting_id, |room, meeting| {
                         meeting.observe_participant(&publisher.participant, room, env)
                     })
                     .await?;
-                Ok(self.attempt.recording(self.recording.id).await?.is_some())
+                Ok(self.attempt.capture(self.capture.id).await?.is_some())
             }
             None => {
                 self.fail(FailureReason::TrackGone, "the publisher has left the room".to_owned())
@@ -103,30 +108,30 @@ impl Request<'_> {
 
     async fn publisher_is_known(&self) -> Result<bool, JobError> {
         let mut conn = self.attempt.ctx.conn().await?;
-        let people = participants::list_for_meeting(&mut conn, self.recording.meeting_id).await?;
+        let people = participants::list_for_meeting(&mut conn, self.capture.meeting_id).await?;
         Ok(people
             .iter()
-            .any(|p| p.identity == self.recording.identity && p.kind.is_some()))
+            .any(|p| p.identity == self.track.identity && p.kind.is_some()))
     }
 
-    /// Adopts a capture that answers this request: it writes to the requested path, and no other recording is made by it. One
-    /// whose recorder is lost makes another recording, although the platform goes on listing it as active.
+    /// Adopts a capture that answers this request: it writes to the requested path, and is no other capture of ours.
+    /// One whose recorder is lost is another one of ours, although the platform goes on listing it as active.
     async fn adopt(&self) -> Result<bool, JobError> {
         let listed = self
             .platform
             .list_captures(self.room.name.as_str(), CaptureFilter::Active)
             .await;
         let mut reports = self.answered(listed).await?;
-        reports.retain(|report| report.track_sid.as_ref() == Some(&self.recording.track_sid));
+        reports.retain(|report| report.track_sid.as_ref() == Some(&self.track.sid));
         if reports.is_empty() {
             return Ok(false);
         }
         let (env, mut adopted) = (self.attempt.ctx.env(), None);
         self.attempt
-            .change(self.recording.meeting_id, |_, meeting| {
-                adopted = reports.iter().find(|report| meeting.answers(&self.recording, report));
+            .change(self.capture.meeting_id, |_, meeting| {
+                adopted = reports.iter().find(|report| meeting.answers(&self.capture, report));
                 adopted.map_or(Change::new(Outcome::Applied), |report| {
-                    meeting.apply_answer(&self.recording, report, env)
+                    meeting.apply_answer(&self.capture, report, env)
                 })
             })
             .await?;
@@ -139,24 +144,16 @@ impl Request<'_> {
     /// Whether the platform has reported the end of the track or of its meeting.
     async fn track_has_ended(&self) -> Result<bool, JobError> {
         let mut conn = self.attempt.ctx.conn().await?;
-        let track = storage::tracks::find(&mut conn, self.recording.track_id).await?;
-        let meeting = meetings::find(&mut conn, self.recording.meeting_id).await?;
+        let track = storage::tracks::find(&mut conn, self.track.id).await?;
+        let meeting = meetings::find(&mut conn, self.capture.meeting_id).await?;
         Ok(track.is_some_and(|track| track.unpublished_at.is_some())
             || meeting.is_none_or(|meeting| !meeting.is_open()))
     }
 
     async fn start(&self) -> Result<(), JobError> {
-        let Recording {
-            meeting_id,
-            ref identity,
-            ref track_sid,
-            ..
-        } = self.recording;
-        let file = ObjectKey::recording_template(&self.room.name, meeting_id, identity, track_sid);
-        let started = self
-            .platform
-            .start_capture(self.room.name.as_str(), track_sid, &file)
-            .await;
+        let (meeting, CapturedTrack { sid, identity, .. }) = (self.capture.meeting_id, &self.track);
+        let file = ObjectKey::recording_template(&self.room.name, meeting, identity, sid);
+        let started = self.platform.start_capture(self.room.name.as_str(), sid, &file).await;
         match started {
             Err(error) if !is_outage(&error) => {
                 let reason = if error.is_not_found() {
@@ -168,22 +165,22 @@ impl Request<'_> {
             }
             started => {
                 let report = self.answered(started).await?;
-                tracing::info!(capture.platform_id = ?report.platform_id, track.sid = %track_sid, "capture requested");
+                tracing::info!(capture.platform_id = ?report.platform_id, track.sid = %sid, "capture requested");
                 self.apply_answer(report).await
             }
         }
     }
 
-    /// Passes on an answer of the platform. Without one, the recording says why it is waiting.
+    /// Passes on an answer of the platform. Without one, the capture says why it is waiting.
     async fn answered<T>(&self, result: Result<T, PlatformError>) -> Result<T, JobError> {
         let error = match result {
             Ok(answer) => return Ok(answer),
             Err(error) => anyhow::Error::new(error),
         };
-        let (id, why) = (self.recording.id, format!("{error:#}"));
+        let (id, why) = (self.capture.id, format!("{error:#}"));
         self.attempt
-            .change(self.recording.meeting_id, |_, meeting| {
-                meeting.note_error(id, Some(why))
+            .change(self.capture.meeting_id, |_, meeting| {
+                meeting.note_request_error(id, Some(why))
             })
             .await?;
         Err(JobError::outage(error))
@@ -193,12 +190,12 @@ impl Request<'_> {
     async fn apply_answer(&self, mut report: CaptureReport) -> Result<(), JobError> {
         report
             .room_sid
-            .get_or_insert_with(|| self.recording.platform_room_sid.clone());
-        report.track_sid.get_or_insert_with(|| self.recording.track_sid.clone());
+            .get_or_insert_with(|| self.meeting.platform_room.key.clone());
+        report.track_sid.get_or_insert_with(|| self.track.sid.clone());
         let env = self.attempt.ctx.env();
         self.attempt
-            .change(self.recording.meeting_id, |_, meeting| {
-                meeting.apply_answer(&self.recording, &report, env)
+            .change(self.capture.meeting_id, |_, meeting| {
+                meeting.apply_answer(&self.capture, &report, env)
             })
             .await
     }
@@ -206,10 +203,10 @@ impl Request<'_> {
     async fn fail(&self, reason: FailureReason, error: String) -> Result<(), JobError> {
         tracing::warn!(reason = reason.as_str(), error, "cannot record the track");
         let now = (self.attempt.ctx.clock)();
-        let id = self.recording.id;
+        let id = self.capture.id;
         self.attempt
-            .change(self.recording.meeting_id, |_, meeting| {
-                meeting.fail_recording(id, reason, error, now)
+            .change(self.capture.meeting_id, |_, meeting| {
+                meeting.fail_capture(id, reason, error, now)
             })
             .await
     }
@@ -223,7 +220,9 @@ fn is_outage(error: &PlatformError) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use domain::capture::CaptureState;
     use domain::event::CaptureStatus;
+    use domain::recording::RecordingState;
     use platform::fake::Availability;
     use sqlx::PgPool;
 
@@ -238,7 +237,7 @@ mod tests {
         storage::jobs::add(
             &mut test.ctx.conn().await.unwrap(),
             &[domain::job::Job::StartRecording {
-                recording_id: meeting.recordings[0].id,
+                capture_id: meeting.captures[0].id,
             }],
         )
         .await
@@ -251,7 +250,7 @@ mod tests {
             started[0].file,
             format!("recordings/standup/{}/ada/TR_ada-{{egress_id}}.ogg", meeting.head.id)
         );
-        assert_eq!(meeting.recordings[0].platform_id, started[0].report.platform_id);
+        assert_eq!(meeting.captures[0].platform_id, started[0].report.platform_id);
         assert_eq!(test.count_jobs("done").await, 2);
     }
 
@@ -276,7 +275,7 @@ mod tests {
         test.run_jobs().await;
 
         assert_eq!(test.platform.started().len(), 2);
-        assert_eq!(test.recording_of("ada").await.platform_id, ours.platform_id);
+        assert_eq!(test.capture_of("ada").await.platform_id, ours.platform_id);
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
@@ -292,9 +291,9 @@ mod tests {
         test.reconcile().await;
         test.run_jobs().await;
 
-        let recordings = test.meeting().await.recordings;
-        assert_eq!(recordings[0].state.failure(), Some(FailureReason::Lost));
-        assert_eq!(recordings[1].platform_id, Some("EG_fake2".into()));
+        let meeting = test.meeting().await;
+        assert_eq!(meeting.recordings[0].state.failure(), Some(FailureReason::Lost));
+        assert_eq!(meeting.captures[1].platform_id, Some("EG_fake2".into()));
     }
 
     #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
@@ -324,15 +323,15 @@ mod tests {
             test.make_jobs_due().await;
             test.run_jobs().await;
         }
-        let waiting = test.recording_of("ada").await;
+        let waiting = test.capture_of("ada").await;
         test.platform.set_availability(Availability::Up);
         test.make_jobs_due().await;
         test.run_jobs().await;
 
         let why = waiting.last_error.unwrap();
         assert!(why.contains("the fake has no recorder"), "{why}");
-        assert_eq!(waiting.state, RecordingState::Requested);
-        let requested = test.recording_of("ada").await;
+        assert_eq!(waiting.state, CaptureState::Requested);
+        let requested = test.capture_of("ada").await;
         assert_eq!(
             (requested.platform_id, requested.last_error),
             (Some("EG_fake1".into()), None)

@@ -27,6 +27,7 @@ pub mod filter;
 pub mod merge;
 pub mod overlap;
 pub mod vad;
+pub mod voices;
 pub mod window;
 
 use domain::SampleTime;

@@ -1,18 +1,18 @@
-//! Fails recordings that are still open long after their meeting closed. Their recorder is gone; LiveKit does not
+//! Fails captures that are still open long after their meeting closed. Their recorder is gone; LiveKit does not
 //! monitor it.
 
 use std::collections::BTreeSet;
 
 use domain::MeetingId;
-use storage::{StorageError, meetings, recordings};
+use storage::{StorageError, captures, meetings};
 
 use super::{ReconcileError, one};
 use crate::{change::change_and_commit, context::WorkerContext};
 
-/// Fails stuck recordings, so that the transcript does not wait for them.
+/// Fails stuck captures, so that the transcript does not wait for them.
 pub async fn reconcile(ctx: &WorkerContext) -> Result<(), ReconcileError> {
-    let open = recordings::list_open(&mut *ctx.conn().await?).await?;
-    let meetings: BTreeSet<MeetingId> = open.into_iter().map(|recording| recording.meeting_id).collect();
+    let open = captures::list_open(&mut *ctx.conn().await?).await?;
+    let meetings: BTreeSet<MeetingId> = open.into_iter().map(|capture| capture.meeting_id).collect();
     for id in meetings {
         one("stuck", id, fail_if_over(ctx, id)).await;
     }
@@ -29,9 +29,9 @@ async fn fail_if_over(ctx: &WorkerContext, id: MeetingId) -> Result<(), StorageE
 
 async fn fail_stuck(ctx: &WorkerContext, id: MeetingId) -> Result<(), StorageError> {
     change_and_commit(ctx, id, |meeting| {
-        let change = meeting.fail_stuck_recordings((ctx.clock)());
-        for recording in &change.recordings {
-            tracing::error!(meeting.id = %id, recording.id = %recording.id, "capture is stuck: its meeting has ended");
+        let change = meeting.fail_stuck_captures((ctx.clock)());
+        for capture in &change.captures {
+            tracing::error!(meeting.id = %id, capture.id = %capture.id, "capture is stuck: its meeting has ended");
         }
         change
     })

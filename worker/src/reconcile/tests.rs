@@ -64,7 +64,7 @@ async fn a_meeting_whose_room_is_listed_again_stays_open(pool: PgPool) {
 async fn a_capture_that_ended_without_a_webhook_is_noticed(pool: PgPool) {
     let test = WorkerTest::new(pool).await;
     test.meeting_with_recordings(&["ada"]).await;
-    let capture = test.recording_of("ada").await.platform_id.unwrap();
+    let capture = test.capture_of("ada").await.platform_id.unwrap();
     test.platform
         .set_recording(&capture, |report| report.status = CaptureStatus::Failed);
 
@@ -112,7 +112,7 @@ async fn a_track_that_only_the_list_knows_has_one_recording_however_often_it_is_
     let test = WorkerTest::new(pool).await;
     test.meeting_with_recordings(&["ada"]).await;
     for _ in 0..5 {
-        let capture = test.recording_of("ada").await.platform_id.unwrap();
+        let capture = test.capture_of("ada").await.platform_id.unwrap();
         let now = test.now();
         test.platform.set_recording(&capture, |report| {
             report.status = CaptureStatus::Failed;
@@ -126,10 +126,13 @@ async fn a_track_that_only_the_list_knows_has_one_recording_however_often_it_is_
         test.run_jobs().await;
     }
 
-    let recordings = test.meeting().await.recordings;
-    assert_eq!((recordings.len(), test.platform.started().len()), (1, 6));
-    assert_eq!(recordings[0].earlier_failure, Some(FailureReason::CaptureFailed));
-    assert_eq!(recordings[0].last_error.as_deref(), Some("track TR_ada not found"));
+    let meeting = test.meeting().await;
+    assert_eq!((meeting.recordings.len(), test.platform.started().len()), (1, 6));
+    assert_eq!(meeting.captures[0].earlier_failure, Some(FailureReason::CaptureFailed));
+    assert_eq!(
+        meeting.captures[0].last_error.as_deref(),
+        Some("track TR_ada not found")
+    );
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]

@@ -2,6 +2,7 @@
 
 use domain::{
     Identity, MeetingId, ObjectKey, RoomName, TrackSid,
+    capture::Capture,
     event::{CaptureReport, CaptureStatus, CapturedFile, EventRoom, PlatformKind},
     meeting::{LiveParticipant, LiveRoom, Meeting},
     participant::{ObservedParticipant, ParticipantKind},
@@ -90,8 +91,16 @@ impl WorkerTest {
 
     pub async fn recording_of(&self, identity: &str) -> Recording {
         let recordings = self.meeting().await.recordings;
-        let found = recordings.into_iter().find(|r| r.identity.as_str() == identity);
+        let found = recordings.into_iter().find(|r| r.identity == Some(identity.into()));
         found.expect("everyone has a recording")
+    }
+
+    /// The latest capture of a person's track.
+    pub async fn capture_of(&self, identity: &str) -> Capture {
+        let captures = self.meeting().await.captures;
+        let of_them = |c: &Capture| c.track().is_some_and(|track| track.identity.as_str() == identity);
+        let found = captures.into_iter().rfind(of_them);
+        found.expect("everyone is captured")
     }
 
     /// Lets people join and requests their recordings.
@@ -113,26 +122,29 @@ impl WorkerTest {
 
     /// Applies a capture report, as a webhook would. A capture ends because its track has ended.
     pub async fn report_capture(&self, recording: &Recording, status: CaptureStatus, key: Option<&ObjectKey>) {
+        let meeting = self.meeting().await;
+        let capture = meeting.capture(recording.capture_id).expect("it made the recording");
+        let track = capture.track().expect("only tracks are captured here");
         let report = CaptureReport {
-            platform_id: recording.platform_id.clone(),
-            room_sid: Some(recording.platform_room_sid.clone()),
-            track_sid: Some(recording.track_sid.clone()),
+            platform_id: capture.platform_id.clone(),
+            room_sid: Some(meeting.head.platform_room.key.clone()),
+            track_sid: Some(track.sid.clone()),
             requested_file: None,
             status,
             updated_at: None,
             error: (status == CaptureStatus::Aborted).then(|| "no_audio: it ended before it sent a packet".to_owned()),
             details: None,
-            file: key.map(|key| CapturedFile {
+            files: Vec::from_iter(key.map(|key| CapturedFile {
                 key: Some(key.to_string()),
                 ..CapturedFile::default()
-            }),
+            })),
             manifest_location: None,
             started_at: None,
             ended_at: Some(self.now()),
         };
         if status.is_terminal() {
             let ended = sqlx::query("UPDATE tracks SET unpublished_at = $2 WHERE id = $1");
-            let ended = ended.bind(recording.track_id.0).bind(self.now());
+            let ended = ended.bind(track.id.0).bind(self.now());
             ended.execute(&self.ctx.pool).await.unwrap();
         }
         let mut tx = storage::ChangeTx::begin(&self.ctx.pool).await.unwrap();

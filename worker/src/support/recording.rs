@@ -1,7 +1,8 @@
 //! What a recorder leaves: an object and its manifest.
 
 use domain::{
-    ObjectKey, PlatformCaptureId, SampleTime, UnixNanos,
+    Identity, ObjectKey, SampleTime, UnixNanos,
+    capture::Capture,
     event::CaptureStatus,
     manifest::{
         End, Fit, Listened, Manifest, ManifestClock, ManifestFile, ManifestParticipant, PacketCounts,
@@ -22,10 +23,14 @@ impl WorkerTest {
 
     /// The same for one of several recordings.
     pub async fn complete(&self, recording: &Recording, file: &[u8], change: impl FnOnce(&mut Manifest)) {
-        let identity = &recording.identity;
-        let capture = recording.platform_id.clone().expect("a capture was requested");
-        let key = ObjectKey::parse(format!("recordings/{ROOM}/{identity}-{capture}.ogg")).unwrap();
-        let mut manifest = self.manifest(recording, &capture, file);
+        let (meeting, identity) = (
+            self.meeting().await,
+            recording.identity.as_ref().expect("of one person"),
+        );
+        let capture = meeting.capture(recording.capture_id).expect("it made the recording");
+        let platform_id = capture.platform_id.as_ref().expect("a capture was requested");
+        let key = ObjectKey::parse(format!("recordings/{ROOM}/{identity}-{platform_id}.ogg")).unwrap();
+        let mut manifest = self.manifest(capture, file);
         change(&mut manifest);
         let json = manifest.to_json().unwrap();
         let store = &self.ctx.recordings;
@@ -38,34 +43,35 @@ impl WorkerTest {
             .await;
     }
 
-    fn manifest(&self, recording: &Recording, capture: &PlatformCaptureId, file: &[u8]) -> Manifest {
+    fn manifest(&self, capture: &Capture, file: &[u8]) -> Manifest {
         let started_at = UnixNanos::from_datetime(self.now());
+        let track = capture.track().expect("only tracks are captured here");
         Manifest {
-            egress_id: capture.clone(),
-            room_id: recording.platform_room_sid.clone(),
+            egress_id: capture.platform_id.clone().expect("a capture was requested"),
+            room_id: "RM_1".into(),
             room_name: ROOM.to_owned(),
             started_at,
             ended_at: started_at,
-            publisher_identity: recording.identity.clone(),
-            track_id: recording.track_sid.clone(),
+            publisher_identity: track.identity.clone(),
+            track_id: track.sid.clone(),
             track_kind: "audio".to_owned(),
             track_source: "microphone".to_owned(),
-            audio_track_id: recording.track_sid.clone(),
+            audio_track_id: track.sid.clone(),
             files: vec![ManifestFile {
                 filename: String::new(),
                 location: String::new(),
             }],
-            trackscribe: measurements(recording, started_at, file),
+            trackscribe: measurements(capture, &track.identity, started_at, file),
         }
     }
 }
 
-fn measurements(recording: &Recording, started_at: UnixNanos, file: &[u8]) -> TrackscribeManifest {
+fn measurements(capture: &Capture, identity: &Identity, started_at: UnixNanos, file: &[u8]) -> TrackscribeManifest {
     let probed = media::opus::probe(file).unwrap();
     TrackscribeManifest {
         version: VERSION,
         participant: ManifestParticipant {
-            identity: recording.identity.clone(),
+            identity: identity.clone(),
             sid: "PA_1".into(),
             name: String::new(),
         },
@@ -75,7 +81,7 @@ fn measurements(recording: &Recording, started_at: UnixNanos, file: &[u8]) -> Tr
         clock: exact_clock(started_at),
         gaps: Vec::new(),
         mutes: Vec::new(),
-        listened: vec![connected_throughout(recording, started_at)],
+        listened: vec![connected_throughout(capture, started_at)],
         counts: PacketCounts::default(),
         end: End {
             status: "EGRESS_COMPLETE".to_owned(),
@@ -85,10 +91,10 @@ fn measurements(recording: &Recording, started_at: UnixNanos, file: &[u8]) -> Tr
 }
 
 /// A recorder that was connected to the track from the request to the track's end.
-fn connected_throughout(recording: &Recording, ended_at: UnixNanos) -> Listened {
+fn connected_throughout(capture: &Capture, ended_at: UnixNanos) -> Listened {
     const AN_HOUR_NS: i64 = 3_600_000_000_000;
     Listened {
-        from_ns: UnixNanos::from_datetime(recording.requested_at),
+        from_ns: UnixNanos::from_datetime(capture.requested_at),
         to_ns: ended_at.saturating_add(AN_HOUR_NS),
     }
 }

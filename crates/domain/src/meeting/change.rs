@@ -2,11 +2,12 @@
 
 use super::fact::{Fact, facts};
 use super::{Meeting, MeetingHead};
-use crate::RecordingId;
+use crate::CaptureId;
+use crate::capture::{Capture, CaptureState};
 use crate::event::EventKey;
 use crate::job::Job;
 use crate::participant::{Connection, Participant};
-use crate::recording::{Recording, RecordingState};
+use crate::recording::Recording;
 use crate::text_enum::text_enum;
 use crate::track::Track;
 
@@ -43,8 +44,10 @@ pub struct Change {
     pub connections: Vec<Connection>,
     /// Tracks to insert or update.
     pub tracks: Vec<Track>,
-    /// Recordings to delete: requests found to be unwanted before a capture was asked for.
-    pub withdrawn: Vec<RecordingId>,
+    /// Captures to delete, with their recordings: requests found to be unwanted before the platform was asked.
+    pub withdrawn: Vec<CaptureId>,
+    /// Captures to insert or update.
+    pub captures: Vec<Capture>,
     /// Recordings to insert or update.
     pub recordings: Vec<Recording>,
     /// Jobs to queue.
@@ -65,6 +68,7 @@ impl Change {
             connections: Vec::new(),
             tracks: Vec::new(),
             withdrawn: Vec::new(),
+            captures: Vec::new(),
             recordings: Vec::new(),
             jobs: Vec::new(),
             panicked: Vec::new(),
@@ -96,14 +100,16 @@ impl Change {
             .extend(changed(before.map(|b| &b.connections), &after.connections, |c| c.id));
         self.tracks
             .extend(changed(before.map(|b| &b.tracks), &after.tracks, |t| t.id));
+        self.captures
+            .extend(changed(before.map(|b| &b.captures), &after.captures, |c| c.id));
         self.recordings
             .extend(changed(before.map(|b| &b.recordings), &after.recordings, |r| r.id));
         self.withdrawn.extend(
             before
                 .iter()
-                .flat_map(|b| &b.recordings)
-                .map(|r| r.id)
-                .filter(|id| after.recording(*id).is_none()),
+                .flat_map(|b| &b.captures)
+                .map(|c| c.id)
+                .filter(|id| after.capture(*id).is_none()),
         );
         self.jobs.extend(new_jobs(before, after));
         self.facts.extend(facts(before, after));
@@ -118,8 +124,11 @@ fn changed<T: Clone + PartialEq, Id: PartialEq>(before: Option<&Vec<T>>, after: 
 fn new_jobs(before: Option<&Meeting>, after: &Meeting) -> Vec<Job> {
     let meeting_id = after.head.id;
     let old = |r: &Recording| before.and_then(|b| b.recording(r.id));
-    let mut jobs: Vec<Job> = after.recordings.iter().filter_map(|r| next_job(old(r), r)).collect();
-    if after.head.is_open() && after.recordings.iter().any(|r| needs_check(old(r), r, after)) {
+    let old_capture = |c: &Capture| before.and_then(|b| b.capture(c.id));
+    let starts = after.captures.iter().filter_map(|c| start_job(old_capture(c), c));
+    let mut jobs: Vec<Job> = starts.collect();
+    jobs.extend(after.recordings.iter().filter_map(|r| next_job(old(r), r)));
+    if after.head.is_open() && after.captures.iter().any(|c| needs_check(old_capture(c), c, after)) {
         jobs.push(Job::CheckRoom { meeting_id });
     }
     if after.is_settled() && !before.is_some_and(|b| b.is_settled() && same_transcript(b, after)) {
@@ -128,13 +137,17 @@ fn new_jobs(before: Option<&Meeting>, after: &Meeting) -> Vec<Job> {
     jobs
 }
 
+/// Returns the job that asks the platform, if a capture was just requested.
+fn start_job(before: Option<&Capture>, after: &Capture) -> Option<Job> {
+    let is_requested = |capture: &Capture| capture.state == CaptureState::Requested;
+    let is_new = is_requested(after) && !before.is_some_and(is_requested);
+    is_new.then_some(Job::StartRecording { capture_id: after.id })
+}
+
 /// Returns the job that a recording needs next, if it has just reached the state that calls for it.
 fn next_job(before: Option<&Recording>, after: &Recording) -> Option<Job> {
     let recording_id = after.id;
     let is_new = |calls_for: fn(&Recording) -> bool| calls_for(after) && !before.is_some_and(calls_for);
-    if is_new(|r| r.state == RecordingState::Requested) {
-        return Some(Job::StartRecording { recording_id });
-    }
     if is_new(Recording::awaits_acceptance) {
         return Some(Job::AcceptRecording { recording_id });
     }
@@ -143,14 +156,14 @@ fn next_job(before: Option<&Recording>, after: &Recording) -> Option<Job> {
 
 /// Whether the platform should be asked who is in the room: a recorder may have left, or has ended while its track is
 /// live.
-fn needs_check(before: Option<&Recording>, after: &Recording, meeting: &Meeting) -> bool {
-    let was_missing = before.is_some_and(|r| r.missing_since.is_some());
+fn needs_check(before: Option<&Capture>, after: &Capture, meeting: &Meeting) -> bool {
+    let was_missing = before.is_some_and(|c| c.missing_since.is_some());
     if after.is_open() {
         return after.missing_since.is_some() && !was_missing;
     }
-    before.is_some_and(Recording::is_open)
-        && meeting.live_tracks().any(|track| track == after.track_id)
-        && !meeting.recordings_of(after.track_id).any(Recording::is_open)
+    before.is_some_and(Capture::is_open)
+        && meeting.live_tracks().any(|track| after.is_of(track))
+        && !meeting.captures.iter().any(|c| c.target == after.target && c.is_open())
 }
 
 /// Whether both meetings would give the same transcript.

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Env, LiveRoom, Meeting};
+use crate::capture::{Capture, CaptureState};
+use crate::recording::FailureReason;
 use crate::recording::conclusion::Observation;
-use crate::recording::{FailureReason, Recording, RecordingState};
 use crate::room::Room;
-use crate::{RecordingId, TrackSid};
+use crate::{CaptureId, TrackSid};
 
 /// How long a recorder that has left the room may take to come back before its recordings count as lost. A recorder that
 /// was killed and is restarted by its supervisor is back within 3 s.
@@ -44,9 +45,10 @@ impl Meeting {
     pub(super) fn recorder_left(&mut self, now: DateTime<Utc>) {
         let live: BTreeSet<_> = self.live_tracks().collect();
         let is_open = self.head.is_open();
-        for recording in &mut self.recordings {
-            if is_open && live.contains(&recording.track_id) && recording.is_open() && recording.platform_id.is_some() {
-                recording.missing_since = recording.missing_since.or(Some(now));
+        let is_live = |capture: &Capture| capture.track().is_some_and(|track| live.contains(&track.id));
+        for capture in &mut self.captures {
+            if is_open && is_live(capture) && capture.is_open() && capture.platform_id.is_some() {
+                capture.missing_since = capture.missing_since.or(Some(now));
             }
         }
     }
@@ -54,32 +56,46 @@ impl Meeting {
     /// Marks recordings as lost whose recorder is not in the room, and opens those again whose recorder is back.
     fn look_for_recorders(&mut self, track: usize, live: &LiveRoom) {
         let track = self.tracks[track].id;
-        let ids: Vec<RecordingId> = self.recordings_of(track).map(|r| r.id).collect();
+        let ids: Vec<CaptureId> = self.captures_of(track).map(|c| c.id).collect();
         for id in ids {
-            let Some(recording) = self.recordings.iter_mut().find(|r| r.id == id) else {
+            let Some(capture) = self.captures.iter_mut().find(|c| c.id == id) else {
                 continue; // it has made way for an earlier one
             };
-            let Some(platform_id) = &recording.platform_id else {
+            let Some(platform_id) = &capture.platform_id else {
                 continue;
             };
-            match (live.has_recorder_of(platform_id), recording.is_open()) {
-                (true, true) => recording.missing_since = recording.missing_since.filter(|at| *at > live.listed_at),
-                (false, true) => recording.recorder_is_missing(live.listed_at),
+            match (live.has_recorder_of(platform_id), capture.is_open()) {
+                (true, true) => capture.missing_since = capture.missing_since.filter(|at| *at > live.listed_at),
+                (false, true) => self.recorder_is_missing(id, live.listed_at),
                 (true, false) => self.recorder_is_back(id, live.listed_at),
                 (false, false) => {}
             }
         }
     }
 
-    fn recorder_is_back(&mut self, id: RecordingId, listed_at: DateTime<Utc>) {
-        let disproves = |r: &Recording| {
-            r.is_decided_by(&Observation::Seen) && r.state.ended_at().is_none_or(|lost_at| listed_at > lost_at)
+    /// Notes that a list lacks the recorder of an open capture. Two lists that are far enough apart conclude a loss.
+    fn recorder_is_missing(&mut self, id: CaptureId, listed_at: DateTime<Utc>) {
+        let Some(capture) = self.captures.iter_mut().find(|c| c.id == id) else {
+            return;
         };
-        if self.recording(id).is_some_and(disproves) && self.make_way_for(id) {
-            self.recordings
-                .iter_mut()
-                .filter(|r| r.id == id)
-                .for_each(|r| r.conclude(Observation::Seen));
+        if capture.state == CaptureState::Requested && listed_at - capture.requested_at < RECORDER_MAY_JOIN {
+            return;
+        }
+        match capture.missing_since {
+            Some(since) if listed_at - since >= RECORDER_MAY_RETURN => {
+                let error = "its recorder is no longer in the room".to_owned();
+                self.infer_failure(id, FailureReason::Lost, Some(error), listed_at);
+            }
+            since => capture.missing_since = since.or(Some(listed_at)),
+        }
+    }
+
+    fn recorder_is_back(&mut self, id: CaptureId, listed_at: DateTime<Utc>) {
+        let disproves = |c: &Capture| {
+            self.is_decided_by(c, &Observation::Seen) && c.state.ended_at().is_none_or(|lost_at| listed_at > lost_at)
+        };
+        if self.capture(id).is_some_and(disproves) && self.make_way_for(id) {
+            self.conclude(id, Observation::Seen);
         }
     }
 
@@ -89,36 +105,20 @@ impl Meeting {
         if self.refusal(track, room).is_some() || self.refused_by_recorder(id).is_some() {
             return false;
         }
-        if self.recordings_of(id).any(Recording::is_open) {
+        if self.captures_of(id).any(Capture::is_open) {
             return false;
         }
-        let recordings = self.recordings_of(id).collect::<Vec<_>>();
-        let failed = recordings.iter().rev().take_while(|r| has_failed(r));
-        let failures = failed.fold(0_i32, |sum, r| sum.saturating_add(r.attempts));
-        let last = self.recordings_of(id).map(|r| r.requested_at).max();
+        let captures = self.captures_of(id).collect::<Vec<_>>();
+        let failed = captures.iter().rev().take_while(|c| self.has_failed(c));
+        let failures = failed.fold(0_i32, |sum, c| sum.saturating_add(c.attempts));
+        let last = captures.iter().map(|c| c.requested_at).max();
         last.is_none_or(|last| now - last >= backoff(failures))
     }
-}
 
-impl Recording {
-    /// Notes that a list lacks the recorder of this open recording. Two lists that are far enough apart conclude a loss.
-    fn recorder_is_missing(&mut self, listed_at: DateTime<Utc>) {
-        if self.state == RecordingState::Requested && listed_at - self.requested_at < RECORDER_MAY_JOIN {
-            return;
-        }
-        match self.missing_since {
-            Some(since) if listed_at - since >= RECORDER_MAY_RETURN => {
-                let error = "its recorder is no longer in the room".to_owned();
-                self.infer_failure(FailureReason::Lost, Some(error), listed_at);
-            }
-            since => self.missing_since = since.or(Some(listed_at)),
-        }
+    /// Whether a capture ended without a file. Only such captures slow down further requests.
+    fn has_failed(&self, capture: &Capture) -> bool {
+        !capture.is_open() && !self.has_file(capture.id)
     }
-}
-
-/// Whether a recording ended without a file. Only such recordings slow down further requests.
-fn has_failed(recording: &Recording) -> bool {
-    !recording.is_open() && recording.state.file().is_none()
 }
 
 /// Returns the least time between two requests after this many failures in a row.

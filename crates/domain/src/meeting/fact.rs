@@ -1,6 +1,7 @@
 //! What happened in a meeting, for those who are told: logs, metrics, and customers ([`crate::feed`]).
 
 use super::{Meeting, MeetingHead};
+use crate::capture::Capture;
 use crate::recording::{FailureReason, Recording, RecordingState, Transcription};
 use crate::text_enum::text_enum;
 use crate::{MeetingId, RecordingId};
@@ -84,7 +85,8 @@ pub(super) fn facts(before: Option<&Meeting>, after: &Meeting) -> Vec<Fact> {
     }
     for recording in &after.recordings {
         let old = before.and_then(|b| b.recording(recording.id));
-        let kinds = of_recording(old, recording);
+        let capture = after.capture(recording.capture_id);
+        let kinds = of_recording(old, recording, capture);
         facts.extend(kinds.map(|kind| Fact::of_recording(kind, &after.head, recording)));
     }
     let withdrawn = before.iter().flat_map(|b| &b.recordings);
@@ -96,8 +98,12 @@ pub(super) fn facts(before: Option<&Meeting>, after: &Meeting) -> Vec<Fact> {
     facts
 }
 
-fn of_recording(before: Option<&Recording>, after: &Recording) -> impl Iterator<Item = FactKind> + use<> {
-    let state = Some(of_state(&after.state)).filter(|kind| is_news(*kind, before, after));
+fn of_recording(
+    before: Option<&Recording>,
+    after: &Recording,
+    capture: Option<&Capture>,
+) -> impl Iterator<Item = FactKind> + use<> {
+    let state = Some(of_state(&after.state)).filter(|kind| is_news(*kind, before, after, capture));
     let is_new = |holds: fn(&Recording) -> bool| holds(after) && !before.is_some_and(holds);
     let accepted = is_new(|r| r.acceptance.is_some()).then_some(FactKind::RecordingAccepted);
     let transcribed = is_new(|r| r.transcription == Transcription::Done).then_some(FactKind::RecordingTranscribed);
@@ -117,9 +123,10 @@ fn of_state(state: &RecordingState) -> FactKind {
 
 /// Whether what the new state tells was not told before. An attempt that repeats another is not told, nor that it fails for
 /// the same reason.
-fn is_news(kind: FactKind, before: Option<&Recording>, after: &Recording) -> bool {
+fn is_news(kind: FactKind, before: Option<&Recording>, after: &Recording, capture: Option<&Capture>) -> bool {
     let Some(before) = before else { return true };
-    let repeats = |failure| after.earlier_failure == Some(failure) && before.state == RecordingState::Requested;
+    let earlier = capture.and_then(|capture| capture.earlier_failure);
+    let repeats = |failure| earlier == Some(failure) && before.state == RecordingState::Requested;
     of_state(&before.state) != kind
         && kind != FactKind::RecordingRequested
         && !after.state.failure().is_some_and(repeats)

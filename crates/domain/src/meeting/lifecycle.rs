@@ -73,6 +73,7 @@ pub(super) fn open_meeting(
         participants: Vec::new(),
         connections: Vec::new(),
         tracks: Vec::new(),
+        captures: Vec::new(),
         recordings: Vec::new(),
     }
 }

@@ -5,18 +5,19 @@
 //! ([`Meeting::apply_report`] and the functions beside it). Each returns a [`Change`]: rows to write and jobs to queue
 //! in one transaction. The order in which a meeting's events arrive, and how often, makes no difference to the result.
 
+mod captures;
 mod change;
 mod completeness;
 mod coverage;
 mod event_context;
 mod fact;
+mod files;
 mod find;
 mod intervals;
 mod job_results;
 mod lifecycle;
 mod participants;
 mod reconcile;
-mod recordings;
 mod reopen;
 mod state;
 mod tracks;

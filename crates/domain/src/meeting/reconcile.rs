@@ -95,15 +95,16 @@ impl Meeting {
         })
     }
 
-    /// Fails recordings that are still open 5 min after the meeting closed, so that its transcript can be made.
-    pub fn fail_stuck_recordings(&self, now: DateTime<Utc>) -> Change {
+    /// Fails captures that are still open 5 min after the meeting closed, so that its transcript can be made.
+    pub fn fail_stuck_captures(&self, now: DateTime<Utc>) -> Change {
         self.edited(|meeting| {
             let is_over = meeting
                 .head
                 .ended_at()
                 .is_some_and(|ended_at| now - ended_at >= STUCK_AFTER);
-            for recording in meeting.recordings.iter_mut().filter(|r| is_over && r.is_open()) {
-                recording.infer_failure(FailureReason::Stuck, None, now);
+            let open = meeting.captures.iter().filter(|c| is_over && c.is_open());
+            for id in open.map(|c| c.id).collect::<Vec<_>>() {
+                meeting.infer_failure(id, FailureReason::Stuck, None, now);
             }
         })
     }

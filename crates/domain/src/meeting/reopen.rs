@@ -1,9 +1,10 @@
 //! What can be tried again after it was given up.
 
 use super::{Change, Env, Meeting, Outcome};
-use crate::RecordingId;
+use crate::capture::Capture;
 use crate::job::Job;
 use crate::recording::{FailureReason, Recording, Transcription};
+use crate::{CaptureId, RecordingId};
 
 /// Why something is not tried again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,7 +13,7 @@ pub enum CannotReopen {
     #[error("the recording no longer exists")]
     Gone,
     /// The request was answered.
-    #[error("the recording is {0}; there is nothing to request")]
+    #[error("the capture is {0}; there is nothing to request")]
     Requested(&'static str),
     /// The track is over.
     #[error("the track has ended; it can no longer be recorded")]
@@ -44,7 +45,7 @@ impl Meeting {
     /// The job can no longer have an effect.
     pub fn reopen(&self, job: &Job, env: Env<'_>) -> Result<Change, CannotReopen> {
         let change = match *job {
-            Job::StartRecording { recording_id: id } => self.reopen_start(id, env)?,
+            Job::StartRecording { capture_id: id } => self.reopen_start(id, env)?,
             Job::AcceptRecording { recording_id: id } => self.reopen_acceptance(id)?,
             Job::TranscribeTrack { recording_id: id } => self.reopen_transcription(id)?,
             Job::CheckRoom { .. } if !self.head.is_open() => return Err(CannotReopen::MeetingClosed),
@@ -56,25 +57,25 @@ impl Meeting {
         Ok(change.with_job(job.clone()))
     }
 
-    fn reopen_start(&self, id: RecordingId, env: Env<'_>) -> Result<Change, CannotReopen> {
-        let recording = self.recording(id).ok_or(CannotReopen::Gone)?;
-        let is_unanswered = recording.platform_id.is_none() && (recording.is_guess() || recording.is_open());
+    fn reopen_start(&self, id: CaptureId, env: Env<'_>) -> Result<Change, CannotReopen> {
+        let capture = self.capture(id).ok_or(CannotReopen::Gone)?;
+        let is_unanswered = capture.platform_id.is_none() && (capture.is_guess() || capture.is_open());
         if !is_unanswered {
-            return Err(CannotReopen::Requested(recording.state.as_str()));
+            return Err(CannotReopen::Requested(capture.state.as_str()));
         }
-        let is_live = self.live_tracks().any(|track| track == recording.track_id);
+        let is_live = capture.track().is_none() || self.live_tracks().any(|track| capture.is_of(track));
         if !is_live || !self.head.is_open() {
             return Err(CannotReopen::TrackEnded);
         }
-        if self
-            .recordings_of(recording.track_id)
-            .any(|r| r.id != id && r.is_open())
-        {
+        let is_same = |c: &Capture| c.target == capture.target && c.id != id;
+        if self.captures.iter().any(|c| is_same(c) && c.is_open()) {
             return Err(CannotReopen::RecordedElsewhere);
         }
-        Ok(self.edit_recording(id, |recording| match recording.is_open() {
-            true => recording.requested_at = env.now,
-            false => recording.request_again(env.now),
+        Ok(self.edited(|meeting| {
+            meeting.edit_capture(id, |capture| match capture.is_open() {
+                true => capture.requested_at = env.now,
+                false => capture.request_again(env.now),
+            });
         }))
     }
 
@@ -86,7 +87,7 @@ impl Meeting {
         if recording.state.file().is_none() {
             return Err(CannotReopen::NoFile(described(recording)));
         }
-        Ok(self.edit_recording(id, Recording::believe_in_file))
+        Ok(self.edit_recording(id, |_, recording| recording.believe_in_file()))
     }
 
     fn reopen_transcription(&self, id: RecordingId) -> Result<Change, CannotReopen> {
@@ -95,7 +96,7 @@ impl Meeting {
             _ if recording.acceptance.is_none() => Err(CannotReopen::NotAccepted),
             Transcription::Done => Err(CannotReopen::Done("transcribed")),
             Transcription::Pending | Transcription::Dead => {
-                Ok(self.edit_recording(id, |recording| recording.transcription = Transcription::Pending))
+                Ok(self.edit_recording(id, |_, recording| recording.transcription = Transcription::Pending))
             }
         }
     }

@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 
 use super::{Change, Outcome};
+use crate::capture::Capture;
 use crate::clock::IdSource;
 use crate::participant::{Connection, Participant};
 use crate::platform_room::PlatformRoomRef;
 use crate::recording::Recording;
 use crate::track::Track;
-use crate::{Identity, MeetingId, ParticipantId, PlatformCaptureId, RecordingId, RoomId, TrackId, TrackSid};
+use crate::{CaptureId, Identity, MeetingId, ParticipantId, PlatformCaptureId, RecordingId, RoomId, TrackId, TrackSid};
 
 /// A meeting with all rows that belong to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +22,9 @@ pub struct Meeting {
     pub connections: Vec<Connection>,
     /// Every track that was published.
     pub tracks: Vec<Track>,
-    /// Every recording that was requested or adopted.
+    /// Every capture that was requested or adopted.
+    pub captures: Vec<Capture>,
+    /// Every recording of the captures.
     pub recordings: Vec<Recording>,
 }
 
@@ -110,18 +113,32 @@ impl Meeting {
         self.recordings.iter().find(|r| r.id == id)
     }
 
-    /// Finds the recording that a capture makes.
-    pub fn recording_of_capture(&self, id: &PlatformCaptureId) -> Option<&Recording> {
-        self.recordings.iter().find(|r| r.platform_id.as_ref() == Some(id))
+    /// Finds a capture by our id.
+    pub fn capture(&self, id: CaptureId) -> Option<&Capture> {
+        self.captures.iter().find(|c| c.id == id)
     }
 
-    /// Whether the transcript can be made: the meeting is closed and every recording is settled.
+    /// Finds a capture by the platform's id.
+    pub fn capture_by_platform_id(&self, id: &PlatformCaptureId) -> Option<&Capture> {
+        self.captures.iter().find(|c| c.platform_id.as_ref() == Some(id))
+    }
+
+    /// Whether the transcript can be made: the meeting is closed, every capture has ended, and every recording is settled.
     pub fn is_settled(&self) -> bool {
-        !self.head.is_open() && self.recordings.iter().all(Recording::is_settled)
+        let has_ended = |capture: &Capture| !capture.is_open();
+        !self.head.is_open() && self.captures.iter().all(has_ended) && self.recordings.iter().all(Recording::is_settled)
+    }
+
+    pub(super) fn captures_of(&self, track: TrackId) -> impl Iterator<Item = &Capture> {
+        self.captures.iter().filter(move |c| c.is_of(track))
     }
 
     pub(super) fn recordings_of(&self, track: TrackId) -> impl Iterator<Item = &Recording> {
-        self.recordings.iter().filter(move |r| r.track_id == track)
+        self.recordings.iter().filter(move |r| r.is_of(track))
+    }
+
+    pub(super) fn recordings_by(&self, capture: CaptureId) -> impl Iterator<Item = &Recording> {
+        self.recordings.iter().filter(move |r| r.capture_id == capture)
     }
 
     /// Returns the change that `edit` makes to a copy.

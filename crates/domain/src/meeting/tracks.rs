@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::intervals::earlier;
 use super::{Env, Meeting, Outcome};
 use crate::event::TrackEvent;
-use crate::recording::{FailureReason, RecordingState};
+use crate::recording::FailureReason;
 use crate::room::Room;
 use crate::track::{NotRecorded, Track};
 use crate::{ParticipantId, TrackId};
@@ -63,8 +63,7 @@ impl Meeting {
         let refusal = self.refusal(track, room);
         let id = self.tracks[track].id;
         if refusal.is_some() {
-            self.recordings
-                .retain(|r| r.track_id != id || r.state != RecordingState::Requested || r.platform_id.is_some());
+            self.withdraw(|capture| capture.is_of(id) && capture.is_unanswered());
         }
         let has_recording = self.recordings_of(id).next().is_some();
         let said = self.refused_by_recorder(id).or_else(|| self.silent(id));

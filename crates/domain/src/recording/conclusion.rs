@@ -1,12 +1,16 @@
-//! What may be concluded about a recording from what was observed, and which later observation overrules it: one table.
+//! What may be concluded about a capture and its recordings from what was observed, and which later observation overrules
+//! it: one table.
 //!
 //! Only the recorder says that a track had no audio. Only a store that answers says that an object is missing. Only the
 //! platform says that a meeting is over. Everything else is a guess, and later knowledge overrules a guess.
 
+use chrono::{DateTime, Utc};
+
 use super::state::{Active, Complete, Failed, FailureReason, ReasonSource, RecordingState};
 use super::{Recording, Transcription};
+use crate::capture::{Capture, CaptureEnd, CaptureFailure, CaptureState};
 
-/// What was observed about a recording, and by whom.
+/// What was observed about a capture or a recording, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observation {
     /// The recorder reports that it is connected to the track.
@@ -86,27 +90,94 @@ fn decides(observed: Observed, standing: Standing) -> bool {
     row[standing as usize]
 }
 
-impl Recording {
-    /// Whether an observation would change what is concluded about this recording.
-    pub(crate) fn is_decided_by(&self, observation: &Observation) -> bool {
-        decides(observation.kind(), self.standing())
-    }
+/// Whether an observation changes what is concluded about a capture and the recording that it concerns, if there is one.
+pub(crate) fn is_decided(capture: &Capture, recording: Option<&Recording>, observation: &Observation) -> bool {
+    let standing = recording.map_or_else(|| capture.standing(), |recording| recording.standing(capture));
+    decides(observation.kind(), standing)
+}
 
-    /// Concludes what the table allows from an observation; nothing if it allows nothing.
-    pub(crate) fn conclude(&mut self, observation: Observation) {
-        if !self.is_decided_by(&observation) {
-            return;
-        }
+/// Concludes what the table allows from an observation of a capture that makes one recording; nothing if it allows nothing.
+pub(crate) fn conclude(capture: &mut Capture, recording: &mut Recording, observation: Observation) {
+    if is_decided(capture, Some(recording), &observation) {
+        capture.note(&observation);
+        recording.note(capture, observation);
+    }
+}
+
+/// Concludes what the table allows from an observation of a capture that makes a recording of each of its files. What it
+/// says about the files is concluded for each of them ([`conclude_file`]).
+pub(crate) fn conclude_capture(capture: &mut Capture, observation: &Observation) {
+    if is_decided(capture, None, observation) {
+        capture.note(observation);
+    }
+}
+
+/// Concludes what the table allows from an observation of a file.
+pub(crate) fn conclude_file(capture: &Capture, recording: &mut Recording, observation: Observation) {
+    if is_decided(capture, Some(recording), &observation) {
+        recording.note(capture, observation);
+    }
+}
+
+impl Capture {
+    fn note(&mut self, observation: &Observation) {
         let before = self.state.as_str();
         match observation {
             Observation::Recording(active) => self.become_active(active.started_at),
             Observation::Seen => self.become_active(None),
-            Observation::Stored(complete) => self.end(RecordingState::Complete(complete)),
-            Observation::Ended(failed) => self.end(RecordingState::Failed(failed)),
+            Observation::Stored(complete) => self.end(None, complete.started_at, complete.ended_at),
+            Observation::Ended(failed) => self.end(Some(failed), failed.started_at, failed.ended_at),
             Observation::Inferred(failed) => {
                 let started_at = failed.started_at.or(self.state.started_at());
-                self.state = RecordingState::Failed(Failed { started_at, ..failed });
+                self.end(Some(failed), started_at, failed.ended_at);
             }
+            Observation::Verified | Observation::Refused(..) | Observation::NotVerified(_) => {}
+        }
+        if self.state.as_str() != before {
+            (self.missing_since, self.last_error) = (None, None);
+        }
+    }
+
+    fn become_active(&mut self, started_at: Option<DateTime<Utc>>) {
+        let started_at = started_at.or(self.state.started_at());
+        self.state = CaptureState::Active(Active { started_at });
+    }
+
+    fn end(&mut self, failed: Option<&Failed>, started_at: Option<DateTime<Utc>>, ended_at: Option<DateTime<Utc>>) {
+        let failure = failed.map(|failed| CaptureFailure {
+            reason: failed.reason,
+            error: failed.error.clone(),
+        });
+        self.state = CaptureState::Ended(CaptureEnd {
+            failure,
+            started_at,
+            ended_at,
+        });
+    }
+
+    fn standing(&self) -> Standing {
+        match &self.state {
+            CaptureState::Requested => Standing::Requested,
+            CaptureState::Active(_) => Standing::Active,
+            CaptureState::Ended(end) => match end.failure.as_ref().map(|failure| failure.reason) {
+                None => Standing::Whole,
+                Some(FailureReason::Stuck) => Standing::Stuck,
+                Some(reason) if reason.is_guess() => Standing::Guess,
+                Some(_) => Standing::NoFile,
+            },
+        }
+    }
+}
+
+impl Recording {
+    /// Takes over what an observation says. What a recorder reports at its end is yet to be verified, also if an earlier part
+    /// of its file was given up.
+    pub(crate) fn note(&mut self, capture: &Capture, observation: Observation) {
+        let before = self.state.as_str();
+        match observation {
+            Observation::Stored(complete) => self.end(RecordingState::Complete(complete)),
+            Observation::Ended(failed) => self.end(RecordingState::Failed(failed)),
+            Observation::Recording(_) | Observation::Seen | Observation::Inferred(_) => self.follow(capture),
             Observation::Verified => self.believe_in_file(),
             Observation::Refused(reason, error) => self.doubt_file(reason, error),
             Observation::NotVerified(error) => self.doubt_file(FailureReason::NotAccepted, error),
@@ -116,12 +187,6 @@ impl Recording {
         }
     }
 
-    fn become_active(&mut self, started_at: Option<chrono::DateTime<chrono::Utc>>) {
-        let started_at = started_at.or(self.state.started_at());
-        self.state = RecordingState::Active(Active { started_at });
-    }
-
-    /// What the recorder reports at its end is yet to be verified, also if an earlier part of its file was given up.
     fn end(&mut self, state: RecordingState) {
         self.state = state;
         self.transcription = Transcription::Pending;
@@ -169,20 +234,18 @@ impl Recording {
         (self.missing_since, self.last_error) = (None, None);
     }
 
-    fn standing(&self) -> Standing {
-        match &self.state {
-            _ if self.acceptance.is_some() => Standing::Accepted,
-            RecordingState::Requested => Standing::Requested,
-            RecordingState::Active(_) => Standing::Active,
-            RecordingState::Complete(_) => Standing::Whole,
-            RecordingState::Failed(failed) => match (failed.reason, failed.reason.source()) {
-                (FailureReason::Stuck, _) => Standing::Stuck,
-                (FailureReason::NotAccepted, _) => Standing::NotVerified,
-                (_, ReasonSource::Guess) => Standing::Guess,
-                (_, ReasonSource::Store) => Standing::Refused,
-                (_, ReasonSource::Recorder) if failed.file.is_some() => Standing::Cut,
-                (_, ReasonSource::Recorder) => Standing::NoFile,
-            },
+    fn standing(&self, capture: &Capture) -> Standing {
+        if self.acceptance.is_some() {
+            return Standing::Accepted;
+        }
+        if self.state.file().is_none() {
+            return capture.standing();
+        }
+        match self.state.failure().map(FailureReason::source) {
+            None => Standing::Whole,
+            Some(ReasonSource::Recorder) => Standing::Cut,
+            Some(ReasonSource::Store) => Standing::Refused,
+            Some(ReasonSource::Guess) => Standing::NotVerified,
         }
     }
 }

@@ -1,7 +1,6 @@
-//! A recording: the request for one track, the capture that answers it, and the stored file.
+//! A recording: one file, of one person or mixed. A [capture](crate::capture) makes it.
 
 mod acceptance;
-pub(crate) mod capture_report;
 pub mod conclusion;
 mod coverage;
 mod lifecycle;
@@ -12,5 +11,5 @@ mod tests;
 
 pub use acceptance::{Acceptance, VerifiedRecording};
 pub use coverage::{Coverage, Hole};
-pub use lifecycle::{Recording, Transcription};
+pub use lifecycle::{RecordedTrack, Recording, Transcription};
 pub use state::{Active, Complete, Failed, FailureReason, ReasonSource, RecordedFile, RecordingState};

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::ObjectKey;
+use crate::capture::CaptureState;
 use crate::text_enum::text_enum;
 
 text_enum! {
@@ -87,7 +88,8 @@ impl FailureReason {
     }
 }
 
-/// The state of a recording, with the data of that state.
+/// The state of a recording, with the data of that state. A recording without a file is in the state of its capture
+/// ([`Self::without_file`]); one with a file stands for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordingState {
     /// Requested; a capture may already be running.
@@ -158,6 +160,23 @@ impl RecordedFile {
 }
 
 impl RecordingState {
+    /// Returns the state of a recording that has no file.
+    pub fn without_file(capture: &CaptureState) -> Self {
+        let end = match capture {
+            CaptureState::Requested => return Self::Requested,
+            CaptureState::Active(active) => return Self::Active(active.clone()),
+            CaptureState::Ended(end) => end,
+        };
+        let failure = end.failure.as_ref();
+        Self::Failed(Failed {
+            reason: failure.map_or(FailureReason::NoFile, |failure| failure.reason),
+            error: failure.and_then(|failure| failure.error.clone()),
+            file: None,
+            started_at: end.started_at,
+            ended_at: end.ended_at,
+        })
+    }
+
     /// Returns the value of the `state` column.
     pub fn as_str(&self) -> &'static str {
         match self {

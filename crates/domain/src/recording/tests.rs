@@ -1,18 +1,19 @@
-//! What is concluded about a recording, as a table of every state and every observation.
+//! What is concluded about a capture and its recording, as a table of every state and every observation.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::conclusion::Observation;
+use super::conclusion::{Observation, conclude};
 use super::*;
 use crate::ObjectKey;
+use crate::capture::{Capture, CaptureState, CaptureTarget, CapturedTrack};
 use crate::event::{CaptureReport, CaptureStatus, CapturedFile};
 use crate::manifest::Fit;
-use crate::{MeetingId, RecordingId, SampleTime, TrackId, UnixNanos};
+use crate::{CaptureId, MeetingId, RecordingId, SampleTime, TrackId, UnixNanos};
 
 #[test]
 fn every_observation_of_every_state_concludes_what_the_table_says() {
-    let states: [(&str, Recording); 11] = [
+    let states: [(&str, Pair); 11] = [
         ("requested", requested()),
         ("active", concluded(&[recording()])),
         ("lost", concluded(&[recording(), inferred(FailureReason::Lost)])),
@@ -112,9 +113,9 @@ fn the_older_word_of_a_reason_is_read_and_no_longer_written() {
 #[test]
 fn the_first_word_of_our_recorders_error_is_the_reason() {
     let reason = |status: CaptureStatus, error: Option<&str>| {
-        let mut recording = requested();
-        recording.apply_report(&report(status, error, None));
-        recording.state.failure().map(FailureReason::as_str)
+        let mut pair = requested();
+        pair.report(&report(status, error, None));
+        pair.recording.state.failure().map(FailureReason::as_str)
     };
     let table = [
         (CaptureStatus::Failed, Some("interrupted: it was killed"), "interrupted"),
@@ -159,10 +160,11 @@ fn a_failed_capture_has_a_file_only_if_it_says_how_large_it_is() {
             size_bytes,
             ..CapturedFile::default()
         };
-        let mut recording = requested();
+        let mut pair = requested();
 
-        recording.apply_report(&report(CaptureStatus::Failed, Some("interrupted: x"), Some(file)));
+        pair.report(&report(CaptureStatus::Failed, Some("interrupted: x"), Some(file)));
 
+        let recording = pair.recording;
         assert_eq!(recording.state.file().is_some(), has_file, "{key:?} {size_bytes:?}");
         assert_eq!(recording.awaits_acceptance(), has_file);
         assert_eq!(recording.is_settled(), !has_file);
@@ -171,8 +173,9 @@ fn a_failed_capture_has_a_file_only_if_it_says_how_large_it_is() {
 
 #[test]
 fn a_store_says_twice_and_minutes_apart_that_an_object_is_missing_but_a_mismatch_once() {
-    let refuse = |recording: &mut Recording, reason, minute| {
-        recording.refuse(reason, "no such key".to_owned(), now() + TimeDelta::minutes(minute));
+    let refuse = |Pair { capture, recording }: &mut Pair, reason, minute| {
+        let at = now() + TimeDelta::minutes(minute);
+        recording.refuse(capture, reason, "no such key".to_owned(), at);
         recording.state.failure()
     };
     let mut missing = concluded(&[stored()]);
@@ -189,29 +192,29 @@ fn a_store_says_twice_and_minutes_apart_that_an_object_is_missing_but_a_mismatch
 
 #[test]
 fn a_refused_part_of_a_file_keeps_what_the_recorder_said_and_is_no_longer_waited_for() {
-    let mut recording = concluded(&[ended(FailureReason::Interrupted, true)]);
+    let mut pair = concluded(&[ended(FailureReason::Interrupted, true)]);
 
-    recording.conclude(refused());
+    pair.conclude(refused());
 
-    let RecordingState::Failed(failed) = &recording.state else {
-        panic!("{recording:?}")
+    let RecordingState::Failed(failed) = &pair.recording.state else {
+        panic!("{pair:?}")
     };
     assert_eq!(failed.reason, FailureReason::Interrupted);
     assert_eq!(
         failed.error.as_deref(),
         Some("interrupted; its file was not accepted (object_missing): gone")
     );
-    assert!(recording.is_settled() && !recording.awaits_acceptance());
-    recording.conclude(stored());
-    assert!(recording.awaits_acceptance(), "the whole file came later");
+    assert!(pair.recording.is_settled() && !pair.recording.awaits_acceptance());
+    pair.conclude(stored());
+    assert!(pair.recording.awaits_acceptance(), "the whole file came later");
 }
 
 #[test]
 fn a_part_of_a_file_is_settled_once_it_is_transcribed() {
-    let mut recording = concluded(&[ended(FailureReason::Interrupted, true)]);
+    let Pair { capture, mut recording } = concluded(&[ended(FailureReason::Interrupted, true)]);
     let mut steps = vec![recording.is_settled()];
 
-    recording.accept(verified(), now(), now());
+    recording.accept(&capture, verified(), now(), now());
     steps.push(recording.awaits_transcription());
     recording.transcription = Transcription::Done;
     steps.push(recording.is_settled());
@@ -220,7 +223,7 @@ fn a_part_of_a_file_is_settled_once_it_is_transcribed() {
     assert_eq!(recording.state.failure(), Some(FailureReason::Interrupted));
 }
 
-fn outline(recording: &Recording) -> String {
+fn outline(Pair { recording, .. }: &Pair) -> String {
     let reason = recording.state.failure().map(|reason| format!(" {reason}"));
     let file = recording.state.file().map(|_| " with file");
     let dead = (recording.transcription == Transcription::Dead).then_some(", given up");
@@ -234,16 +237,42 @@ fn outline(recording: &Recording) -> String {
     .concat()
 }
 
-fn concluded(observations: &[Observation]) -> Recording {
-    let mut recording = requested();
-    observations.iter().cloned().for_each(|o| recording.conclude(o));
-    recording
+/// A capture of a track, and its recording.
+#[derive(Clone, Debug, PartialEq)]
+struct Pair {
+    capture: Capture,
+    recording: Recording,
 }
 
-fn accepted() -> Recording {
-    let mut recording = concluded(&[stored()]);
-    recording.accept(verified(), now(), now());
-    recording
+impl Pair {
+    fn conclude(&mut self, observation: Observation) {
+        conclude(&mut self.capture, &mut self.recording, observation);
+        if self.recording.state.file().is_none() {
+            let derived = RecordingState::without_file(&self.capture.state);
+            assert_eq!(
+                self.recording.state, derived,
+                "a recording without a file follows its capture"
+            );
+        }
+    }
+
+    fn report(&mut self, report: &CaptureReport) {
+        if let Some(observation) = self.capture.observation(report) {
+            self.conclude(observation);
+        }
+    }
+}
+
+fn concluded(observations: &[Observation]) -> Pair {
+    let mut pair = requested();
+    observations.iter().cloned().for_each(|o| pair.conclude(o));
+    pair
+}
+
+fn accepted() -> Pair {
+    let mut pair = concluded(&[stored()]);
+    pair.recording.accept(&pair.capture, verified(), now(), now());
+    pair
 }
 
 fn recording() -> Observation {
@@ -301,7 +330,7 @@ fn report(status: CaptureStatus, error: Option<&str>, file: Option<CapturedFile>
         updated_at: None,
         error: error.map(str::to_owned),
         details: None,
-        file,
+        files: Vec::from_iter(file),
         manifest_location: None,
         started_at: None,
         ended_at: None,
@@ -322,25 +351,26 @@ fn verified() -> VerifiedRecording {
     }
 }
 
-fn requested() -> Recording {
-    Recording {
-        id: RecordingId(Uuid::nil()),
+fn requested() -> Pair {
+    let capture = Capture {
+        id: CaptureId(Uuid::nil()),
         meeting_id: MeetingId(Uuid::nil()),
-        track_id: TrackId(Uuid::nil()),
-        identity: "zoe".into(),
-        platform_room_sid: "RM_1".into(),
-        track_sid: "TR_1".into(),
+        target: CaptureTarget::Track(CapturedTrack {
+            id: TrackId(Uuid::nil()),
+            sid: "TR_1".into(),
+            identity: "zoe".into(),
+        }),
         platform_id: None,
         requested_at: now(),
         attempts: 1,
         earlier_failure: None,
         reported_at: None,
-        state: RecordingState::Requested,
+        state: CaptureState::Requested,
         missing_since: None,
         last_error: None,
-        acceptance: None,
-        transcription: Transcription::Pending,
-    }
+    };
+    let recording = Recording::new(RecordingId(Uuid::nil()), &capture);
+    Pair { capture, recording }
 }
 
 fn now() -> DateTime<Utc> {

@@ -7,6 +7,9 @@ use crate::{Identity, MeetingId, RecordingId, TrackSid};
 pub mod accuracy;
 pub mod render;
 
+/// The identity of a speaker who is not known, because a recording holds several people in one. Nobody else has it.
+pub const UNKNOWN_SPEAKER: &str = "";
+
 /// One spoken word on the meeting's clock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -25,7 +28,7 @@ pub struct Word {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Segment {
-    /// Identity of the speaker.
+    /// Identity of the speaker. Empty if the speaker is not known, because the recording holds several people in one.
     pub speaker: Identity,
     /// Start of the first word, in milliseconds since the meeting began.
     pub start_ms: i64,
@@ -53,7 +56,7 @@ pub struct Speaker {
 pub struct Missing {
     /// The recording that the reason concerns. Null if none was requested for the track.
     pub recording_id: Option<RecordingId>,
-    /// Who published the track.
+    /// Who published the track. Empty if the recording holds several people in one.
     pub identity: Identity,
     /// Stable code: `late`, `cut`, `never_recorded`, `e2ee`, `codec`, `lost_packets`, `connection_lost`,
     /// `recorder_restarted`, `disk_full`, `overload`, `transcription_failed`, or the `reason` of the recording, which failed.
@@ -119,6 +122,10 @@ impl Transcript {
             .speakers
             .iter()
             .find(|s| s.identity == *identity && !s.display_name.trim().is_empty());
-        named.map_or(identity.as_str(), |s| &s.display_name)
+        match named {
+            Some(speaker) => &speaker.display_name,
+            None if identity.as_str() == UNKNOWN_SPEAKER => "Unknown speaker",
+            None => identity.as_str(),
+        }
     }
 }

@@ -84,7 +84,7 @@ pub fn report(id: &str, status: CaptureStatus) -> CaptureReport {
         updated_at: None,
         error: None,
         details: None,
-        file: None,
+        files: Vec::new(),
         manifest_location: None,
         started_at: None,
         ended_at: None,

@@ -135,7 +135,7 @@ fn report(sent: &wire::Egress, key_of: &KeyOfLocation) -> CaptureReport {
         updated_at: nanos(sent.updated_at),
         error: non_empty(&sent.error).map(str::to_owned),
         details: non_empty(&sent.details).map(str::to_owned),
-        file: file.map(|file| egress_file(file, key_of)),
+        files: file.map(|file| egress_file(file, key_of)).into_iter().collect(),
         manifest_location: non_empty(&sent.manifest_location).map(str::to_owned),
         started_at: nanos(sent.started_at),
         ended_at: nanos(sent.ended_at),
@@ -148,6 +148,7 @@ fn egress_file(sent: &wire::File, key_of: &KeyOfLocation) -> CapturedFile {
         started_at: nanos(sent.started_at),
         ended_at: nanos(sent.ended_at),
         size_bytes: (sent.size > 0).then_some(sent.size),
+        ..CapturedFile::default()
     }
 }
 

@@ -72,7 +72,12 @@ fn report(sent: proto::EgressInfo, key_of: &KeyOfLocation) -> CaptureReport {
         updated_at: nanos(sent.updated_at),
         error: non_empty(&sent.error).map(str::to_owned),
         details: non_empty(&sent.details).map(str::to_owned),
-        file: sent.file_results.first().map(|sent| file(sent, key_of)),
+        files: sent
+            .file_results
+            .first()
+            .map(|sent| file(sent, key_of))
+            .into_iter()
+            .collect(),
         manifest_location: non_empty(&sent.manifest_location).map(str::to_owned),
         started_at: nanos(sent.started_at),
         ended_at: nanos(sent.ended_at),
@@ -99,5 +104,6 @@ fn file(sent: &proto::FileInfo, key_of: &KeyOfLocation) -> CapturedFile {
         started_at: nanos(sent.started_at),
         ended_at: nanos(sent.ended_at),
         size_bytes: (sent.size > 0).then_some(sent.size),
+        ..CapturedFile::default()
     }
 }

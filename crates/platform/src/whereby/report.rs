@@ -44,7 +44,7 @@ pub fn listed(recording: &WherebyRecording) -> CaptureReport {
         updated_at: None,
         error: None,
         details: None,
-        file: None,
+        files: Vec::new(),
         manifest_location: None,
         started_at: recording.started_at,
         ended_at: recording.ended_at,

@@ -79,8 +79,9 @@ fn the_captured_egress_writes_to_a_path_that_we_did_not_request_and_is_not_adopt
 
     let meeting = replay(&events).expect("a meeting");
 
-    let recordings: Vec<_> = meeting.recordings.iter().map(|r| (&r.state, &r.platform_id)).collect();
-    assert_eq!(recordings, [(&RecordingState::Requested, &None)]);
+    let recordings: Vec<_> = meeting.recordings.iter().map(|r| &r.state).collect();
+    assert_eq!(recordings, [&RecordingState::Requested]);
+    assert_eq!(meeting.captures[0].platform_id, None);
     assert_any_order(&events);
 }
 
@@ -168,6 +169,7 @@ fn apply_change(meeting: &mut Option<Meeting>, change: Change) {
         participants: merge_rows(old.map(|m| &m.participants), change.participants, |p| p.id.0),
         connections: merge_rows(old.map(|m| &m.connections), change.connections, |c| c.id.0),
         tracks: merge_rows(old.map(|m| &m.tracks), change.tracks, |t| t.id.0),
+        captures: merge_rows(old.map(|m| &m.captures), change.captures, |c| c.id.0),
         recordings: merge_rows(old.map(|m| &m.recordings), change.recordings, |r| r.id.0),
         head,
     });
@@ -201,11 +203,10 @@ fn outline(meeting: &Option<Meeting>) -> Vec<String> {
             t.sid, t.published_at, t.unpublished_at, t.not_recorded
         )
     }));
-    lines.extend(
-        m.recordings
-            .iter()
-            .map(|r| format!("{} {:?} {:?}", r.track_sid, r.platform_id, r.state)),
-    );
+    lines.extend(m.recordings.iter().map(|r| {
+        let platform_id = m.capture(r.capture_id).and_then(|c| c.platform_id.as_ref());
+        format!("{:?} {platform_id:?} {:?}", r.track.as_ref().map(|t| &t.sid), r.state)
+    }));
     lines.sort();
     lines
 }

@@ -187,7 +187,7 @@ fn egress_reports_are_parsed_from_start_to_end() {
     };
 
     let ended = report("07-egress_ended-complete");
-    let file = ended.file.unwrap();
+    let file = &ended.files[0];
     assert_eq!(report("04-egress_started").status, CaptureStatus::Starting);
     assert_eq!(report("06-egress_updated-ending").status, CaptureStatus::Ending);
     assert_eq!(ended.status, CaptureStatus::Complete);

@@ -30,7 +30,7 @@ impl NewJobs {
 mod tests {
     use std::time::Duration;
 
-    use domain::{RecordingId, job::Job};
+    use domain::{CaptureId, job::Job};
     use uuid::Uuid;
 
     use super::*;
@@ -44,7 +44,7 @@ mod tests {
         let mut tx = pool.begin().await.unwrap();
 
         let job = Job::StartRecording {
-            recording_id: RecordingId(Uuid::nil()),
+            capture_id: CaptureId(Uuid::nil()),
         };
         crate::jobs::add(&mut tx, &[job]).await.unwrap();
         tx.commit().await.unwrap();

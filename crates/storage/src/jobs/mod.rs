@@ -45,7 +45,7 @@ pub async fn add(conn: &mut PgConnection, jobs: &[Job]) -> Result<(), StorageErr
 
 #[cfg(test)]
 mod tests {
-    use domain::RecordingId;
+    use domain::{CaptureId, RecordingId};
     use sqlx::PgPool;
 
     use super::*;
@@ -54,7 +54,7 @@ mod tests {
     async fn a_waiting_job_is_not_queued_twice(pool: PgPool) {
         let mut conn = pool.acquire().await.unwrap();
         let start = Job::StartRecording {
-            recording_id: RecordingId(Uuid::nil()),
+            capture_id: CaptureId(Uuid::nil()),
         };
         let accept = Job::AcceptRecording {
             recording_id: RecordingId(Uuid::nil()),

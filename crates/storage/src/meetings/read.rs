@@ -10,7 +10,7 @@ use domain::{
 use sqlx::PgConnection;
 
 use super::row::HeadRow;
-use crate::{StorageError, connections, participants, recordings, row::Row, tracks};
+use crate::{StorageError, captures, connections, participants, recordings, row::Row, tracks};
 
 /// A meeting as the API shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,12 +79,13 @@ pub async fn find_whole(conn: &mut PgConnection, id: MeetingId) -> Result<Option
     }
 }
 
-/// Loads a meeting with its participants, connections, tracks and recordings.
+/// Loads a meeting with its participants, connections, tracks, captures and recordings.
 pub(super) async fn load(conn: &mut PgConnection, head: MeetingHead) -> Result<Meeting, StorageError> {
     Ok(Meeting {
         participants: participants::list_for_meeting(conn, head.id).await?,
         connections: connections::list_for_meeting(conn, head.id).await?,
         tracks: tracks::list_for_meeting(conn, head.id).await?,
+        captures: captures::list_for_meeting(conn, head.id).await?,
         recordings: recordings::list_for_meeting(conn, head.id).await?,
         head,
     })

@@ -142,7 +142,7 @@ async fn a_save_queues_jobs_in_the_callers_transaction(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let meeting = support::meeting_with_track(&mut conn).await;
     let job = Job::StartRecording {
-        recording_id: meeting.recordings[0].id,
+        capture_id: meeting.captures[0].id,
     };
     let change = Change {
         jobs: vec![job],

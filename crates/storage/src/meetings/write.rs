@@ -10,7 +10,9 @@ use domain::{
 use sqlx::PgConnection;
 
 use super::{read::load, row::HeadRow};
-use crate::{StorageError, connections, events, jobs, participants, platform_rooms, recordings, rooms, tracks};
+use crate::{
+    StorageError, captures, connections, events, jobs, participants, platform_rooms, recordings, rooms, tracks,
+};
 
 /// What to do with a platform room whose name no room of ours has.
 #[derive(Clone, Copy, Debug)]
@@ -84,8 +86,11 @@ pub async fn save(conn: &mut PgConnection, change: &Change) -> Result<(), Storag
     for track in &change.tracks {
         tracks::save(conn, track).await?;
     }
-    for recording in &change.withdrawn {
-        recordings::delete(conn, *recording).await?;
+    for capture in &change.withdrawn {
+        captures::delete(conn, *capture).await?;
+    }
+    for capture in &change.captures {
+        captures::save(conn, capture).await?;
     }
     for recording in &change.recordings {
         recordings::save(conn, recording).await?;

@@ -6,10 +6,8 @@ mod read;
 mod row;
 mod write;
 
-pub use read::{
-    find, find_by_capture, list_abandoned, list_for_meeting, list_open, list_unconfirmed, page_for_meeting,
-};
-pub use write::{delete, save};
+pub use read::{find, list_abandoned, list_for_meeting, page_for_meeting};
+pub use write::save;
 
 #[cfg(test)]
 mod tests;

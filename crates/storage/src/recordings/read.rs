@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    MeetingId, PlatformCaptureId, RecordingId,
+    MeetingId, RecordingId,
     recording::{FailureReason, Recording},
 };
 use sqlx::PgConnection;
@@ -17,33 +17,12 @@ const MAX_ABANDONED: i64 = 200;
 pub async fn find(conn: &mut PgConnection, id: RecordingId) -> Result<Option<Recording>, StorageError> {
     let row = sqlx::query_as!(
         RecordingRow,
-        "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
-                egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
-                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
-                reported_at, missing_since, last_error, coverage, attempts, earlier_failure
+        "SELECT id, capture_id, meeting_id, track_id, track_sid, identity, mixed, platform_file_id, state, reason, error,
+                truncated, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms, fit_a_ns,
+                fit_b_ns, started_at, ended_at, accepted_at, transcription, missing_since, last_error, coverage
          FROM recordings
          WHERE id = $1",
         id.0,
-    )
-    .fetch_optional(conn)
-    .await?;
-    row.map(Recording::try_from).transpose()
-}
-
-/// Finds the recording of a capture.
-pub async fn find_by_capture(
-    conn: &mut PgConnection,
-    capture: &PlatformCaptureId,
-) -> Result<Option<Recording>, StorageError> {
-    let row = sqlx::query_as!(
-        RecordingRow,
-        "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
-                egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
-                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
-                reported_at, missing_since, last_error, coverage, attempts, earlier_failure
-         FROM recordings
-         WHERE egress_id = $1",
-        capture.as_str(),
     )
     .fetch_optional(conn)
     .await?;
@@ -54,10 +33,9 @@ pub async fn find_by_capture(
 pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Result<Vec<Recording>, StorageError> {
     let rows = sqlx::query_as!(
         RecordingRow,
-        "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
-                egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
-                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
-                reported_at, missing_since, last_error, coverage, attempts, earlier_failure
+        "SELECT id, capture_id, meeting_id, track_id, track_sid, identity, mixed, platform_file_id, state, reason, error,
+                truncated, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms, fit_a_ns,
+                fit_b_ns, started_at, ended_at, accepted_at, transcription, missing_since, last_error, coverage
          FROM recordings
          WHERE meeting_id = $1
          ORDER BY id",
@@ -77,10 +55,9 @@ pub async fn page_for_meeting(
 ) -> Result<Vec<Recording>, StorageError> {
     let rows = sqlx::query_as!(
         RecordingRow,
-        "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
-                egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
-                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
-                reported_at, missing_since, last_error, coverage, attempts, earlier_failure
+        "SELECT id, capture_id, meeting_id, track_id, track_sid, identity, mixed, platform_file_id, state, reason, error,
+                truncated, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms, fit_a_ns,
+                fit_b_ns, started_at, ended_at, accepted_at, transcription, missing_since, last_error, coverage
          FROM recordings
          WHERE meeting_id = $1 AND ($2::uuid IS NULL OR id > $2)
          ORDER BY id
@@ -94,48 +71,6 @@ pub async fn page_for_meeting(
     rows.into_iter().map(Recording::try_from).collect()
 }
 
-/// Lists the recordings of all meetings whose capture may still run, oldest first.
-pub async fn list_open(conn: &mut PgConnection) -> Result<Vec<Recording>, StorageError> {
-    let rows = sqlx::query_as!(
-        RecordingRow,
-        "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
-                egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
-                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
-                reported_at, missing_since, last_error, coverage, attempts, earlier_failure
-         FROM recordings
-         WHERE state IN ('requested', 'active')
-         ORDER BY id",
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(readable(rows))
-}
-
-/// Lists the recordings whose end the platform may still report, oldest first: those whose capture may still run, and those
-/// that we have guessed to have failed since `guessed_after`.
-pub async fn list_unconfirmed(
-    conn: &mut PgConnection,
-    guessed_after: DateTime<Utc>,
-) -> Result<Vec<Recording>, StorageError> {
-    let guesses: Vec<String> = guesses().map(|reason| reason.to_string()).collect();
-    let rows = sqlx::query_as!(
-        RecordingRow,
-        "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
-                egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
-                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
-                reported_at, missing_since, last_error, coverage, attempts, earlier_failure
-         FROM recordings
-         WHERE state IN ('requested', 'active')
-            OR (state = 'failed' AND object_key IS NULL AND ended_at > $1 AND reason = ANY($2))
-         ORDER BY id",
-        guessed_after,
-        &guesses,
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(readable(rows))
-}
-
 /// Lists recordings that no job works on although their file is to be verified or transcribed, oldest first: those whose
 /// job was lost, and those that ended after `ended_after` and were given up an hour ago.
 pub async fn list_abandoned(
@@ -144,10 +79,9 @@ pub async fn list_abandoned(
 ) -> Result<Vec<Recording>, StorageError> {
     let rows = sqlx::query_as!(
         RecordingRow,
-        "SELECT id, meeting_id, track_id, identity, platform_room_sid, track_sid, state, reason, error, truncated,
-                egress_id, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms,
-                fit_a_ns, fit_b_ns, requested_at, started_at, ended_at, accepted_at, transcription,
-                reported_at, missing_since, last_error, coverage, attempts, earlier_failure
+        "SELECT id, capture_id, meeting_id, track_id, track_sid, identity, mixed, platform_file_id, state, reason, error,
+                truncated, object_key, manifest_key, sha256, size_bytes, samples, duration_ms, offset_ms, fit_a_ns,
+                fit_b_ns, started_at, ended_at, accepted_at, transcription, missing_since, last_error, coverage
          FROM recordings
          WHERE object_key IS NOT NULL AND transcription = 'pending'
            AND (state = 'complete' OR (state = 'failed' AND (reason <> $1 OR ended_at > $2)))
@@ -175,8 +109,4 @@ fn readable(rows: Vec<RecordingRow>) -> Vec<Recording> {
             .ok()
     };
     rows.into_iter().filter_map(read).collect()
-}
-
-fn guesses() -> impl Iterator<Item = FailureReason> {
-    FailureReason::ALL.iter().copied().filter(|reason| reason.is_guess())
 }

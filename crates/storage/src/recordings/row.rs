@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Identity, MeetingId, ObjectKey, PlatformCaptureId, PlatformRoomKey, RecordingId, SampleTime, TrackId, TrackSid,
-    UnixNanos,
+    CaptureId, Identity, MeetingId, ObjectKey, PlatformFileId, RecordingId, SampleTime, TrackId, TrackSid, UnixNanos,
     manifest::Fit,
-    recording::{Acceptance, Active, Complete, Failed, FailureReason, RecordedFile, Recording, RecordingState},
+    recording::{
+        Acceptance, Active, Complete, Failed, FailureReason, RecordedFile, RecordedTrack, Recording, RecordingState,
+    },
 };
 
 use crate::{StorageError, row::Row};
@@ -16,16 +17,17 @@ const TRUNCATED: &str = "truncated";
 /// The columns of a recording, in the table's order.
 pub(super) struct RecordingRow {
     pub id: uuid::Uuid,
+    pub capture_id: uuid::Uuid,
     pub meeting_id: uuid::Uuid,
-    pub track_id: uuid::Uuid,
-    pub identity: String,
-    pub platform_room_sid: String,
-    pub track_sid: String,
+    pub track_id: Option<uuid::Uuid>,
+    pub track_sid: Option<String>,
+    pub identity: Option<String>,
+    pub mixed: bool,
+    pub platform_file_id: Option<String>,
     pub state: String,
     pub reason: Option<String>,
     pub error: Option<String>,
     pub truncated: bool,
-    pub egress_id: Option<String>,
     pub object_key: Option<String>,
     pub manifest_key: Option<String>,
     pub sha256: Option<String>,
@@ -35,17 +37,13 @@ pub(super) struct RecordingRow {
     pub offset_ms: Option<i64>,
     pub fit_a_ns: Option<i64>,
     pub fit_b_ns: Option<f64>,
-    pub requested_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
     pub accepted_at: Option<DateTime<Utc>>,
     pub transcription: String,
-    pub coverage: Option<serde_json::Value>,
-    pub reported_at: Option<DateTime<Utc>>,
     pub missing_since: Option<DateTime<Utc>>,
     pub last_error: Option<String>,
-    pub attempts: i32,
-    pub earlier_failure: Option<String>,
+    pub coverage: Option<serde_json::Value>,
 }
 
 /// The data of a state as columns.
@@ -108,20 +106,19 @@ impl TryFrom<RecordingRow> for Recording {
             .accepted_at
             .map(|accepted_at| acceptance(&row, accepted_at))
             .transpose()?;
-        let earlier_failure = row.earlier_failure.as_deref().map(reason);
         let transcription = at(&row).read("transcription", row.transcription.parse())?;
+        let track = row.track_id.zip(row.track_sid).map(|(id, sid)| RecordedTrack {
+            id: TrackId(id),
+            sid: TrackSid(sid),
+        });
         Ok(Self {
             id: RecordingId(row.id),
+            capture_id: CaptureId(row.capture_id),
             meeting_id: MeetingId(row.meeting_id),
-            track_id: TrackId(row.track_id),
-            identity: Identity(row.identity),
-            platform_room_sid: PlatformRoomKey(row.platform_room_sid),
-            track_sid: TrackSid(row.track_sid),
-            platform_id: row.egress_id.map(PlatformCaptureId),
-            requested_at: row.requested_at,
-            attempts: row.attempts,
-            earlier_failure,
-            reported_at: row.reported_at,
+            identity: row.identity.map(Identity),
+            track,
+            mixed: row.mixed,
+            platform_file_id: row.platform_file_id.map(PlatformFileId),
             state,
             missing_since: row.missing_since,
             last_error: row.last_error,

@@ -84,32 +84,16 @@ async fn every_state_reads_back_as_it_was_written(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn a_repeated_attempt_reads_back_with_the_failure_before_it(pool: PgPool) {
-    let mut conn = pool.acquire().await.unwrap();
-    let first = requested(&mut conn).await;
-    let mut again = first.clone();
-    again.attempts = 7;
-    again.earlier_failure = Some(FailureReason::MediaUnreachable);
-
-    let as_inserted = find(&mut conn, first.id).await.unwrap();
-    save(&mut conn, &again).await.unwrap();
-
-    assert_eq!(as_inserted, Some(first));
-    assert_eq!(find(&mut conn, again.id).await.unwrap(), Some(again));
-}
-
-#[sqlx::test]
 async fn an_accepted_recording_reads_back_with_its_fit(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
     let mut recording = requested(&mut conn).await;
-    recording.platform_id = Some("EG_1".into());
     recording.state = complete();
     recording.acceptance = Some(acceptance());
     recording.transcription = Transcription::Done;
 
     save(&mut conn, &recording).await.unwrap();
 
-    let found = find_by_capture(&mut conn, &"EG_1".into()).await.unwrap().unwrap();
+    let found = find(&mut conn, recording.id).await.unwrap().unwrap();
     assert_eq!(
         (found.acceptance, found.transcription),
         (recording.acceptance, Transcription::Done)
@@ -117,34 +101,41 @@ async fn an_accepted_recording_reads_back_with_its_fit(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn one_recording_of_a_track_is_open_at_a_time(pool: PgPool) {
+async fn a_recording_without_a_track_reads_back_and_its_file_is_stored_once(pool: PgPool) {
     let mut conn = pool.acquire().await.unwrap();
-    let first = requested(&mut conn).await;
-    let second = Recording {
+    let of_track = requested(&mut conn).await;
+    let mixed = Recording {
         id: support::id(),
-        ..first.clone()
+        identity: None,
+        track: None,
+        mixed: true,
+        platform_file_id: Some("file-1".into()),
+        state: complete(),
+        ..of_track.clone()
     };
+    let of_bob = Recording {
+        id: support::id(),
+        identity: Some("bob".into()),
+        mixed: false,
+        platform_file_id: Some("file-2".into()),
+        ..mixed.clone()
+    };
+    let twice = Recording {
+        id: support::id(),
+        ..of_bob.clone()
+    };
+    for recording in [&mixed, &of_bob] {
+        save(&mut conn, recording).await.unwrap();
+    }
 
-    let refused = save(&mut conn, &second).await.unwrap_err();
-    save(
-        &mut conn,
-        &Recording {
-            state: complete(),
-            ..first.clone()
-        },
-    )
-    .await
-    .unwrap();
-    save(&mut conn, &second).await.unwrap();
+    let refused = save(&mut conn, &twice).await.unwrap_err();
 
-    assert!(refused.is_taken("recordings_one_open"), "{refused}");
-    let open: Vec<_> = list_open(&mut conn).await.unwrap().iter().map(|r| r.id).collect();
-    assert_eq!(open, [second.id]);
-    let all = page_for_meeting(&mut conn, first.meeting_id, None, 9).await.unwrap();
-    let rest = page_for_meeting(&mut conn, first.meeting_id, Some(all[0].id), 9)
+    assert!(refused.is_taken("recordings_platform_file_id"), "{refused}");
+    let all = page_for_meeting(&mut conn, mixed.meeting_id, None, 9).await.unwrap();
+    let rest = page_for_meeting(&mut conn, mixed.meeting_id, Some(all[1].id), 9)
         .await
         .unwrap();
-    assert_eq!((all.len(), rest.len()), (2, 1));
+    assert_eq!((all, rest), (vec![of_track, mixed, of_bob.clone()], vec![of_bob]));
 }
 
 #[sqlx::test]
@@ -222,7 +213,8 @@ async fn reasons_of_a_newer_program_do_not_keep_this_one_from_the_meeting(pool: 
     let mut conn = pool.acquire().await.unwrap();
     let [id] = saved(&mut conn, [failed(FailureReason::Lost, None, 0)]).await;
     for newer in [
-        "UPDATE recordings SET reason = 'abducted', earlier_failure = 'abducted'",
+        "UPDATE recordings SET reason = 'abducted'",
+        "UPDATE captures SET earlier_failure = 'abducted'",
         "UPDATE tracks SET not_recorded = 'abducted'",
     ] {
         sqlx::query(newer).execute(&pool).await.unwrap();
@@ -232,29 +224,9 @@ async fn reasons_of_a_newer_program_do_not_keep_this_one_from_the_meeting(pool: 
     let meeting = meetings::find_whole(&mut conn, recording.meeting_id).await.unwrap();
 
     assert_eq!(recording.state.failure(), Some(FailureReason::Other));
-    assert_eq!(recording.earlier_failure, Some(FailureReason::Other));
-    assert_eq!(meeting.unwrap().tracks[0].not_recorded, Some(NotRecorded::Other));
-}
-
-#[sqlx::test]
-async fn open_recordings_and_recent_guesses_without_a_file_are_unconfirmed(pool: PgPool) {
-    let mut conn = pool.acquire().await.unwrap();
-    let [active, lost, ..] = saved(
-        &mut conn,
-        [
-            RecordingState::Active(Active { started_at: None }),
-            failed(FailureReason::Lost, None, 60),
-            failed(FailureReason::Lost, None, -60),
-            failed(FailureReason::NoAudio, None, 60),
-            failed(FailureReason::NotAccepted, Some("recordings/a.ogg"), 60),
-            complete(),
-        ],
-    )
-    .await;
-
-    let unconfirmed = list_unconfirmed(&mut conn, support::now()).await.unwrap();
-
-    assert_eq!(ids(&unconfirmed), [active, lost]);
+    let meeting = meeting.unwrap();
+    assert_eq!(meeting.captures[0].earlier_failure, Some(FailureReason::Other));
+    assert_eq!(meeting.tracks[0].not_recorded, Some(NotRecorded::Other));
 }
 
 #[sqlx::test]

@@ -1,10 +1,10 @@
 use axum::{Json, extract::State};
 
-use super::{RecordingBody, RecordingPath};
+use super::{RecordingBody, RecordingPath, describe};
 use crate::{
     api::{
         caller::Reader,
-        error::{ApiResult, Problem},
+        error::{ApiError, ApiResult, Problem},
     },
     state::AppState,
 };
@@ -23,5 +23,7 @@ use crate::{
 )]
 pub async fn get(State(app): State<AppState>, _: Reader, path: RecordingPath) -> ApiResult<Json<RecordingBody>> {
     let mut conn = app.conn().await?;
-    Ok(Json(path.find(&mut conn).await?.into()))
+    let recording = path.find(&mut conn).await?;
+    let described = describe(&mut conn, vec![recording]).await?.pop();
+    Ok(Json(described.ok_or(ApiError::NotFound("recording"))?))
 }

@@ -1,7 +1,7 @@
 use axum::{Json, extract::State};
 use domain::RecordingId;
 
-use super::RecordingBody;
+use super::{RecordingBody, describe};
 use crate::{
     api::{
         caller::Reader,
@@ -14,8 +14,9 @@ use crate::{
 
 /// List recordings of a meeting
 ///
-/// Returns the recordings in all states, oldest first. A participant has one recording per published microphone track,
-/// and further ones of the same track if an earlier recording failed or ended while the track was live.
+/// Returns the recordings in all states, oldest first. Where tracks are recorded one by one, a participant has one recording
+/// per published microphone track, and further ones of the same track if an earlier recording failed or ended while the track
+/// was live. Where the platform records a whole meeting, it has the files that the platform made of it.
 #[utoipa::path(
     get, path = "/v1/meetings/{id}/recordings", operation_id = "list_recordings", tag = "recordings",
     security(("key" = ["read"])),
@@ -34,5 +35,6 @@ pub async fn list(
     let mut conn = app.conn().await?;
     let meeting = path.view(&mut conn).await?.id;
     let recordings = storage::recordings::page_for_meeting(&mut conn, meeting, page.after, page.row_limit()).await?;
-    Ok(Json(page.page(recordings, |r| r.id, RecordingBody::from)))
+    let described = describe(&mut conn, recordings).await?;
+    Ok(Json(page.page(described, |r| r.id, |r| r)))
 }

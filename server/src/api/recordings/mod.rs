@@ -14,7 +14,8 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use domain::{
-    Identity, MeetingId, ObjectKey, PlatformCaptureId, RecordingId, TrackSid,
+    CaptureId, Identity, MeetingId, ObjectKey, PlatformCaptureId, RecordingId, TrackSid,
+    capture::Capture,
     recording::{Recording, RecordingState},
 };
 use serde::Serialize;
@@ -23,7 +24,7 @@ use utoipa::ToSchema;
 
 use super::error::{ApiError, ApiResult};
 
-/// The recording of one track: one OGG/Opus file of one participant.
+/// One OGG/Opus file: of one track or participant, or mixed.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Recording)]
 pub struct RecordingBody {
@@ -33,13 +34,18 @@ pub struct RecordingBody {
     /// Id of the meeting.
     #[schema(value_type = uuid::Uuid)]
     pub meeting_id: MeetingId,
-    /// Identity of the participant who is recorded.
-    #[schema(value_type = String)]
-    pub identity: Identity,
-    /// The platform's id of the recorded track.
-    #[schema(value_type = String, example = "TR_AMx23cZGKLrKR5")]
-    pub track_sid: TrackSid,
-    /// The platform's id of the egress that records the track. Null until the platform has started one.
+    /// Id of the capture that makes the recording. A capture of a whole meeting makes several.
+    #[schema(value_type = uuid::Uuid)]
+    pub capture_id: CaptureId,
+    /// Identity of the participant who is recorded. Null if the recording is mixed, or the platform does not tell.
+    #[schema(value_type = Option<String>)]
+    pub identity: Option<Identity>,
+    /// The platform's id of the recorded track. Null if the recording is mixed, or the platform does not tell.
+    #[schema(value_type = Option<String>, example = "TR_AMx23cZGKLrKR5")]
+    pub track_sid: Option<TrackSid>,
+    /// Whether the file holds the voices of several participants in one.
+    pub mixed: bool,
+    /// The platform's id of the capture; on LiveKit, of the egress. Null until the platform has started one.
     #[schema(value_type = Option<String>, example = "EG_mdeZn6iC2ZDL")]
     pub egress_id: Option<PlatformCaptureId>,
     /// Progress of the recording.
@@ -52,7 +58,7 @@ pub struct RecordingBody {
     /// Error message, for people: the recorder's if the recording failed, otherwise why the latest attempt to request it or
     /// to verify its file failed.
     pub error: Option<String>,
-    /// How often the platform was asked to record the track. An attempt that ended before anything was recorded is repeated
+    /// How often the platform was asked for the capture. An attempt that ended before anything was recorded is repeated
     /// as the same recording, for as long as the track is published.
     #[schema(minimum = 1)]
     pub attempts: i32,
@@ -64,7 +70,7 @@ pub struct RecordingBody {
     /// audio file.
     #[schema(value_type = Option<String>)]
     pub manifest_key: Option<ObjectKey>,
-    /// When the first packet arrived, or when the egress started if none has arrived yet.
+    /// When the first packet arrived, or when the capture started if none has arrived yet.
     pub started_at: Option<DateTime<Utc>>,
     /// When the recording ended. Null until then.
     pub ended_at: Option<DateTime<Utc>>,
@@ -73,7 +79,7 @@ pub struct RecordingBody {
     pub offset_ms: Option<i64>,
     /// Length of the audio in milliseconds. Null until audio and manifest have been verified.
     pub duration_ms: Option<i64>,
-    /// Size of the audio file. As reported by the egress until the file has been verified.
+    /// Size of the audio file. As reported by the recorder until the file has been verified.
     pub size_bytes: Option<i64>,
     /// SHA-256 of the audio file in lower-case hex. Null until audio and manifest have been verified.
     pub sha256: Option<String>,
@@ -92,8 +98,9 @@ pub enum RecordingStatus {
     Failed,
 }
 
-impl From<Recording> for RecordingBody {
-    fn from(recording: Recording) -> Self {
+impl RecordingBody {
+    /// Describes a recording that `capture` makes. Here is decided what a client sees of both as one state, reason and error.
+    pub fn new(recording: Recording, capture: &Capture) -> Self {
         let (guess, state) = (recording.is_guess(), &recording.state);
         let file = state.file().cloned();
         let (status, reason, error) = status(state);
@@ -101,14 +108,16 @@ impl From<Recording> for RecordingBody {
         Self {
             id: recording.id,
             meeting_id: recording.meeting_id,
+            capture_id: recording.capture_id,
             identity: recording.identity,
-            track_sid: recording.track_sid,
-            egress_id: recording.platform_id,
+            track_sid: recording.track.map(|track| track.sid),
+            mixed: recording.mixed,
+            egress_id: capture.platform_id.clone(),
             state: status,
             reason,
             guess,
-            error: error.or(recording.last_error),
-            attempts: recording.attempts,
+            error: error.or(recording.last_error).or(capture.last_error.clone()),
+            attempts: capture.attempts,
             started_at: state.started_at(),
             ended_at: state.ended_at(),
             offset_ms: accepted.as_ref().map(|a| a.offset_ms),
@@ -159,4 +168,15 @@ impl RecordingPath {
             .await?
             .ok_or(ApiError::NotFound("recording"))
     }
+}
+
+/// Describes recordings, in the same order.
+pub async fn describe(conn: &mut PgConnection, recordings: Vec<Recording>) -> ApiResult<Vec<RecordingBody>> {
+    let ids: Vec<CaptureId> = recordings.iter().map(|recording| recording.capture_id).collect();
+    let captures = storage::captures::list(conn, &ids).await?;
+    let body = |recording: Recording| {
+        let capture = captures.iter().find(|capture| capture.id == recording.capture_id)?;
+        Some(RecordingBody::new(recording, capture))
+    };
+    Ok(recordings.into_iter().filter_map(body).collect())
 }

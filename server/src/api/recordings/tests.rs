@@ -64,15 +64,17 @@ async fn a_recording_has_its_timing_and_digest_once_it_is_accepted(pool: PgPool)
     200 OK
     {
       "attempts": 1,
+      "capture_id": "00000000-0000-7000-8000-00000000000d",
       "duration_ms": null,
       "egress_id": "EG_mdeZn6iC2ZDL",
       "ended_at": "2026-11-21T08:12:19.970244Z",
       "error": null,
       "guess": false,
-      "id": "00000000-0000-7000-8000-00000000000d",
+      "id": "00000000-0000-7000-8000-00000000000e",
       "identity": "zoe-4b82ed",
       "manifest_key": "livekit/standup-fixture/zoe-4b82ed-TR_AMx23cZGKLrKR5.json",
       "meeting_id": "00000000-0000-7000-8000-000000000007",
+      "mixed": false,
       "object_key": "livekit/standup-fixture/zoe-4b82ed-TR_AMx23cZGKLrKR5.ogg",
       "offset_ms": null,
       "reason": null,

@@ -26,10 +26,11 @@ const CONTENT: &str = "
            || published_at || ' ' || COALESCE(unpublished_at::text, '-')
     FROM tracks
     UNION ALL
-    SELECT 'recording ' || track_sid || ' ' || COALESCE(egress_id, '-') || ' ' || state || ' '
-           || COALESCE(object_key, '-') || ' ' || COALESCE(size_bytes, 0) || ' ' || COALESCE(started_at::text, '-') || ' '
-           || COALESCE(ended_at::text, '-')
+    SELECT 'recording ' || recordings.track_sid || ' ' || COALESCE(platform_id, '-') || ' ' || recordings.state || ' '
+           || COALESCE(object_key, '-') || ' ' || COALESCE(size_bytes, 0) || ' ' || COALESCE(recordings.started_at::text, '-') || ' '
+           || COALESCE(recordings.ended_at::text, '-')
     FROM recordings
+    JOIN captures ON captures.id = capture_id
     ORDER BY 1";
 
 async fn content(app: &TestApp) -> String {
@@ -103,7 +104,7 @@ async fn a_customers_own_egress_of_a_track_is_not_adopted(pool: PgPool) {
         app.replay(&name).await;
     }
 
-    let recordings = rows(&app, "state || ' ' || coalesce(egress_id, '-')", "recordings").await;
+    let recordings = rows(&app, "state || ' ' || coalesce(platform_id, '-')", "captures").await;
     assert_eq!(recordings, ["requested -"]);
     assert_eq!(
         rows(&app, "outcome", "events WHERE name LIKE 'egress%'").await,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::{
     ObjectKey, SampleTime,
+    capture::Capture,
     manifest::Manifest,
     recording::{RecordedFile, Recording, VerifiedRecording},
 };
@@ -40,10 +41,10 @@ pub enum CheckError {
 /// Reads the manifest and looks up the object.
 pub async fn check(
     file: &RecordedFile,
-    recording: &Recording,
+    (capture, recording): (&Capture, &Recording),
     attempt: &Attempt<'_>,
 ) -> Result<VerifiedRecording, CheckError> {
-    let (manifest, info) = within(LOOKUP_TIMEOUT, look_up(file, recording, attempt)).await?;
+    let (manifest, info) = within(LOOKUP_TIMEOUT, look_up(file, (capture, recording), attempt)).await?;
     let expected = &manifest.trackscribe;
     expect_equal("the size in bytes", &expected.size_bytes, &info.size_bytes)?;
     match info.sha256 {
@@ -70,11 +71,11 @@ async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, CheckEr
 
 async fn look_up(
     file: &RecordedFile,
-    recording: &Recording,
+    (capture, recording): (&Capture, &Recording),
     attempt: &Attempt<'_>,
 ) -> Result<(Manifest, ObjectInfo), CheckError> {
     let manifest = read_manifest(&file.manifest, attempt).await?;
-    check_origin(&manifest, recording)?;
+    check_origin(&manifest, capture, recording)?;
     match attempt.ctx.recordings.head(&file.object).await? {
         Some(info) => Ok((manifest, info)),
         None => Err(ObjectError::NotFound(file.object.clone()).into()),

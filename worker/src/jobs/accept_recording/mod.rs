@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use domain::{
     RecordingId,
+    capture::Capture,
     recording::{RecordedFile, Recording, VerifiedRecording},
 };
 use tokio::time::sleep;
@@ -43,7 +44,10 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
     let Some(file) = recording.state.file().filter(|_| recording.awaits_acceptance()) else {
         return Ok(());
     };
-    match check_twice(file, &recording, attempt).await {
+    let Some(capture) = attempt.capture(recording.capture_id).await? else {
+        return Ok(());
+    };
+    match check_twice(file, (&capture, &recording), attempt).await {
         Ok(verified) => accept(&recording, verified, attempt).await,
         Err(CheckError::NotThere(rejection) | CheckError::Wrong(rejection)) => {
             reject(&recording, rejection, attempt).await
@@ -61,13 +65,13 @@ pub async fn run(id: RecordingId, attempt: &Attempt<'_>) -> Result<(), JobError>
 /// Checks again what is wrong.
 async fn check_twice(
     file: &RecordedFile,
-    recording: &Recording,
+    origin: (&Capture, &Recording),
     attempt: &Attempt<'_>,
 ) -> Result<VerifiedRecording, CheckError> {
-    match check(file, recording, attempt).await {
+    match check(file, origin, attempt).await {
         Err(CheckError::Wrong(_)) => {
             sleep(REREAD_PAUSE).await;
-            check(file, recording, attempt).await
+            check(file, origin, attempt).await
         }
         outcome => outcome,
     }

@@ -2,6 +2,7 @@
 
 use domain::{
     ObjectKey, PlatformCaptureId, TrackSid,
+    capture::Capture,
     manifest::{Manifest, ManifestError},
     recording::{FailureReason, Recording},
 };
@@ -47,13 +48,14 @@ impl Rejection {
     }
 }
 
-/// Rejects a manifest of another egress or track.
-pub fn check_origin(manifest: &Manifest, recording: &Recording) -> Result<(), Rejection> {
-    let is_egress = recording
-        .platform_id
+/// Rejects a manifest of another capture or track.
+pub fn check_origin(manifest: &Manifest, capture: &Capture, recording: &Recording) -> Result<(), Rejection> {
+    let is_capture = capture.platform_id.as_ref().is_none_or(|id| *id == manifest.egress_id);
+    let is_track = recording
+        .track
         .as_ref()
-        .is_none_or(|id| *id == manifest.egress_id);
-    if is_egress && manifest.track_id == recording.track_sid {
+        .is_none_or(|track| track.sid == manifest.track_id);
+    if is_capture && is_track {
         return Ok(());
     }
     Err(Rejection::OtherRecording {

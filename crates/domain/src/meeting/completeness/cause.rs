@@ -110,11 +110,12 @@ impl TrackAccount<'_> {
         if let Some(ended) = self.takes.iter().rfind(before) {
             return Some(Cause::new(MissingReason::Cut, Some(ended.recording)));
         }
-        let started = self.takes.iter().find(after).or(self.takes.first())?.recording;
+        let started = self.takes.iter().find(after).or(self.takes.first())?;
         let reason = started
+            .capture
             .earlier_failure
             .map_or(MissingReason::Late, MissingReason::Failed);
-        Some(Cause::new(reason, Some(started)))
+        Some(Cause::new(reason, Some(started.recording)))
     }
 
     /// Nobody can record this track.

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::cause::{Cause, MissingReason};
 use super::track::{MissingPiece, Take, TrackAccount, published, should_be_recorded};
+use crate::capture::Capture;
 use crate::interval::{Interval, IntervalSet};
 use crate::meeting::Meeting;
 use crate::participant::Participant;
@@ -82,8 +83,11 @@ impl Meeting {
     pub fn completeness(&self, now: DateTime<Utc>) -> Completeness {
         let now = self.head.ended_at().unwrap_or(now);
         let is_known = |r: &Recording| !r.is_open() && !r.awaits_acceptance();
+        let has_ended = |c: &Capture| !c.is_open();
         Completeness {
-            is_final: !self.head.is_open() && self.recordings.iter().all(is_known),
+            is_final: !self.head.is_open()
+                && self.captures.iter().all(has_ended)
+                && self.recordings.iter().all(is_known),
             people: self
                 .participants
                 .iter()
@@ -131,8 +135,22 @@ impl Meeting {
             .iter()
             .filter(|t| t.participant_id == person.id && should_be_recorded(t));
         tracks
-            .map(|track| TrackAccount::new(track, self.recordings_of(track.id), now))
+            .map(|track| TrackAccount::new(track, self.recorded(person, track), now))
             .collect()
+    }
+
+    /// Returns the recordings that hold a track, each with its capture: those of the track, those of the person whose track
+    /// is unknown, and mixed ones.
+    fn recorded(&self, person: &Participant, track: &Track) -> impl Iterator<Item = (&Capture, &Recording)> {
+        let (track, identity) = (track.id, person.identity.clone());
+        let holds = move |r: &&Recording| match &r.track {
+            Some(recorded) => recorded.id == track,
+            None => r.mixed || r.identity.as_ref() == Some(&identity),
+        };
+        self.recordings
+            .iter()
+            .filter(holds)
+            .filter_map(|r| Some((self.capture(r.capture_id)?, r)))
     }
 
     fn missing(&self, account: &TrackAccount<'_>) -> Vec<MissingInterval> {

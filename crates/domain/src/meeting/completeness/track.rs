@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::cause::{Cause, reason_of_hole};
 use crate::UnixNanos;
+use crate::capture::Capture;
 use crate::interval::{Interval, IntervalSet};
 use crate::recording::{FailureReason, Recording, RecordingState};
 use crate::track::{NotRecorded, Track};
@@ -31,10 +32,11 @@ pub(super) struct TrackAccount<'a> {
 
 /// What one recording contributes to its track.
 pub(super) struct Take<'a> {
+    pub capture: &'a Capture,
     pub recording: &'a Recording,
     /// What it holds or, until that is known, what we expect it to hold.
     pub heard: IntervalSet,
-    /// From the request to the end.
+    /// From the request to the end; if the whole meeting is captured, from the start of the file.
     pub window: Interval,
 }
 
@@ -47,9 +49,13 @@ pub(super) struct MissingPiece {
 
 impl<'a> TrackAccount<'a> {
     /// A track that is live has been published until `now`.
-    pub fn new(track: &'a Track, recordings: impl Iterator<Item = &'a Recording>, now: DateTime<Utc>) -> Self {
+    pub fn new(
+        track: &'a Track,
+        recordings: impl Iterator<Item = (&'a Capture, &'a Recording)>,
+        now: DateTime<Utc>,
+    ) -> Self {
         let dated = published(track, now);
-        let takes: Vec<Take> = recordings.map(|r| Take::new(r, dated.to)).collect();
+        let takes: Vec<Take> = recordings.map(|(capture, r)| Take::new(capture, r, dated.to)).collect();
         let published = precise_start(dated, &takes);
         let heard = takes.iter().flat_map(|take| take.heard.iter()).collect();
         Self {
@@ -122,18 +128,22 @@ impl<'a> TrackAccount<'a> {
 /// A track whose recording was requested within the second in which it was published, was published just before the
 /// request. Otherwise up to a second of each track would count as missing.
 fn precise_start(dated: Interval, takes: &[Take<'_>]) -> Interval {
-    let requested = takes.iter().map(|take| take.window.from).min();
+    let of_track = takes.iter().filter(|take| take.capture.track().is_some());
+    let requested = of_track.map(|take| take.window.from).min();
     let from = requested.filter(|at| (0..EVENT_PRECISION_NS).contains(&at.nanos_since(dated.from)));
     Interval::new(from.map_or(dated.from, |at| at.min(dated.to)), dated.to)
 }
 
 impl<'a> Take<'a> {
-    fn new(recording: &'a Recording, track_end: UnixNanos) -> Self {
+    fn new(capture: &'a Capture, recording: &'a Recording, track_end: UnixNanos) -> Self {
+        let started_at = recording.state.started_at().filter(|_| capture.track().is_none());
+        let from = started_at.unwrap_or(capture.requested_at);
         let ended_at = recording.state.ended_at().map_or(track_end, UnixNanos::from_datetime);
-        let window = Interval::new(UnixNanos::from_datetime(recording.requested_at), ended_at);
+        let window = Interval::new(UnixNanos::from_datetime(from), ended_at);
         Self {
             heard: heard(recording, window),
             window,
+            capture,
             recording,
         }
     }

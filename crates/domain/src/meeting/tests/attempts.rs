@@ -1,11 +1,11 @@
 //! A track that nobody can record has one recording, however often it is asked for.
 
 use super::support::{Call, RoomStore, at, microphone, recorder, zoe};
-use crate::PlatformCaptureId;
+use crate::capture::{Capture, CaptureState};
 use crate::event::{CaptureReport, CaptureStatus, CapturedFile, EventKind, PlatformEvent};
 use crate::job::Job;
 use crate::meeting::{Change, FactKind, LiveRoom, Outcome};
-use crate::recording::{FailureReason, Recording, RecordingState};
+use crate::recording::{FailureReason, Recording};
 
 const NOT_FOUND: &str = "track TR_1 not found";
 
@@ -22,7 +22,7 @@ fn a_track_that_only_the_list_knows_is_asked_for_every_30_s_in_one_recording() {
     }
 
     let recordings = &store.meeting("RM_1").unwrap().recordings;
-    assert_eq!((recordings.len(), recordings[0].attempts), (1, attempts));
+    assert_eq!((recordings.len(), only(&store).attempts), (1, attempts));
     assert!((119..=125).contains(&attempts), "{attempts}");
     assert_eq!(recordings[0].state.failure(), Some(FailureReason::CaptureFailed));
 }
@@ -36,10 +36,11 @@ fn a_request_that_the_platform_refuses_is_repeated_in_place_and_says_why() {
         store.reconcile(&live());
     }
 
-    let recording = only(&store);
-    assert_eq!((&recording.state, recording.attempts), (&RecordingState::Requested, 4));
-    assert_eq!(recording.earlier_failure, Some(FailureReason::TrackGone));
-    assert_eq!(recording.last_error.as_deref(), Some("no such track"));
+    let capture = only(&store);
+    assert_eq!((&capture.state, capture.attempts), (&CaptureState::Requested, 4));
+    assert_eq!(capture.earlier_failure, Some(FailureReason::TrackGone));
+    assert_eq!(capture.last_error.as_deref(), Some("no such track"));
+    assert_eq!(states(&store), ["requested"]);
 }
 
 #[test]
@@ -140,11 +141,10 @@ fn the_file_of_an_earlier_attempt_is_never_refused() {
 
         store.apply(&call().capture(30, "EG_1", &microphone("TR_1"), CaptureStatus::Complete));
 
-        let recordings = &store.meeting("RM_1").unwrap().recordings;
-        let whole = recordings
-            .iter()
-            .find(|r| r.platform_id == Some(PlatformCaptureId::from("EG_1")));
-        assert!(whole.unwrap().awaits_acceptance(), "{is_answered}: {recordings:?}");
+        let meeting = store.meeting("RM_1").unwrap();
+        let capture = meeting.capture_by_platform_id(&"EG_1".into()).unwrap();
+        let mut whole = meeting.recordings_by(capture.id);
+        assert!(whole.any(Recording::awaits_acceptance), "{is_answered}: {meeting:?}");
         assert_eq!(states(&store).len(), 1 + usize::from(is_answered));
     }
 }
@@ -203,12 +203,12 @@ fn fail(store: &mut RoomStore, capture: &str, error: &str) -> Change {
 fn refuse(store: &mut RoomStore, error: &str) {
     let id = only(store).id;
     store.change("RM_1", |m, env| {
-        m.fail_recording(id, FailureReason::TrackGone, error.to_owned(), env.now)
+        m.fail_capture(id, FailureReason::TrackGone, error.to_owned(), env.now)
     });
 }
 
 /// The platform answers the request that `asked` describes.
-fn answer(store: &mut RoomStore, asked: &Recording, capture: &str) {
+fn answer(store: &mut RoomStore, asked: &Capture, capture: &str) {
     let mut report = call().report(3, capture, &microphone("TR_1"), CaptureStatus::Starting);
     report.updated_at = Some(store.now);
     store.change("RM_1", |m, env| m.apply_answer(asked, &report, env));
@@ -218,7 +218,7 @@ fn answer(store: &mut RoomStore, asked: &Recording, capture: &str) {
 fn report(capture: &str, error: &str) -> CaptureReport {
     let mut report = call().report(30, capture, &microphone("TR_1"), CaptureStatus::Failed);
     report.error = Some(error.to_owned());
-    report.file = None;
+    report.files.clear();
     report
 }
 
@@ -229,7 +229,7 @@ fn heard(capture: &str) -> CaptureReport {
         ..CapturedFile::default()
     };
     CaptureReport {
-        file: Some(file),
+        files: vec![file],
         ..report(capture, "internal error")
     }
 }
@@ -238,10 +238,10 @@ fn ended(report: &CaptureReport) -> PlatformEvent {
     call().event(30, EventKind::CaptureEnded(report.clone()))
 }
 
-fn only(store: &RoomStore) -> &Recording {
-    let recordings = &store.meeting("RM_1").unwrap().recordings;
-    assert_eq!(recordings.len(), 1, "{recordings:?}");
-    &recordings[0]
+fn only(store: &RoomStore) -> &Capture {
+    let captures = &store.meeting("RM_1").unwrap().captures;
+    assert_eq!(captures.len(), 1, "{captures:?}");
+    &captures[0]
 }
 
 fn states(store: &RoomStore) -> Vec<&str> {

@@ -315,9 +315,9 @@ fn starts(change: &Change) -> bool {
 }
 
 fn fail_open(store: &mut RoomStore, reason: FailureReason) {
-    for recording in store.meeting("RM_1").unwrap().recordings.clone() {
+    for capture in store.meeting("RM_1").unwrap().captures.clone() {
         store.change("RM_1", |m, env| {
-            m.fail_recording(recording.id, reason, "no capture worker".to_owned(), env.now)
+            m.fail_capture(capture.id, reason, "no recorder".to_owned(), env.now)
         });
     }
 }

@@ -11,3 +11,4 @@ mod recordings;
 mod reopen;
 mod sessions;
 mod support;
+mod whole_meeting;

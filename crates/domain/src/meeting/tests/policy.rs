@@ -113,7 +113,7 @@ fn only_people_are_recorded_whether_their_kind_is_known_early_or_late() {
 fn a_kind_learned_from_the_platform_withdraws_an_unwanted_request() {
     let agent = of_kind(ParticipantKind::Agent);
     let mut store = RoomStore::with(&[Call::new("RM_1").published(3, &agent, &microphone("TR_1"))]);
-    let requested = store.meeting("RM_1").unwrap().recordings[0].id;
+    let requested = store.meeting("RM_1").unwrap().captures[0].id;
 
     let room = store.room.clone();
     let change = store.change("RM_1", |meeting, env| meeting.observe_participant(&agent, &room, env));

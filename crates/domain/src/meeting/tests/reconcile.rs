@@ -158,7 +158,7 @@ fn a_capture_still_open_long_after_its_meeting_is_failed_as_stuck() {
     ]);
     let mut fail_stuck = |second| {
         store.now = at(second);
-        store.change("RM_1", |meeting, env| meeting.fail_stuck_recordings(env.now))
+        store.change("RM_1", |meeting, env| meeting.fail_stuck_captures(env.now))
     };
 
     let early = fail_stuck(309);

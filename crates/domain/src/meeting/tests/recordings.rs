@@ -13,7 +13,8 @@ use crate::{RecordingId, SampleTime, UnixNanos};
 fn a_published_track_queues_one_start_and_its_end_one_acceptance() {
     let call = Call::new("RM_1");
     let mut store = RoomStore::with(&[call.published(2, &zoe(), &microphone("TR_1"))]);
-    let recording_id = store.meeting("RM_1").unwrap().recordings[0].id;
+    let recording_id = only_recording(&store);
+    let capture_id = store.meeting("RM_1").unwrap().captures[0].id;
 
     for status in [
         CaptureStatus::Starting,
@@ -28,7 +29,7 @@ fn a_published_track_queues_one_start_and_its_end_one_acceptance() {
     assert_eq!(
         store.jobs,
         [
-            Job::StartRecording { recording_id },
+            Job::StartRecording { capture_id },
             Job::AcceptRecording { recording_id }
         ]
     );
@@ -90,7 +91,7 @@ fn a_capture_that_completes_without_a_valid_file_has_failed() {
     let call = Call::new("RM_1");
     for key in [None, Some("../../etc/passwd".to_owned()), Some(String::new())] {
         let mut report = call.report(9, "EG_1", &microphone("TR_1"), CaptureStatus::Complete);
-        report.file.as_mut().unwrap().key = key;
+        report.files[0].key = key;
 
         let store = RoomStore::with(&[
             call.published(2, &zoe(), &microphone("TR_1")),
@@ -178,13 +179,14 @@ fn failed_recordings_and_dead_transcriptions_do_not_delay_the_transcript() {
     let mut store = RoomStore::with(&recorded());
     store.apply(&call.published(3, &bob, &microphone("TR_2")));
     store.apply(&call.finished(20));
-    let ids: Vec<_> = store.meeting("RM_1").unwrap().recordings.iter().map(|r| r.id).collect();
+    let meeting = store.meeting("RM_1").unwrap();
+    let (recording, capture) = (meeting.recordings[0].id, meeting.captures[1].id);
 
     let dead = store.change("RM_1", |meeting, _| {
-        meeting.set_transcription(ids[0], Transcription::Dead)
+        meeting.set_transcription(recording, Transcription::Dead)
     });
     let failed = store.change("RM_1", |m, s| {
-        m.fail_recording(ids[1], FailureReason::StartFailed, "no recorder".to_owned(), s.now)
+        m.fail_capture(capture, FailureReason::StartFailed, "no recorder".to_owned(), s.now)
     });
 
     assert_eq!(dead.jobs, []);
@@ -206,8 +208,9 @@ fn audio_reported_after_an_inferred_failure_completes_the_recording() {
     ] {
         let mut store = RoomStore::with(&[call.published(2, &zoe(), &track)]);
         let id = only_recording(&store);
+        let capture = store.meeting("RM_1").unwrap().captures[0].id;
         store.change("RM_1", |meeting, env| {
-            meeting.fail_recording(id, reason, "gone".to_owned(), env.now)
+            meeting.fail_capture(capture, reason, "gone".to_owned(), env.now)
         });
 
         store.apply(&call.capture(9, "EG_1", &track, CaptureStatus::Complete));

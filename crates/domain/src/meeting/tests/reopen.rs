@@ -62,23 +62,24 @@ fn a_dead_transcription_is_done_again() {
 #[test]
 fn a_request_is_repeated_only_while_its_track_is_live_and_not_recorded() {
     let call = Call::new("RM_1");
-    let (mut store, recording_id) = requested();
-    let job = Job::StartRecording { recording_id };
+    let (mut store, _) = requested();
+    let capture_id = store.meeting("RM_1").unwrap().captures[0].id;
+    let job = Job::StartRecording { capture_id };
     store.change("RM_1", |m, env| {
-        m.fail_recording(recording_id, FailureReason::StartFailed, "refused".to_owned(), env.now)
+        m.fail_capture(capture_id, FailureReason::StartFailed, "refused".to_owned(), env.now)
     });
 
     let again = reopen(&mut store, &job).unwrap();
     store.apply(&call.capture(3, "EG_1", &microphone("TR_1"), CaptureStatus::Active));
     let running = reopen(&mut store, &job).unwrap_err();
-    let (mut over, id) = requested();
+    let (mut over, _) = requested();
     over.apply(&call.unpublished(9, &zoe(), &microphone("TR_1")));
-    let ended = reopen(&mut over, &Job::StartRecording { recording_id: id }).unwrap_err();
+    let ended = reopen(&mut over, &job).unwrap_err();
 
     assert_eq!(again.jobs, [job]);
     assert_eq!(
         running.to_string(),
-        "the recording is active; there is nothing to request"
+        "the capture is active; there is nothing to request"
     );
     assert_eq!(ended, CannotReopen::TrackEnded);
 }

@@ -73,6 +73,7 @@ impl DailyRoom {
                     participants: Vec::new(),
                     connections: Vec::new(),
                     tracks: Vec::new(),
+                    captures: Vec::new(),
                     recordings: Vec::new(),
                 }),
             }

@@ -32,7 +32,7 @@ fn both_spellings_and_all_number_formats_are_parsed() {
     assert_eq!(event.room.unwrap().key.as_str(), "RM_1");
     assert_eq!(report.track_sid.unwrap().as_str(), "TR_1");
     assert_eq!(report.started_at.unwrap().timestamp(), 1_500_000_000);
-    assert_eq!(report.file.unwrap().size_bytes, Some(7));
+    assert_eq!(report.files[0].size_bytes, Some(7));
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn the_key_of_a_file_includes_the_recorders_prefix() {
         let EventKind::CaptureEnded(report) = event.kind else {
             panic!("{event:?}")
         };
-        report.file.unwrap().key.unwrap()
+        report.files[0].key.clone().unwrap()
     };
 
     assert_eq!(key("r/a.ogg", "https://s3/calls/prefix/r/a.ogg"), "prefix/r/a.ogg");

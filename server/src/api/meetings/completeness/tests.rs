@@ -2,9 +2,10 @@ use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     MeetingId, ObjectKey, SampleTime, UnixNanos,
+    capture::{CaptureEnd, CaptureState},
     manifest::{Fit, GapCause, Listened},
     meeting::Meeting,
-    recording::{Acceptance, Complete, Coverage, Hole, RecordedFile, RecordingState},
+    recording::{Acceptance, Complete, Coverage, Hole, RecordedFile, Recording, RecordingState},
 };
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -68,11 +69,15 @@ impl Call {
 
     /// Stores what the recorder of a participant's microphone heard.
     async fn accept(&self, identity: &str, coverage: Coverage) {
-        let recordings = self.meeting().await.recordings;
-        let mut recording = recordings
-            .into_iter()
-            .find(|r| r.identity.as_str() == identity)
-            .unwrap();
+        let meeting = self.meeting().await;
+        let of_them = |r: &&Recording| r.identity == Some(identity.into());
+        let mut recording = meeting.recordings.iter().find(of_them).cloned().unwrap();
+        let mut capture = meeting.capture(recording.capture_id).cloned().unwrap();
+        capture.state = CaptureState::Ended(CaptureEnd {
+            failure: None,
+            started_at: None,
+            ended_at: None,
+        });
         recording.state = complete();
         recording.acceptance = Some(Acceptance {
             accepted_at: at(100),
@@ -88,6 +93,7 @@ impl Call {
             coverage: Some(coverage),
         });
         let mut conn = self.0.pool.acquire().await.unwrap();
+        storage::captures::save(&mut conn, &capture).await.unwrap();
         storage::recordings::save(&mut conn, &recording).await.unwrap();
     }
 }
@@ -163,7 +169,7 @@ async fn what_is_missing_is_listed_for_each_participant(pool: PgPool) {
               "end_ms": 32000,
               "guess": false,
               "reason": "recorder_restarted",
-              "recording_id": "00000000-0000-7000-8000-00000000000b",
+              "recording_id": "00000000-0000-7000-8000-00000000000c",
               "start_ms": 30000,
               "track_sid": "TR_ada_MICROPHONE"
             }
@@ -181,7 +187,7 @@ async fn what_is_missing_is_listed_for_each_participant(pool: PgPool) {
               "end_ms": 15000,
               "guess": false,
               "reason": "late",
-              "recording_id": "00000000-0000-7000-8000-000000000013",
+              "recording_id": "00000000-0000-7000-8000-000000000015",
               "start_ms": 10000,
               "track_sid": "TR_bob_MICROPHONE"
             },
@@ -189,7 +195,7 @@ async fn what_is_missing_is_listed_for_each_participant(pool: PgPool) {
               "end_ms": 80000,
               "guess": false,
               "reason": "cut",
-              "recording_id": "00000000-0000-7000-8000-000000000013",
+              "recording_id": "00000000-0000-7000-8000-000000000015",
               "start_ms": 75000,
               "track_sid": "TR_bob_MICROPHONE"
             }

@@ -192,3 +192,27 @@ fn a_track_published_just_before_the_meeting_starts_with_it() {
 
     assert_eq!(early.outline(), "50.9 = 46 + 4.9, late of 1 0-4");
 }
+
+#[test]
+fn a_persons_recording_of_an_unknown_track_and_a_mixed_one_count_for_every_track_they_hold() {
+    let of_ada = meeting().published(10.0, 90.0).recorded_whole(Some("ada"), 5.0, 80.0);
+    let of_bob = meeting().published(10.0, 90.0).recorded_whole(Some("bob"), 5.0, 95.0);
+    let mixed = meeting()
+        .published(10.0, 50.0)
+        .published(50.0, 90.0)
+        .recorded_whole(None, 5.0, 95.0);
+
+    assert_eq!(of_ada.outline(), "80 = 70 + 10, cut of 1 80-90");
+    assert_eq!(of_bob.outline(), "80 = 0 + 80, never_recorded 10-90");
+    assert_eq!(mixed.outline(), "80 = 80 + 0");
+}
+
+#[test]
+fn a_capture_of_the_whole_meeting_does_not_tell_when_a_track_was_published() {
+    let requested_within_the_second = meeting().published(10.0, 90.0).recorded_whole(None, 19.5, 90.0);
+
+    assert_eq!(
+        requested_within_the_second.outline(),
+        "80 = 70.5 + 9.5, late of 1 10-19.5"
+    );
+}

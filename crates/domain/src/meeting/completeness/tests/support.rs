@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use crate::capture::{Capture, CaptureEnd, CaptureFailure, CaptureState, CaptureTarget, CapturedTrack};
 use crate::event::PlatformKind;
 use crate::manifest::{Fit, GapCause, Listened};
 use crate::meeting::completeness::MissingInterval;
@@ -53,6 +54,7 @@ pub fn meeting() -> Case {
         }],
         connections: Vec::new(),
         tracks: Vec::new(),
+        captures: Vec::new(),
         recordings: Vec::new(),
         head,
     })
@@ -97,26 +99,43 @@ impl Case {
     }
 
     /// Adds a recording of the latest track that was requested at `requested` seconds.
-    pub fn recording(mut self, requested: f64, state: RecordingState) -> Self {
+    pub fn recording(self, requested: f64, state: RecordingState) -> Self {
         let track = self.0.tracks.last().unwrap();
-        self.0.recordings.push(Recording {
-            id: id(0x20 + self.0.recordings.len() as u64 + 1),
-            meeting_id: self.0.head.id,
-            track_id: track.id,
+        let target = CaptureTarget::Track(CapturedTrack {
+            id: track.id,
+            sid: track.sid.clone(),
             identity: "ada".into(),
-            platform_room_sid: "RM_1".into(),
-            track_sid: track.sid.clone(),
+        });
+        self.capture(target, requested, state)
+    }
+
+    /// Adds a recording of everybody or, if `identity` names one, of a person, by a capture of the whole meeting.
+    pub fn recorded_whole(mut self, identity: Option<&str>, from: f64, to: f64) -> Self {
+        self = self.capture(CaptureTarget::Meeting, from - 9.0, complete(from, to));
+        let recording = self.0.recordings.last_mut().unwrap();
+        recording.identity = identity.map(Into::into);
+        recording.mixed = identity.is_none();
+        self.accepted(from, to)
+    }
+
+    fn capture(mut self, target: CaptureTarget, requested: f64, state: RecordingState) -> Self {
+        let number = self.0.recordings.len() as u64 + 1;
+        let capture = Capture {
+            id: id(0x40 + number),
+            meeting_id: self.0.head.id,
+            target,
             platform_id: None,
             requested_at: at(requested),
             attempts: 1,
             earlier_failure: None,
             reported_at: None,
-            state,
+            state: capture_state(&state),
             missing_since: None,
             last_error: None,
-            acceptance: None,
-            transcription: Transcription::Pending,
-        });
+        };
+        let recording = Recording::new(id(0x20 + number), &capture);
+        self.0.recordings.push(Recording { state, ..recording });
+        self.0.captures.push(capture);
         self
     }
 
@@ -192,6 +211,18 @@ impl Case {
     pub fn missing_words_outline(&self) -> String {
         let missing = self.0.missing_words(at(100.0));
         missing.iter().map(words_line).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn capture_state(state: &RecordingState) -> CaptureState {
+    match state {
+        RecordingState::Requested => CaptureState::Requested,
+        RecordingState::Active(active) => CaptureState::Active(active.clone()),
+        RecordingState::Complete(_) | RecordingState::Failed(_) => CaptureState::Ended(CaptureEnd {
+            failure: state.failure().map(|reason| CaptureFailure { reason, error: None }),
+            started_at: state.started_at(),
+            ended_at: state.ended_at(),
+        }),
     }
 }
 

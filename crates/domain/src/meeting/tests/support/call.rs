@@ -116,12 +116,13 @@ impl Call {
                 _ => None,
             },
             details: None,
-            file: has_audio.then(|| CapturedFile {
+            files: Vec::from_iter(has_audio.then(|| CapturedFile {
                 key: Some(format!("recordings/{id}.ogg")),
                 started_at: Some(at(4)),
                 ended_at: status.is_terminal().then(|| at(seconds)),
                 size_bytes: (status.is_terminal() && status != CaptureStatus::Failed).then_some(12345),
-            }),
+                ..CapturedFile::default()
+            })),
             manifest_location: None,
             started_at: Some(at(3)),
             ended_at: status.is_terminal().then(|| at(seconds)),

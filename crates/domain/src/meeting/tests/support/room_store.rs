@@ -131,6 +131,7 @@ impl RoomStore {
                     participants: vec![],
                     connections: vec![],
                     tracks: vec![],
+                    captures: vec![],
                     recordings: vec![],
                 }),
             }
@@ -154,7 +155,14 @@ impl RoomStore {
                 |c| c.id,
             );
             upsert(&mut meeting.tracks, &change.tracks, |t| t.meeting_id == id, |t| t.id);
-            meeting.recordings.retain(|r| !change.withdrawn.contains(&r.id));
+            meeting.captures.retain(|c| !change.withdrawn.contains(&c.id));
+            meeting.recordings.retain(|r| !change.withdrawn.contains(&r.capture_id));
+            upsert(
+                &mut meeting.captures,
+                &change.captures,
+                |c| c.meeting_id == id,
+                |c| c.id,
+            );
             upsert(
                 &mut meeting.recordings,
                 &change.recordings,
@@ -165,7 +173,8 @@ impl RoomStore {
         self.deferred.retain(|event| !change.panicked.contains(&event.key));
         self.jobs.extend(change.jobs.clone());
         if let Some(meeting) = self.meeting(sid) {
-            assert_one_open_recording_each(meeting);
+            assert_one_open_capture_each(meeting);
+            assert_recordings_follow_their_captures(meeting);
         }
         change
     }
@@ -201,8 +210,10 @@ impl RoomStore {
             )
         }));
         lines.extend(m.recordings.iter().map(|r| {
-            let capture = r.platform_id.as_ref().map_or("no capture", |id| id.as_str());
-            format!("recording of {} by {capture}: {}", r.track_sid, state(&r.state))
+            let capture = m.capture(r.capture_id).unwrap().platform_id.as_ref();
+            let capture = capture.map_or("no capture", |id| id.as_str());
+            let track = r.track.as_ref().map_or("no track", |track| track.sid.as_str());
+            format!("recording of {track} by {capture}: {}", state(&r.state))
         }));
         lines.sort();
         let head = format!(
@@ -244,13 +255,18 @@ fn upsert<T: Clone, Id: PartialEq>(rows: &mut Vec<T>, new: &[T], ours: impl Fn(&
     }
 }
 
-fn assert_one_open_recording_each(meeting: &Meeting) {
-    for track in &meeting.tracks {
-        assert!(
-            meeting.recordings_of(track.id).filter(|r| r.is_open()).count() <= 1,
-            "{} has two open recordings",
-            track.sid
-        );
+fn assert_one_open_capture_each(meeting: &Meeting) {
+    let open: Vec<_> = meeting.captures.iter().filter(|c| c.is_open()).collect();
+    for (index, capture) in open.iter().enumerate() {
+        let is_same = open[..index].iter().any(|other| other.target == capture.target);
+        assert!(!is_same, "{:?} has two open captures", capture.target);
+    }
+}
+
+fn assert_recordings_follow_their_captures(meeting: &Meeting) {
+    for recording in meeting.recordings.iter().filter(|r| r.state.file().is_none()) {
+        let capture = meeting.capture(recording.capture_id).unwrap();
+        assert_eq!(recording.state, RecordingState::without_file(&capture.state));
     }
 }
 
