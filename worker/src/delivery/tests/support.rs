@@ -191,10 +191,6 @@ impl DeliveryTest {
         }
     }
 
-    pub async fn make_due(&self) {
-        self.worker.execute("UPDATE deliveries SET due_at = now()").await;
-    }
-
     pub async fn ledger(&self, endpoint: EndpointId) -> Vec<Delivery> {
         let filter = DeliveryFilter {
             endpoint_id: Some(endpoint),
