@@ -49,7 +49,8 @@ async fn two_workers_send_each_message_once(pool: PgPool) {
 
     while test.receiver.received("ok").len() < 120 {
         let (first, second) = tokio::join!(test.courier.send_due(), other.send_due());
-        (first.unwrap(), second.unwrap());
+        first.unwrap();
+        second.unwrap();
         tokio::join!(test.courier.finish(), other.finish());
     }
 
