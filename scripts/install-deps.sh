@@ -27,6 +27,9 @@ DENY_VERSION=0.20.2
 # renovate: crate=cargo-machete
 MACHETE_VERSION=0.9.2
 SDK_VERSION=1.2.0
+API_CLIENT_VERSION=0.29.1
+SCHEMATHESIS_VERSION=4.32.5
+MYPY_VERSION=2.4.1
 MINIO_VERSION=v0.0.0-20260212201848-7aac2a2c5b7c
 RUST_VERSION=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$here/../Cargo.toml")
 RELEASE_CONNECT_S=5 # connection timeout of a download; after a failed download the program is built instead
@@ -46,6 +49,7 @@ has_library() { # checks the linker's cache if there is one, and the usual folde
 has_model() { compgen -G "/usr/share/pocketsphinx/model/$1/*.lm.bin" >/dev/null; }
 has_libclang() { [[ -n ${LIBCLANG_PATH:-} ]] || compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null; }
 has_sdk() { [[ -e $TRACKSCRIBE_TOOLS/python/livekit-$SDK_VERSION ]]; }
+has_api_tools() { [[ -e $TRACKSCRIBE_TOOLS/python-api/$API_CLIENT_VERSION-$SCHEMATHESIS_VERSION-$MYPY_VERSION ]]; }
 has_faketime() { compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; }
 has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
@@ -68,7 +72,7 @@ tests|has opusdec|opus-tools|opusdec: the reference decoder for recordings
 tests|has shellcheck|shellcheck|checks the scripts
 tests|has_libclang|libclang-dev|generates the bindings of the whisper feature
 tests|has_faketime|faketime|libfaketime: steps the clock of one program
-tests|has_venv|python3-venv|the environment of LiveKit's Python SDK
+tests|has_venv|python3-venv|the environments of LiveKit's Python SDK and of the programs that check the API
 TABLE
 }
 
@@ -113,6 +117,7 @@ find_missing_programs() {
     require tests cargo-deny "$DENY_VERSION" "checks licenses and sources of dependencies" cargo-deny --version
     require tests cargo-machete "$MACHETE_VERSION" "finds unused dependencies" cargo-machete --version
     has_sdk || require tests python-sdk "$SDK_VERSION" "LiveKit's client for Python, used as an independent publisher"
+    has_api_tools || require tests api-tools "$SCHEMATHESIS_VERSION" "openapi-python-client, mypy and schemathesis, which check the API"
     require minio minio "" "an alternative S3 server for the tests" echo
 }
 
@@ -204,6 +209,14 @@ install_python_sdk() {
         "$folder/bin/pip" install --quiet --disable-pip-version-check "livekit==$SDK_VERSION" && touch "$folder/livekit-$SDK_VERSION"
 }
 
+install_api_tools() {
+    local folder=$TRACKSCRIBE_TOOLS/python-api
+    rm -rf "$folder" && python3 -m venv "$folder" &&
+        "$folder/bin/pip" install --quiet --disable-pip-version-check "openapi-python-client==$API_CLIENT_VERSION" \
+            "schemathesis==$SCHEMATHESIS_VERSION" "mypy==$MYPY_VERSION" &&
+        touch "$folder/$API_CLIENT_VERSION-$SCHEMATHESIS_VERSION-$MYPY_VERSION"
+}
+
 install_minio() {
     need_go minio "a release of https://github.com/minio/minio"
     GOBIN=$build/go go install "github.com/minio/minio@$MINIO_VERSION" && put "$build/go/minio" minio
@@ -225,7 +238,7 @@ put() { # FILE NAME: moves the file into place, so that a concurrent run never s
 # Builds with Go run in parallel to builds with cargo; two builds of the same kind would compete for the cores.
 install_programs() {
     local pid pids=() failed=no
-    install_each livekit-server python-sdk minio & pids+=($!)
+    install_each livekit-server python-sdk api-tools minio & pids+=($!)
     install_each garage cargo-nextest cargo-deny cargo-machete & pids+=($!)
     for pid in "${pids[@]}"; do wait "$pid" || failed=yes; done
     [[ $failed == no ]] || die "some programs could not be installed; see above"

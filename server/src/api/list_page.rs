@@ -28,6 +28,7 @@ pub struct ListQuery {
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
     /// `next` of the previous page, unchanged. Omit it for the first page.
+    #[param(min_length = 1)]
     cursor: Option<String>,
 }
 

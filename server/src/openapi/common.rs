@@ -1,11 +1,14 @@
 //! What many operations have in common: errors and headers.
 
 use utoipa::openapi::{
-    self, Content, HeaderBuilder, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Type,
+    self, Array, Content, HeaderBuilder, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Schema, Type,
     content::ContentBuilder,
     path::{Operation, ParameterBuilder, ParameterIn, PathItem},
     request_body::RequestBody,
 };
+
+/// What the names of the pages' schemas begin with. The name of their items' schema follows.
+const LIST_PAGE: &str = "ListPage_";
 
 /// Errors of every operation that requires an API key: status and meaning.
 const KEY_ERRORS: [(&str, &str); 3] = [
@@ -69,6 +72,11 @@ const BODY_ERRORS: [(&str, &str); 3] = [
 
 /// Adds the errors and headers that operations share, and the media type of errors.
 pub fn add_common_parts(document: &mut openapi::OpenApi) {
+    for (name, schema) in document.components.iter_mut().flat_map(|parts| &mut parts.schemas) {
+        if let Some(item) = name.strip_prefix(LIST_PAGE) {
+            refer_to_item(schema, item);
+        }
+    }
     for (path, item) in &mut document.paths.paths {
         let is_api = path.starts_with("/v1/");
         if let Some(post) = item.post.as_mut().filter(|post| post.security.is_some()) {
@@ -81,6 +89,16 @@ pub fn add_common_parts(document: &mut openapi::OpenApi) {
             }
             set_problem_content_type(operation);
         }
+    }
+}
+
+/// Makes a page's items refer to their schema, which utoipa repeats in each page: generated clients would have two types of
+/// the same thing.
+fn refer_to_item(page: &mut RefOr<Schema>, item: &str) {
+    if let RefOr::T(Schema::Object(page)) = page {
+        let items = Array::new(Ref::from_schema_name(item));
+        page.properties
+            .insert("items".to_owned(), RefOr::T(Schema::Array(items)));
     }
 }
 
@@ -128,7 +146,7 @@ fn add_idempotency(operation: &mut Operation) {
         .schema(Some(
             ObjectBuilder::new()
                 .schema_type(Type::String)
-                .max_length(Some(255))
+                .pattern(Some("^[!#-~]{1,255}$"))
                 .build(),
         ));
     operation

@@ -20,13 +20,11 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct MeetingsQuery {
     /// Returns only meetings of rooms with this name, also of rooms that were deleted.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
     room: Option<RoomName>,
     /// Returns only meetings in this state.
-    #[param(inline)]
     state: Option<MeetingStatus>,
     /// Returns only meetings on this platform.
-    #[param(inline)]
     platform: Option<PlatformKind>,
     /// Returns only meetings that began at this time or later (RFC 3339).
     #[param(value_type = Option<String>, format = DateTime, example = "2026-11-01T00:00:00Z")]
@@ -38,6 +36,7 @@ pub struct MeetingsQuery {
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
     /// `next` of the previous page, unchanged, with the same filters. Omit it for the first page.
+    #[param(min_length = 1)]
     cursor: Option<String>,
 }
 

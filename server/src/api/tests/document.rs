@@ -10,7 +10,29 @@ use serde_json::Value;
 use storage::PgPool;
 
 use super::path_of;
-use crate::support::TestApp;
+use crate::{router::documented_routes, support::TestApp};
+
+/// Where the document is checked in, for people who review a change, and for generators of clients.
+pub const CHECKED_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
+
+#[tokio::test]
+async fn the_document_is_the_one_that_is_checked_in() {
+    let pool = storage::pool::connect_lazy("postgres://nobody@127.0.0.1:9/none", "test", 1).unwrap();
+    let app = TestApp::build(pool, |_| {});
+    let (_, document) = documented_routes(&app.state);
+    let document = document.to_pretty_json().unwrap() + "\n";
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(CHECKED_IN, &document).unwrap();
+    }
+
+    let checked_in = std::fs::read_to_string(CHECKED_IN).unwrap_or_default();
+
+    let differs = checked_in.lines().zip(document.lines()).find(|(old, new)| old != new);
+    assert!(
+        checked_in == document,
+        "docs/openapi.json differs ({differs:?}): run UPDATE_DOCS=1 cargo nextest run -p server checked_in, and commit it"
+    );
+}
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]
 async fn every_route_of_the_document_exists(pool: PgPool) {

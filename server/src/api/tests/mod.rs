@@ -1,5 +1,6 @@
 //! What all operations have in common.
 
+mod clients;
 mod document;
 mod requests;
 mod scopes;
