@@ -14,6 +14,7 @@ mod request_id;
 mod router;
 mod run;
 mod serve;
+mod signalling;
 mod state;
 #[cfg(test)]
 mod support;
@@ -22,4 +23,5 @@ mod webhook;
 pub use config::{ServerConfig, Settings};
 pub use limits::{LimitOptions, Limits};
 pub use run::{App, run};
+pub use signalling::SignalProxy;
 pub use state::{AppState, Options, random_ids, system_clock};

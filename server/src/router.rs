@@ -20,6 +20,7 @@ use crate::{
     },
     health, limits, middleware,
     openapi::{self, ApiDoc},
+    signalling,
     state::AppState,
     webhook,
 };
@@ -28,6 +29,7 @@ use crate::{
 pub fn router(app: AppState) -> Router {
     let (routes, document) = documented_routes(&app);
     routes
+        .merge(signalling_routes(&app))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(async || ApiError::NoRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
@@ -46,6 +48,11 @@ pub fn documented_routes(app: &AppState) -> (Router<AppState>, OpenApiDocument) 
         routes.layer(from_fn_with_state(parameters, strict_query::refuse_unknown)),
         document,
     )
+}
+
+/// Returns LiveKit's signalling, which is not part of the API.
+fn signalling_routes(app: &AppState) -> Router<AppState> {
+    signalling::routes().layer(from_fn_with_state(app.limits.clone(), limits::per_address))
 }
 
 fn api_routes(app: &AppState) -> OpenApiRouter<AppState> {

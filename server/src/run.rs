@@ -15,6 +15,7 @@ use crate::{
     limits::Limits,
     router::router,
     serve::{ConnectionLimits, DRAIN_TIMEOUT, serve},
+    signalling::SignalProxy,
     state::{AppState, random_ids, system_clock},
     webhook::WEBHOOK_TIMEOUT,
 };
@@ -48,6 +49,7 @@ impl App {
             options: Arc::new(settings.options.clone()),
             readiness: Arc::default(),
             tasks: TaskTracker::new(),
+            signalling: Some(SignalProxy::new(&settings.livekit.url)?),
         }))
     }
 
@@ -74,6 +76,9 @@ pub async fn run(config: ServerConfig, stop: CancellationToken) -> anyhow::Resul
     let tasks = app.state.tasks.clone();
     tasks.spawn(app.state.limits.clone().evict_idle(stop.clone()));
     tasks.spawn(app.state.feed.clone().run(app.state.pool.clone(), stop.clone()));
+    if let Some(proxy) = &app.state.signalling {
+        tasks.spawn(proxy.clone().run_until(stop.clone()));
+    }
     serve(listener, app.router, ConnectionLimits::default(), stop).await;
     tasks.close();
     if tokio::time::timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {

@@ -19,6 +19,7 @@ use crate::{
     api::{error::ApiError, events::Feed},
     health::Latest,
     limits::Limits,
+    signalling::SignalProxy,
 };
 
 /// Decimal places of a second that PostgreSQL stores, so that a time read back equals the one written.
@@ -38,6 +39,8 @@ pub struct AppState {
     pub readiness: Arc<Latest>,
     /// Work that outlives its request. The server stops when it is done.
     pub tasks: TaskTracker,
+    /// LiveKit's signalling through this server; `None` without LiveKit.
+    pub signalling: Option<SignalProxy>,
 }
 
 impl AppState {

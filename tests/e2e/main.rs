@@ -11,6 +11,7 @@ mod lost_webhook;
 mod muted_track;
 mod official_sdk;
 mod one_meeting;
+mod one_origin;
 mod own_bucket;
 mod phantom_room;
 mod prefix;

@@ -91,6 +91,11 @@ impl Api {
         }
     }
 
+    /// Where the server passes LiveKit's signalling on.
+    pub fn signalling_url(&self) -> String {
+        format!("{}/lk-ws", self.url.replacen("http", "ws", 1))
+    }
+
     /// Creates a room with default settings.
     ///
     /// # Panics

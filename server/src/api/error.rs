@@ -81,6 +81,12 @@ pub enum ApiError {
         #[source]
         why: anyhow::Error,
     },
+    #[error("{what} does not answer as it should")]
+    BadGateway {
+        what: &'static str,
+        #[source]
+        why: anyhow::Error,
+    },
     #[error("internal error; search the server log for this `X-Request-Id`")]
     Internal(#[source] anyhow::Error),
 }
@@ -149,6 +155,7 @@ impl ApiError {
             Self::Invalid(_) => (S::UNPROCESSABLE_ENTITY, "invalid", "Invalid value"),
             Self::TooManyRequests(_) => (S::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests"),
             Self::Unavailable { .. } => (S::SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable"),
+            Self::BadGateway { .. } => (S::BAD_GATEWAY, "bad-gateway", "Bad gateway"),
             Self::Internal(_) => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         }
     }
@@ -190,6 +197,7 @@ impl ApiError {
         match self {
             Self::Internal(why) => tracing::error!("request failed: {why:#}"),
             Self::Unavailable { what, why } => tracing::warn!("{what} is unavailable: {why:#}"),
+            Self::BadGateway { what, why } => tracing::warn!("{what} failed: {why:#}"),
             Self::BadSignature(why) => tracing::warn!("webhook rejected: {why}"),
             _ => tracing::debug!("request rejected: {self}"),
         }

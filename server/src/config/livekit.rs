@@ -21,7 +21,8 @@ use crate::state::random_ids;
 pub struct LivekitArgs {
     #[command(flatten)]
     pub api: LivekitApiArgs,
-    /// URL of LiveKit for browsers, for example wss://livekit.example.org; defaults to LIVEKIT_URL
+    /// URL of LiveKit for browsers, for example wss://livekit.example.org, or wss://HOST/lk-ws for signalling through this
+    /// server; defaults to LIVEKIT_URL
     #[arg(long, env = "LIVEKIT_PUBLIC_URL", value_name = "URL")]
     pub livekit_public_url: Option<Url>,
     /// Secret that signs LiveKit's webhooks; defaults to LIVEKIT_API_SECRET

@@ -227,6 +227,7 @@ fn state(pool: PgPool, store: &Path, now: Arc<Mutex<DateTime<Utc>>>) -> AppState
         }),
         readiness: Arc::default(),
         tasks: TaskTracker::new(),
+        signalling: None,
     }
 }
 

@@ -60,6 +60,14 @@ impl Stack {
         }
     }
 
+    /// What the server has logged.
+    ///
+    /// # Panics
+    /// While it is stopped.
+    pub fn servers_log(&self) -> String {
+        self.server.as_ref().expect("the server is running").log()
+    }
+
     /// Starts another worker.
     ///
     /// # Panics

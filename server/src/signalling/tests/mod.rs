@@ -1,0 +1,3 @@
+mod forwarding;
+mod limits;
+mod support;
