@@ -27,6 +27,7 @@ pub mod relay;
 mod run;
 #[cfg(test)]
 mod support;
+mod webhook_guard;
 
 pub use config::WorkerConfig;
 pub use context::WorkerContext;

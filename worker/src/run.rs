@@ -25,7 +25,7 @@ use crate::{
     log::chain,
     pools::Pool,
     queue::{Handler, WakeQueue},
-    reconcile, relay,
+    reconcile, relay, webhook_guard,
 };
 
 /// Pause between attempts to reach the database or Redis at the start.
@@ -90,6 +90,8 @@ fn spawn_control(ctx: &WorkerContext, tasks: &TaskTracker, stop: &CancellationTo
     tasks.spawn(async move { feed::run(&feed_ctx, &feed_stop).await });
     let (reconcile_ctx, reconcile_stop) = (ctx.clone(), stop.clone());
     tasks.spawn(async move { reconcile::run(&reconcile_ctx, &reconcile_stop).await });
+    let (guard_ctx, guard_stop) = (ctx.clone(), stop.clone());
+    tasks.spawn(async move { webhook_guard::run(&guard_ctx, &guard_stop).await });
 }
 
 /// Starts the relay and the queues of a pool, in tasks that end after `stop`. Each queue has its own slots.

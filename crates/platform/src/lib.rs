@@ -20,6 +20,7 @@ mod redact;
 mod registry;
 mod rest;
 mod room_name;
+mod webhook_health;
 pub mod whereby;
 
 use async_trait::async_trait;
@@ -39,6 +40,7 @@ pub use error::{JoinError, PlatformError, WebhookError};
 pub use presence::{Presence, PresentRoom};
 pub use received::{Received, VerifiedEvent};
 pub use registry::Platforms;
+pub use webhook_health::WebhookHealth;
 
 /// A video platform.
 #[async_trait]
@@ -92,6 +94,22 @@ pub trait Platform: Send + Sync {
 
     /// Lists the platform rooms that [`Self::admit`] made and that still exist. Empty on platforms that need none.
     async fn list_made_rooms(&self) -> Result<Vec<LeftoverRoom>, PlatformError>;
+
+    /// Returns whether the platform sends us webhooks, if its API tells that.
+    async fn check_webhook(&self) -> Result<WebhookHealth, PlatformError> {
+        Ok(WebhookHealth::Unmanaged)
+    }
+
+    /// Makes the platform send us webhooks again, after [`Self::check_webhook`] found them broken. Safe to repeat.
+    async fn repair_webhook(&self) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    /// Lists what happened since `since`, as far as the platform's API tells it, as the events that lost webhooks should have
+    /// brought. An event has the same id each time, and not the id of the webhook.
+    async fn missed_events(&self, _since: DateTime<Utc>) -> Result<Vec<VerifiedEvent>, PlatformError> {
+        Ok(Vec::new())
+    }
 
     /// Checks that the platform responds and accepts our key.
     async fn ping(&self) -> Result<(), PlatformError>;

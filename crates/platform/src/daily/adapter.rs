@@ -8,13 +8,14 @@ use domain::meeting::LiveParticipant;
 use domain::platform_room::PlatformRoomRef;
 use domain::{Identity, PlatformCaptureId, TrackSid};
 use http::HeaderMap;
+use secrecy::SecretString;
 
 use super::config::{DailyConfig, DailyConfigError};
 use super::verify::{Authentic, WebhookSecret};
-use super::{DailyClient, admit, capture, event, live, verify};
+use super::{DailyClient, admit, capture, event, guard, live, missed, verify};
 use crate::{
     Admission, AdmitError, Capability, CaptureFilter, JoinRequest, LeftoverRoom, Platform, PlatformError, Presence,
-    Received, RoomToJoin, WebhookError,
+    Received, RoomToJoin, VerifiedEvent, WebhookError, WebhookHealth,
 };
 
 /// The adapter.
@@ -39,6 +40,11 @@ impl Daily {
             secrets: secrets.collect::<Result<_, _>>()?,
             config,
         })
+    }
+
+    /// Returns the secret that signs the webhook that we create.
+    fn signing_secret(&self) -> &SecretString {
+        &self.config.webhook_secrets[0]
     }
 }
 
@@ -108,6 +114,24 @@ impl Platform for Daily {
 
     async fn list_made_rooms(&self) -> Result<Vec<LeftoverRoom>, PlatformError> {
         admit::made_rooms(&self.client).await
+    }
+
+    async fn check_webhook(&self) -> Result<WebhookHealth, PlatformError> {
+        match &self.config.webhook_url {
+            Some(url) => guard::check(&self.client, url, self.signing_secret()).await,
+            None => Ok(WebhookHealth::Unmanaged),
+        }
+    }
+
+    async fn repair_webhook(&self) -> Result<(), PlatformError> {
+        match &self.config.webhook_url {
+            Some(url) => guard::repair(&self.client, url, self.signing_secret()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn missed_events(&self, since: DateTime<Utc>) -> Result<Vec<VerifiedEvent>, PlatformError> {
+        missed::events(self, since).await
     }
 
     async fn ping(&self) -> Result<(), PlatformError> {

@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::event::PlatformKind;
 use serde_json::{Map, Value};
 
 use super::client::{DailyClient, RateClass};
 use super::wire;
 use crate::PlatformError;
+use crate::rest::Call;
 
 /// Most entries of a page.
 const PAGE: usize = 100;
+
+/// Most pages that are read: 10,000 calls. A list that goes on is answered wrongly.
+const MAX_PAGES: usize = 100;
 
 /// Somebody in a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,10 +69,37 @@ impl DailyClient {
     /// # Errors
     /// The call failed.
     pub async fn list_meetings(&self, room: &str) -> Result<Vec<DailyMeeting>, PlatformError> {
-        let call = self.get(&["meetings"], RateClass::List);
-        let call = call.query("room", room).query("limit", &PAGE.to_string());
-        let page: wire::Page<wire::Meeting> = call.send().await?;
+        let page: wire::Page<wire::Meeting> = self.meetings().query("room", room).send().await?;
         Ok(page.data.into_iter().map(meeting).collect())
+    }
+
+    /// Lists the calls of all rooms that began at `since` or later, those of others included.
+    ///
+    /// # Errors
+    /// A call failed, or the list does not end.
+    pub async fn list_meetings_since(&self, since: DateTime<Utc>) -> Result<Vec<DailyMeeting>, PlatformError> {
+        let (mut found, mut after) = (Vec::new(), None::<String>);
+        for _ in 0..MAX_PAGES {
+            let call = self.meetings().query("timeframe_start", &since.timestamp().to_string());
+            let call = match &after {
+                Some(id) => call.query("starting_after", id),
+                None => call,
+            };
+            let page: wire::Page<wire::Meeting> = call.send().await?;
+            let is_last = page.data.len() < PAGE;
+            after = page.data.last().map(|meeting| meeting.id.clone());
+            found.extend(page.data.into_iter().map(meeting));
+            if is_last {
+                return Ok(found);
+            }
+        }
+        let endless = "the list of calls does not end".into();
+        Err(PlatformError::UnexpectedResponse(PlatformKind::Daily, endless))
+    }
+
+    fn meetings(&self) -> Call<'_> {
+        let call = self.get(&["meetings"], RateClass::List);
+        call.query("limit", &PAGE.to_string())
     }
 }
 
