@@ -192,6 +192,9 @@ pub struct CapturedFile {
     /// Who is heard in it; `None` if it is mixed, or the platform does not say.
     #[serde(default)]
     pub identity: Option<Identity>,
+    /// The connection of who is heard in it, on platforms that name that and not the person.
+    #[serde(default)]
+    pub participant_sid: Option<ParticipantSid>,
     /// The track that it holds; `None` if it is mixed, or the platform does not say.
     #[serde(default)]
     pub track_sid: Option<TrackSid>,

@@ -180,7 +180,10 @@ impl Meeting {
             EventKind::TrackPublished(track) => self.published(track, at, room, env),
             EventKind::TrackUnpublished(track) => self.unpublished(track, at, room, env),
             EventKind::CaptureStarted(report) | EventKind::CaptureUpdated(report) | EventKind::CaptureEnded(report) => {
-                self.handle_report(report, env)
+                match self.lacks_speaker(report) {
+                    true => Outcome::Deferred,
+                    false => self.handle_report(report, env),
+                }
             }
             EventKind::ParticipantAborted | EventKind::Unknown => Outcome::Ignored,
         }

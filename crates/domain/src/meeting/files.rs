@@ -3,9 +3,10 @@
 use super::{Env, Meeting};
 use crate::capture::report::file_observation;
 use crate::event::{CaptureReport, CapturedFile};
+use crate::participant::Participant;
 use crate::recording::conclusion::{Observation, conclude_file};
 use crate::recording::{RecordedTrack, Recording};
-use crate::{CaptureId, Identity, PlatformFileId, RecordingId};
+use crate::{CaptureId, Identity, ParticipantSid, PlatformFileId, RecordingId};
 
 impl Meeting {
     /// Adds or updates a recording for each stored file of a report. The platform's id of the file tells which.
@@ -38,7 +39,8 @@ impl Meeting {
     fn attribute(&mut self, recording: usize, file: &CapturedFile) {
         let track = file.track_sid.as_ref().and_then(|sid| self.track(sid));
         let publisher = track.and_then(|track| self.publisher(track.participant_id));
-        let identity: Option<Identity> = file.identity.clone().or(publisher.map(|p| p.identity.clone()));
+        let speaker = publisher.or_else(|| self.participant_at(file.participant_sid.as_ref()?));
+        let identity: Option<Identity> = file.identity.clone().or(speaker.map(|p| p.identity.clone()));
         let track = track.map(|track| RecordedTrack {
             id: track.id,
             sid: track.sid.clone(),
@@ -49,5 +51,22 @@ impl Meeting {
             recording.identity = identity.or(recording.identity.take());
             recording.track = track.or(recording.track.take());
         }
+    }
+    /// Whether a report has a file of somebody of whom we do not know yet that they were here.
+    pub(super) fn lacks_speaker(&self, report: &CaptureReport) -> bool {
+        let is_unknown = |file: &CapturedFile| {
+            file.identity.is_none()
+                && file
+                    .participant_sid
+                    .as_ref()
+                    .is_some_and(|sid| self.participant_at(sid).is_none())
+        };
+        report.files.iter().any(is_unknown)
+    }
+
+    /// Returns whose connection it is.
+    fn participant_at(&self, sid: &ParticipantSid) -> Option<&Participant> {
+        let connection = self.connections.iter().find(|connection| connection.sid == *sid)?;
+        self.publisher(connection.participant_id)
     }
 }

@@ -15,12 +15,18 @@ pub async fn start(daily: &Daily, room: &str) -> Result<CaptureReport, PlatformE
     Ok(running.unwrap_or_else(|| report::report("", CaptureStatus::Starting)))
 }
 
-/// Lists the recordings of a room, newest first.
+/// Lists the recordings of a room, newest first, with the people who are heard in their files.
 pub async fn list(daily: &Daily, room: &str, which: CaptureFilter) -> Result<Vec<CaptureReport>, PlatformError> {
     let listed = daily.client.list_recordings(Some(room), DateTime::UNIX_EPOCH).await?;
-    let reports = listed.iter().map(report::listed);
     let is_wanted = |report: &CaptureReport| which == CaptureFilter::All || !report.status.is_terminal();
-    Ok(reports.filter(is_wanted).collect())
+    let mut reports: Vec<_> = listed.iter().map(report::listed).filter(is_wanted).collect();
+    if reports.iter().any(|report| !report.files.is_empty()) {
+        let calls = daily.client.list_meetings(room).await?;
+        for report in &mut reports {
+            report::name_people(report, &calls);
+        }
+    }
+    Ok(reports)
 }
 
 /// Stops the recording that runs in the room of a capture.

@@ -23,7 +23,9 @@ pub async fn events(daily: &Daily, since: DateTime<Utc>) -> Result<Vec<VerifiedE
         .filter(went_on)
         .filter(|call| room_id(&call.room).is_some());
     let recorded = recordings.iter().filter(|recording| room_id(&recording.room).is_some());
-    let events = in_calls.flat_map(of_call).chain(recorded.filter_map(of_recording));
+    let events = in_calls
+        .flat_map(of_call)
+        .chain(recorded.filter_map(|recording| of_recording(recording, &calls)));
     Ok(events.map(verified).collect())
 }
 
@@ -56,8 +58,9 @@ fn left_at(attendance: &Attendance) -> Option<DateTime<Utc>> {
 }
 
 /// The end of a recording; nothing of one that is running.
-fn of_recording(recording: &DailyRecording) -> Option<PlatformEvent> {
-    let report = report::listed(recording);
+fn of_recording(recording: &DailyRecording, calls: &[DailyMeeting]) -> Option<PlatformEvent> {
+    let mut report = report::listed(recording);
+    report::name_people(&mut report, calls);
     let at = report
         .ended_at
         .or(report.started_at)

@@ -1,6 +1,6 @@
 //! Recordings of Whereby as reports of captures. One recording is one capture of the whole meeting, in one file.
 
-use domain::event::{CaptureReport, CaptureStatus};
+use domain::event::{CaptureReport, CaptureStatus, CapturedFile};
 
 use super::file_name::RecordingFileName;
 use super::recording::WherebyRecording;
@@ -44,9 +44,22 @@ pub fn listed(recording: &WherebyRecording) -> CaptureReport {
         updated_at: None,
         error: None,
         details: None,
-        files: Vec::new(),
+        files: Vec::from_iter(file(recording)),
         manifest_location: None,
         started_at: recording.started_at,
         ended_at: recording.ended_at,
     }
+}
+
+/// Returns `None` for a recording without a file name.
+fn file(recording: &WherebyRecording) -> Option<CapturedFile> {
+    let is_named = !recording.file_name.is_empty();
+    is_named.then(|| CapturedFile {
+        id: Some(recording.id.as_str().into()),
+        mixed: true,
+        key: Some(recording.file_name.clone()),
+        started_at: recording.started_at,
+        ended_at: recording.ended_at,
+        ..CapturedFile::default()
+    })
 }

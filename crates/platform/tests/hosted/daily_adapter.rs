@@ -15,6 +15,7 @@ use platform::{
     WebhookError,
 };
 use secrecy::{ExposeSecret, SecretString};
+use test_support::audio::tone;
 use test_support::platforms::Scripted;
 use test_support::platforms::daily::{API_KEY, FakeDaily};
 use uuid::Uuid;
@@ -261,8 +262,9 @@ async fn a_capture_of_the_call_is_started_listed_and_stopped() {
     let start = || adapter.start_capture(key.as_str(), &no_track, "");
 
     let too_early = start().await.unwrap_err();
-    daily.join(made.token.unwrap().expose_secret()).await.unwrap();
+    let session = daily.join(made.token.unwrap().expose_secret()).await.unwrap();
     let started = start().await.unwrap();
+    daily.speak(&session, &tone(440.0, 48_000));
     let id = started.platform_id.clone().unwrap();
     let stopped = adapter.stop_capture(&id).await.unwrap();
     let again = adapter.stop_capture(&id).await.unwrap_err();
@@ -276,7 +278,15 @@ async fn a_capture_of_the_call_is_started_listed_and_stopped() {
     assert!(matches!(again, PlatformError::Refused(..)));
     let list = |which| adapter.list_captures(key.as_str(), which);
     assert_eq!(list(CaptureFilter::Active).await.unwrap().len(), 0);
-    assert_eq!(list(CaptureFilter::All).await.unwrap()[0].platform_id, Some(id));
+    let all = list(CaptureFilter::All).await.unwrap();
+    assert_eq!(
+        (all[0].platform_id.as_ref(), all[0].status),
+        (Some(&id), CaptureStatus::Complete)
+    );
+    assert_eq!(
+        (all[0].files.len(), all[0].files[0].identity.as_ref()),
+        (1, Some(&made.identity))
+    );
 }
 
 #[test]

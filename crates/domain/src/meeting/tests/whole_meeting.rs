@@ -120,6 +120,27 @@ fn a_report_that_comes_before_the_answer_to_the_request_waits_for_it() {
 }
 
 #[test]
+fn a_report_that_names_only_a_connection_waits_until_it_is_known_whose_it_is() {
+    let mut store = answered();
+    let file = CapturedFile {
+        participant_sid: Some("PA_3".into()),
+        mixed: false,
+        ..mixed("f1")
+    };
+    let ended = capture_report(CaptureStatus::Complete, &[file]);
+
+    let early = store.apply(&Call::new("RM_1").event(20, EventKind::CaptureEnded(ended)));
+    let waiting = store.meeting("RM_1").unwrap().recordings.len();
+    store.apply(&Call::new("RM_1").joined(3, &person("ada", "PA_3", 3)));
+
+    assert_eq!((early.outcome, waiting), (Outcome::Deferred, 0));
+    assert_eq!(
+        outline(store.meeting("RM_1").unwrap()),
+        ["f1 of ada, no track: complete recordings/f1.ogg"]
+    );
+}
+
+#[test]
 fn a_capture_of_somebody_else_is_ignored() {
     let mut store = answered();
     let mut foreign = capture_report(CaptureStatus::Complete, &[mixed("f1")]);

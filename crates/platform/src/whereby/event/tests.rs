@@ -80,6 +80,7 @@ fn a_finished_recording_is_found_by_the_rooms_name() {
         ("r1", CaptureStatus::Complete)
     );
     assert_eq!(report.started_at.unwrap().timestamp(), 1_772_355_605);
+    assert!(report.files[0].mixed && report.files[0].id.as_ref().unwrap().as_str() == "r1");
     assert_eq!(
         event("recording.finished", json!({"roomName": ROOM})).kind,
         EventKind::Unknown
