@@ -65,6 +65,7 @@ fn api_routes(app: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(meetings::participants::list))
         .routes(routes!(meetings::completeness::get))
         .routes(routes!(recordings::list::list))
+        .routes(routes!(recordings::list_all::list_all))
         .routes(routes!(recordings::get::get))
         .routes(routes!(recordings::audio::get))
         .routes(routes!(transcripts::get::get))

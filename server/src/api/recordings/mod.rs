@@ -3,6 +3,7 @@
 pub mod audio;
 pub mod get;
 pub mod list;
+pub mod list_all;
 
 mod range;
 #[cfg(test)]
@@ -18,7 +19,7 @@ use domain::{
     capture::Capture,
     recording::{Recording, RecordingState},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use storage::PgConnection;
 use utoipa::ToSchema;
 
@@ -88,7 +89,7 @@ pub struct RecordingBody {
 /// `requested`: the platform has been or will be asked to record the track. `active`: the track is being recorded.
 /// `complete`: the audio is in the object store. `failed`: the recording failed; `reason` and `error` say why, and
 /// `object_key` names what was recorded, if anything.
-#[derive(Clone, Copy, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = RecordingState)]
 pub enum RecordingStatus {
@@ -96,6 +97,17 @@ pub enum RecordingStatus {
     Active,
     Complete,
     Failed,
+}
+
+impl RecordingStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Active => "active",
+            Self::Complete => "complete",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 impl RecordingBody {
