@@ -17,6 +17,9 @@ text_enum! {
         Daily = "daily",
         /// Whereby.
         Whereby = "whereby",
+        /// A platform that this version does not know: a newer one wrote it. It is configured nowhere, so nothing is asked of
+        /// it.
+        Other = "other",
     }
 }
 
@@ -25,7 +28,7 @@ impl PlatformKind {
     /// when the first person joins.
     pub fn needs_made_rooms(self) -> bool {
         match self {
-            Self::Livekit => false,
+            Self::Livekit | Self::Other => false,
             Self::Daily | Self::Whereby => true,
         }
     }
@@ -33,7 +36,7 @@ impl PlatformKind {
     /// Whether several meetings can take place in one room of the platform, one after the other, told apart by sessions.
     pub fn has_sessions(self) -> bool {
         match self {
-            Self::Livekit => false,
+            Self::Livekit | Self::Other => false,
             Self::Daily | Self::Whereby => true,
         }
     }

@@ -15,8 +15,8 @@ text_enum! {
         Sip = "sip",
         /// A stream sent in from outside.
         Ingress = "ingress",
-        /// A recorder, ours or another. Stored events and rows have this word.
-        Recorder = "egress",
+        /// A recorder, ours or another.
+        Recorder = "recorder" | "egress",
         /// A program that takes part.
         Agent = "agent",
         /// A kind that this version does not know.

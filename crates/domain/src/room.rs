@@ -18,6 +18,9 @@ text_enum! {
         Prompt = "prompt",
         /// Never recorded.
         Off = "off",
+        /// A policy that this version does not know: a newer one wrote it. Nothing is recorded under it, because who was
+        /// recorded against a room's policy cannot be unrecorded; programs that know it record.
+        Other = "other",
     }
 }
 
@@ -30,6 +33,8 @@ text_enum! {
         Ask = "ask",
         /// Everyone is asked, and recorded only after they consent.
         Require = "require",
+        /// A policy that this version does not know: a newer one wrote it. The strictest is assumed.
+        Other = "other",
     }
 }
 
@@ -157,7 +162,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&ConsentPolicy::Require).unwrap(), r#""require""#);
         assert_eq!(
             "maybe".parse::<ConsentPolicy>().unwrap_err().to_string(),
-            r#""maybe" is not one of: none, ask, require"#
+            r#""maybe" is not one of: none, ask, require, other"#
         );
     }
 }

@@ -17,6 +17,8 @@ text_enum! {
         Video = "video",
         /// Data messages.
         Data = "data",
+        /// Something that this version does not know: a newer one wrote it.
+        Other = "other",
     }
 }
 
@@ -33,6 +35,8 @@ text_enum! {
         ScreenShare = "screen_share",
         /// The sound of a shared screen.
         ScreenShareAudio = "screen_share_audio",
+        /// A source that this version does not know: a newer one wrote it. Not taken for a microphone.
+        Other = "other",
     }
 }
 
@@ -45,7 +49,7 @@ text_enum! {
         Data = "data",
         /// It is the sound of a shared screen.
         ScreenShareAudio = "screen_share_audio",
-        /// It is audio whose source is a camera or a screen.
+        /// It is audio whose source is a camera, a screen, or one that this version does not know.
         Source = "source",
         /// It is end-to-end encrypted; a recorder would receive noise.
         E2ee = "e2ee",
@@ -124,8 +128,11 @@ fn refused_track(track: &Track) -> Option<NotRecorded> {
     match (track.kind, track.source) {
         (TrackKind::Video, _) => Some(NotRecorded::Video),
         (TrackKind::Data, _) => Some(NotRecorded::Data),
+        (TrackKind::Other, _) => Some(NotRecorded::Other),
         (TrackKind::Audio, TrackSource::ScreenShareAudio) => Some(NotRecorded::ScreenShareAudio),
-        (TrackKind::Audio, TrackSource::Camera | TrackSource::ScreenShare) => Some(NotRecorded::Source),
+        (TrackKind::Audio, TrackSource::Camera | TrackSource::ScreenShare | TrackSource::Other) => {
+            Some(NotRecorded::Source)
+        }
         (TrackKind::Audio, TrackSource::Microphone | TrackSource::Unknown) if track.encrypted => {
             Some(NotRecorded::E2ee)
         }
@@ -152,8 +159,8 @@ fn refused_publisher(kind: Option<ParticipantKind>) -> Option<NotRecorded> {
 
 fn refused_room(room: &Room) -> Option<NotRecorded> {
     match (room.recording, room.consent) {
-        (RecordingPolicy::Off | RecordingPolicy::Prompt, _) => Some(NotRecorded::Policy),
-        (RecordingPolicy::Automatic, ConsentPolicy::Require) => Some(NotRecorded::Consent),
+        (RecordingPolicy::Off | RecordingPolicy::Prompt | RecordingPolicy::Other, _) => Some(NotRecorded::Policy),
+        (RecordingPolicy::Automatic, ConsentPolicy::Require | ConsentPolicy::Other) => Some(NotRecorded::Consent),
         (RecordingPolicy::Automatic, ConsentPolicy::None | ConsentPolicy::Ask) => None,
     }
 }

@@ -150,7 +150,9 @@ impl Platform for FakePlatform {
     fn capabilities(&self) -> &'static [Capability] {
         match self.kind {
             PlatformKind::Whereby => &[Capability::RecordMixed],
-            PlatformKind::Livekit | PlatformKind::Daily => &[Capability::RecordPeople, Capability::StopRecording],
+            PlatformKind::Livekit | PlatformKind::Daily | PlatformKind::Other => {
+                &[Capability::RecordPeople, Capability::StopRecording]
+            }
         }
     }
 

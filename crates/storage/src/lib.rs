@@ -21,6 +21,8 @@ pub mod inbox;
 pub mod jobs;
 pub mod locks;
 pub mod meetings;
+#[cfg(test)]
+mod newer_words;
 pub mod participants;
 pub mod platform_rooms;
 pub mod pool;

@@ -1,9 +1,12 @@
 //! Participants of meetings.
 
-use domain::{Identity, MeetingId, ParticipantId, participant::Participant};
+use domain::{
+    Identity, MeetingId, ParticipantId,
+    participant::{Participant, ParticipantKind},
+};
 use sqlx::PgConnection;
 
-use crate::{StorageError, row::Row};
+use crate::StorageError;
 
 /// Inserts a participant, or updates its display name and kind.
 pub async fn save(conn: &mut PgConnection, participant: &Participant) -> Result<(), StorageError> {
@@ -34,7 +37,7 @@ pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Re
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(Participant::try_from).collect()
+    Ok(rows.into_iter().map(Participant::from).collect())
 }
 
 /// Lists participants of a meeting in the order in which they were first seen, after `after`.
@@ -57,7 +60,7 @@ pub async fn page_for_meeting(
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(Participant::try_from).collect()
+    Ok(rows.into_iter().map(Participant::from).collect())
 }
 
 struct ParticipantRow {
@@ -68,20 +71,14 @@ struct ParticipantRow {
     kind: Option<String>,
 }
 
-impl TryFrom<ParticipantRow> for Participant {
-    type Error = StorageError;
-
-    fn try_from(row: ParticipantRow) -> Result<Self, StorageError> {
-        let at = Row {
-            table: "participants",
-            id: &row.id,
-        };
-        Ok(Self {
+impl From<ParticipantRow> for Participant {
+    fn from(row: ParticipantRow) -> Self {
+        Self {
             id: ParticipantId(row.id),
             meeting_id: MeetingId(row.meeting_id),
             identity: Identity(row.identity),
             display_name: row.display_name,
-            kind: at.read_optional("kind", row.kind.map(|kind| kind.parse()))?,
-        })
+            kind: row.kind.map(|kind| kind.parse().unwrap_or(ParticipantKind::Other)),
+        }
     }
 }

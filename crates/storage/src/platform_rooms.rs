@@ -8,7 +8,7 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use crate::{StorageError, row::Row};
+use crate::StorageError;
 
 /// Inserts a platform room, unless its room has one that has not ended, or another process has stored the same one.
 pub async fn insert_if_absent(conn: &mut PgConnection, platform_room: &PlatformRoom) -> Result<(), StorageError> {
@@ -42,7 +42,7 @@ pub async fn find_current(conn: &mut PgConnection, room: RoomId) -> Result<Optio
     )
     .fetch_optional(conn)
     .await?;
-    row.map(PlatformRoom::try_from).transpose()
+    Ok(row.map(PlatformRoom::from))
 }
 
 /// Finds a platform room by the platform's id, also one that has ended.
@@ -61,7 +61,7 @@ pub async fn find_by_key(
     )
     .fetch_optional(conn)
     .await?;
-    row.map(PlatformRoom::try_from).transpose()
+    Ok(row.map(PlatformRoom::from))
 }
 
 /// Counts the platform rooms that a room has had.
@@ -171,7 +171,7 @@ pub async fn list_to_remove(
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(PlatformRoom::try_from).collect()
+    Ok(rows.into_iter().map(PlatformRoom::from).collect())
 }
 
 /// Notes that the platform no longer has a room.
@@ -193,18 +193,12 @@ struct PlatformRoomRow {
     expires_at: DateTime<Utc>,
 }
 
-impl TryFrom<PlatformRoomRow> for PlatformRoom {
-    type Error = StorageError;
-
-    fn try_from(row: PlatformRoomRow) -> Result<Self, StorageError> {
-        let at = Row {
-            table: "platform_rooms",
-            id: &row.id,
-        };
-        Ok(Self {
+impl From<PlatformRoomRow> for PlatformRoom {
+    fn from(row: PlatformRoomRow) -> Self {
+        Self {
             id: PlatformRoomId(row.id),
             room_id: RoomId(row.room_id),
-            platform: at.read("platform", row.platform.parse())?,
+            platform: row.platform.parse().unwrap_or(PlatformKind::Other),
             made: MadeRoom {
                 key: PlatformRoomKey(row.key),
                 url: row.url,
@@ -212,7 +206,7 @@ impl TryFrom<PlatformRoomRow> for PlatformRoom {
                 expires_at: row.expires_at,
             },
             created_at: row.created_at,
-        })
+        }
     }
 }
 

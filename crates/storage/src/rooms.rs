@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use domain::{
     RoomId, RoomName,
-    room::{Language, Room},
+    event::PlatformKind,
+    room::{ConsentPolicy, Language, RecordingPolicy, Room},
 };
 use sqlx::PgConnection;
 
@@ -54,11 +55,14 @@ pub async fn insert_if_absent(conn: &mut PgConnection, room: &Room) -> Result<()
     Ok(())
 }
 
-/// Saves a room's settings. Its name and platform do not change.
+/// Saves a room's settings. Its name and platform do not change, and neither does a policy of a newer version, which this
+/// one has read as `other`.
 pub async fn save(conn: &mut PgConnection, room: &Room) -> Result<(), StorageError> {
     sqlx::query!(
         "UPDATE rooms
-         SET recording_policy = $2, consent_policy = $3, language = $4, updated_at = $5
+         SET recording_policy = CASE WHEN $2 = 'other' THEN recording_policy ELSE $2 END,
+             consent_policy = CASE WHEN $3 = 'other' THEN consent_policy ELSE $3 END,
+             language = $4, updated_at = $5
          WHERE id = $1",
         room.id.0,
         room.recording.as_str(),
@@ -180,9 +184,9 @@ impl TryFrom<RoomRow> for Room {
         Ok(Self {
             id: RoomId(row.id),
             name: at.read("name", RoomName::parse(row.name))?,
-            platform: at.read("platform", row.platform.parse())?,
-            recording: at.read("recording_policy", row.recording_policy.parse())?,
-            consent: at.read("consent_policy", row.consent_policy.parse())?,
+            platform: row.platform.parse().unwrap_or(PlatformKind::Other),
+            recording: row.recording_policy.parse().unwrap_or(RecordingPolicy::Other),
+            consent: row.consent_policy.parse().unwrap_or(ConsentPolicy::Other),
             language: at.read("language", Language::parse(row.language))?,
             created_at: row.created_at,
             updated_at: row.updated_at,

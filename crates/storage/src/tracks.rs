@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use domain::{
     MeetingId, ParticipantId, TrackId, TrackSid,
-    track::{NotRecorded, Track},
+    track::{NotRecorded, Track, TrackKind, TrackSource},
 };
 use sqlx::PgConnection;
 
-use crate::{StorageError, row::Row};
+use crate::StorageError;
 
 /// Inserts or updates a track.
 pub async fn save(conn: &mut PgConnection, track: &Track) -> Result<(), StorageError> {
@@ -16,7 +16,7 @@ pub async fn save(conn: &mut PgConnection, track: &Track) -> Result<(), StorageE
                              published_at, unpublished_at, not_recorded)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          ON CONFLICT (id) DO UPDATE
-         SET kind = EXCLUDED.kind, source = EXCLUDED.source, mime_type = EXCLUDED.mime_type,
+         SET mime_type = EXCLUDED.mime_type,
              encrypted = EXCLUDED.encrypted, published_at = EXCLUDED.published_at,
              unpublished_at = EXCLUDED.unpublished_at, not_recorded = EXCLUDED.not_recorded",
         track.id.0,
@@ -48,7 +48,7 @@ pub async fn find(conn: &mut PgConnection, id: TrackId) -> Result<Option<Track>,
     )
     .fetch_optional(conn)
     .await?;
-    row.map(Track::try_from).transpose()
+    Ok(row.map(Track::from))
 }
 
 /// Lists the tracks of a meeting in the order in which they were first seen.
@@ -64,7 +64,7 @@ pub async fn list_for_meeting(conn: &mut PgConnection, meeting: MeetingId) -> Re
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(Track::try_from).collect()
+    Ok(rows.into_iter().map(Track::from).collect())
 }
 
 struct TrackRow {
@@ -81,21 +81,15 @@ struct TrackRow {
     not_recorded: Option<String>,
 }
 
-impl TryFrom<TrackRow> for Track {
-    type Error = StorageError;
-
-    fn try_from(row: TrackRow) -> Result<Self, StorageError> {
-        let at = Row {
-            table: "tracks",
-            id: &row.id,
-        };
-        Ok(Self {
+impl From<TrackRow> for Track {
+    fn from(row: TrackRow) -> Self {
+        Self {
             id: TrackId(row.id),
             meeting_id: MeetingId(row.meeting_id),
             participant_id: ParticipantId(row.participant_id),
             sid: TrackSid(row.sid),
-            kind: at.read("kind", row.kind.parse())?,
-            source: at.read("source", row.source.parse())?,
+            kind: row.kind.parse().unwrap_or(TrackKind::Other),
+            source: row.source.parse().unwrap_or(TrackSource::Other),
             mime_type: row.mime_type,
             encrypted: row.encrypted,
             published_at: row.published_at,
@@ -104,6 +98,6 @@ impl TryFrom<TrackRow> for Track {
             not_recorded: row
                 .not_recorded
                 .map(|reason| reason.parse().unwrap_or(NotRecorded::Other)),
-        })
+        }
     }
 }

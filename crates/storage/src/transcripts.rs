@@ -7,7 +7,7 @@ use domain::{
 };
 use sqlx::{PgConnection, types::Json};
 
-use crate::{StorageError, participants, row::Row, segments};
+use crate::{StorageError, participants, segments};
 
 /// A transcript without its text.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,13 +66,11 @@ pub async fn find(conn: &mut PgConnection, meeting: MeetingId) -> Result<Option<
     .fetch_optional(conn)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let at = Row {
-        table: "transcripts",
-        id: &meeting,
-    };
+    // One that this version does not know is still being made, by a newer one.
+    let state = serde_json::from_value(row.state.into());
     Ok(Some(TranscriptHead {
         meeting_id: meeting,
-        state: at.read("state", serde_json::from_value(row.state.into()))?,
+        state: state.unwrap_or(TranscriptState::Pending),
         language: row.language,
         duration_ms: row.duration_ms,
         missing: row.missing.0,

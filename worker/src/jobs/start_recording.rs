@@ -9,7 +9,7 @@ use std::sync::Arc;
 use domain::{
     CaptureId, ObjectKey,
     capture::{Capture, CapturedTrack},
-    event::CaptureReport,
+    event::{CaptureReport, PlatformKind},
     meeting::{Change, MeetingHead, Outcome},
     recording::FailureReason,
     room::Room,
@@ -62,10 +62,13 @@ async fn prepare<'a>(id: CaptureId, attempt: &'a Attempt<'a>) -> Result<Option<R
         return Ok(None);
     };
     let Some(platform) = attempt.ctx.platforms.get(meeting.platform_room.platform).cloned() else {
-        return Err(JobError::give_up(anyhow::anyhow!(
-            "{} is not configured in this worker",
-            meeting.platform_room.platform
-        )));
+        let platform = meeting.platform_room.platform;
+        let why = anyhow::anyhow!("{platform} is not configured in this worker");
+        // A worker of a newer version may know a platform that this one does not.
+        return Err(match platform {
+            PlatformKind::Other => JobError::outage(why),
+            _ => JobError::give_up(why),
+        });
     };
     Ok(Some(Request {
         attempt,

@@ -109,16 +109,15 @@ impl TryFrom<ViewRow> for MeetingView {
             table: "meetings",
             id: &row.id,
         };
-        let state = row.transcript.map(|word| serde_json::from_value(word.into()));
+        // One that this version does not know is still being made, by a newer one.
+        let transcript = row.transcript.and_then(|word| serde_json::from_value(word.into()).ok());
         Ok(Self {
             id: MeetingId(row.id),
             room: at.read("room", RoomName::parse(row.room))?,
-            platform: at.read("platform", row.platform.parse())?,
+            platform: row.platform.parse().unwrap_or(PlatformKind::Other),
             started_at: row.started_at,
             ended_at: row.ended_at,
-            transcript: at
-                .read_optional("transcript", state)?
-                .unwrap_or(TranscriptState::Pending),
+            transcript: transcript.unwrap_or(TranscriptState::Pending),
         })
     }
 }

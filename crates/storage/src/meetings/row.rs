@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     MeetingId, PlatformRoomKey, PlatformSession, RoomId,
+    event::PlatformKind,
     meeting::{MeetingHead, MeetingState},
     platform_room::PlatformRoomRef,
 };
@@ -30,18 +31,20 @@ impl TryFrom<HeadRow> for MeetingHead {
             table: "meetings",
             id: &row.id,
         };
+        // Of a state that this version does not know, the end tells whether the meeting is over.
         let state = match (row.state.as_str(), row.ended_at) {
-            ("open", None) => Ok(MeetingState::Open {
+            ("open", Some(ended_at)) => Err(format!("\"open\" does not match ended_at {ended_at:?}")),
+            ("closed", None) => Err("\"closed\" does not match ended_at NULL".to_owned()),
+            (_, Some(ended_at)) => Ok(MeetingState::Closed { ended_at }),
+            (_, None) => Ok(MeetingState::Open {
                 missing_since: row.missing_since,
             }),
-            ("closed", Some(ended_at)) => Ok(MeetingState::Closed { ended_at }),
-            (state, ended_at) => Err(format!("{state:?} does not match ended_at {ended_at:?}")),
         };
         Ok(Self {
             id: MeetingId(row.id),
             room_id: RoomId(row.room_id),
             platform_room: PlatformRoomRef {
-                platform: at.read("platform", row.platform.parse())?,
+                platform: row.platform.parse().unwrap_or(PlatformKind::Other),
                 key: PlatformRoomKey(row.platform_room_key),
                 session: row.platform_room_session.map(PlatformSession),
                 url: row.platform_room_url,

@@ -6,6 +6,7 @@ use domain::{
     manifest::Fit,
     recording::{
         Acceptance, Active, Complete, Failed, FailureReason, RecordedFile, RecordedTrack, Recording, RecordingState,
+        Transcription,
     },
 };
 
@@ -106,7 +107,8 @@ impl TryFrom<RecordingRow> for Recording {
             .accepted_at
             .map(|accepted_at| acceptance(&row, accepted_at))
             .transpose()?;
-        let transcription = at(&row).read("transcription", row.transcription.parse())?;
+        // One that this version does not know is still going on, in a newer one.
+        let transcription = row.transcription.parse().unwrap_or(Transcription::Pending);
         let track = row.track_id.zip(row.track_sid).map(|(id, sid)| RecordedTrack {
             id: TrackId(id),
             sid: TrackSid(sid),
@@ -139,14 +141,17 @@ fn state(row: &RecordingRow) -> Result<RecordingState, StorageError> {
             ended_at,
             truncated: row.truncated,
         })),
-        "failed" => Ok(RecordingState::Failed(Failed {
-            reason: reason(known(row, "reason", row.reason.as_deref())?),
+        // A state that this version does not know is taken for a failure of an unknown reason: nothing is waited for.
+        state => Ok(RecordingState::Failed(Failed {
+            reason: match state {
+                "failed" => reason(known(row, "reason", row.reason.as_deref())?),
+                _ => FailureReason::Other,
+            },
             error: row.error.clone(),
             file: row.object_key.is_some().then(|| file(row)).transpose()?,
             started_at,
             ended_at,
         })),
-        other => at(row).read("state", Err(format!("{other:?} is not a state of a recording"))),
     }
 }
 

@@ -27,7 +27,7 @@ pub struct ParticipantBody {
     /// Name shown to others. Empty if none was given.
     display_name: String,
     /// `standard`: a person with an ordinary client. `sip`: a person on the telephone. `ingress`: a stream from outside.
-    /// `egress`: a recorder. `agent`: a program. `other`: anything else. Null until the platform has reported it.
+    /// `recorder`: a recorder. `agent`: a program. `other`: anything else. Null until the platform has reported it.
     kind: Option<ParticipantKind>,
     /// Every connection, oldest first.
     connections: Vec<ConnectionBody>,

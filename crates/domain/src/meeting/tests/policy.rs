@@ -134,6 +134,12 @@ fn a_rooms_policies_decide_what_is_recorded() {
             Some(NotRecorded::Consent),
         ),
         (RecordingPolicy::Automatic, ConsentPolicy::Ask, None),
+        (RecordingPolicy::Other, ConsentPolicy::None, Some(NotRecorded::Policy)),
+        (
+            RecordingPolicy::Automatic,
+            ConsentPolicy::Other,
+            Some(NotRecorded::Consent),
+        ),
     ];
     for (recording, consent, reason) in table {
         let mut store = RoomStore::new();
