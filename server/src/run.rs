@@ -147,6 +147,7 @@ mod tests {
 
     #[sqlx::test(migrations = false)]
     async fn a_server_migrates_the_database_serves_and_stops(pool: PgPool) {
+        boot::tls::install_provider();
         use sqlx::ConnectOptions;
         let address = std::net::TcpListener::bind("127.0.0.1:0")
             .unwrap()

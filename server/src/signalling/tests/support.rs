@@ -97,6 +97,7 @@ impl Proxied {
 async fn answer(socket: TcpStream) {
     let seen = Arc::new(std::sync::Mutex::new(String::new()));
     let record = Arc::clone(&seen);
+    #[expect(clippy::result_large_err, reason = "tungstenite defines the type")]
     let upgrade = move |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
         *record.lock().unwrap() = format!("{} {:?}", request.uri(), request.headers());
         if request.uri().query().is_some_and(|query| query.contains("refuse")) {
