@@ -38,7 +38,7 @@ impl Pool {
 fn is_speech(queue: Queue) -> bool {
     match queue {
         Queue::TranscribeTrack | Queue::MergeTranscript | Queue::ExportTranscript => true,
-        Queue::StartRecording | Queue::CheckRoom | Queue::AcceptRecording => false,
+        Queue::StartRecording | Queue::CheckRoom | Queue::EnforceControls | Queue::AcceptRecording => false,
     }
 }
 

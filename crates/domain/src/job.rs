@@ -22,6 +22,11 @@ pub enum Job {
         /// The open meeting.
         meeting_id: MeetingId,
     },
+    /// Removes people who may not be in a meeting, and takes permissions that they may not have.
+    EnforceControls {
+        /// The open meeting.
+        meeting_id: MeetingId,
+    },
     /// Checks that object and manifest of an ended capture exist and agree.
     AcceptRecording {
         /// The complete recording.
@@ -51,6 +56,8 @@ pub enum Queue {
     StartRecording,
     /// Queue of [`Job::CheckRoom`].
     CheckRoom,
+    /// Queue of [`Job::EnforceControls`].
+    EnforceControls,
     /// Queue of [`Job::AcceptRecording`].
     AcceptRecording,
     /// Queue of [`Job::TranscribeTrack`].
@@ -76,9 +83,10 @@ pub struct JobLimits {
 
 impl Queue {
     /// All queues, in the order of a recording's path.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::StartRecording,
         Self::CheckRoom,
+        Self::EnforceControls,
         Self::AcceptRecording,
         Self::TranscribeTrack,
         Self::MergeTranscript,
@@ -90,6 +98,7 @@ impl Queue {
         match self {
             Self::StartRecording => "start_recording",
             Self::CheckRoom => "check_room",
+            Self::EnforceControls => "enforce_controls",
             Self::AcceptRecording => "accept_recording",
             Self::TranscribeTrack => "transcribe_track",
             Self::MergeTranscript => "merge_transcript",
@@ -110,6 +119,8 @@ impl Queue {
             Self::StartRecording => limits(8, 60, 8, 1),
             // The reconciler checks every room anyway, every 15 s.
             Self::CheckRoom => limits(3, 60, 8, 1),
+            // Somebody is where they may not be: once the platform returns, they are removed within seconds.
+            Self::EnforceControls => limits(8, 60, 8, 1),
             // Its timeouts in the job add up to less: a slow store costs no attempt.
             Self::AcceptRecording => limits(12, 3600, 60, 14),
             Self::TranscribeTrack => limits(6, 6 * 3600, 60, 14),
@@ -156,6 +167,7 @@ impl Job {
                 JobSubject::Recording(recording_id)
             }
             Self::CheckRoom { meeting_id }
+            | Self::EnforceControls { meeting_id }
             | Self::MergeTranscript { meeting_id }
             | Self::ExportTranscript { meeting_id } => JobSubject::Meeting(meeting_id),
         }
@@ -166,6 +178,7 @@ impl Job {
         match self {
             Self::StartRecording { .. } => Queue::StartRecording,
             Self::CheckRoom { .. } => Queue::CheckRoom,
+            Self::EnforceControls { .. } => Queue::EnforceControls,
             Self::AcceptRecording { .. } => Queue::AcceptRecording,
             Self::TranscribeTrack { .. } => Queue::TranscribeTrack,
             Self::MergeTranscript { .. } => Queue::MergeTranscript,

@@ -14,6 +14,7 @@
 
 pub mod capture;
 pub mod clock;
+pub mod controls;
 pub mod endpoint;
 pub mod event;
 pub mod feed;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::event::{EventRoom, PlatformKind};
-use crate::{PlatformRoomId, PlatformRoomKey, PlatformSession, RoomId};
+use crate::{PlatformRoomId, PlatformRoomKey, PlatformSession, RoomId, RoomName};
 
 /// Where a meeting takes place. Meetings are unique by platform, key and session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,18 @@ impl PlatformRoomRef {
     /// sessions do not differ.
     pub fn may_be(&self, room: &EventRoom) -> bool {
         self.key == room.key && !matches!((&self.session, &room.session), (Some(ours), Some(other)) if ours != other)
+    }
+}
+
+impl PlatformRoomRef {
+    /// Returns the room as calls to the platform name it: some platforms know it by our room's name.
+    pub fn named(&self, name: &RoomName) -> EventRoom {
+        EventRoom {
+            name: Some(name.to_string()),
+            key: self.key.clone(),
+            session: self.session.clone(),
+            created_at: None,
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 /// Something that not every platform can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
+    /// It can be asked who is connected, with their tracks and permissions.
+    DescribeParticipants,
     /// A participant can be disconnected.
     RemoveParticipants,
     /// A track can be muted.
@@ -27,6 +29,7 @@ impl Capability {
     /// Returns the word for programs. It is stable.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::DescribeParticipants => "describe_participants",
             Self::RemoveParticipants => "remove_participants",
             Self::MuteTracks => "mute_tracks",
             Self::UnmuteTracks => "unmute_tracks",

@@ -5,6 +5,8 @@ use std::time::Duration;
 use domain::event::PlatformKind;
 use thiserror::Error;
 
+use crate::Capability;
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A failed call to a platform.
@@ -32,6 +34,12 @@ pub enum PlatformError {
     /// The platform rejects the request. Repeating it cannot help.
     #[error("{0} rejects the request")]
     Refused(PlatformKind, #[source] BoxError),
+    /// The platform's own settings forbid the request.
+    #[error("the settings of {0} do not allow this")]
+    NotAllowed(PlatformKind, #[source] BoxError),
+    /// The platform has no such function.
+    #[error("{0} cannot {1}")]
+    Unsupported(PlatformKind, Capability),
 }
 
 impl PlatformError {

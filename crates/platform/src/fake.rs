@@ -1,6 +1,8 @@
 //! An in-memory platform for tests of code that uses the trait. Tests set its rooms and its availability, and inspect
 //! the captures it was asked to start.
 
+mod control;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
@@ -10,14 +12,15 @@ use chrono::{DateTime, Utc};
 use domain::event::{CaptureReport, CaptureStatus, EventRoom, PlatformEvent, PlatformKind};
 use domain::meeting::{LiveParticipant, LiveRoom};
 use domain::participant::Role;
+use domain::permissions::Permissions;
 use domain::platform_room::PlatformRoomRef;
 use domain::{Identity, PlatformCaptureId, PlatformRoomKey, TrackSid};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use crate::{
-    Admission, AdmitError, Capability, CaptureFilter, JoinRequest, LeftoverRoom, Platform, PlatformError, Presence,
-    PresentRoom, Received, RoomToJoin, VerifiedEvent, WebhookError,
+    Admission, AdmitError, Capability, CaptureFilter, ConnectedPerson, Control, JoinRequest, LeftoverRoom, Platform,
+    PlatformError, Presence, PresentRoom, Received, RoomToJoin, VerifiedEvent, WebhookError,
 };
 
 /// Value of `Authorization` that authenticates a webhook.
@@ -67,6 +70,10 @@ struct State {
     deleted: Vec<PlatformRoomKey>,
     /// The room whose participants cannot be listed without a panic.
     panics_in: Option<String>,
+    /// Commands that were carried out.
+    commands: Vec<Control>,
+    /// Permissions that commands have set.
+    permitted: BTreeMap<Identity, Permissions>,
 }
 
 impl FakePlatform {
@@ -300,6 +307,14 @@ impl Platform for FakePlatform {
 
     async fn list_made_rooms(&self) -> Result<Vec<LeftoverRoom>, PlatformError> {
         Ok(self.state_if_up()?.made.clone())
+    }
+
+    async fn people(&self, room: &EventRoom) -> Result<Vec<ConnectedPerson>, PlatformError> {
+        self.list_people(room.name.as_deref().unwrap_or_default())
+    }
+
+    async fn control(&self, room: &EventRoom, command: &Control) -> Result<(), PlatformError> {
+        self.carry_out(room.name.as_deref().unwrap_or_default(), command)
     }
 
     async fn ping(&self) -> Result<(), PlatformError> {

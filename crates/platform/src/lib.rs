@@ -6,6 +6,7 @@
 
 mod admission;
 mod capability;
+pub mod control;
 pub mod daily;
 mod error;
 mod event_id;
@@ -36,6 +37,7 @@ pub use admission::{
     Admission, AdmitError, DEFAULT_TOKEN_TTL, JoinRequest, LeftoverRoom, MAX_TOKEN_TTL, MIN_TOKEN_TTL, RoomToJoin,
 };
 pub use capability::Capability;
+pub use control::{ConnectedPerson, ConnectedTrack, Control, TrackChoice};
 pub use error::{JoinError, PlatformError, WebhookError};
 pub use presence::{Presence, PresentRoom};
 pub use received::{Received, VerifiedEvent};
@@ -109,6 +111,29 @@ pub trait Platform: Send + Sync {
     /// brought. An event has the same id each time, and not the id of the webhook.
     async fn missed_events(&self, _since: DateTime<Utc>) -> Result<Vec<VerifiedEvent>, PlatformError> {
         Ok(Vec::new())
+    }
+
+    /// Lists everyone who is connected to a room, except recorders, with the state of their tracks.
+    ///
+    /// # Errors
+    /// [`PlatformError::Unsupported`] if the platform cannot describe them.
+    async fn people(&self, _room: &EventRoom) -> Result<Vec<ConnectedPerson>, PlatformError> {
+        Err(PlatformError::Unsupported(
+            self.kind(),
+            Capability::DescribeParticipants,
+        ))
+    }
+
+    /// Carries out a command about a room or somebody in it. Every platform ends a meeting by deleting its room.
+    ///
+    /// # Errors
+    /// [`PlatformError::Unsupported`] if the platform has no such command; [`PlatformError::NotAllowed`] if its settings
+    /// forbid it; [`PlatformError::NotFound`] if the person is not connected, except for a removal.
+    async fn control(&self, room: &EventRoom, command: &Control) -> Result<(), PlatformError> {
+        match command {
+            Control::End => self.delete_room(room).await,
+            other => Err(PlatformError::Unsupported(self.kind(), other.capability())),
+        }
     }
 
     /// Checks that the platform responds and accepts our key.

@@ -10,6 +10,7 @@ pub mod captures;
 mod change_tx;
 pub mod chunks;
 pub mod connections;
+pub mod controls;
 pub mod deliveries;
 pub mod endpoints;
 mod error;

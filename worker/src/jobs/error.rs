@@ -6,7 +6,7 @@ use objects::ObjectError;
 use platform::PlatformError;
 use storage::StorageError;
 
-use crate::{download::DownloadError, engine::EngineError};
+use crate::{download::DownloadError, engine::EngineError, reconcile::ReconcileError};
 
 /// Why a job failed, and whether to run it again.
 #[derive(Debug)]
@@ -90,9 +90,21 @@ impl From<PlatformError> for JobError {
                 after: Some(retry_after),
                 why: error.into(),
             },
-            PlatformError::NotFound(..) | PlatformError::Unauthorized(..) | PlatformError::Refused(..) => {
-                Self::give_up(error)
-            }
+            PlatformError::NotFound(..)
+            | PlatformError::Unauthorized(..)
+            | PlatformError::Refused(..)
+            | PlatformError::NotAllowed(..)
+            | PlatformError::Unsupported(..) => Self::give_up(error),
+        }
+    }
+}
+
+impl From<ReconcileError> for JobError {
+    fn from(error: ReconcileError) -> Self {
+        match error {
+            ReconcileError::Storage(error) => error.into(),
+            ReconcileError::Platform(error) => error.into(),
+            ReconcileError::Timeout | ReconcileError::Panic => Self::retry(error),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod accept_recording;
 mod check_room;
+mod enforce_controls;
 mod error;
 mod export_transcript;
 mod merge_transcript;
@@ -27,6 +28,7 @@ pub async fn run(job: &Job, attempt: &Attempt<'_>) -> Result<(), JobError> {
     match *job {
         Job::StartRecording { capture_id } => start_recording::run(capture_id, attempt).await,
         Job::CheckRoom { meeting_id } => check_room::run(meeting_id, attempt).await,
+        Job::EnforceControls { meeting_id } => enforce_controls::run(meeting_id, attempt).await,
         Job::AcceptRecording { recording_id } => accept_recording::run(recording_id, attempt).await,
         Job::TranscribeTrack { recording_id } => transcribe_track::run(recording_id, attempt).await,
         Job::MergeTranscript { meeting_id } => merge_transcript::run(meeting_id, attempt).await,
@@ -51,8 +53,9 @@ pub async fn after_death(tx: &mut ChangeTx, job: &Job, error: &str, ctx: &Worker
                 .await?;
         }
         Job::MergeTranscript { meeting_id } => merge_transcript::after_death(tx, meeting_id).await?,
-        // The transcript is in the database; only its files are missing. Rooms are checked again by the reconciler.
-        Job::ExportTranscript { .. } | Job::CheckRoom { .. } => {}
+        // The transcript is in the database; only its files are missing. Rooms and the people in
+        // them are checked again by the reconciler.
+        Job::ExportTranscript { .. } | Job::CheckRoom { .. } | Job::EnforceControls { .. } => {}
     }
     Ok(())
 }

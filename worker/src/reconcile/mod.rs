@@ -5,6 +5,7 @@
 mod abandoned;
 mod beats;
 mod captures;
+pub mod controls;
 mod coverage;
 mod meeting_end;
 mod stuck;
@@ -104,6 +105,7 @@ async fn reconcile_all(ctx: &WorkerContext) -> Result<(), ReconcileError> {
         let result = reconcile_platform(ctx, platform).await;
         first_error = first_error.and(result);
     }
+    first_error = first_error.and(controls::reconcile(ctx).await);
     first_error = first_error.and(stuck::reconcile(ctx).await);
     first_error.and(abandoned::reconcile(ctx).await)
 }

@@ -48,11 +48,14 @@ impl Meeting {
             Job::StartRecording { capture_id: id } => self.reopen_start(id, env)?,
             Job::AcceptRecording { recording_id: id } => self.reopen_acceptance(id)?,
             Job::TranscribeTrack { recording_id: id } => self.reopen_transcription(id)?,
-            Job::CheckRoom { .. } if !self.head.is_open() => return Err(CannotReopen::MeetingClosed),
-            Job::MergeTranscript { .. } if !self.is_settled() => return Err(CannotReopen::NotSettled),
-            Job::CheckRoom { .. } | Job::MergeTranscript { .. } | Job::ExportTranscript { .. } => {
-                Change::new(Outcome::Applied)
+            Job::CheckRoom { .. } | Job::EnforceControls { .. } if !self.head.is_open() => {
+                return Err(CannotReopen::MeetingClosed);
             }
+            Job::MergeTranscript { .. } if !self.is_settled() => return Err(CannotReopen::NotSettled),
+            Job::CheckRoom { .. }
+            | Job::EnforceControls { .. }
+            | Job::MergeTranscript { .. }
+            | Job::ExportTranscript { .. } => Change::new(Outcome::Applied),
         };
         Ok(change.with_job(job.clone()))
     }

@@ -1,5 +1,6 @@
 //! The LiveKit adapter: server API and signed webhooks.
 
+mod control;
 mod event;
 mod join;
 mod jwt;
@@ -28,8 +29,8 @@ use secrecy::{ExposeSecret, SecretString};
 pub use verify::WebhookKey;
 
 use crate::{
-    Admission, AdmitError, Capability, CaptureFilter, JoinRequest, LeftoverRoom, Platform, PlatformError, Presence,
-    Received, RoomToJoin, WebhookError,
+    Admission, AdmitError, Capability, CaptureFilter, ConnectedPerson, Control, JoinRequest, LeftoverRoom, Platform,
+    PlatformError, Presence, Received, RoomToJoin, WebhookError,
 };
 
 /// How to reach LiveKit, and the settings of its rooms.
@@ -101,6 +102,7 @@ impl Platform for Livekit {
 
     fn capabilities(&self) -> &'static [Capability] {
         &[
+            Capability::DescribeParticipants,
             Capability::RemoveParticipants,
             Capability::MuteTracks,
             Capability::UnmuteTracks,
@@ -162,6 +164,17 @@ impl Platform for Livekit {
 
     async fn list_made_rooms(&self) -> Result<Vec<LeftoverRoom>, PlatformError> {
         Ok(Vec::new())
+    }
+
+    async fn people(&self, room: &EventRoom) -> Result<Vec<ConnectedPerson>, PlatformError> {
+        match &room.name {
+            Some(name) => control::people(&self.rooms, name).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn control(&self, room: &EventRoom, command: &Control) -> Result<(), PlatformError> {
+        control::control(&self.rooms, room.name.as_deref().unwrap_or_default(), command).await
     }
 
     async fn ping(&self) -> Result<(), PlatformError> {

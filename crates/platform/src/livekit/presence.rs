@@ -106,11 +106,11 @@ fn recorded_egresses(sent: &proto::ParticipantInfo) -> Vec<PlatformCaptureId> {
 }
 
 #[expect(deprecated, reason = "webhooks mark recorders by this field as well")]
-fn is_recorder(permission: &proto::ParticipantPermission) -> bool {
+pub fn is_recorder(permission: &proto::ParticipantPermission) -> bool {
     permission.recorder
 }
 
-fn live_track(sent: proto::TrackInfo) -> ObservedTrack {
+pub fn live_track(sent: proto::TrackInfo) -> ObservedTrack {
     ObservedTrack {
         kind: track_kind(sent.r#type().as_str_name()),
         source: track_source(sent.source().as_str_name()),

@@ -1,5 +1,7 @@
 //! Locks and writes meetings.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use domain::{
     MeetingId, RoomId, RoomName,
@@ -11,7 +13,7 @@ use sqlx::PgConnection;
 
 use super::{read::load, row::HeadRow};
 use crate::{
-    StorageError, captures, connections, events, jobs, participants, platform_rooms, recordings, rooms, tracks,
+    StorageError, captures, connections, controls, events, jobs, participants, platform_rooms, recordings, rooms, tracks,
 };
 
 /// What to do with a platform room whose name no room of ours has.
@@ -82,6 +84,15 @@ pub async fn save(conn: &mut PgConnection, change: &Change) -> Result<(), Storag
     }
     for connection in &change.connections {
         connections::save(conn, connection).await?;
+    }
+    let joined: BTreeSet<MeetingId> = change
+        .connections
+        .iter()
+        .filter(|connection| connection.left_at.is_none())
+        .map(|connection| connection.meeting_id)
+        .collect();
+    for meeting in joined {
+        controls::enforce_if_any(conn, meeting).await?;
     }
     for track in &change.tracks {
         tracks::save(conn, track).await?;
