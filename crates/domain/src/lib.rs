@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+pub mod audit;
 pub mod capture;
 pub mod clock;
 pub mod controls;

@@ -6,6 +6,7 @@
 //! Left to others: what the rows mean (`domain`), and when they are read and written (`server`, `worker`).
 
 pub mod api_keys;
+pub mod audit;
 pub mod captures;
 mod change_tx;
 pub mod chunks;

@@ -13,7 +13,8 @@ use sqlx::PgConnection;
 
 use super::{read::load, row::HeadRow};
 use crate::{
-    StorageError, captures, connections, controls, events, jobs, participants, platform_rooms, recordings, rooms, tracks,
+    StorageError, captures, connections, controls, events, jobs, participants, platform_rooms, recordings, rooms,
+    tracks,
 };
 
 /// What to do with a platform room whose name no room of ours has.
