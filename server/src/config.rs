@@ -1,6 +1,7 @@
 //! The server's settings, from the environment or arguments. `--help` is the reference.
 
 mod livekit;
+mod signing;
 
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc};
 
@@ -13,6 +14,7 @@ pub use livekit::LivekitArgs;
 use objects::{StorageArgs, StoreConfig};
 use platform::livekit::LivekitConfig;
 use secrecy::SecretString;
+pub use signing::SigningArgs;
 
 use crate::{
     limits::{LimitOptions, parse_network},
@@ -67,6 +69,8 @@ pub struct ServerConfig {
     pub webhooks: WebhookArgs,
     #[command(flatten)]
     pub storage: StorageArgs,
+    #[command(flatten)]
+    pub signing: SigningArgs,
 }
 
 /// The checked settings.
@@ -77,6 +81,8 @@ pub struct Settings {
     pub livekit: LivekitConfig,
     pub store: StoreConfig,
     pub limits: LimitOptions,
+    /// The first one signs; all are accepted.
+    pub signing_secrets: Vec<SecretString>,
     pub options: Options,
 }
 
@@ -93,10 +99,12 @@ impl ServerConfig {
                 self.default_video_platform
             ));
         }
+        let signing_secrets = self.signing.check(&mut errors);
         match (database_url, livekit, store) {
-            (Some(database_url), Some(livekit), Some(store)) if errors.is_empty() => {
-                Ok(self.settings(database_url, livekit, store))
-            }
+            (Some(database_url), Some(livekit), Some(store)) if errors.is_empty() => Ok(Settings {
+                signing_secrets,
+                ..self.settings(database_url, livekit, store)
+            }),
             _ => Err(errors.into_error("the server's settings")),
         }
     }
@@ -118,6 +126,7 @@ impl ServerConfig {
                 per_address: self.rate_per_address,
                 trusted_proxies: self.trusted_proxies.clone(),
             },
+            signing_secrets: Vec::new(),
             options: Options {
                 default_platform: self.default_video_platform,
                 adopt_rooms: self.adopt_rooms,
@@ -178,6 +187,22 @@ mod tests {
         ] {
             assert!(message.contains(name), "{name} is missing in: {message}");
         }
+    }
+
+    #[test]
+    fn a_short_signing_secret_is_refused_and_several_are_accepted() {
+        let with = |secrets: &str| check(&[&GOOD[..], &[&format!("--signing-secret={secrets}")]].concat());
+        let (long, other) = ("0123456789abcdef".repeat(2), "fedcba9876543210".repeat(2));
+
+        let both = with(&format!("{long}, {other}")).unwrap();
+        let short = with(&format!("{long},short")).err().unwrap().to_string();
+
+        assert_eq!(both.signing_secrets.len(), 2);
+        assert!(
+            short.contains("TRACKSCRIBE_SIGNING_SECRET") && !short.contains(&long),
+            "{short}"
+        );
+        assert_eq!(check(&GOOD).unwrap().signing_secrets.len(), 0);
     }
 
     #[test]

@@ -4,12 +4,18 @@ use std::{fmt, str::FromStr};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
-use domain::ApiKeyId;
+use domain::{
+    ApiKeyId,
+    audit::{Actor, AuditAction, AuditEntry, AuditSubject},
+};
 use rand::RngCore;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use storage::{PgPool, StorageError, api_keys::ApiKey};
 use uuid::Uuid;
+
+use crate::state::system_clock;
 
 /// Prefix of every key, by which secret scanners recognize leaked keys.
 pub const PREFIX: &str = "tsk_";
@@ -92,9 +98,42 @@ pub async fn create(pool: &PgPool, name: &str, scopes: &[Scope]) -> Result<NewKe
     let mut random = [0; RANDOM_BYTES];
     rand::rng().fill_bytes(&mut random);
     let text = SecretString::from(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random)));
-    let key = new_row(name, scopes, &text, Utc::now());
-    storage::api_keys::insert(&mut *storage::pool::acquire(pool).await?, &key, &digest(&text)).await?;
+    let key = new_row(name, scopes, &text, now());
+    let mut tx = storage::pool::begin(pool).await?;
+    storage::api_keys::insert(&mut tx, &key, &digest(&text)).await?;
+    let details = json!({"name": key.name, "scopes": key.scopes});
+    let entry = entry(AuditAction::CreateKey, key.id, key.created_at, details);
+    storage::audit::append(&mut tx, &entry).await?;
+    storage::pool::commit(tx).await?;
     Ok(NewKey { id: key.id, text })
+}
+
+/// Revokes a key. Returns whether it existed and was valid.
+pub async fn revoke(pool: &PgPool, id: ApiKeyId) -> Result<bool, StorageError> {
+    let now = now();
+    let mut tx = storage::pool::begin(pool).await?;
+    let revoked = storage::api_keys::revoke(&mut tx, id, now).await?;
+    if revoked {
+        storage::audit::append(&mut tx, &entry(AuditAction::RevokeKey, id, now, json!({}))).await?;
+    }
+    storage::pool::commit(tx).await?;
+    Ok(revoked)
+}
+
+/// Keys are created and revoked at the command line only.
+fn entry(action: AuditAction, id: ApiKeyId, at: DateTime<Utc>, details: Value) -> AuditEntry {
+    AuditEntry {
+        at,
+        actor: Actor::Operator,
+        action,
+        subject: AuditSubject::key(id),
+        details,
+    }
+}
+
+/// The audit keeps the time as the database stores it.
+fn now() -> DateTime<Utc> {
+    (system_clock())()
 }
 
 /// Returns the SHA-256 digest under which a key is stored.

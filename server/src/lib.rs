@@ -18,6 +18,7 @@ mod signalling;
 mod state;
 #[cfg(test)]
 mod support;
+mod tokens;
 mod webhook;
 
 pub use config::{ServerConfig, Settings};

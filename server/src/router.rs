@@ -12,11 +12,15 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
     api::{
+        audit, deliveries, endpoints,
         error::ApiError,
+        events,
         extract::MAX_JSON_BYTES,
         idempotency,
+        meetings::{self, people},
+        recordings, rooms,
         strict_query::{self, QueryParameters},
-        {deliveries, endpoints, events, meetings, recordings, rooms, transcripts},
+        transcripts,
     },
     health, limits, middleware,
     openapi::{self, ApiDoc},
@@ -55,15 +59,31 @@ fn signalling_routes(app: &AppState) -> Router<AppState> {
     signalling::routes().layer(from_fn_with_state(app.limits.clone(), limits::per_address))
 }
 
+fn people_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(people::live::list))
+        .routes(routes!(people::removal::remove))
+        .routes(routes!(people::removal::readmit))
+        .routes(routes!(people::mute::mute))
+        .routes(routes!(people::mute::unmute))
+        .routes(routes!(people::permissions::change))
+        .routes(routes!(people::lock::lock))
+        .routes(routes!(people::lock::unlock))
+        .routes(routes!(people::end::end))
+}
+
 fn api_routes(app: &AppState) -> OpenApiRouter<AppState> {
     let api = OpenApiRouter::new()
         .routes(routes!(rooms::list::list, rooms::create::create))
         .routes(routes!(rooms::get::get, rooms::update::update, rooms::delete::delete))
         .routes(routes!(rooms::join::join))
+        .routes(routes!(rooms::refresh::refresh))
         .routes(routes!(meetings::list::list))
         .routes(routes!(meetings::get::get))
         .routes(routes!(meetings::participants::list))
         .routes(routes!(meetings::completeness::get))
+        .merge(people_routes())
+        .routes(routes!(audit::list))
         .routes(routes!(recordings::list::list))
         .routes(routes!(recordings::list_all::list_all))
         .routes(routes!(recordings::get::get))

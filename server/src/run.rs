@@ -17,6 +17,7 @@ use crate::{
     serve::{ConnectionLimits, DRAIN_TIMEOUT, serve},
     signalling::SignalProxy,
     state::{AppState, random_ids, system_clock},
+    tokens::Signer,
     webhook::WEBHOOK_TIMEOUT,
 };
 
@@ -46,6 +47,7 @@ impl App {
             ids: random_ids(),
             limits: Limits::new(&settings.limits),
             feed: Feed::default(),
+            signer: Signer::new(settings.signing_secrets.clone()),
             options: Arc::new(settings.options.clone()),
             readiness: Arc::default(),
             tasks: TaskTracker::new(),

@@ -20,6 +20,7 @@ use crate::{
     health::Latest,
     limits::Limits,
     signalling::SignalProxy,
+    tokens::Signer,
 };
 
 /// Decimal places of a second that PostgreSQL stores, so that a time read back equals the one written.
@@ -35,6 +36,8 @@ pub struct AppState {
     pub ids: IdSource,
     pub limits: Limits,
     pub feed: Feed,
+    /// Signs and verifies participants' tokens.
+    pub signer: Signer,
     pub options: Arc<Options>,
     pub readiness: Arc<Latest>,
     /// Work that outlives its request. The server stops when it is done.

@@ -2,7 +2,7 @@
 
 use ::server::keys::{self, Scope};
 use anyhow::{Result, bail};
-use chrono::{SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use clap::Subcommand;
 use domain::ApiKeyId;
 use secrecy::ExposeSecret;
@@ -57,7 +57,7 @@ impl Action {
                 keys.iter().for_each(|key| println!("{}", line(key)));
             }
             Action::Revoke { id } => {
-                let revoked = storage::api_keys::revoke(&mut *pool.acquire().await?, ApiKeyId(id), Utc::now()).await?;
+                let revoked = keys::revoke(pool, ApiKeyId(id)).await?;
                 if !revoked {
                     bail!("no valid key has the id {id}; `trackscribe key list` lists all keys");
                 }
@@ -69,7 +69,7 @@ impl Action {
 }
 
 fn line(key: &ApiKey) -> String {
-    let time = |at: chrono::DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let time = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
     let used = key
         .last_used_at
         .map_or_else(|| "never used".to_owned(), |at| format!("used {}", time(at)));

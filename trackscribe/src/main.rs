@@ -17,6 +17,7 @@ mod setup;
 mod temporary_stack;
 mod token;
 mod up;
+mod verify;
 mod worker;
 
 use std::process::ExitCode;
@@ -57,6 +58,8 @@ enum Command {
     /// Lists dead jobs and retries them
     Jobs(jobs::Args),
     Migrate(migrate::Args),
+    /// Checks that what is stored was not changed
+    Verify(verify::Args),
     /// Runs the speech engine of a worker, which starts this
     #[command(hide = true, name = ::worker::engine::host::HostCommand::SUBCOMMAND)]
     EngineHost,
@@ -124,6 +127,7 @@ impl Command {
             Self::Key(args) => key::run(args).await?,
             Self::Jobs(args) => jobs::run(args).await?,
             Self::Migrate(args) => migrate::run(args).await?,
+            Self::Verify(args) => verify::run(args).await?,
             Self::EngineHost => unreachable!("it starts no runtime"),
         }
         Ok(ExitCode::SUCCESS)

@@ -4,6 +4,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
+use domain::audit::Actor;
 use secrecy::SecretString;
 use storage::api_keys::ApiKey;
 
@@ -18,16 +19,22 @@ use crate::{
 pub struct Reader;
 
 /// Extractor: a caller whose key has the scope `write`.
-pub struct Writer;
+pub struct Writer {
+    /// Who it is, for the audit.
+    pub actor: Actor,
+}
 
 /// Extractor: a caller whose key has the scope `join`.
 pub struct Admitter;
+
+/// Extractor: a caller whose key has the scope `admin`.
+pub struct Admin;
 
 impl FromRequestParts<AppState> for Reader {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> ApiResult<Self> {
-        authorize(Scope::Read, parts, app).await.map(|()| Self)
+        authorize(Scope::Read, parts, app).await.map(|_| Self)
     }
 }
 
@@ -35,7 +42,7 @@ impl FromRequestParts<AppState> for Writer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> ApiResult<Self> {
-        authorize(Scope::Write, parts, app).await.map(|()| Self)
+        authorize(Scope::Write, parts, app).await.map(|actor| Self { actor })
     }
 }
 
@@ -43,11 +50,20 @@ impl FromRequestParts<AppState> for Admitter {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> ApiResult<Self> {
-        authorize(Scope::Join, parts, app).await.map(|()| Self)
+        authorize(Scope::Join, parts, app).await.map(|_| Self)
     }
 }
 
-async fn authorize(scope: Scope, parts: &Parts, app: &AppState) -> ApiResult<()> {
+impl FromRequestParts<AppState> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> ApiResult<Self> {
+        authorize(Scope::Admin, parts, app).await.map(|_| Self)
+    }
+}
+
+/// Checks that the caller has a key with this scope.
+pub async fn authorize(scope: Scope, parts: &Parts, app: &AppState) -> ApiResult<Actor> {
     let key = match parts.extensions.get::<Authenticated>() {
         Some(Authenticated(key)) => key.clone(),
         None => authenticate(&parts.headers, app).await?,
@@ -55,7 +71,7 @@ async fn authorize(scope: Scope, parts: &Parts, app: &AppState) -> ApiResult<()>
     // Unknown scopes, written by another version, grant nothing.
     let mut granted = key.scopes.iter().filter_map(|word| word.parse::<Scope>().ok());
     match granted.any(|granted| granted.includes(scope)) {
-        true => Ok(()),
+        true => Ok(Actor::Key(key.id)),
         false => Err(ApiError::Forbidden(scope.as_str())),
     }
 }
@@ -78,10 +94,15 @@ pub async fn authenticate(headers: &HeaderMap, app: &AppState) -> ApiResult<ApiK
 
 /// Returns the key of `Authorization: Bearer KEY` (RFC 6750). `None` also if it lacks our prefix, which saves a query.
 pub fn bearer(headers: &HeaderMap) -> Option<SecretString> {
+    bearer_with(headers, keys::PREFIX)
+}
+
+/// Returns what follows `Authorization: Bearer` if it begins with `prefix`.
+pub fn bearer_with(headers: &HeaderMap, prefix: &str) -> Option<SecretString> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, key) = value.split_once(' ')?;
-    let is_key = scheme.eq_ignore_ascii_case("bearer") && key.trim().starts_with(keys::PREFIX);
-    is_key.then(|| SecretString::from(key.trim()))
+    let (scheme, token) = value.split_once(' ')?;
+    let is_ours = scheme.eq_ignore_ascii_case("bearer") && token.trim().starts_with(prefix);
+    is_ours.then(|| SecretString::from(token.trim()))
 }
 
 #[cfg(test)]

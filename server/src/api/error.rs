@@ -47,6 +47,20 @@ pub enum ApiError {
     BadSignature(String),
     #[error("the API key lacks the scope `{0}`")]
     Forbidden(&'static str),
+    #[error("the participant token is damaged or has expired, or is for another room")]
+    InvalidToken,
+    #[error("only a host may do this")]
+    NotHost,
+    #[error("a host has removed this person from the meeting")]
+    Removed,
+    #[error("the meeting is locked; only those who were in it may join")]
+    MeetingLocked,
+    #[error("the meeting is over")]
+    MeetingOver,
+    #[error("{0}")]
+    NotAllowedByPlatform(String),
+    #[error("{0}")]
+    Unsupported(String),
     #[error("{0} not found")]
     NotFound(&'static str),
     #[error("no endpoint at this path; /docs lists all endpoints")]
@@ -132,6 +146,13 @@ impl ApiError {
             Self::Unauthenticated => (S::UNAUTHORIZED, "unauthenticated", "Authentication required"),
             Self::BadSignature(_) => (S::UNAUTHORIZED, "bad-signature", "Invalid webhook signature"),
             Self::Forbidden(_) => (S::FORBIDDEN, "forbidden", "Insufficient scope"),
+            Self::InvalidToken => (S::UNAUTHORIZED, "invalid-token", "Invalid token"),
+            Self::NotHost => (S::FORBIDDEN, "not-host", "Not a host"),
+            Self::Removed => (S::FORBIDDEN, "removed", "Removed from the meeting"),
+            Self::MeetingLocked => (S::FORBIDDEN, "meeting-locked", "Meeting locked"),
+            Self::MeetingOver => (S::CONFLICT, "meeting-over", "Meeting over"),
+            Self::NotAllowedByPlatform(_) => (S::CONFLICT, "not-allowed-by-platform", "Not allowed by the platform"),
+            Self::Unsupported(_) => (S::UNPROCESSABLE_ENTITY, "unsupported", "Not supported by the platform"),
             Self::NotFound(_) => (S::NOT_FOUND, "not-found", "Not found"),
             Self::NoRoute => (S::NOT_FOUND, "no-route", "Unknown path"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),

@@ -1,5 +1,6 @@
 //! The REST API under `/v1`: one folder per resource, one file per operation.
 
+pub mod audit;
 pub mod caller;
 pub mod created;
 pub mod deliveries;

@@ -47,6 +47,7 @@ use crate::{
     App, AppState, LimitOptions, Limits, Options,
     api::events::Feed,
     keys::{self, Scope},
+    tokens::Signer,
 };
 
 /// Keys with the scopes `read`, `write` and `join`.
@@ -220,6 +221,7 @@ fn state(pool: PgPool, store: &Path, now: Arc<Mutex<DateTime<Utc>>>) -> AppState
             trusted_proxies: Vec::new(),
         }),
         feed: Feed::default(),
+        signer: Signer::default(),
         options: Arc::new(Options {
             default_platform: PlatformKind::Livekit,
             adopt_rooms: false,

@@ -121,6 +121,7 @@ fn settings(site: &Site, secrets: &Secrets) -> Vec<(&'static str, String)> {
         ("LIVEKIT_URL", site.livekit_url()),
         ("LIVEKIT_API_KEY", secrets.livekit.key.clone()),
         ("LIVEKIT_API_SECRET", secrets.livekit.secret.expose_secret().to_owned()),
+        ("TRACKSCRIBE_SIGNING_SECRET", secrets.signing.expose_secret().to_owned()),
         ("TRACKSCRIBE_STORAGE", site.data.objects_url()),
         ("TRACKSCRIBE_BIND", format!("127.0.0.1:{}", ports.api)),
         ("TRACKSCRIBE_WORKER_BIND", format!("127.0.0.1:{}", ports.worker)),

@@ -19,6 +19,7 @@ pub struct Secrets {
     pub livekit: ApiKey,
     pub redis_password: SecretString,
     pub postgres_password: SecretString,
+    pub signing: SecretString,
 }
 
 impl Secrets {
@@ -33,6 +34,7 @@ impl Secrets {
         Self {
             livekit: ApiKey { key, secret },
             redis_password: password_in(env, "REDIS_URL").unwrap_or_else(random),
+            signing: env.secret("TRACKSCRIBE_SIGNING_SECRET").unwrap_or_else(random),
             postgres_password: password_in(env, "DATABASE_URL").unwrap_or_else(random),
         }
     }

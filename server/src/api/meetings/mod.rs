@@ -4,6 +4,7 @@ pub mod completeness;
 pub mod get;
 pub mod list;
 pub mod participants;
+pub mod people;
 
 #[cfg(test)]
 mod tests;

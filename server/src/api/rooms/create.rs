@@ -1,6 +1,7 @@
 use axum::extract::State;
 use domain::{
     RoomId, RoomName,
+    audit::AuditAction,
     event::PlatformKind,
     room::{Language, Room},
 };
@@ -8,7 +9,7 @@ use serde::Deserialize;
 use storage::{StorageError, rooms::NAME_KEY};
 use utoipa::ToSchema;
 
-use super::{ConsentChoice, PlatformChoice, RecordingChoice, RoomBody};
+use super::{ConsentChoice, PlatformChoice, RecordingChoice, RoomBody, audit::entry};
 use crate::{
     api::{
         caller::Writer,
@@ -53,14 +54,16 @@ pub struct CreateRoom {
 )]
 pub async fn create(
     State(app): State<AppState>,
-    _: Writer,
+    caller: Writer,
     ApiJson(body): ApiJson<CreateRoom>,
 ) -> ApiResult<Created<RoomBody>> {
     let room = body.into_room(RoomId((app.ids)()), &app);
-    let mut conn = app.conn().await?;
-    storage::rooms::insert(&mut conn, &room)
+    let mut tx = app.begin().await?;
+    storage::rooms::insert(&mut tx, &room)
         .await
         .map_err(|error| name_taken(error, &room.name))?;
+    storage::audit::append(&mut tx, &entry(caller.actor, AuditAction::CreateRoom, &room)).await?;
+    storage::pool::commit(tx).await?;
     Ok(Created {
         location: format!("/v1/rooms/{}", room.name),
         body: room.into(),

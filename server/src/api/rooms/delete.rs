@@ -1,6 +1,7 @@
 use axum::{extract::State, http::StatusCode};
+use domain::{audit::AuditAction, room::Room};
 
-use super::RoomPath;
+use super::{RoomPath, audit::entry};
 use crate::{
     api::{
         caller::Writer,
@@ -22,10 +23,16 @@ use crate::{
         (status = 404, body = Problem, description = "`not-found`: no room has this name"),
     ),
 )]
-pub async fn delete(State(app): State<AppState>, _: Writer, path: RoomPath) -> ApiResult<StatusCode> {
+pub async fn delete(State(app): State<AppState>, caller: Writer, path: RoomPath) -> ApiResult<StatusCode> {
     let mut tx = app.begin().await?;
     let room = path.lock(&mut tx).await?;
-    storage::rooms::delete(&mut tx, room.id, (app.clock)()).await?;
+    let now = (app.clock)();
+    storage::rooms::delete(&mut tx, room.id, now).await?;
+    let room = Room {
+        updated_at: now,
+        ..room
+    };
+    storage::audit::append(&mut tx, &entry(caller.actor, AuditAction::DeleteRoom, &room)).await?;
     storage::pool::commit(tx).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,24 +1,21 @@
-use axum::{
-    extract::State,
-    http::{HeaderName, header},
-};
-use chrono::{DateTime, TimeDelta, Utc};
+use axum::extract::State;
+use chrono::TimeDelta;
 use domain::{
-    Identity, RoomName,
-    event::PlatformKind,
+    Identity,
     participant::Role,
     permissions::{NotPermitted, Permissions},
 };
-use platform::{Admission, JoinError, JoinRequest};
-use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
+use platform::JoinError;
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{PermissionsBody, PermissionsChoice, RoomPath, admit::admit};
+use super::{
+    PermissionsChoice, RoomPath,
+    credentials::{IssuedCredentials, JoinCredentials, OpenMeeting, Person, issue},
+};
 use crate::{
     api::{
         caller::Admitter,
-        created::Created,
         error::{ApiError, ApiResult, Problem},
         extract::ApiJson,
     },
@@ -41,7 +38,8 @@ pub struct JoinRoom {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
     identity: Option<Identity>,
     /// `participant` (the default) may publish camera, microphone and screen, subscribe to everyone, and send data.
-    /// `listener` may only subscribe. `host` has the permissions of a `participant`.
+    /// `listener` may only subscribe. `host` has the permissions of a `participant`, and controls the meeting with the
+    /// participant token.
     role: Option<Role>,
     /// Permissions that differ from those of the role.
     permissions: Option<PermissionsChoice>,
@@ -49,27 +47,6 @@ pub struct JoinRoom {
     /// joined with it.
     #[schema(minimum = 300, maximum = 86400, default = 7200)]
     ttl_s: Option<i64>,
-}
-
-/// What a client needs to join a room.
-#[derive(Serialize, ToSchema)]
-pub struct JoinCredentials {
-    /// The room's platform.
-    platform: PlatformKind,
-    /// Address for the platform's client: LiveKit's WebSocket, or the room on Daily or Whereby. A host's address on Whereby
-    /// admits everyone who knows it as a host, so give it only to the person who joins.
-    #[schema(example = "wss://livekit.example.org")]
-    url: String,
-    /// Join token, to be passed to the platform's client SDK. Give it only to the person who joins. Null on Whereby, where the
-    /// address suffices.
-    token: Option<String>,
-    /// The requested or generated identity.
-    #[schema(value_type = String)]
-    identity: Identity,
-    /// What the token permits.
-    permissions: PermissionsBody,
-    /// When the token expires.
-    expires_at: DateTime<Utc>,
 }
 
 /// Issue a join token
@@ -85,6 +62,8 @@ pub struct JoinCredentials {
     params(("name" = String, Path, description = "Room name")), request_body = JoinRoom,
     responses(
         (status = 201, body = JoinCredentials, description = "The token"),
+        (status = 403, body = Problem, description = "`forbidden`: the API key lacks the required scope; `removed`: a host has \
+            removed the person from the meeting; `meeting-locked`: the meeting is locked, and the person was not in it"),
         (status = 404, body = Problem, description = "`not-found`: no room has this name"),
         (status = 409, body = Problem, description = "`conflict`: the room's platform is not configured on this server"),
     ),
@@ -94,58 +73,45 @@ pub async fn join(
     _: Admitter,
     path: RoomPath,
     ApiJson(body): ApiJson<JoinRoom>,
-) -> ApiResult<([(HeaderName, &'static str); 1], Created<JoinCredentials>)> {
-    let room = path.find(&mut *app.conn().await?).await?;
-    let request = body.into_request(room.name.clone())?;
-    let admission = admit(&app, &room, &request).await?;
-    // The token is stored nowhere; what it opens is the room.
-    let created = Created {
-        location: format!("/v1/rooms/{}", request.room),
-        body: JoinCredentials::new(room.platform, request.permissions, admission),
-    };
-    Ok(([(header::CACHE_CONTROL, "no-store")], created))
+) -> ApiResult<IssuedCredentials> {
+    let mut conn = app.conn().await?;
+    let room = path.find(&mut conn).await?;
+    let person = body.into_person()?;
+    let open = OpenMeeting::of(&mut conn, &room).await?;
+    drop(conn);
+    issue(&app, room, open.as_ref(), person).await
 }
 
 impl JoinRoom {
-    fn into_request(self, room: RoomName) -> ApiResult<JoinRequest> {
-        let is_reserved = |identity: &Identity| {
-            RESERVED_IDENTITY_PREFIXES
-                .iter()
-                .any(|r| identity.as_str().starts_with(r))
-        };
+    fn into_person(self) -> ApiResult<Person> {
         if self.identity.as_ref().is_some_and(is_reserved) {
             return Err(ApiError::invalid(
                 "identity",
                 "must not begin with egress- or EG_: these identities are reserved for recorders",
             ));
         }
-        let ttl = self
-            .ttl_s
-            .map(|seconds| TimeDelta::try_seconds(seconds).ok_or(JoinError::InvalidTtl))
-            .transpose()?;
         let role = self.role.unwrap_or(Role::Participant);
-        Ok(JoinRequest {
-            room,
+        Ok(Person {
             identity: self.identity,
             display_name: self.display_name,
             role,
             permissions: Permissions::choose(role, self.permissions.unwrap_or_default().into())?,
-            ttl,
+            ttl: ttl(self.ttl_s)?,
         })
     }
 }
 
-impl JoinCredentials {
-    fn new(platform: PlatformKind, permissions: Permissions, admission: Admission) -> Self {
-        Self {
-            platform,
-            url: admission.url.expose_secret().to_owned(),
-            token: admission.token.map(|token| token.expose_secret().to_owned()),
-            identity: admission.identity,
-            permissions: permissions.into(),
-            expires_at: admission.expires_at,
-        }
-    }
+/// Whether an identity belongs to recorders.
+pub fn is_reserved(identity: &Identity) -> bool {
+    RESERVED_IDENTITY_PREFIXES
+        .iter()
+        .any(|prefix| identity.as_str().starts_with(prefix))
+}
+
+/// Returns the requested validity; the platform's adapter checks its bounds.
+pub fn ttl(seconds: Option<i64>) -> Result<Option<TimeDelta>, JoinError> {
+    let ttl = |seconds| TimeDelta::try_seconds(seconds).ok_or(JoinError::InvalidTtl);
+    seconds.map(ttl).transpose()
 }
 
 impl From<NotPermitted> for ApiError {

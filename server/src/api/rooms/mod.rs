@@ -6,8 +6,11 @@ pub mod delete;
 pub mod get;
 pub mod join;
 pub mod list;
+pub mod refresh;
 pub mod update;
 
+mod audit;
+mod credentials;
 mod path;
 mod permissions;
 mod settings;
@@ -20,6 +23,7 @@ use domain::{
     event::PlatformKind,
     room::{ConsentPolicy, Language, RecordingPolicy, Room},
 };
+pub use join::is_reserved;
 pub use path::RoomPath;
 pub use permissions::{PermissionsBody, PermissionsChoice};
 use serde::Serialize;

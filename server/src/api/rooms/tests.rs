@@ -205,7 +205,7 @@ async fn a_token_is_issued_without_livekit(pool: PgPool) {
     assert_eq!(answer.status, StatusCode::CREATED);
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(token.as_str().unwrap().split('.').count(), 3);
-    assert_snapshot!(shown, @r#"{"expires_at":"2027-01-15T08:05:00Z","identity":"ada","permissions":{"audio":false,"data":false,"hidden":false,"screen":false,"video":false},"platform":"livekit","token":null,"url":"wss://livekit.test"}"#);
+    assert_snapshot!(shown, @r#"{"expires_at":"2027-01-15T08:05:00Z","identity":"ada","participant_token":null,"permissions":{"audio":false,"data":false,"hidden":false,"screen":false,"video":false},"platform":"livekit","token":null,"url":"wss://livekit.test"}"#);
 }
 
 #[sqlx::test(migrator = "storage::pool::MIGRATOR")]

@@ -1,9 +1,12 @@
 use axum::{Json, extract::State};
-use domain::room::{Language, Room};
+use domain::{
+    audit::AuditAction,
+    room::{Language, Room},
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{ConsentChoice, RecordingChoice, RoomBody, RoomPath};
+use super::{ConsentChoice, RecordingChoice, RoomBody, RoomPath, audit::entry};
 use crate::{
     api::{
         caller::Writer,
@@ -41,13 +44,14 @@ pub struct UpdateRoom {
 )]
 pub async fn update(
     State(app): State<AppState>,
-    _: Writer,
+    caller: Writer,
     path: RoomPath,
     ApiJson(body): ApiJson<UpdateRoom>,
 ) -> ApiResult<Json<RoomBody>> {
     let mut tx = app.begin().await?;
     let room = body.apply(path.lock(&mut tx).await?, &app);
     storage::rooms::save(&mut tx, &room).await?;
+    storage::audit::append(&mut tx, &entry(caller.actor, AuditAction::UpdateRoom, &room)).await?;
     storage::pool::commit(tx).await?;
     Ok(Json(room.into()))
 }

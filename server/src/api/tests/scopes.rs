@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Operations that need no API key, and why.
-const WITHOUT_KEY: [(&str, &str); 4] = [
+const WITHOUT_KEY: [(&str, &str); 5] = [
     ("GET /healthz", "for orchestrators; says only that the process runs"),
     (
         "GET /metrics",
@@ -21,6 +21,10 @@ const WITHOUT_KEY: [(&str, &str); 4] = [
     ),
     ("GET /readyz", "for orchestrators; names services, not their addresses"),
     ("POST /v1/livekit/webhook", "is authenticated by LiveKit's signature"),
+    (
+        "POST /v1/rooms/{name}/refresh",
+        "is for people in a meeting; their participant token in the body authenticates them",
+    ),
 ];
 
 async fn status_of(app: &TestApp, method: &Method, path: &str, key: &str) -> u16 {
