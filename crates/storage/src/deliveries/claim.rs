@@ -46,7 +46,7 @@ pub struct ClaimedDelivery {
     pub event: FeedEvent,
 }
 
-/// Claims due deliveries, in turn from each endpoint. Counts the attempt at the start, so that an attempt that kills its
+/// Claims due deliveries, in turn from each endpoint. To one that is disabled, only tests are sent. Counts the attempt at the start, so that an attempt that kills its
 /// process is counted, too. Returns none if another process is claiming.
 pub async fn claim_due(pool: &PgPool, limits: ClaimLimits) -> Result<Vec<ClaimedDelivery>, StorageError> {
     let mut conn = pool::acquire(pool).await?;
@@ -92,6 +92,8 @@ async fn claim(conn: &mut PgConnection, limits: ClaimLimits) -> Result<Vec<Claim
                                         AS under_way
                    WHERE endpoint_id = endpoints.id AND state = 'waiting' AND due_at <= now()
                      AND coalesce(lease_until, '-infinity') < now()
+                     AND (disabled_reason IS NULL
+                          OR EXISTS (SELECT 1 FROM feed WHERE feed.id = event_id AND type = 'endpoint.test'))
                    ORDER BY due_at, id
                    LIMIT $2) AS next
                WHERE turn <= CASE WHEN failing_since IS NULL THEN $2 ELSE 1 END

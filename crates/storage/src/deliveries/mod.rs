@@ -16,5 +16,5 @@ mod tests;
 pub use claim::{ClaimLimits, ClaimedDelivery, DeliveryLease, claim_due};
 pub(crate) use fan_out::fan_out;
 pub use list::{Delivery, DeliveryFilter, find, list};
-pub use outcome::{AttemptRecord, deliver, fail, retry};
+pub use outcome::{AttemptRecord, deliver, fail, fail_disabled, retry};
 pub use replay::{insert_test, replay, replay_failed};

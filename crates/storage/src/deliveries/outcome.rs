@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 use super::DeliveryLease;
-use crate::StorageError;
+use crate::{
+    StorageError,
+    endpoints::{BATCH, WAS_DISABLED},
+    pool,
+};
 
 /// What the ledger shows of an attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,6 +77,31 @@ pub async fn fail(conn: &mut PgConnection, lease: DeliveryLease, record: &Attemp
         note_failure(conn, lease).await?;
     }
     Ok(held)
+}
+
+/// Marks what waits for disabled endpoints as failed, tests excepted, in steps. Returns how many.
+pub async fn fail_disabled(pool: &PgPool) -> Result<u64, StorageError> {
+    let mut total = 0;
+    loop {
+        let failed = sqlx::query!(
+            "UPDATE deliveries
+             SET state = 'failed', error = $1, lease_until = NULL, token = NULL, finished_at = now()
+             WHERE id IN (SELECT deliveries.id
+                          FROM endpoints
+                          JOIN deliveries ON endpoint_id = endpoints.id
+                          JOIN feed ON feed.id = event_id
+                          WHERE disabled_reason IS NOT NULL AND state = 'waiting' AND type <> 'endpoint.test'
+                          LIMIT $2)",
+            WAS_DISABLED,
+            BATCH,
+        )
+        .execute(&mut *pool::acquire(pool).await?)
+        .await?;
+        total += failed.rows_affected();
+        if failed.rows_affected() == 0 {
+            return Ok(total);
+        }
+    }
 }
 
 async fn finish(

@@ -196,6 +196,38 @@ async fn finished_deliveries_are_replayed_one_by_one_or_all_failed_since_a_time(
 }
 
 #[sqlx::test]
+async fn a_disabled_endpoint_gets_only_tests_however_much_waits_and_can_be_deleted(pool: PgPool) {
+    let endpoint = add_endpoint(&pool, |_| {}).await;
+    happen(&pool, "meeting.opened", "a", 2_500).await;
+    let mut conn = pool.acquire().await.unwrap();
+    endpoints::disable(&mut conn, endpoint, DisabledReason::Requested)
+        .await
+        .unwrap();
+    let disabled = endpoints::find(&mut conn, endpoint).await.unwrap().unwrap();
+    let test = support::id();
+    insert_test(
+        &mut conn,
+        test,
+        endpoint,
+        &disabled.test_event(FeedEventId(Uuid::now_v7())),
+    )
+    .await
+    .unwrap();
+    feed::publish(&pool).await.unwrap();
+
+    let claimed = claim_due(&pool, LIMITS).await.unwrap();
+    let failed = fail_disabled(&pool).await.unwrap();
+    let deleted = endpoints::delete(&mut conn, endpoint).await.unwrap();
+
+    assert_eq!(
+        claimed.iter().map(|claimed| claimed.lease.delivery).collect::<Vec<_>>(),
+        [test]
+    );
+    assert_eq!((failed, deleted), (500, true));
+    assert!(ledger(&pool, endpoint).await.is_empty());
+}
+
+#[sqlx::test]
 async fn a_test_goes_to_one_endpoint_once_it_is_published(pool: PgPool) {
     let (tested, other) = (add_endpoint(&pool, |_| {}).await, add_endpoint(&pool, |_| {}).await);
     let mut conn = pool.acquire().await.unwrap();

@@ -8,10 +8,14 @@ use super::lock;
 use crate::{StorageError, feed};
 
 /// The error of deliveries that were waiting when their endpoint was disabled.
-const WAS_DISABLED: &str = "the endpoint was disabled";
+pub(crate) const WAS_DISABLED: &str = "the endpoint was disabled";
 
-/// Disables an endpoint in the caller's transaction: what waits for it fails, and can be replayed. Unless somebody asked for
-/// it, the feed tells it. Does nothing if the endpoint is disabled already, or was deleted.
+/// Deliveries that one statement changes at most, so that it stays far below its time limit however many wait.
+pub(crate) const BATCH: i64 = 2_000;
+
+/// Disables an endpoint in the caller's transaction: nothing more is sent, and what waits for it fails and can be replayed;
+/// [`fail_disabled`](crate::deliveries::fail_disabled) goes on if much waits. Unless somebody asked for it, the feed tells it.
+/// Does nothing if the endpoint is disabled already, or was deleted.
 pub async fn disable(conn: &mut PgConnection, id: EndpointId, reason: DisabledReason) -> Result<(), StorageError> {
     let Some(endpoint) = lock(conn, id).await?.filter(|endpoint| endpoint.disabled.is_none()) else {
         return Ok(());
@@ -26,9 +30,10 @@ pub async fn disable(conn: &mut PgConnection, id: EndpointId, reason: DisabledRe
     sqlx::query!(
         "UPDATE deliveries
          SET state = 'failed', error = $2, lease_until = NULL, token = NULL, finished_at = now()
-         WHERE endpoint_id = $1 AND state = 'waiting'",
+         WHERE id IN (SELECT id FROM deliveries WHERE endpoint_id = $1 AND state = 'waiting' LIMIT $3)",
         id.0,
         WAS_DISABLED,
+        BATCH,
     )
     .execute(&mut *conn)
     .await?;

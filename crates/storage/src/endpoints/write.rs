@@ -6,7 +6,7 @@ use domain::{
 };
 use sqlx::PgConnection;
 
-use super::secrets::add_secret;
+use super::{BATCH, secrets::add_secret};
 use crate::StorageError;
 
 /// Inserts an endpoint and its first key in the caller's transaction, unless there are `max` endpoints. Returns whether it
@@ -64,8 +64,21 @@ pub async fn save(conn: &mut PgConnection, endpoint: &Endpoint) -> Result<(), St
     Ok(())
 }
 
-/// Deletes an endpoint, its keys and its deliveries. Returns whether it existed.
+/// Deletes an endpoint, its keys and its deliveries. Returns whether it existed. Not for a transaction: deliveries are deleted
+/// in steps, because there may be very many.
 pub async fn delete(conn: &mut PgConnection, id: EndpointId) -> Result<bool, StorageError> {
+    loop {
+        let deleted = sqlx::query!(
+            "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE endpoint_id = $1 LIMIT $2)",
+            id.0,
+            BATCH,
+        )
+        .execute(&mut *conn)
+        .await?;
+        if deleted.rows_affected() == 0 {
+            break;
+        }
+    }
     let deleted = sqlx::query!("DELETE FROM endpoints WHERE id = $1", id.0)
         .execute(conn)
         .await?;

@@ -10,8 +10,8 @@ use crate::{StorageError, deliveries, pool};
 /// Events that one transaction publishes at most, so that it stays far below the time limit of a statement.
 const BATCH: i64 = 200;
 
-/// Events that one call deletes at most.
-const PRUNE_BATCH: i64 = 1_000;
+/// Events that one transaction deletes at most; each may have a delivery for every endpoint, which goes with it.
+const PRUNE_BATCH: i64 = 200;
 
 /// Publishes all committed events, adds their deliveries, and notifies the listeners. Returns how many were published; 0 also if another process
 /// is publishing.
@@ -83,8 +83,19 @@ async fn save_last_position(conn: &mut PgConnection, last: i64) -> Result<(), St
     Ok(())
 }
 
-/// Deletes published events that happened before `before`, oldest first and a limited number of them. Returns how many.
+/// Deletes published events that happened before `before`, with their deliveries. Returns how many events.
 pub async fn prune(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StorageError> {
+    let mut pruned = 0;
+    loop {
+        let batch = prune_batch(pool, before).await?;
+        pruned += batch;
+        if batch < PRUNE_BATCH as u64 {
+            return Ok(pruned);
+        }
+    }
+}
+
+async fn prune_batch(pool: &PgPool, before: DateTime<Utc>) -> Result<u64, StorageError> {
     let mut tx = pool::begin(pool).await?;
     let Some(_locked) = lock_last_position(&mut tx).await? else {
         return Ok(0);
