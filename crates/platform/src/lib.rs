@@ -30,7 +30,7 @@ use chrono::{DateTime, Utc};
 use domain::event::{CaptureReport, EventRoom, PlatformKind};
 use domain::meeting::LiveParticipant;
 use domain::platform_room::PlatformRoomRef;
-use domain::{Identity, PlatformCaptureId, TrackSid};
+use domain::{Identity, PlatformCaptureId, PlatformRoomKey, TrackSid};
 use http::HeaderMap;
 
 pub use admission::{
@@ -83,6 +83,13 @@ pub trait Platform: Send + Sync {
     /// Requests the recording of a track to `file`, an object key template. Not idempotent: after a transient error an
     /// capture may be running, so check [`Self::list_captures`] before repeating the call.
     async fn start_capture(&self, room: &str, track: &TrackSid, file: &str) -> Result<CaptureReport, PlatformError>;
+
+    /// Requests the recording of a whole meeting, or returns the one that is running. [`PlatformError::Busy`] while nobody is in
+    /// the room, or while the platform does not list the recording yet; refused on platforms that record single tracks.
+    async fn start_meeting_capture(&self, _room: &PlatformRoomKey) -> Result<CaptureReport, PlatformError> {
+        let what = "the platform does not record whole meetings on request".into();
+        Err(PlatformError::Refused(self.kind(), what))
+    }
 
     /// Lists the recordings of a room.
     async fn list_captures(&self, room: &str, which: CaptureFilter) -> Result<Vec<CaptureReport>, PlatformError>;

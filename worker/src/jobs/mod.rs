@@ -10,6 +10,7 @@ mod enforce_controls;
 mod error;
 mod export_transcript;
 mod merge_transcript;
+mod start_meeting_capture;
 mod start_recording;
 mod transcribe_track;
 

@@ -15,9 +15,9 @@ use domain::{
     room::Room,
 };
 use platform::{CaptureFilter, Platform, PlatformError};
-use storage::{captures, meetings, participants, rooms};
+use storage::{meetings, participants, rooms};
 
-use super::JobError;
+use super::{JobError, start_meeting_capture};
 use crate::attempt::Attempt;
 
 /// What is needed to request a recording.
@@ -32,7 +32,13 @@ struct Request<'a> {
 
 #[tracing::instrument(skip_all, fields(capture.id = %id))]
 pub async fn run(id: CaptureId, attempt: &Attempt<'_>) -> Result<(), JobError> {
-    let Some(request) = prepare(id, attempt).await? else {
+    let Some(capture) = attempt.capture(id).await?.filter(Capture::is_unanswered) else {
+        return Ok(());
+    };
+    let Some(track) = capture.track().cloned() else {
+        return start_meeting_capture::run(&capture, attempt).await;
+    };
+    let Some(request) = prepare(capture, track, attempt).await? else {
         return Ok(());
     };
     if !request.is_wanted().await? || request.adopt().await? {
@@ -46,30 +52,20 @@ pub async fn run(id: CaptureId, attempt: &Attempt<'_>) -> Result<(), JobError> {
     request.start().await
 }
 
-/// Loads what the request needs; `None` if it was already answered or is no longer wanted.
-async fn prepare<'a>(id: CaptureId, attempt: &'a Attempt<'a>) -> Result<Option<Request<'a>>, JobError> {
+/// Loads what the request needs; `None` if it is no longer wanted.
+async fn prepare<'a>(
+    capture: Capture,
+    track: CapturedTrack,
+    attempt: &'a Attempt<'a>,
+) -> Result<Option<Request<'a>>, JobError> {
     let mut conn = attempt.ctx.conn().await?;
-    let Some(capture) = captures::find(&mut conn, id).await?.filter(Capture::is_unanswered) else {
-        return Ok(None);
-    };
-    let Some(track) = capture.track().cloned() else {
-        return Err(JobError::give_up(anyhow::anyhow!("this worker requests only tracks")));
-    };
     let Some(meeting) = meetings::find(&mut conn, capture.meeting_id).await? else {
         return Ok(None);
     };
     let Some(room) = rooms::find(&mut conn, meeting.room_id).await? else {
         return Ok(None);
     };
-    let Some(platform) = attempt.ctx.platforms.get(meeting.platform_room.platform).cloned() else {
-        let platform = meeting.platform_room.platform;
-        let why = anyhow::anyhow!("{platform} is not configured in this worker");
-        // A worker of a newer version may know a platform that this one does not.
-        return Err(match platform {
-            PlatformKind::Other => JobError::outage(why),
-            _ => JobError::give_up(why),
-        });
-    };
+    let platform = platform_of(&meeting, attempt)?;
     Ok(Some(Request {
         attempt,
         platform,
@@ -78,6 +74,20 @@ async fn prepare<'a>(id: CaptureId, attempt: &'a Attempt<'a>) -> Result<Option<R
         capture,
         track,
     }))
+}
+
+/// Returns the adapter of a meeting's platform.
+pub(super) fn platform_of(meeting: &MeetingHead, attempt: &Attempt<'_>) -> Result<Arc<dyn Platform>, JobError> {
+    let kind = meeting.platform_room.platform;
+    if let Some(platform) = attempt.ctx.platforms.get(kind) {
+        return Ok(platform.clone());
+    }
+    let why = anyhow::anyhow!("{kind} is not configured in this worker");
+    // A worker of a newer version may know a platform that this one does not.
+    Err(match kind {
+        PlatformKind::Other => JobError::outage(why),
+        _ => JobError::give_up(why),
+    })
 }
 
 impl Request<'_> {
@@ -217,7 +227,7 @@ impl Request<'_> {
 
 /// Whether the platform has not decided about a request: it did not answer, has no free recorder, or does not know our key,
 /// which people repair. What it refuses, it refuses again.
-fn is_outage(error: &PlatformError) -> bool {
+pub(super) fn is_outage(error: &PlatformError) -> bool {
     error.is_transient() || matches!(error, PlatformError::Unauthorized(..))
 }
 

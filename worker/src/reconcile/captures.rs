@@ -84,6 +84,9 @@ async fn room_of(
     if meeting.platform_room.platform != platform.kind() {
         return Ok(None);
     }
+    if platform.kind().needs_made_rooms() {
+        return Ok(Some(meeting.platform_room.key.to_string()));
+    }
     Ok(rooms::find(&mut conn, meeting.room_id)
         .await?
         .map(|room| room.name.to_string()))

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::event::{CaptureReport, EventRoom, PlatformKind};
 use domain::meeting::LiveParticipant;
 use domain::platform_room::PlatformRoomRef;
-use domain::{Identity, PlatformCaptureId, TrackSid};
+use domain::{Identity, PlatformCaptureId, PlatformRoomKey, TrackSid};
 use http::HeaderMap;
 use secrecy::SecretString;
 
@@ -95,9 +95,15 @@ impl Platform for Daily {
         Ok(None)
     }
 
-    /// Daily records the whole call, so neither track nor file matters.
-    async fn start_capture(&self, room: &str, _: &TrackSid, _: &str) -> Result<CaptureReport, PlatformError> {
-        capture::start(self, room).await
+    async fn start_capture(&self, _: &str, _: &TrackSid, _: &str) -> Result<CaptureReport, PlatformError> {
+        Err(PlatformError::Refused(
+            self.kind(),
+            "Daily records whole meetings".into(),
+        ))
+    }
+
+    async fn start_meeting_capture(&self, room: &PlatformRoomKey) -> Result<CaptureReport, PlatformError> {
+        capture::start(self, room.as_str()).await
     }
 
     async fn list_captures(&self, room: &str, which: CaptureFilter) -> Result<Vec<CaptureReport>, PlatformError> {

@@ -8,11 +8,11 @@ use super::adapter::Daily;
 use super::report;
 use crate::{CaptureFilter, PlatformError};
 
-/// Starts recording a room, unless that is running. The report has no id if Daily does not list the recording yet.
+/// Starts recording a room, unless that is running.
 pub async fn start(daily: &Daily, room: &str) -> Result<CaptureReport, PlatformError> {
     daily.client.start_recording(room, daily.config.capture_limits).await?;
     let running = list(daily, room, CaptureFilter::Active).await?.into_iter().next();
-    Ok(running.unwrap_or_else(|| report::report("", CaptureStatus::Starting)))
+    running.ok_or_else(|| PlatformError::Busy(PlatformKind::Daily, "the recording is not listed yet".into()))
 }
 
 /// Lists the recordings of a room, newest first, with the people who are heard in their files.

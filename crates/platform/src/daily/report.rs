@@ -114,7 +114,7 @@ fn file(track: &RecordingTrack, ended_at: Option<DateTime<Utc>>) -> Option<Captu
 }
 
 /// Returns a report that says nothing but the id, if there is one, and the status.
-pub fn report(id: &str, status: CaptureStatus) -> CaptureReport {
+fn report(id: &str, status: CaptureStatus) -> CaptureReport {
     CaptureReport {
         platform_id: non_empty(id).map(Into::into),
         room_sid: None,

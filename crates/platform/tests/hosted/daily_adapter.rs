@@ -258,8 +258,7 @@ async fn a_capture_of_the_call_is_started_listed_and_stopped() {
         .await
         .unwrap();
     let key = made.made.unwrap().key;
-    let no_track = "".into(); // Daily names no tracks
-    let start = || adapter.start_capture(key.as_str(), &no_track, "");
+    let start = || adapter.start_meeting_capture(&key);
 
     let too_early = start().await.unwrap_err();
     let session = daily.join(made.token.unwrap().expose_secret()).await.unwrap();
@@ -270,6 +269,7 @@ async fn a_capture_of_the_call_is_started_listed_and_stopped() {
     let again = adapter.stop_capture(&id).await.unwrap_err();
 
     assert!(too_early.is_transient());
+    assert!(adapter.start_capture(key.as_str(), &"TR_1".into(), "").await.is_err());
     assert_eq!(started.status, CaptureStatus::Active);
     assert_eq!(
         (stopped.platform_id.as_ref(), stopped.status),
