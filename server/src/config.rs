@@ -1,6 +1,7 @@
 //! The server's settings, from the environment or arguments. `--help` is the reference.
 
 mod livekit;
+pub mod platforms;
 mod signing;
 
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc};
@@ -35,14 +36,9 @@ pub struct ServerConfig {
     pub bind: SocketAddr,
     #[command(flatten)]
     pub database: DatabaseArgs,
-    /// Video platform of rooms created without one
-    #[arg(
-        long,
-        env = "DEFAULT_VIDEO_PLATFORM",
-        default_value = "livekit",
-        value_name = "PLATFORM"
-    )]
-    pub default_video_platform: PlatformKind,
+    /// Video platform of rooms created without one: livekit, daily or whereby; defaults to the first of them that is configured
+    #[arg(long, env = "DEFAULT_VIDEO_PLATFORM", value_name = "PLATFORM")]
+    pub default_video_platform: Option<PlatformKind>,
     /// Add unknown LiveKit rooms as rooms with default settings when they appear in a webhook
     #[arg(long, env = "TRACKSCRIBE_ADOPT_ROOMS", default_value = "false", value_name = "BOOL",
           num_args = 0..=1, default_missing_value = "true")]
@@ -78,7 +74,8 @@ pub struct Settings {
     pub bind: SocketAddr,
     pub database_url: SecretString,
     pub database_connections: u32,
-    pub livekit: LivekitConfig,
+    /// `None` if LiveKit is not used.
+    pub livekit: Option<LivekitConfig>,
     pub store: StoreConfig,
     pub limits: LimitOptions,
     /// The first one signs; all are accepted.
@@ -93,49 +90,51 @@ impl ServerConfig {
         let database_url = self.database.check(&mut errors);
         let livekit = self.livekit.check(&mut errors);
         let store = errors.ok(self.storage.recordings());
-        if self.default_video_platform != PlatformKind::Livekit {
-            errors.add(format!(
-                "DEFAULT_VIDEO_PLATFORM={} is not supported yet; use livekit",
-                self.default_video_platform
-            ));
-        }
+        let default_platform = platforms::default_platform(self.default_video_platform, &self.platforms(), &mut errors);
         let signing_secrets = self.signing.check(&mut errors);
-        match (database_url, livekit, store) {
-            (Some(database_url), Some(livekit), Some(store)) if errors.is_empty() => Ok(Settings {
+        match (database_url, default_platform, store) {
+            (Some(database_url), Some(default_platform), Some(store)) if errors.is_empty() => Ok(Settings {
+                bind: self.bind,
+                database_url,
+                database_connections: self.database.database_connections.get(),
+                livekit: livekit.map(|livekit| with_store(livekit, &store)),
+                limits: self.limits(),
+                store,
                 signing_secrets,
-                ..self.settings(database_url, livekit, store)
+                options: Options {
+                    default_platform,
+                    adopt_rooms: self.adopt_rooms,
+                    webhook_networks: NetworkPolicy {
+                        allowed: self.webhooks.networks.clone(),
+                        http: self.webhooks.http,
+                    },
+                },
             }),
             _ => Err(errors.into_error("the server's settings")),
         }
     }
 
-    fn settings(&self, database_url: SecretString, livekit: LivekitConfig, store: StoreConfig) -> Settings {
-        let recordings = store.clone();
-        let livekit = LivekitConfig {
-            key_of: Arc::new(move |location| recordings.key_of(location)),
-            ..livekit
-        };
-        Settings {
-            bind: self.bind,
-            database_url,
-            database_connections: self.database.database_connections.get(),
-            livekit,
-            store,
-            limits: LimitOptions {
-                per_key: self.rate_per_key,
-                per_address: self.rate_per_address,
-                trusted_proxies: self.trusted_proxies.clone(),
-            },
-            signing_secrets: Vec::new(),
-            options: Options {
-                default_platform: self.default_video_platform,
-                adopt_rooms: self.adopt_rooms,
-                webhook_networks: NetworkPolicy {
-                    allowed: self.webhooks.networks.clone(),
-                    http: self.webhooks.http,
-                },
-            },
+    /// Returns the platforms of which a variable is set.
+    fn platforms(&self) -> Vec<PlatformKind> {
+        let livekit = self.livekit.api.is_set().then_some(PlatformKind::Livekit);
+        livekit.into_iter().collect()
+    }
+
+    fn limits(&self) -> LimitOptions {
+        LimitOptions {
+            per_key: self.rate_per_key,
+            per_address: self.rate_per_address,
+            trusted_proxies: self.trusted_proxies.clone(),
         }
+    }
+}
+
+/// Lets LiveKit's adapter find recordings in the store.
+fn with_store(livekit: LivekitConfig, store: &StoreConfig) -> LivekitConfig {
+    let recordings = store.clone();
+    LivekitConfig {
+        key_of: Arc::new(move |location| recordings.key_of(location)),
+        ..livekit
     }
 }
 
@@ -169,8 +168,10 @@ mod tests {
     fn the_required_settings_suffice() {
         let settings = check(&GOOD).unwrap();
 
-        assert_eq!(settings.livekit.public_url, "ws://127.0.0.1:7880");
-        assert_eq!(settings.livekit.webhook_keys[0].id, "key");
+        let livekit = settings.livekit.unwrap();
+        assert_eq!(livekit.public_url, "ws://127.0.0.1:7880");
+        assert_eq!(livekit.webhook_keys[0].id, "key");
+        assert_eq!(settings.options.default_platform, PlatformKind::Livekit);
         assert!(!settings.options.adopt_rooms);
     }
 
@@ -190,19 +191,32 @@ mod tests {
     }
 
     #[test]
-    fn a_short_signing_secret_is_refused_and_several_are_accepted() {
-        let with = |secrets: &str| check(&[&GOOD[..], &[&format!("--signing-secret={secrets}")]].concat());
-        let (long, other) = ("0123456789abcdef".repeat(2), "fedcba9876543210".repeat(2));
+    fn several_webhook_keys_are_accepted_while_one_is_replaced() {
+        let with = |args: &[&str]| check(&[&GOOD[..], args].concat());
+        let ids = |settings: Settings| {
+            let keys = settings.livekit.unwrap().webhook_keys;
+            keys.into_iter().map(|key| key.id).collect::<Vec<_>>()
+        };
 
-        let both = with(&format!("{long}, {other}")).unwrap();
-        let short = with(&format!("{long},short")).err().unwrap().to_string();
+        let same_id = with(&["--livekit-webhook-secret=new,old"]).unwrap();
+        let pairs = with(&["--livekit-webhook-secret=new,old", "--livekit-webhook-key=a,b"]).unwrap();
+        let unpaired = with(&["--livekit-webhook-secret=new", "--livekit-webhook-key=a,b"]);
 
-        assert_eq!(both.signing_secrets.len(), 2);
+        assert_eq!(ids(same_id), ["key", "key"]);
+        assert_eq!(ids(pairs), ["a", "b"]);
+        assert!(unpaired.err().unwrap().to_string().contains("2 ids"));
+    }
+
+    #[test]
+    fn a_server_without_any_platform_does_not_start() {
+        let without: Vec<&str> = GOOD.into_iter().filter(|arg| !arg.contains("livekit")).collect();
+
+        let message = check(&without).err().unwrap().to_string();
+
         assert!(
-            short.contains("TRACKSCRIBE_SIGNING_SECRET") && !short.contains(&long),
-            "{short}"
+            message.contains("LIVEKIT_URL") && message.contains("WHEREBY_API_KEY"),
+            "{message}"
         );
-        assert_eq!(check(&GOOD).unwrap().signing_secrets.len(), 0);
     }
 
     #[test]

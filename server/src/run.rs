@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
-use platform::{Platforms, livekit::Livekit};
+use platform::{Platform, Platforms, livekit::Livekit};
 use secrecy::ExposeSecret;
 use storage::{PgPool, StorageError, pool::STATEMENT_TIMEOUT};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -41,7 +41,7 @@ impl App {
             .context("DATABASE_URL is not a valid PostgreSQL URL")?;
         Ok(Self::new(AppState {
             pool,
-            platforms: Platforms::new(vec![Arc::new(Livekit::new(settings.livekit.clone()))]),
+            platforms: platforms(settings),
             objects: objects::open(&settings.store)?,
             clock: system_clock(),
             ids: random_ids(),
@@ -62,6 +62,15 @@ impl App {
             state,
         }
     }
+}
+
+/// Returns the adapters of the configured platforms.
+fn platforms(settings: &Settings) -> Platforms {
+    let livekit = settings
+        .livekit
+        .clone()
+        .map(|config| Arc::new(Livekit::new(config)) as Arc<dyn Platform>);
+    Platforms::new(livekit.into_iter().collect())
 }
 
 /// Migrates the database, waiting until it is reachable, and serves until `stop`.

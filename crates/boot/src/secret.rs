@@ -55,6 +55,21 @@ impl SecretSource<'_> {
         Ok(Some(secret))
     }
 
+    /// Reads several secrets, separated by commas or white space, so that one can be replaced while the other is in use.
+    /// Returns `None` if neither the variable nor its `_FILE` variant is set.
+    pub fn list(self) -> Result<Option<Vec<SecretString>>, SecretError> {
+        let Some(text) = self.optional()? else {
+            return Ok(None);
+        };
+        let separators = |c: char| c == ',' || c.is_whitespace();
+        let parts = secrecy::ExposeSecret::expose_secret(&text).split(separators);
+        let secrets: Vec<SecretString> = parts.filter(|part| !part.is_empty()).map(SecretString::from).collect();
+        match secrets.is_empty() {
+            true => Err(SecretError::Empty(self.name.to_owned())),
+            false => Ok(Some(secrets)),
+        }
+    }
+
     fn read(self, file: &Path) -> Result<SecretString, SecretError> {
         let (name, path) = (self.name.to_owned(), file.display().to_string());
         let read = || {
@@ -115,6 +130,22 @@ mod tests {
             let text = error.to_string();
             assert!(text.contains("DOOR_KEY") && !text.contains("hush"), "{text}");
         }
+    }
+
+    #[test]
+    fn several_secrets_are_separated_by_commas_or_lines() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "new\nold\n").unwrap();
+        let (value, empty) = (SecretString::from("new, old,"), SecretString::from(" , "));
+        let shown = |source: SecretSource<'_>| {
+            let secrets = source.list().unwrap().unwrap_or_default();
+            secrets.iter().map(|s| s.expose_secret().to_owned()).collect::<Vec<_>>()
+        };
+
+        assert_eq!(shown(source(Some(&value), None)), ["new", "old"]);
+        assert_eq!(shown(source(None, Some(file.path()))), ["new", "old"]);
+        assert!(source(None, None).list().unwrap().is_none());
+        assert!(matches!(source(Some(&empty), None).list(), Err(SecretError::Empty(_))));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use boot::{
     SecretError,
-    config::{ConfigErrors, LivekitApiArgs, livekit_url},
+    config::{ConfigErrors, LivekitApi, LivekitApiArgs, livekit_url},
     secret::SecretSource,
 };
 use chrono::TimeDelta;
@@ -25,7 +25,7 @@ pub struct LivekitArgs {
     /// server; defaults to LIVEKIT_URL
     #[arg(long, env = "LIVEKIT_PUBLIC_URL", value_name = "URL")]
     pub livekit_public_url: Option<Url>,
-    /// Secret that signs LiveKit's webhooks; defaults to LIVEKIT_API_SECRET
+    /// Secret that signs LiveKit's webhooks; defaults to LIVEKIT_API_SECRET. Several, separated by commas, are all accepted
     #[arg(
         long,
         env = "LIVEKIT_WEBHOOK_SECRET",
@@ -34,12 +34,18 @@ pub struct LivekitArgs {
         value_name = "SECRET"
     )]
     pub livekit_webhook_secret: Option<SecretString>,
-    /// File with the secret that signs LiveKit's webhooks
+    /// File with the secret that signs LiveKit's webhooks, or with one in each line
     #[arg(long, env = "LIVEKIT_WEBHOOK_SECRET_FILE", value_name = "FILE")]
     pub livekit_webhook_secret_file: Option<PathBuf>,
-    /// Id of the key that signs LiveKit's webhooks; defaults to LIVEKIT_API_KEY
-    #[arg(long, env = "TRACKSCRIBE_LIVEKIT_WEBHOOK_KEY", value_name = "ID")]
-    pub livekit_webhook_key: Option<String>,
+    /// Id of the key that signs LiveKit's webhooks; defaults to LIVEKIT_API_KEY. Several, separated by commas, are the ids of
+    /// the secrets in LIVEKIT_WEBHOOK_SECRET, in the same order
+    #[arg(
+        long,
+        env = "TRACKSCRIBE_LIVEKIT_WEBHOOK_KEY",
+        value_delimiter = ',',
+        value_name = "IDS"
+    )]
+    pub livekit_webhook_key: Vec<String>,
     /// How long a room stays open after the last participant has left, in seconds
     #[arg(
         long,
@@ -68,18 +74,15 @@ impl LivekitArgs {
             Some(public) => livekit_url(errors, "LIVEKIT_PUBLIC_URL", Some(public), &["ws", "wss"]),
             None => api.as_ref().map(|api| as_websocket(&api.url)),
         };
-        let webhook_secret = errors.ok(self.webhook_secret());
+        let webhook_secrets = errors.ok(self.webhook_secrets());
         let (api, public_url) = (api?, public_url?);
-        let webhook_key = WebhookKey {
-            id: self.livekit_webhook_key.clone().unwrap_or_else(|| api.key.clone()),
-            secret: webhook_secret?.unwrap_or_else(|| api.secret.clone()),
-        };
+        let webhook_keys = self.webhook_keys(&api, webhook_secrets?, errors)?;
         Some(LivekitConfig {
             url: api.url,
             public_url,
             api_key: api.key,
             api_secret: api.secret,
-            webhook_keys: vec![webhook_key],
+            webhook_keys,
             departure_timeout: TimeDelta::seconds(self.departure_timeout_s.into()),
             empty_timeout: TimeDelta::seconds(self.empty_timeout_s.into()),
             max_participants: self.max_participants,
@@ -88,7 +91,33 @@ impl LivekitArgs {
         })
     }
 
-    fn webhook_secret(&self) -> Result<Option<SecretString>, SecretError> {
+    /// Pairs the ids of the webhook keys with their secrets. Both default to the API key's.
+    fn webhook_keys(
+        &self,
+        api: &LivekitApi,
+        secrets: Option<Vec<SecretString>>,
+        errors: &mut ConfigErrors,
+    ) -> Option<Vec<WebhookKey>> {
+        let secrets = secrets.unwrap_or_else(|| vec![api.secret.clone()]);
+        let given: Vec<&String> = self.livekit_webhook_key.iter().filter(|id| !id.is_empty()).collect();
+        let ids: Vec<String> = match given[..] {
+            [] => vec![api.key.clone(); secrets.len()],
+            [id] => vec![id.clone(); secrets.len()],
+            _ => given.into_iter().cloned().collect(),
+        };
+        if ids.len() != secrets.len() {
+            errors.add(format!(
+                "TRACKSCRIBE_LIVEKIT_WEBHOOK_KEY has {} ids and LIVEKIT_WEBHOOK_SECRET {} secrets; each secret needs its id",
+                ids.len(),
+                secrets.len()
+            ));
+            return None;
+        }
+        let pair = |(id, secret)| WebhookKey { id, secret };
+        Some(ids.into_iter().zip(secrets).map(pair).collect())
+    }
+
+    fn webhook_secrets(&self) -> Result<Option<Vec<SecretString>>, SecretError> {
         let (value, file) = (
             self.livekit_webhook_secret.as_ref(),
             self.livekit_webhook_secret_file.as_deref(),
@@ -98,7 +127,7 @@ impl LivekitArgs {
             value,
             file,
         }
-        .optional()
+        .list()
     }
 }
 

@@ -43,8 +43,15 @@ pub struct LivekitApi {
 }
 
 impl LivekitApiArgs {
-    /// Returns the settings, or adds an error for each invalid one.
+    /// The variables that LiveKit needs. If none of them is set, LiveKit is not used.
+    pub const VARIABLES: &'static [&'static str] = &["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"];
+
+    /// Returns the settings, or adds an error for each invalid or missing one. If none is set, returns `None` and adds no
+    /// error: LiveKit is not used.
     pub fn check(&self, errors: &mut ConfigErrors) -> Option<LivekitApi> {
+        if !self.is_set() {
+            return None;
+        }
         let schemes = ["ws", "wss", "http", "https"];
         let url = livekit_url(errors, "LIVEKIT_URL", self.livekit_url.as_ref(), &schemes);
         let key = self.livekit_api_key.clone().filter(|key| !key.is_empty());
@@ -62,6 +69,14 @@ impl LivekitApiArgs {
             key: key?,
             secret: secret?,
         })
+    }
+
+    /// Whether a variable of LiveKit's API is set.
+    pub fn is_set(&self) -> bool {
+        self.livekit_url.is_some()
+            || self.livekit_api_key.as_ref().is_some_and(|key| !key.is_empty())
+            || self.livekit_api_secret.is_some()
+            || self.livekit_api_secret_file.is_some()
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use storage::{StorageError, rooms::NAME_KEY};
 use utoipa::ToSchema;
 
-use super::{ConsentChoice, PlatformChoice, RecordingChoice, RoomBody, audit::entry};
+use super::{ConsentChoice, RecordingChoice, RoomBody, audit::entry};
 use crate::{
     api::{
         caller::Writer,
@@ -17,6 +17,7 @@ use crate::{
         error::{ApiError, ApiResult, Problem},
         extract::ApiJson,
     },
+    config::platforms::how_to_configure,
     state::AppState,
 };
 
@@ -28,8 +29,8 @@ pub struct CreateRoom {
     /// cannot be changed.
     #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$", example = "standup")]
     name: RoomName,
-    /// Default: the server's `DEFAULT_VIDEO_PLATFORM`. Cannot be changed.
-    platform: Option<PlatformChoice>,
+    /// Default: the server's `DEFAULT_VIDEO_PLATFORM`. Must be configured on the server. Cannot be changed.
+    platform: Option<PlatformKind>,
     /// Default: `automatic`.
     recording: Option<RecordingChoice>,
     /// Default: `none`.
@@ -41,7 +42,7 @@ pub struct CreateRoom {
 
 /// Create a room
 ///
-/// Only stores the room; the platform creates its own room when the first participant joins. Repeating the request
+/// Only stores the room; the platform's own room is created when the first participant joins. Repeating the request
 /// returns 409.
 #[utoipa::path(
     post, path = "/v1/rooms", operation_id = "create_room", tag = "rooms",
@@ -57,7 +58,7 @@ pub async fn create(
     caller: Writer,
     ApiJson(body): ApiJson<CreateRoom>,
 ) -> ApiResult<Created<RoomBody>> {
-    let room = body.into_room(RoomId((app.ids)()), &app);
+    let room = body.into_room(RoomId((app.ids)()), &app)?;
     let mut tx = app.begin().await?;
     storage::rooms::insert(&mut tx, &room)
         .await
@@ -71,15 +72,18 @@ pub async fn create(
 }
 
 impl CreateRoom {
-    fn into_room(self, id: RoomId, app: &AppState) -> Room {
-        let platform = self.platform.map_or(app.options.default_platform, PlatformKind::from);
+    fn into_room(self, id: RoomId, app: &AppState) -> ApiResult<Room> {
+        let platform = self.platform.unwrap_or(app.options.default_platform);
+        if app.platforms.get(platform).is_none() {
+            return Err(ApiError::invalid("platform", how_to_configure(platform)));
+        }
         let defaults = Room::new(id, self.name, platform, (app.clock)());
-        Room {
+        Ok(Room {
             recording: self.recording.map_or(defaults.recording, Into::into),
             consent: self.consent.map_or(defaults.consent, Into::into),
             language: self.language.unwrap_or(defaults.language.clone()),
             ..defaults
-        }
+        })
     }
 }
 

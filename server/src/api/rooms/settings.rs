@@ -1,10 +1,7 @@
 //! The setting values that are implemented. The domain defines more; requests for those are rejected with the list of
 //! implemented values, never accepted and ignored.
 
-use domain::{
-    event::PlatformKind,
-    room::{ConsentPolicy, RecordingPolicy},
-};
+use domain::room::{ConsentPolicy, RecordingPolicy};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -23,13 +20,6 @@ pub enum ConsentChoice {
     None,
 }
 
-/// The video platform that hosts the room's meetings.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PlatformChoice {
-    Livekit,
-}
-
 impl From<RecordingChoice> for RecordingPolicy {
     fn from(choice: RecordingChoice) -> Self {
         match choice {
@@ -43,14 +33,6 @@ impl From<ConsentChoice> for ConsentPolicy {
     fn from(choice: ConsentChoice) -> Self {
         match choice {
             ConsentChoice::None => Self::None,
-        }
-    }
-}
-
-impl From<PlatformChoice> for PlatformKind {
-    fn from(choice: PlatformChoice) -> Self {
-        match choice {
-            PlatformChoice::Livekit => Self::Livekit,
         }
     }
 }

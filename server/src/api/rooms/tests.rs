@@ -86,7 +86,7 @@ async fn values_not_implemented_are_rejected_with_the_implemented_ones(pool: PgP
     422 recording: unknown variant `prompt`, expected `automatic` or `off`
     422 recording: unknown variant `always`, expected `automatic` or `off`
     422 consent: unknown variant `ask`, expected `none`
-    422 platform: unknown variant `daily`, expected `livekit`
+    422 platform: daily is not configured on this server; set DAILY_API_KEY, DAILY_WEBHOOK_SECRET
     422 platform: invalid type: integer `7`, expected string or map
     422 language: a language must be a tag such as 'en', 'de-CH' or 'zh-Hant'
     422 name: a room name is 1 to 63 characters of a-z, 0-9 and '-', and does not begin with '-'
