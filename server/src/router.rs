@@ -106,7 +106,10 @@ fn api_routes(app: &AppState) -> OpenApiRouter<AppState> {
         .layer(DefaultBodyLimit::max(MAX_JSON_BYTES))
         .layer(from_fn_with_state(app.limits.clone(), limits::per_address));
     // No limit per address here: all webhooks of a platform, and all health checks of an orchestrator, come from one.
-    let webhooks = OpenApiRouter::new().routes(routes!(webhook::livekit));
+    let webhooks = OpenApiRouter::new()
+        .routes(routes!(webhook::livekit))
+        .routes(routes!(webhook::daily))
+        .routes(routes!(webhook::whereby));
     let operations = OpenApiRouter::new()
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

@@ -3,8 +3,8 @@
 mod ingest;
 mod receive;
 
-pub(crate) use receive::__path_livekit;
-pub use receive::{WEBHOOK_TIMEOUT, livekit};
+pub(crate) use receive::{__path_daily, __path_livekit, __path_whereby};
+pub use receive::{WEBHOOK_TIMEOUT, daily, livekit, whereby};
 
 #[cfg(test)]
 mod tests;

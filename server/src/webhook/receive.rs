@@ -53,12 +53,59 @@ const PING: &str = "ping";
         (status = 200, description = "The event is stored, or was stored before"),
         (status = 400, body = Problem, description = "`malformed`: the signature is valid, but the body is not an event"),
         (status = 401, body = Problem, description = "`bad-signature`: the signature is missing, invalid or expired"),
+        (status = 404, body = Problem, description = "`no-route`: LiveKit is not configured on this server"),
         (status = 413, body = Problem, description = "`too-large`: the body exceeds 1 MiB"),
         (status = 503, body = Problem, description = "`unavailable`: the event cannot be stored now; retry after `Retry-After` seconds"),
     ),
 )]
 pub async fn livekit(State(app): State<AppState>, request: Request) -> ApiResult<StatusCode> {
     receive(&app, PlatformKind::Livekit, request).await
+}
+
+/// Receive a Daily webhook
+///
+/// For Daily only, which is told this address when Trackscribe registers it. The request is authenticated by Daily's signature
+/// in `X-Webhook-Signature`, not by an API key. Daily's check of the address, `{"test":"test"}`, returns 200 without one.
+///
+/// Returns 200 once the event is stored. Repeated events, unknown events and events of rooms that Trackscribe does not manage
+/// also return 200 and change nothing.
+#[utoipa::path(
+    post, path = "/v1/daily/webhook", operation_id = "receive_daily_webhook", tag = "webhooks",
+    request_body(content_type = "application/json", content = serde_json::Value),
+    responses(
+        (status = 200, description = "The event is stored, or was stored before"),
+        (status = 400, body = Problem, description = "`malformed`: the signature is valid, but the body is not an event"),
+        (status = 401, body = Problem, description = "`bad-signature`: the signature is missing, invalid or expired"),
+        (status = 404, body = Problem, description = "`no-route`: Daily is not configured on this server"),
+        (status = 413, body = Problem, description = "`too-large`: the body is too long"),
+        (status = 503, body = Problem, description = "`unavailable`: the event cannot be stored now; retry after `Retry-After` seconds"),
+    ),
+)]
+pub async fn daily(State(app): State<AppState>, request: Request) -> ApiResult<StatusCode> {
+    receive(&app, PlatformKind::Daily, request).await
+}
+
+/// Receive a Whereby webhook
+///
+/// For Whereby only: enter the URL of this endpoint in Whereby's dashboard. The request is authenticated by Whereby's signature
+/// in `Whereby-Signature`, not by an API key.
+///
+/// Returns 200 once the event is stored. Repeated events, unknown events and events of rooms that Trackscribe does not manage
+/// also return 200 and change nothing. Whereby retries after 503 and drops the event after 401.
+#[utoipa::path(
+    post, path = "/v1/whereby/webhook", operation_id = "receive_whereby_webhook", tag = "webhooks",
+    request_body(content_type = "application/json", content = serde_json::Value),
+    responses(
+        (status = 200, description = "The event is stored, or was stored before"),
+        (status = 400, body = Problem, description = "`malformed`: the signature is valid, but the body is not an event"),
+        (status = 401, body = Problem, description = "`bad-signature`: the signature is missing, invalid or expired"),
+        (status = 404, body = Problem, description = "`no-route`: Whereby is not configured on this server"),
+        (status = 413, body = Problem, description = "`too-large`: the body is too long"),
+        (status = 503, body = Problem, description = "`unavailable`: the event cannot be stored now; retry after `Retry-After` seconds"),
+    ),
+)]
+pub async fn whereby(State(app): State<AppState>, request: Request) -> ApiResult<StatusCode> {
+    receive(&app, PlatformKind::Whereby, request).await
 }
 
 async fn receive(app: &AppState, platform: PlatformKind, request: Request) -> ApiResult<StatusCode> {

@@ -13,18 +13,20 @@ use crate::{
 };
 
 /// Operations that need no API key, and why.
-const WITHOUT_KEY: [(&str, &str); 5] = [
+const WITHOUT_KEY: [(&str, &str); 7] = [
     ("GET /healthz", "for orchestrators; says only that the process runs"),
     (
         "GET /metrics",
         "for Prometheus; contains no names of people, rooms or meetings",
     ),
     ("GET /readyz", "for orchestrators; names services, not their addresses"),
+    ("POST /v1/daily/webhook", "is authenticated by Daily's signature"),
     ("POST /v1/livekit/webhook", "is authenticated by LiveKit's signature"),
     (
         "POST /v1/rooms/{name}/refresh",
         "is for people in a meeting; their participant token in the body authenticates them",
     ),
+    ("POST /v1/whereby/webhook", "is authenticated by Whereby's signature"),
 ];
 
 async fn status_of(app: &TestApp, method: &Method, path: &str, key: &str) -> u16 {

@@ -1,5 +1,6 @@
 mod inbox;
 mod order;
+mod platforms;
 
 use std::time::Duration;
 
