@@ -16,7 +16,7 @@ use platform::livekit::LivekitConfig;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::{context::Kept, engine::config::EngineArgs, pools::Pool};
+use crate::{context::Kept, engine::config::EngineArgs, pools::Pool, reconcile::EndLimits};
 
 /// Jobs of each quick queue that one worker runs at once. They mostly wait for other services.
 pub const QUICK_JOBS: usize = 8;
@@ -42,6 +42,22 @@ pub struct WorkerConfig {
     pub redis_url_file: Option<PathBuf>,
     #[command(flatten)]
     pub livekit: LivekitApiArgs,
+    /// How long only recorders may be in a room, in seconds, before the room is ended
+    #[arg(
+        long,
+        env = "TRACKSCRIBE_DEPARTURE_TIMEOUT_S",
+        default_value_t = 60,
+        value_name = "SECONDS"
+    )]
+    pub departure_timeout_s: u32,
+    /// How long a meeting may last, in hours, before its room is ended; 0 for no limit
+    #[arg(
+        long,
+        env = "TRACKSCRIBE_MAX_MEETING_HOURS",
+        default_value_t = 24,
+        value_name = "HOURS"
+    )]
+    pub max_meeting_hours: u32,
     /// Add unknown LiveKit rooms as rooms with default settings when they are live
     #[arg(long, env = "TRACKSCRIBE_ADOPT_ROOMS", default_value = "false", value_name = "BOOL",
           num_args = 0..=1, default_missing_value = "true")]
@@ -80,12 +96,14 @@ pub struct Settings {
     pub database_url: SecretString,
     pub database_connections: u32,
     pub redis_url: SecretString,
-    pub livekit: LivekitConfig,
+    /// `None` if LiveKit is not used.
+    pub livekit: Option<LivekitConfig>,
     pub recordings: StoreConfig,
     pub transcripts: StoreConfig,
     pub engine: EngineArgs,
     pub pool: Pool,
     pub adopt_rooms: bool,
+    pub end_limits: EndLimits,
     pub transcribe_concurrency: usize,
     pub kept: Kept,
     pub webhook_networks: NetworkPolicy,
@@ -103,28 +121,38 @@ impl WorkerConfig {
         let livekit = self.livekit.check(&mut errors);
         let recordings = errors.ok(self.storage.recordings());
         let transcripts = errors.ok(self.storage.transcripts());
-        match (database_url, redis_url, livekit, recordings, transcripts) {
-            (Some(database_url), Some(redis_url), Some(livekit), Some(recordings), Some(transcripts)) => Ok(Settings {
-                bind: self.bind,
-                database_url,
-                database_connections: self.database.database_connections.get(),
-                redis_url,
-                livekit: livekit_config(livekit, recordings.clone()),
-                recordings,
-                transcripts,
-                engine: self.engine.clone(),
-                pool: self.pool,
-                adopt_rooms: self.adopt_rooms,
-                transcribe_concurrency: self.transcribe_concurrency.get(),
-                kept: Kept {
-                    events: TimeDelta::days(self.keep_events_days.into()),
-                    jobs: TimeDelta::days(self.keep_jobs_days.into()),
-                },
-                webhook_networks: NetworkPolicy {
-                    allowed: self.webhooks.networks.clone(),
-                    http: self.webhooks.http,
-                },
-            }),
+        if !self.livekit.is_set() {
+            let needed = LivekitApiArgs::VARIABLES.join(", ");
+            errors.add(format!("no video platform is configured; set {needed}"));
+        }
+        match (database_url, redis_url, recordings, transcripts) {
+            (Some(database_url), Some(redis_url), Some(recordings), Some(transcripts)) if errors.is_empty() => {
+                Ok(Settings {
+                    bind: self.bind,
+                    database_url,
+                    database_connections: self.database.database_connections.get(),
+                    redis_url,
+                    livekit: livekit.map(|api| livekit_config(api, recordings.clone())),
+                    recordings,
+                    transcripts,
+                    engine: self.engine.clone(),
+                    pool: self.pool,
+                    adopt_rooms: self.adopt_rooms,
+                    transcribe_concurrency: self.transcribe_concurrency.get(),
+                    end_limits: EndLimits {
+                        departure: TimeDelta::seconds(self.departure_timeout_s.into()),
+                        longest: (self.max_meeting_hours > 0).then(|| TimeDelta::hours(self.max_meeting_hours.into())),
+                    },
+                    kept: Kept {
+                        events: TimeDelta::days(self.keep_events_days.into()),
+                        jobs: TimeDelta::days(self.keep_jobs_days.into()),
+                    },
+                    webhook_networks: NetworkPolicy {
+                        allowed: self.webhooks.networks.clone(),
+                        http: self.webhooks.http,
+                    },
+                })
+            }
             _ => Err(errors.into_error("the worker's settings")),
         }
     }
@@ -182,7 +210,7 @@ mod tests {
     fn defaults_fill_in_everything_but_addresses_and_keys() {
         let settings = Cli::try_parse_from(GOOD).unwrap().worker.check().unwrap();
 
-        assert_eq!(settings.livekit.url, "ws://127.0.0.1:7880");
+        assert_eq!(settings.livekit.unwrap().url, "ws://127.0.0.1:7880");
         assert_eq!(settings.transcribe_concurrency, 1);
         assert_eq!(
             (settings.kept.events, settings.kept.jobs),

@@ -9,7 +9,10 @@ use objects::Objects;
 use platform::Platforms;
 use storage::{PgPool, PgTransaction, PooledConnection, StorageError, meetings::Adopt};
 
-use crate::{engine::Engine, reconcile::Beats};
+use crate::{
+    engine::Engine,
+    reconcile::{Beats, EndLimits, LastLooks, Vacancies},
+};
 
 /// Connections, stores, platforms, engine and clock. Clones share them.
 #[derive(Clone)]
@@ -25,6 +28,12 @@ pub struct WorkerContext {
     pub ids: IdSource,
     /// Which recorders are alive, as seen by this process.
     pub beats: Arc<Beats>,
+    /// Since when people are missing in live rooms, as seen by this process.
+    pub vacancies: Arc<Vacancies>,
+    /// When this process last looked for platform rooms that nobody knows.
+    pub leftovers: Arc<LastLooks>,
+    /// When rooms are ended that their platform would let go on.
+    pub end_limits: EndLimits,
     /// Whether to create a room for every platform room that has none.
     pub adopt_rooms: bool,
     pub kept: Kept,

@@ -6,7 +6,7 @@ use anyhow::Context;
 use chrono::{SubsecRound, Utc};
 use domain::job::Queue;
 use objects::{ObjectStore, sweeper};
-use platform::{Platforms, livekit::Livekit};
+use platform::{Platform, Platforms, livekit::Livekit};
 use secrecy::ExposeSecret;
 use tokio::time::{sleep, timeout};
 use tokio_util::{
@@ -153,14 +153,26 @@ fn context(settings: &Settings) -> anyhow::Result<WorkerContext> {
         pool,
         recordings: objects::open(&settings.recordings)?,
         transcripts: objects::open(&settings.transcripts)?,
-        platforms: Platforms::new(vec![Arc::new(Livekit::new(settings.livekit.clone()))]),
+        platforms: platforms(settings),
         engine,
         clock: Arc::new(|| Utc::now().trunc_subsecs(DATABASE_SUBSECOND_DIGITS)),
         ids: Arc::new(Uuid::now_v7),
         beats: Arc::default(),
+        vacancies: Arc::default(),
+        leftovers: Arc::default(),
+        end_limits: settings.end_limits,
         adopt_rooms: settings.adopt_rooms,
         kept: settings.kept,
     })
+}
+
+/// Returns the adapters of the configured platforms.
+fn platforms(settings: &Settings) -> Platforms {
+    let livekit = settings
+        .livekit
+        .clone()
+        .map(|config| Arc::new(Livekit::new(config)) as Arc<dyn Platform>);
+    Platforms::new(livekit.into_iter().collect())
 }
 
 /// Migrates the database, however long it is unreachable.

@@ -68,6 +68,8 @@ struct State {
     started: Vec<StartedRecording>,
     made: Vec<LeftoverRoom>,
     deleted: Vec<PlatformRoomKey>,
+    /// The room that is only listed.
+    unserved: Option<String>,
     /// The room whose participants cannot be listed without a panic.
     panics_in: Option<String>,
     /// Commands that were carried out.
@@ -104,6 +106,11 @@ impl FakePlatform {
 
     pub fn remove_room(&self, name: &str) {
         self.state().rooms.remove(name);
+    }
+
+    /// Makes the platform go on listing a room that it does not serve, as after a crash.
+    pub fn stop_serving(&self, room: &str) {
+        self.state().unserved = Some(room.to_owned());
     }
 
     /// Makes listing the participants of a room panic, as a fault in an adapter would.
@@ -238,6 +245,11 @@ impl Platform for FakePlatform {
             .get(name)
             .map(|live| live.participants.clone())
             .unwrap_or_default())
+    }
+
+    async fn is_served(&self, room: &EventRoom) -> Result<bool, PlatformError> {
+        let state = self.state_if_up()?;
+        Ok(state.unserved.is_none() || state.unserved != room.name)
     }
 
     async fn get_participant(&self, room: &str, identity: &Identity) -> Result<Option<LiveParticipant>, PlatformError> {

@@ -77,6 +77,11 @@ pub trait Platform: Send + Sync {
     /// Lists everyone connected to a room that [`Self::presence`] listed without its people. Empty if it does not exist.
     async fn list_participants(&self, room: &EventRoom) -> Result<Vec<LiveParticipant>, PlatformError>;
 
+    /// Whether the platform serves a room that it lists with people. A crash can leave rooms behind that are only listed.
+    async fn is_served(&self, _room: &EventRoom) -> Result<bool, PlatformError> {
+        Ok(true)
+    }
+
     /// Returns a connected participant of the room with this name of ours, or `None`.
     async fn get_participant(&self, room: &str, identity: &Identity) -> Result<Option<LiveParticipant>, PlatformError>;
 

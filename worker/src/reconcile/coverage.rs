@@ -3,33 +3,47 @@
 
 use std::{sync::Arc, time::Instant};
 
-use domain::meeting::{EventContext, LiveRoom, Sighting};
+use domain::meeting::{EventContext, LiveRoom, MeetingHead, Sighting};
 use futures::StreamExt;
 use platform::{Platform, PresentRoom};
 use storage::ChangeTx;
 
-use super::{ReconcileError, one};
+use super::{ReconcileError, ending, one};
 use crate::context::WorkerContext;
 
 /// Rooms that are reconciled at the same time, so that one that the platform answers slowly does not delay the rest.
 const PARALLEL_ROOMS: usize = 4;
 
 /// Reconciles every live room that is ours. A room whose participants cannot be listed is left for the next run.
-pub async fn reconcile(ctx: &WorkerContext, platform: &Arc<dyn Platform>, present: Vec<PresentRoom>) {
+/// Then ends those that should be over; `open` are the platform's open meetings before this.
+pub async fn reconcile(
+    ctx: &WorkerContext,
+    platform: &Arc<dyn Platform>,
+    present: Vec<PresentRoom>,
+    open: &[MeetingHead],
+) {
     futures::stream::iter(present)
         .for_each_concurrent(PARALLEL_ROOMS, async |present| {
             let key = present.room.key.clone();
-            one("coverage", key, reconcile_room(ctx, platform, present)).await;
+            let meeting = open.iter().find(|m| m.platform_room.may_be(&present.room));
+            let work = async {
+                let live = reconcile_room(ctx, platform, present).await?;
+                match meeting {
+                    Some(meeting) => ending::reconcile_room(ctx, platform, &live, meeting).await,
+                    None => Ok(()),
+                }
+            };
+            one("coverage", key, work).await;
         })
         .await;
 }
 
-/// Reconciles one live room. If the platform does not answer, nothing is concluded.
+/// Reconciles one live room, and returns who is in it. If the platform does not answer, nothing is concluded.
 pub async fn reconcile_room(
     ctx: &WorkerContext,
     platform: &Arc<dyn Platform>,
     PresentRoom { room, people }: PresentRoom,
-) -> Result<(), ReconcileError> {
+) -> Result<LiveRoom, ReconcileError> {
     let listed_at = (ctx.clock)();
     let mut participants = match people {
         Some(people) => people,
@@ -55,5 +69,6 @@ pub async fn reconcile_room(
             "found changes without a webhook"
         );
     }
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(live)
 }

@@ -12,14 +12,14 @@ use crate::{change::change_and_commit, context::WorkerContext};
 
 /// Compares the open meetings of a platform with the rooms that it lists. Must not be called after a failed poll, or one that
 /// does not know: these do not count.
-pub async fn reconcile(ctx: &WorkerContext, open: Vec<MeetingHead>, present: &[PresentRoom]) {
+pub async fn reconcile(ctx: &WorkerContext, open: &[MeetingHead], present: &[PresentRoom]) {
     for meeting in open {
         let is_listed = present
             .iter()
             .any(|present| meeting.platform_room.may_be(&present.room));
         let listing = match is_listed {
             false => Listing::Missing,
-            true if was_missing(&meeting) => Listing::Listed,
+            true if was_missing(meeting) => Listing::Listed,
             true => continue,
         };
         one("meeting_end", meeting.id, save_listing(ctx, meeting.id, listing)).await;

@@ -7,10 +7,14 @@ mod beats;
 mod captures;
 pub mod controls;
 mod coverage;
+mod ending;
+mod made_rooms;
 mod meeting_end;
 mod stuck;
 
 pub use beats::Beats;
+pub use ending::{EndLimits, Vacancies};
+pub use made_rooms::LastLooks;
 
 use std::{fmt::Display, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -93,7 +97,7 @@ pub async fn check_room(ctx: &WorkerContext, meeting: MeetingId) -> Result<(), R
         return Ok(());
     };
     match rooms.into_iter().find(|present| open[0].may_be(&present.room)) {
-        Some(present) => coverage::reconcile_room(ctx, platform, present).await,
+        Some(present) => coverage::reconcile_room(ctx, platform, present).await.map(drop),
         None => Ok(()),
     }
 }
@@ -114,10 +118,11 @@ async fn reconcile_platform(ctx: &WorkerContext, platform: &Arc<dyn Platform>) -
     let open = open_meetings(ctx, platform.kind()).await?;
     let rooms: Vec<PlatformRoomRef> = open.iter().map(|meeting| meeting.platform_room.clone()).collect();
     if let Presence::Known(present) = platform.presence(&rooms).await? {
-        meeting_end::reconcile(ctx, open, &present).await;
-        coverage::reconcile(ctx, platform, present).await;
+        meeting_end::reconcile(ctx, &open, &present).await;
+        coverage::reconcile(ctx, platform, present, &open).await;
     }
-    captures::reconcile(ctx, platform).await
+    let removed = made_rooms::reconcile(ctx, platform).await;
+    removed.and(captures::reconcile(ctx, platform).await)
 }
 
 async fn open_meetings(ctx: &WorkerContext, platform: PlatformKind) -> Result<Vec<MeetingHead>, StorageError> {

@@ -20,6 +20,7 @@ use crate::{
     attempt,
     context::{Kept, WorkerContext},
     engine::fake::FakeEngine,
+    reconcile::EndLimits,
 };
 
 /// Only a failing test waits this long.
@@ -56,6 +57,12 @@ impl WorkerTest {
             clock: Arc::new(move || *clock.lock().unwrap()),
             ids: Arc::new(Uuid::now_v7),
             beats: Arc::default(),
+            vacancies: Arc::default(),
+            leftovers: Arc::default(),
+            end_limits: EndLimits {
+                departure: TimeDelta::seconds(60),
+                longest: Some(TimeDelta::hours(24)),
+            },
             adopt_rooms: false,
             kept: Kept {
                 events: TimeDelta::days(30),

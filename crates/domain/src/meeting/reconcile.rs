@@ -14,6 +14,10 @@ use crate::track::ObservedTrack;
 /// A meeting closes once two successful polls, at least this far apart, do not list its room.
 const UNLISTED_TO_CLOSE: TimeDelta = TimeDelta::seconds(15);
 
+/// The same on a platform that lists a room only while somebody is in it: after a network failure, everyone may be about to
+/// come back.
+const EMPTY_TO_CLOSE: TimeDelta = TimeDelta::seconds(60);
+
 /// A capture that is still open this long after its meeting closed is stuck.
 const STUCK_AFTER: TimeDelta = TimeDelta::minutes(5);
 
@@ -80,12 +84,17 @@ impl Meeting {
     }
 
     /// Records that a successful poll of the platform did not list this meeting's room. The second such poll in a row,
-    /// 15 s or more after the first, closes the meeting at the time of the first. A failed poll does not count.
+    /// 15 s or more after the first, closes the meeting at the time of the first; 60 s where only rooms with people are
+    /// listed. A failed poll does not count.
     pub fn mark_unlisted(&self, now: DateTime<Utc>) -> Change {
+        let time_to_close = match self.head.platform_room.platform.has_sessions() {
+            true => EMPTY_TO_CLOSE,
+            false => UNLISTED_TO_CLOSE,
+        };
         self.edited(|meeting| match &mut meeting.head.state {
             MeetingState::Open {
                 missing_since: Some(since),
-            } if now - *since >= UNLISTED_TO_CLOSE => {
+            } if now - *since >= time_to_close => {
                 let since = *since;
                 meeting.close(since);
                 meeting.end_intervals(&[]);

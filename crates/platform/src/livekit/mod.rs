@@ -139,6 +139,13 @@ impl Platform for Livekit {
         }
     }
 
+    async fn is_served(&self, room: &EventRoom) -> Result<bool, PlatformError> {
+        match &room.name {
+            Some(name) => room::is_served(&self.rooms, name).await,
+            None => Ok(true),
+        }
+    }
+
     async fn get_participant(&self, room: &str, identity: &Identity) -> Result<Option<LiveParticipant>, PlatformError> {
         presence::participant(&self.rooms, room, identity).await
     }

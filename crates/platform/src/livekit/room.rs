@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::event::PlatformKind;
 use livekit_api::services::ServiceError;
-use livekit_api::services::room::{CreateRoomOptions, RoomClient};
+use livekit_api::services::room::{CreateRoomOptions, RoomClient, SendDataOptions};
 use livekit_api::services::{ServerError, ServerErrorCode};
 
 use crate::PlatformError;
@@ -14,6 +14,9 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// No room of ours can have this name. Listing it is a cheap call that checks our key.
 const UNUSED_ROOM_NAME: &str = "-";
+
+/// An identity that nobody has.
+const NOBODY: &str = "trackscribe-nobody";
 
 /// Deletes a room. One that a crash of livekit-server left behind is listed without end, and DeleteRoom fails for it;
 /// creating it again makes it a room that can be deleted.
@@ -27,6 +30,20 @@ pub async fn delete(rooms: &RoomClient, room: &str) -> Result<(), PlatformError>
         .await
         .map_err(error)?;
     not_found_as_none(rooms.delete_room(room).await).map(|_| ())
+}
+
+/// Whether a server has the room in memory, not only Redis: sends an empty message to nobody, which only a server with the room
+/// can answer.
+pub async fn is_served(rooms: &RoomClient, room: &str) -> Result<bool, PlatformError> {
+    let options = SendDataOptions {
+        destination_identities: vec![NOBODY.to_owned()],
+        ..SendDataOptions::default()
+    };
+    match rooms.send_data(room, Vec::new(), options).await.map_err(error) {
+        Ok(()) => Ok(true),
+        Err(PlatformError::Busy(..) | PlatformError::NotFound(..)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 pub async fn ping(rooms: &RoomClient) -> Result<(), PlatformError> {

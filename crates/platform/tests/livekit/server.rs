@@ -9,7 +9,7 @@ use domain::{PlatformCaptureId, RoomName};
 use platform::livekit::{Livekit, LivekitConfig};
 use platform::{CaptureFilter, JoinRequest, Platform, PlatformError, Presence, RoomToJoin};
 use secrecy::ExposeSecret;
-use test_support::LivekitServer;
+use test_support::{LivekitServer, Participant, RedisServer};
 use uuid::Uuid;
 
 fn standup() -> EventRoom {
@@ -99,4 +99,29 @@ async fn a_wrong_secret_and_an_unreachable_server_are_different_errors() {
         matches!(gone, PlatformError::Unreachable(..)) && gone.is_transient(),
         "{gone:?}"
     );
+}
+
+/// livekit-server was killed in a call and everybody left meanwhile: the next one lists them without end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_a_crash_left_behind_is_not_served_and_can_be_deleted() {
+    let redis = RedisServer::start().await;
+    let mut server = LivekitServer::builder()
+        .api_key(KEY, SECRET)
+        .redis(&redis)
+        .start()
+        .await;
+    let livekit = livekit_at(&server.url(), vec![]);
+    let ada = Participant::join(&server, "standup", "ada").await;
+    let served = livekit.is_served(&standup()).await.unwrap();
+
+    server.kill();
+    drop(ada);
+    server.start_again().await;
+    let listed = livekit.list_participants(&standup()).await.unwrap();
+    let served_after = livekit.is_served(&standup()).await.unwrap();
+    livekit.delete_room(&standup()).await.unwrap();
+
+    assert!(served && !served_after);
+    assert_eq!(listed.len(), 1, "LiveKit goes on listing her");
+    assert_eq!(livekit.presence(&[]).await.unwrap(), Presence::Known(vec![]));
 }
