@@ -13,7 +13,8 @@ use domain::{endpoint::NetworkPolicy, event::PlatformKind};
 use ipnet::IpNet;
 pub use livekit::LivekitArgs;
 use objects::{StorageArgs, StoreConfig};
-use platform::livekit::LivekitConfig;
+use platform::{Platform, livekit::LivekitConfig};
+pub use platforms::HostedArgs;
 use secrecy::SecretString;
 pub use signing::SigningArgs;
 
@@ -62,6 +63,8 @@ pub struct ServerConfig {
     #[command(flatten)]
     pub livekit: LivekitArgs,
     #[command(flatten)]
+    pub hosted: HostedArgs,
+    #[command(flatten)]
     pub webhooks: WebhookArgs,
     #[command(flatten)]
     pub storage: StorageArgs,
@@ -76,6 +79,8 @@ pub struct Settings {
     pub database_connections: u32,
     /// `None` if LiveKit is not used.
     pub livekit: Option<LivekitConfig>,
+    /// The adapters of Daily and Whereby, if they are used.
+    pub hosted: Vec<Arc<dyn Platform>>,
     pub store: StoreConfig,
     pub limits: LimitOptions,
     /// The first one signs; all are accepted.
@@ -89,6 +94,7 @@ impl ServerConfig {
         let mut errors = ConfigErrors::default();
         let database_url = self.database.check(&mut errors);
         let livekit = self.livekit.check(&mut errors);
+        let hosted = self.hosted.check(&mut errors);
         let store = errors.ok(self.storage.recordings());
         let default_platform = platforms::default_platform(self.default_video_platform, &self.platforms(), &mut errors);
         let signing_secrets = self.signing.check(&mut errors);
@@ -98,6 +104,7 @@ impl ServerConfig {
                 database_url,
                 database_connections: self.database.database_connections.get(),
                 livekit: livekit.map(|livekit| with_store(livekit, &store)),
+                hosted,
                 limits: self.limits(),
                 store,
                 signing_secrets,
@@ -116,8 +123,13 @@ impl ServerConfig {
 
     /// Returns the platforms of which a variable is set.
     fn platforms(&self) -> Vec<PlatformKind> {
-        let livekit = self.livekit.api.is_set().then_some(PlatformKind::Livekit);
-        livekit.into_iter().collect()
+        let is_set = |platform: &PlatformKind| match platform {
+            PlatformKind::Livekit => self.livekit.api.is_set(),
+            PlatformKind::Daily => self.hosted.daily.is_set(),
+            PlatformKind::Whereby => self.hosted.whereby.is_set(),
+            PlatformKind::Other => false,
+        };
+        PlatformKind::ALL.iter().copied().filter(is_set).collect()
     }
 
     fn limits(&self) -> LimitOptions {
@@ -205,6 +217,27 @@ mod tests {
         assert_eq!(ids(same_id), ["key", "key"]);
         assert_eq!(ids(pairs), ["a", "b"]);
         assert!(unpaired.err().unwrap().to_string().contains("2 ids"));
+    }
+
+    #[test]
+    fn each_platform_works_alone_and_rooms_are_on_it() {
+        boot::tls::install_provider();
+        let alone: Vec<&str> = GOOD.into_iter().filter(|arg| !arg.contains("livekit")).collect();
+        let with = |args: &[&str]| check(&[&alone[..], args].concat()).unwrap();
+        let daily = ["--daily-api-key=k", "--daily-webhook-secret=AAECAwQFBgcICQoLDA0ODw=="];
+        let whereby = ["--whereby-api-key=k", "--whereby-webhook-secret=s"];
+
+        for (settings, kind) in [
+            (with(&daily), PlatformKind::Daily),
+            (with(&whereby), PlatformKind::Whereby),
+            (with(&[&daily[..], &whereby].concat()), PlatformKind::Daily),
+        ] {
+            assert!(settings.livekit.is_none());
+            assert_eq!(settings.options.default_platform, kind);
+            assert_eq!(settings.hosted[0].kind(), kind);
+        }
+        let unused = check(&[&alone[..], &daily, &["--default-video-platform=livekit"]].concat());
+        assert!(unused.err().unwrap().to_string().contains("LIVEKIT_API_SECRET"));
     }
 
     #[test]

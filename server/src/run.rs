@@ -51,7 +51,7 @@ impl App {
             options: Arc::new(settings.options.clone()),
             readiness: Arc::default(),
             tasks: TaskTracker::new(),
-            signalling: Some(SignalProxy::new(&settings.livekit.url)?),
+            signalling: signalling(settings)?,
         }))
     }
 
@@ -64,13 +64,19 @@ impl App {
     }
 }
 
+/// Returns the proxy of LiveKit's signalling, if LiveKit is used.
+fn signalling(settings: &Settings) -> anyhow::Result<Option<SignalProxy>> {
+    let livekit = settings.livekit.as_ref();
+    livekit.map(|config| SignalProxy::new(&config.url)).transpose()
+}
+
 /// Returns the adapters of the configured platforms.
 fn platforms(settings: &Settings) -> Platforms {
     let livekit = settings
         .livekit
         .clone()
         .map(|config| Arc::new(Livekit::new(config)) as Arc<dyn Platform>);
-    Platforms::new(livekit.into_iter().collect())
+    Platforms::new(livekit.into_iter().chain(settings.hosted.iter().cloned()).collect())
 }
 
 /// Migrates the database, waiting until it is reachable, and serves until `stop`.

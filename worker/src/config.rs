@@ -5,15 +5,22 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc};
 pub use boot::config::ConfigError;
 use boot::{
     SecretError,
-    config::{ConfigErrors, DatabaseArgs, LivekitApi, LivekitApiArgs, WebhookArgs},
+    config::{ConfigErrors, DailyArgs, DatabaseArgs, LivekitApi, LivekitApiArgs, WebhookArgs, WherebyArgs},
     secret::SecretSource,
 };
 use chrono::TimeDelta;
 use clap::{Args, value_parser};
+use domain::clock::IdSource;
 use domain::endpoint::NetworkPolicy;
 use objects::{StorageArgs, StoreConfig};
-use platform::livekit::LivekitConfig;
+use platform::{
+    Platform,
+    daily::{Daily, DailyConfig},
+    livekit::LivekitConfig,
+    whereby::{Whereby, WherebyConfig},
+};
 use secrecy::SecretString;
+use url::Url;
 use uuid::Uuid;
 
 use crate::{context::Kept, engine::config::EngineArgs, pools::Pool, reconcile::EndLimits};
@@ -42,6 +49,14 @@ pub struct WorkerConfig {
     pub redis_url_file: Option<PathBuf>,
     #[command(flatten)]
     pub livekit: LivekitApiArgs,
+    #[command(flatten)]
+    pub daily: DailyArgs,
+    #[command(flatten)]
+    pub whereby: WherebyArgs,
+    /// Address at which the internet reaches Trackscribe's API, for example https://trackscribe.example.org. Daily is told to
+    /// send its webhooks there; without it, create the webhook at Daily yourself
+    #[arg(long = "public-url", env = "TRACKSCRIBE_PUBLIC_URL", value_name = "URL")]
+    pub api_public_url: Option<Url>,
     /// How long only recorders may be in a room, in seconds, before the room is ended
     #[arg(
         long,
@@ -98,6 +113,8 @@ pub struct Settings {
     pub redis_url: SecretString,
     /// `None` if LiveKit is not used.
     pub livekit: Option<LivekitConfig>,
+    /// The adapters of Daily and Whereby, if they are used.
+    pub hosted: Vec<Arc<dyn Platform>>,
     pub recordings: StoreConfig,
     pub transcripts: StoreConfig,
     pub engine: EngineArgs,
@@ -121,9 +138,13 @@ impl WorkerConfig {
         let livekit = self.livekit.check(&mut errors);
         let recordings = errors.ok(self.storage.recordings());
         let transcripts = errors.ok(self.storage.transcripts());
-        if !self.livekit.is_set() {
-            let needed = LivekitApiArgs::VARIABLES.join(", ");
-            errors.add(format!("no video platform is configured; set {needed}"));
+        let hosted = self.hosted(&mut errors);
+        if !(self.livekit.is_set() || self.daily.is_set() || self.whereby.is_set()) {
+            let needed = [LivekitApiArgs::VARIABLES, DailyArgs::VARIABLES, WherebyArgs::VARIABLES];
+            let needed = needed.map(|variables| variables.join(", ")).join("; or ");
+            errors.add(format!(
+                "no video platform is configured; set the variables of at least one: {needed}"
+            ));
         }
         match (database_url, redis_url, recordings, transcripts) {
             (Some(database_url), Some(redis_url), Some(recordings), Some(transcripts)) if errors.is_empty() => {
@@ -133,6 +154,7 @@ impl WorkerConfig {
                     database_connections: self.database.database_connections.get(),
                     redis_url,
                     livekit: livekit.map(|api| livekit_config(api, recordings.clone())),
+                    hosted,
                     recordings,
                     transcripts,
                     engine: self.engine.clone(),
@@ -155,6 +177,40 @@ impl WorkerConfig {
             }
             _ => Err(errors.into_error("the worker's settings")),
         }
+    }
+
+    /// Returns the adapters of Daily and Whereby that are configured, or adds an error for each invalid setting.
+    fn hosted(&self, errors: &mut ConfigErrors) -> Vec<Arc<dyn Platform>> {
+        let ids: IdSource = Arc::new(Uuid::now_v7);
+        let daily = self.daily.check(errors).and_then(|api| {
+            let config = DailyConfig::new(api.url, api.key, api.webhook_secrets, ids.clone());
+            let webhook_url = self.daily_webhook_url(errors)?;
+            errors.ok(Daily::new(DailyConfig { webhook_url, ..config }))
+        });
+        let whereby = self.whereby.check(errors).and_then(|api| {
+            let config = WherebyConfig::new(api.url, api.key, api.webhook_secrets, ids);
+            errors.ok(Whereby::new(config))
+        });
+        let daily = daily.map(|daily| Arc::new(daily) as Arc<dyn Platform>);
+        let whereby = whereby.map(|whereby| Arc::new(whereby) as Arc<dyn Platform>);
+        daily.into_iter().chain(whereby).collect()
+    }
+
+    /// Returns the address for Daily's webhooks, which is `None` inside if the public address is not set.
+    fn daily_webhook_url(&self, errors: &mut ConfigErrors) -> Option<Option<String>> {
+        let Some(public) = &self.api_public_url else {
+            return Some(None);
+        };
+        if !matches!(public.scheme(), "http" | "https") {
+            errors.add(format!(
+                "TRACKSCRIBE_PUBLIC_URL={public} must start with https:// or http://"
+            ));
+            return None;
+        }
+        Some(Some(format!(
+            "{}/v1/daily/webhook",
+            public.as_str().trim_end_matches('/')
+        )))
     }
 
     fn redis_url(&self) -> Result<SecretString, SecretError> {
@@ -218,6 +274,28 @@ mod tests {
         );
         let none = GOOD.into_iter().chain(["--keep-events-days=0"]);
         assert!(Cli::try_parse_from(none).is_err());
+    }
+
+    #[test]
+    fn each_platform_works_alone_and_daily_is_told_our_address() {
+        boot::tls::install_provider();
+        let alone = GOOD.into_iter().filter(|arg| !arg.contains("livekit"));
+        let daily = [
+            "--daily-api-key=k",
+            "--daily-webhook-secret=AAECAwQFBgcICQoLDA0ODw==",
+            "--public-url=https://trackscribe.test/",
+        ];
+        let args: Vec<&str> = alone.chain(daily).collect();
+
+        let worker = Cli::try_parse_from(args).unwrap().worker;
+        let settings = worker.check().unwrap();
+
+        assert!(settings.livekit.is_none() && settings.hosted.len() == 1);
+        let webhook_url = worker.daily_webhook_url(&mut ConfigErrors::default()).unwrap();
+        assert_eq!(
+            webhook_url.as_deref(),
+            Some("https://trackscribe.test/v1/daily/webhook")
+        );
     }
 
     #[test]

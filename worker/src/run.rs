@@ -172,7 +172,7 @@ fn platforms(settings: &Settings) -> Platforms {
         .livekit
         .clone()
         .map(|config| Arc::new(Livekit::new(config)) as Arc<dyn Platform>);
-    Platforms::new(livekit.into_iter().collect())
+    Platforms::new(livekit.into_iter().chain(settings.hosted.iter().cloned()).collect())
 }
 
 /// Migrates the database, however long it is unreachable.

@@ -70,6 +70,11 @@ impl SecretSource<'_> {
         }
     }
 
+    /// As [`Self::list`], with at least one secret.
+    pub fn required_list(self) -> Result<Vec<SecretString>, SecretError> {
+        self.list()?.ok_or_else(|| SecretError::Missing(self.name.to_owned()))
+    }
+
     fn read(self, file: &Path) -> Result<SecretString, SecretError> {
         let (name, path) = (self.name.to_owned(), file.display().to_string());
         let read = || {

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::transcript::TranscriptState;
+use domain::{event::PlatformKind, transcript::TranscriptState};
 use serde::Serialize;
 use storage::StorageError;
 use utoipa::ToSchema;
@@ -65,6 +65,8 @@ pub enum ApiError {
     NotFound(&'static str),
     #[error("no endpoint at this path; /docs lists all endpoints")]
     NoRoute,
+    #[error("{0} is not configured on this server")]
+    PlatformNotConfigured(PlatformKind),
     #[error("this endpoint does not support the method")]
     MethodNotAllowed,
     #[error("the transcript of this meeting is not ready")]
@@ -155,6 +157,7 @@ impl ApiError {
             Self::Unsupported(_) => (S::UNPROCESSABLE_ENTITY, "unsupported", "Not supported by the platform"),
             Self::NotFound(_) => (S::NOT_FOUND, "not-found", "Not found"),
             Self::NoRoute => (S::NOT_FOUND, "no-route", "Unknown path"),
+            Self::PlatformNotConfigured(_) => (S::NOT_FOUND, "platform-not-configured", "Platform not configured"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed"),
             Self::TranscriptNotReady(_) => (S::NOT_FOUND, "transcript-not-ready", "Transcript not ready"),
             Self::AudioNotReady(_) => (S::CONFLICT, "audio-not-ready", "Audio not available"),

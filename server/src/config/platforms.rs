@@ -1,14 +1,52 @@
 //! Which platforms are configured.
 
-use boot::config::{ConfigErrors, LivekitApiArgs};
+use std::sync::Arc;
+
+use boot::config::{ConfigErrors, DailyArgs, LivekitApiArgs, WherebyArgs};
+use clap::Args;
 use domain::event::PlatformKind;
+use platform::{
+    Platform,
+    daily::{Daily, DailyConfig},
+    whereby::{Whereby, WherebyConfig},
+};
+
+use crate::state::random_ids;
+
+/// Command-line arguments and variables of Daily and Whereby.
+#[derive(Clone, Debug, Args)]
+#[group(skip)]
+pub struct HostedArgs {
+    #[command(flatten)]
+    pub daily: DailyArgs,
+    #[command(flatten)]
+    pub whereby: WherebyArgs,
+}
+
+impl HostedArgs {
+    /// Returns the adapters of those that are configured, or adds an error for each invalid setting.
+    pub(super) fn check(&self, errors: &mut ConfigErrors) -> Vec<Arc<dyn Platform>> {
+        let daily = self.daily.check(errors).and_then(|api| {
+            let config = DailyConfig::new(api.url, api.key, api.webhook_secrets, random_ids());
+            errors.ok(Daily::new(config))
+        });
+        let whereby = self.whereby.check(errors).and_then(|api| {
+            let config = WherebyConfig::new(api.url, api.key, api.webhook_secrets, random_ids());
+            errors.ok(Whereby::new(config))
+        });
+        let daily = daily.map(|daily| Arc::new(daily) as Arc<dyn Platform>);
+        let whereby = whereby.map(|whereby| Arc::new(whereby) as Arc<dyn Platform>);
+        daily.into_iter().chain(whereby).collect()
+    }
+}
 
 /// Returns the variables that a platform needs. Each is optional as a group: if none is set, the platform is not used.
 pub fn variables(platform: PlatformKind) -> &'static [&'static str] {
     match platform {
         PlatformKind::Livekit => LivekitApiArgs::VARIABLES,
-        PlatformKind::Daily => &["DAILY_API_KEY", "DAILY_WEBHOOK_SECRET"],
-        PlatformKind::Whereby => &["WHEREBY_API_KEY", "WHEREBY_WEBHOOK_SECRET"],
+        PlatformKind::Daily => DailyArgs::VARIABLES,
+        PlatformKind::Whereby => WherebyArgs::VARIABLES,
+        PlatformKind::Other => &[],
     }
 }
 
@@ -29,13 +67,10 @@ pub fn default_platform(
 ) -> Option<PlatformKind> {
     match (chosen, configured.first()) {
         (_, None) => {
+            let known = [PlatformKind::Livekit, PlatformKind::Daily, PlatformKind::Whereby];
+            let needed = known.map(|platform| variables(platform).join(", ")).join("; or ");
             errors.add(format!(
-                "no video platform is configured; set the variables of at least one: {}",
-                PlatformKind::ALL
-                    .iter()
-                    .map(|p| variables(*p).join(", "))
-                    .collect::<Vec<_>>()
-                    .join("; or ")
+                "no video platform is configured; set the variables of at least one: {needed}"
             ));
             None
         }

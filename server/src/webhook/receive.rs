@@ -53,7 +53,7 @@ const PING: &str = "ping";
         (status = 200, description = "The event is stored, or was stored before"),
         (status = 400, body = Problem, description = "`malformed`: the signature is valid, but the body is not an event"),
         (status = 401, body = Problem, description = "`bad-signature`: the signature is missing, invalid or expired"),
-        (status = 404, body = Problem, description = "`no-route`: LiveKit is not configured on this server"),
+        (status = 404, body = Problem, description = "`platform-not-configured`: LiveKit is not configured on this server"),
         (status = 413, body = Problem, description = "`too-large`: the body exceeds 1 MiB"),
         (status = 503, body = Problem, description = "`unavailable`: the event cannot be stored now; retry after `Retry-After` seconds"),
     ),
@@ -76,7 +76,7 @@ pub async fn livekit(State(app): State<AppState>, request: Request) -> ApiResult
         (status = 200, description = "The event is stored, or was stored before"),
         (status = 400, body = Problem, description = "`malformed`: the signature is valid, but the body is not an event"),
         (status = 401, body = Problem, description = "`bad-signature`: the signature is missing, invalid or expired"),
-        (status = 404, body = Problem, description = "`no-route`: Daily is not configured on this server"),
+        (status = 404, body = Problem, description = "`platform-not-configured`: Daily is not configured on this server"),
         (status = 413, body = Problem, description = "`too-large`: the body is too long"),
         (status = 503, body = Problem, description = "`unavailable`: the event cannot be stored now; retry after `Retry-After` seconds"),
     ),
@@ -99,7 +99,7 @@ pub async fn daily(State(app): State<AppState>, request: Request) -> ApiResult<S
         (status = 200, description = "The event is stored, or was stored before"),
         (status = 400, body = Problem, description = "`malformed`: the signature is valid, but the body is not an event"),
         (status = 401, body = Problem, description = "`bad-signature`: the signature is missing, invalid or expired"),
-        (status = 404, body = Problem, description = "`no-route`: Whereby is not configured on this server"),
+        (status = 404, body = Problem, description = "`platform-not-configured`: Whereby is not configured on this server"),
         (status = 413, body = Problem, description = "`too-large`: the body is too long"),
         (status = 503, body = Problem, description = "`unavailable`: the event cannot be stored now; retry after `Retry-After` seconds"),
     ),
@@ -126,7 +126,10 @@ async fn receive(app: &AppState, platform: PlatformKind, request: Request) -> Ap
 
 /// Verifies the headers before the body is read, then both. A ping stores nothing.
 async fn store_request(app: &AppState, platform: PlatformKind, mut request: Request) -> ApiResult<Vec<Stored>> {
-    let adapter = app.platforms.get(platform).ok_or(ApiError::NoRoute)?;
+    let adapter = app
+        .platforms
+        .get(platform)
+        .ok_or(ApiError::PlatformNotConfigured(platform))?;
     let headers = request.headers().clone();
     let max_bytes = adapter.check_headers(&headers, (app.clock)())?;
     DefaultBodyLimit::max(max_bytes).apply(&mut request);

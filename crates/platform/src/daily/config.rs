@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use thiserror::Error;
 
 use super::verify::BadSecret;
-use super::{CaptureLimits, RecordingsBucket};
+use super::{CaptureLimits, DEFAULT_API_URL, RecordingsBucket};
 use crate::rest::InvalidUrl;
 
 /// How to reach Daily, and the settings of the rooms that we make there.
@@ -45,6 +45,26 @@ pub enum DailyConfigError {
 }
 
 impl DailyConfig {
+    /// Returns settings with everything else at its default.
+    pub fn new(
+        api_url: Option<String>,
+        api_key: SecretString,
+        webhook_secrets: Vec<SecretString>,
+        identities: IdSource,
+    ) -> Self {
+        Self {
+            api_url: api_url.unwrap_or_else(|| DEFAULT_API_URL.to_owned()),
+            api_key,
+            webhook_secrets,
+            webhook_url: None,
+            bucket: None,
+            max_participants: None,
+            room_life: Self::DEFAULT_ROOM_LIFE,
+            capture_limits: CaptureLimits::default(),
+            identities,
+        }
+    }
+
     /// As long as the longest join token.
     pub const DEFAULT_ROOM_LIFE: TimeDelta = TimeDelta::hours(24);
 }

@@ -5,7 +5,7 @@ use domain::clock::IdSource;
 use secrecy::SecretString;
 use thiserror::Error;
 
-use super::RecordingTarget;
+use super::{DEFAULT_API_URL, DEFAULT_POINTS_PER_MINUTE, RecordingTarget};
 use crate::rest::InvalidUrl;
 
 /// How to reach Whereby, and the settings of the meetings that we make there.
@@ -37,6 +37,24 @@ pub enum WherebyConfigError {
 }
 
 impl WherebyConfig {
+    /// Returns settings with everything else at its default: nothing is recorded.
+    pub fn new(
+        api_url: Option<String>,
+        api_key: SecretString,
+        webhook_secrets: Vec<SecretString>,
+        identities: IdSource,
+    ) -> Self {
+        Self {
+            api_url: api_url.unwrap_or_else(|| DEFAULT_API_URL.to_owned()),
+            api_key,
+            webhook_secrets,
+            points_per_minute: DEFAULT_POINTS_PER_MINUTE,
+            recording: None,
+            meeting_life: Self::DEFAULT_MEETING_LIFE,
+            identities,
+        }
+    }
+
     /// As long as the longest recording of Whereby.
     pub const DEFAULT_MEETING_LIFE: TimeDelta = TimeDelta::hours(24);
 }

@@ -1,5 +1,7 @@
 //! The adapter against a real livekit-server.
 
+use std::time::Duration;
+
 use crate::support::{KEY, SECRET, config, key, livekit_at};
 use chrono::Utc;
 use domain::event::EventRoom;
@@ -9,8 +11,11 @@ use domain::{PlatformCaptureId, RoomName};
 use platform::livekit::{Livekit, LivekitConfig};
 use platform::{CaptureFilter, JoinRequest, Platform, PlatformError, Presence, RoomToJoin};
 use secrecy::ExposeSecret;
-use test_support::{LivekitServer, Participant, RedisServer};
+use test_support::{LivekitServer, Participant, RedisServer, wait_until};
 use uuid::Uuid;
+
+/// Only a failing test waits this long.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn standup() -> EventRoom {
     EventRoom {
@@ -112,10 +117,16 @@ async fn a_room_that_a_crash_left_behind_is_not_served_and_can_be_deleted() {
         .await;
     let livekit = livekit_at(&server.url(), vec![]);
     let ada = Participant::join(&server, "standup", "ada").await;
+    let microphone = ada.microphone().await;
+    wait_until("LiveKit lists her", TIMEOUT, async || {
+        let listed = livekit.list_participants(&standup()).await.unwrap();
+        (listed.len() == 1).then_some(())
+    })
+    .await;
     let served = livekit.is_served(&standup()).await.unwrap();
 
     server.kill();
-    drop(ada);
+    drop((microphone, ada));
     server.start_again().await;
     let listed = livekit.list_participants(&standup()).await.unwrap();
     let served_after = livekit.is_served(&standup()).await.unwrap();

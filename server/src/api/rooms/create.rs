@@ -9,7 +9,7 @@ use serde::Deserialize;
 use storage::{StorageError, rooms::NAME_KEY};
 use utoipa::ToSchema;
 
-use super::{ConsentChoice, RecordingChoice, RoomBody, audit::entry};
+use super::{ConsentChoice, PlatformChoice, RecordingChoice, RoomBody, audit::entry, check_recording};
 use crate::{
     api::{
         caller::Writer,
@@ -30,7 +30,7 @@ pub struct CreateRoom {
     #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$", example = "standup")]
     name: RoomName,
     /// Default: the server's `DEFAULT_VIDEO_PLATFORM`. Must be configured on the server. Cannot be changed.
-    platform: Option<PlatformKind>,
+    platform: Option<PlatformChoice>,
     /// Default: `automatic`.
     recording: Option<RecordingChoice>,
     /// Default: `none`.
@@ -59,6 +59,7 @@ pub async fn create(
     ApiJson(body): ApiJson<CreateRoom>,
 ) -> ApiResult<Created<RoomBody>> {
     let room = body.into_room(RoomId((app.ids)()), &app)?;
+    check_recording(&room)?;
     let mut tx = app.begin().await?;
     storage::rooms::insert(&mut tx, &room)
         .await
@@ -73,7 +74,7 @@ pub async fn create(
 
 impl CreateRoom {
     fn into_room(self, id: RoomId, app: &AppState) -> ApiResult<Room> {
-        let platform = self.platform.unwrap_or(app.options.default_platform);
+        let platform = self.platform.map_or(app.options.default_platform, PlatformKind::from);
         if app.platforms.get(platform).is_none() {
             return Err(ApiError::invalid("platform", how_to_configure(platform)));
         }

@@ -27,7 +27,7 @@ pub use join::is_reserved;
 pub use path::RoomPath;
 pub use permissions::{PermissionsBody, PermissionsChoice};
 use serde::Serialize;
-pub use settings::{ConsentChoice, RecordingChoice};
+pub use settings::{ConsentChoice, PlatformChoice, RecordingChoice, check_recording};
 use utoipa::ToSchema;
 
 /// A permanent place for meetings, with a name and settings.

@@ -6,7 +6,7 @@ use domain::{
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{ConsentChoice, RecordingChoice, RoomBody, RoomPath, audit::entry};
+use super::{ConsentChoice, RecordingChoice, RoomBody, RoomPath, audit::entry, check_recording};
 use crate::{
     api::{
         caller::Writer,
@@ -50,6 +50,7 @@ pub async fn update(
 ) -> ApiResult<Json<RoomBody>> {
     let mut tx = app.begin().await?;
     let room = body.apply(path.lock(&mut tx).await?, &app);
+    check_recording(&room)?;
     storage::rooms::save(&mut tx, &room).await?;
     storage::audit::append(&mut tx, &entry(caller.actor, AuditAction::UpdateRoom, &room)).await?;
     storage::pool::commit(tx).await?;

@@ -129,7 +129,9 @@ async fn thousands_of_unknown_parameters_give_a_short_error(pool: PgPool) {
 async fn an_unknown_field_is_refused_by_name_on_every_route(pool: PgPool) {
     let app = TestApp::new(pool).await;
     app.add_key("tsk_all", Scope::Admin).await;
-    let has_json = |o: &&Operation| o.value["requestBody"]["content"]["application/json"].is_object();
+    // Platforms add fields to their webhooks as they like, and these have no scope.
+    let has_json =
+        |o: &&Operation| o.scope().is_some() && o.value["requestBody"]["content"]["application/json"].is_object();
 
     for operation in app.operations().iter().filter(has_json) {
         let request = Request::builder()

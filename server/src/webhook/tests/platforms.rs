@@ -146,7 +146,7 @@ async fn a_platform_that_is_not_configured_has_no_webhook_address(pool: PgPool) 
         let answer = post(&app, path, SIGNATURE, "{}").await;
         assert_eq!(
             (answer.status.as_u16(), answer.problem().as_str()),
-            (404, "no-route"),
+            (404, "platform-not-configured"),
             "{path}"
         );
     }
