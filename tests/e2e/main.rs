@@ -1,6 +1,7 @@
 //! Tests of Trackscribe from outside, one file for each behaviour. Each test has its own servers.
 
 mod alignment;
+mod customer_notified;
 mod engine_process;
 mod identities;
 mod late_joiner;

@@ -175,6 +175,20 @@ impl Api {
             .unwrap_or_else(|error| panic!("no response from {path}: {error:?}"))
     }
 
+    /// Returns the text of the first events that were ever published.
+    ///
+    /// # Panics
+    /// When the stream ends before.
+    pub async fn first_events(&self, count: usize) -> String {
+        let mut stream = self.call(Method::GET, "/v1/events?after=0", None, StatusCode::OK).await;
+        let mut text = String::new();
+        while text.matches("\ndata: ").count() < count || !text.ends_with("\n\n") {
+            let chunk = stream.chunk().await.expect("the stream can be read");
+            text.push_str(&String::from_utf8_lossy(&chunk.expect("the stream goes on")));
+        }
+        text
+    }
+
     async fn call(&self, method: Method, path: &str, body: Option<Value>, expected: StatusCode) -> Response {
         let response = self.send(method, path, body).await;
         let status = response.status();
