@@ -28,7 +28,7 @@ pub fn example() -> Result<String> {
 fn without_secret(line: &str) -> String {
     match line.split_once('=') {
         Some((name @ "LIVEKIT_API_KEY", _)) => format!("{name}=API_KEY"),
-        Some((name @ "LIVEKIT_API_SECRET", _)) => format!("{name}=SECRET"),
+        Some((name @ ("LIVEKIT_API_SECRET" | "TRACKSCRIBE_SIGNING_SECRET"), _)) => format!("{name}=SECRET"),
         Some((name, value)) => format!("{name}={}", without_password(value)),
         None => line.to_owned(),
     }
