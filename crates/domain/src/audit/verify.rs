@@ -180,7 +180,8 @@ mod tests {
     fn a_changed_byte_is_named_with_its_row_and_column() {
         let whole = rows(3);
         let head = head_of(&whole[2]);
-        let changes: [(&str, fn(&mut AuditRow)); 8] = [
+        type Damage = fn(&mut AuditRow);
+        let changes: [(&str, Damage); 8] = [
             ("seq", |row| row.seq = 7),
             ("at", |row| row.at += chrono::TimeDelta::microseconds(1)),
             ("actor", |row| row.actor.push('x')),
