@@ -77,27 +77,28 @@ async fn create_endpoint(stack: &Stack, url: &str) -> Vec<u8> {
     let body = json!({ "url": url });
     let response = stack.api().send(Method::POST, "/v1/endpoints", Some(body)).await;
     assert_eq!(response.status(), StatusCode::CREATED);
-    let endpoint: Value = response.json().await.unwrap();
-    let secret = endpoint["secret"].as_str().unwrap();
-    BASE64_STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap()
+    let endpoint: Value = response.json().await.expect("an endpoint in JSON");
+    let secret = endpoint["secret"].as_str().expect("a secret");
+    let key = secret.strip_prefix("whsec_").expect("a secret of Standard Webhooks");
+    BASE64_STANDARD.decode(key).expect("a key in Base64")
 }
 
 /// Returns the messages that were received, by their ids. All of them are signed.
 async fn messages(receiver: &MockServer, secret: &[u8]) -> BTreeMap<String, Value> {
-    let requests = receiver.received_requests().await.unwrap();
+    let requests = receiver.received_requests().await.expect("recorded requests");
     requests
         .iter()
         .map(|request| {
             assert!(is_signed(request, secret), "{request:?}");
-            let message: Value = request.body_json().unwrap();
-            (message["id"].as_str().unwrap().to_owned(), message)
+            let message: Value = request.body_json().expect("a message in JSON");
+            (message["id"].as_str().expect("an id").to_owned(), message)
         })
         .collect()
 }
 
 fn is_signed(request: &Request, secret: &[u8]) -> bool {
-    let header = |name: &str| request.headers[name].to_str().unwrap().to_owned();
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
+    let header = |name: &str| request.headers[name].to_str().expect("a header of text").to_owned();
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("keys of any length are allowed");
     mac.update(format!("{}.{}.", header("webhook-id"), header("webhook-timestamp")).as_bytes());
     mac.update(&request.body);
     header("webhook-signature") == format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()))

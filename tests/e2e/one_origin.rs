@@ -45,8 +45,11 @@ async fn play_with_the_sdk(stack: &Stack, url: &str) -> (String, String) {
         .stdin(Stdio::null())
         .output()
         .await
-        .unwrap();
+        .expect("the SDK's Python runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let published: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    (published["track_sid"].as_str().unwrap().to_owned(), join.token)
+    let published: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a track in JSON");
+    (
+        published["track_sid"].as_str().expect("a track id").to_owned(),
+        join.token,
+    )
 }
