@@ -55,7 +55,7 @@ impl AppState {
     /// Returns the adapter of a platform.
     ///
     /// # Errors
-    /// [`ApiError::Conflict`] if the platform is not configured.
+    /// A conflict if the platform is not configured.
     pub fn platform(&self, kind: PlatformKind) -> Result<&Arc<dyn Platform>, ApiError> {
         let not_configured = || ApiError::Conflict(format!("the platform {kind} is not configured on this server"));
         self.platforms.get(kind).ok_or_else(not_configured)

@@ -53,7 +53,7 @@ pub struct WorkerConfig {
     pub daily: DailyArgs,
     #[command(flatten)]
     pub whereby: WherebyArgs,
-    /// Address at which the internet reaches Trackscribe's API, for example https://trackscribe.example.org. Daily is told to
+    /// Address at which the internet reaches Trackscribe's API, beginning with https. Daily is told to
     /// send its webhooks there; without it, create the webhook at Daily yourself
     #[arg(long = "public-url", env = "TRACKSCRIBE_PUBLIC_URL", value_name = "URL")]
     pub api_public_url: Option<Url>,
