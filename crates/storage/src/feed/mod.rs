@@ -1,6 +1,6 @@
 //! The feed: what happened, in one order, for live events and outgoing webhooks.
 //!
-//! A transaction that makes something true inserts its event ([`insert`]) without a position. [`publish`] gives positions
+//! A transaction that makes something true inserts its event (`insert`) without a position. [`publish`] gives positions
 //! to committed events, one transaction at a time, which holds the lock of the table's head until it commits. So positions
 //! have no gaps and become visible in their order: a reader that has seen position n never misses an earlier one, however
 //! late a transaction commits. Inserting needs one statement, no lock and no notification, because PostgreSQL makes
